@@ -1,0 +1,3 @@
+//! Joins the room.
+
+fn main() {}

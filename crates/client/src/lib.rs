@@ -1,0 +1,1 @@
+//! A member of the room: one library, several front ends.

@@ -1,0 +1,1 @@
+//! Go-Back-N, sans-IO: the sender and the receiver as state machines over sequence numbers and time.

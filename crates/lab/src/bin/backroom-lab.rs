@@ -1,0 +1,3 @@
+//! Runs the laboratory.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The laboratory: scenario, plan, runner, records, statistics, charts and report.

@@ -1,0 +1,1 @@
+//! What travels: handshake, room messages, envelopes, record and segment encryption. Sans-IO.

@@ -1,0 +1,3 @@
+//! Runs the room.
+
+fn main() {}

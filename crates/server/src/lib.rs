@@ -1,0 +1,1 @@
+//! The room: a server that relays what it cannot read.

@@ -1,0 +1,1 @@
+//! The only sockets: the encrypted TCP connection and file transfer over UDP.
