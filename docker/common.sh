@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# What the scripts of this folder share; they source it.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# Usage and missing needs end with 2, as in the programs.
+die() {
+  say "$*"
+  exit 2
+}
+
+# need COMMAND PACKAGE...: the command is here, or say what to install.
+need() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null || die "'$command' is not installed: apt-get install $*"
+}
+
+engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&1; }
+
+need_engine() {
+  need docker docker.io
+  engine_answers || die "no Docker Engine answers: start one (systemctl start docker), or set DOCKER_HOST"
+}
+
+image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# The version of this host's Rust, as the tags of the image `rust` spell it; empty without Rust.
+host_rust_version() {
+  if command -v rustc >/dev/null; then rustc --version | cut -d ' ' -f 2; fi
+}
