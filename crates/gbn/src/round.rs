@@ -1,0 +1,24 @@
+//! Rounds: which go-back a transmission belongs to.
+//!
+//! A round is a `u16` that wraps; of two rounds the older is the one less than half the circle behind the other
+//! (serial number arithmetic, RFC 1982).
+
+/// Whether round `a` is `b` or before it.
+pub(crate) const fn is_not_after(a: u16, b: u16) -> bool {
+    b.wrapping_sub(a) < 1 << 15
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_not_after;
+
+    #[test]
+    fn rounds_are_compared_around_the_wrap() {
+        assert!(is_not_after(7, 7));
+        assert!(is_not_after(7, 8));
+        assert!(!is_not_after(8, 7));
+        assert!(is_not_after(u16::MAX, 0));
+        assert!(!is_not_after(0, u16::MAX));
+        assert!(is_not_after(u16::MAX - 5, 32_000));
+    }
+}

@@ -1,0 +1,80 @@
+//! When, and in which round, each outstanding segment was last sent.
+
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use crate::config::Window;
+
+/// A ring of the outstanding segments' last transmissions: 16 bytes a segment, allocated once per window size.
+#[derive(Debug, Clone)]
+pub(super) struct SentLog {
+    /// Indexed by sequence number modulo the length, a power of two.
+    ring: Vec<Sent>,
+    /// Times are kept relative to the first transmission.
+    epoch: Option<Instant>,
+}
+
+/// One transmission.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    nanoseconds: u64,
+    round: u16,
+}
+
+impl SentLog {
+    pub(super) fn new(window: Window) -> Self {
+        Self {
+            ring: vec![Sent::default(); capacity(window)],
+            epoch: None,
+        }
+    }
+
+    /// Makes room for a larger window; a smaller one keeps what there is.
+    pub(super) fn grow(&mut self, window: Window, outstanding: Range<u64>) {
+        if capacity(window) <= self.ring.len() {
+            return;
+        }
+        let mut grown = Self {
+            ring: vec![Sent::default(); capacity(window)],
+            epoch: self.epoch,
+        };
+        for seq in outstanding {
+            let index = grown.index(seq);
+            grown.ring[index] = self.ring[self.index(seq)];
+        }
+        *self = grown;
+    }
+
+    pub(super) fn record(&mut self, segments: Range<u64>, round: u16, now: Instant) {
+        let epoch = *self.epoch.get_or_insert(now);
+        let nanoseconds = now.saturating_duration_since(epoch).as_nanos() as u64;
+        for seq in segments {
+            let index = self.index(seq);
+            self.ring[index] = Sent { nanoseconds, round };
+        }
+    }
+
+    /// The round an outstanding segment was last sent in.
+    pub(super) fn round(&self, seq: u64) -> u16 {
+        self.ring[self.index(seq)].round
+    }
+
+    /// How long ago an outstanding segment was last sent.
+    pub(super) fn age(&self, seq: u64, now: Instant) -> Duration {
+        let sent = Duration::from_nanos(self.ring[self.index(seq)].nanoseconds);
+        let since_epoch = self
+            .epoch
+            .map_or(Duration::ZERO, |epoch| now.saturating_duration_since(epoch));
+        since_epoch.saturating_sub(sent)
+    }
+
+    fn index(&self, seq: u64) -> usize {
+        seq as usize & (self.ring.len() - 1)
+    }
+}
+
+fn capacity(window: Window) -> usize {
+    usize::from(window.segments()).next_power_of_two()
+}
