@@ -1,0 +1,309 @@
+//! The name of a file that travels: a base name and nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::characters::{is_bidi_control, prefix_of};
+
+/// The longest file name, in bytes of UTF-8: 255 less what a receiver may append (` (123)`, `.part` and the like).
+pub const MAX_FILE_NAME_BYTES: usize = 255 - 32;
+
+/// What a file is called where nothing of its name can be kept.
+const NAMELESS: &str = "file";
+
+/// A file's base name, in NFC, that every common file system takes and that can't leave a folder: no separator of any
+/// system, no `.` in front, no control or format character, no device name, at most [`MAX_FILE_NAME_BYTES`].
+///
+/// A receiver parses strictly ([`FileName::new`], also when decoding); a sender makes one of whatever its file is
+/// called ([`FileName::sanitized`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(String);
+
+impl FileName {
+    /// Checks a name. NFC is applied; anything else that is not as it should be is refused.
+    pub fn new(name: &str) -> Result<Self, FileNameError> {
+        if name.len() > MAX_FILE_NAME_BYTES * 4 {
+            return Err(FileNameError::TooLong);
+        }
+        let name: String = name.nfc().collect();
+        if name.is_empty() {
+            return Err(FileNameError::Empty);
+        }
+        if name.len() > MAX_FILE_NAME_BYTES {
+            return Err(FileNameError::TooLong);
+        }
+        if let Some(c) = name.chars().find(|&c| is_separator(c)) {
+            return Err(FileNameError::Separator(c));
+        }
+        if let Some(c) = name.chars().find(|&c| is_forbidden(c)) {
+            return Err(FileNameError::Forbidden(c));
+        }
+        if name.starts_with('.') {
+            return Err(FileNameError::LeadingDot);
+        }
+        if name.ends_with(['.', ' ']) || name.starts_with(' ') {
+            return Err(FileNameError::Edges);
+        }
+        if is_reserved(&name) {
+            return Err(FileNameError::Reserved);
+        }
+        Ok(Self(name))
+    }
+
+    /// Makes a name of any text: the part after the last separator, with what is not allowed replaced by `_` and what
+    /// is too long cut out before the extension.
+    pub fn sanitized(name: &str) -> Self {
+        let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+        let replaced: String = base
+            .nfc()
+            .map(|c| {
+                if is_forbidden(c) || is_separator(c) {
+                    '_'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        let mut kept =
+            shortened(replaced.trim_matches(' ').trim_end_matches(['.', ' '])).into_owned();
+        if kept.starts_with('.') || is_reserved(&kept) {
+            kept.insert(0, '_');
+        }
+        // What the rules above did not foresee is still not allowed to become a name.
+        Self::new(&kept).unwrap_or_else(|_| Self(NAMELESS.to_owned()))
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FileName {
+    type Err = FileNameError;
+
+    fn from_str(name: &str) -> Result<Self, FileNameError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<String> for FileName {
+    type Error = FileNameError;
+
+    fn try_from(name: String) -> Result<Self, FileNameError> {
+        Self::new(&name)
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
+    }
+}
+
+impl AsRef<str> for FileName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why something can't be the name of a received file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FileNameError {
+    /// No character.
+    #[error("a file name needs at least one character")]
+    Empty,
+    /// More than [`MAX_FILE_NAME_BYTES`].
+    #[error("a file name has at most {MAX_FILE_NAME_BYTES} bytes")]
+    TooLong,
+    /// `/` or `\`: a path, not a name.
+    #[error("a file name can't contain {0:?}: it would lead out of its folder")]
+    Separator(char),
+    /// A character that can't be seen, or that some file systems don't take.
+    #[error("a file name can't contain {0:?}")]
+    Forbidden(char),
+    /// Hidden files, `.` and `..`.
+    #[error("a file name can't begin with a dot")]
+    LeadingDot,
+    /// White space in front, white space or a dot at the end.
+    #[error("a file name can't begin with a space, or end with a space or a dot")]
+    Edges,
+    /// A device of Windows, like `CON` or `NUL.txt`.
+    #[error("this file name is a device's on some systems")]
+    Reserved,
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '/' | '\\')
+}
+
+/// Control and format characters (they hide, or reorder, what is shown), line ends of Unicode, and what the file
+/// systems of Windows don't take or take for something else (`name:stream`).
+fn is_forbidden(c: char) -> bool {
+    c.is_control()
+        || is_bidi_control(c)
+        || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{2028}'..='\u{2029}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The devices of Windows, with or without an extension ("Naming Files, Paths, and Namespaces").
+fn is_reserved(name: &str) -> bool {
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or(name)
+        .trim_end()
+        .to_uppercase();
+    let numbered = |device| {
+        stem.strip_prefix(device).is_some_and(|number| {
+            let mut digits = number.chars();
+            matches!(
+                (digits.next(), digits.next()),
+                (Some('0'..='9' | '¹' | '²' | '³'), None)
+            )
+        })
+    };
+    matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || numbered("COM")
+        || numbered("LPT")
+}
+
+/// Cuts out of the stem what is too long, so that the extension stays. One byte is left for a `_` in front.
+fn shortened(name: &str) -> std::borrow::Cow<'_, str> {
+    const MAX: usize = MAX_FILE_NAME_BYTES - 1;
+    const MAX_EXTENSION: usize = 32;
+    if name.len() <= MAX {
+        return name.into();
+    }
+    let (stem, extension) = match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION => name.split_at(dot),
+        _ => (name, ""),
+    };
+    let stem = prefix_of(stem, MAX - extension.len());
+    format!("{}{extension}", stem.trim_end_matches(['.', ' '])).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ordinary_names_are_kept() {
+        for name in [
+            "a",
+            "report.pdf",
+            "holiday photo (2).jpeg",
+            "данные.csv",
+            "archive.tar.gz",
+            "com10",
+            "console.log",
+            "a..b",
+        ] {
+            assert_eq!(FileName::new(name).unwrap().as_str(), name);
+            assert_eq!(FileName::sanitized(name).as_str(), name);
+        }
+    }
+
+    #[test]
+    fn names_that_are_more_than_a_base_name_are_refused() {
+        for (name, error) in [
+            ("", FileNameError::Empty),
+            ("../../etc/passwd", FileNameError::Separator('/')),
+            ("..\\evil.exe", FileNameError::Separator('\\')),
+            ("/etc/passwd", FileNameError::Separator('/')),
+            ("C:evil", FileNameError::Forbidden(':')),
+            ("a\0b", FileNameError::Forbidden('\0')),
+            ("a\u{1b}[2Jb", FileNameError::Forbidden('\u{1b}')),
+            ("gpj.\u{202e}exe", FileNameError::Forbidden('\u{202e}')),
+            ("a\u{200b}", FileNameError::Forbidden('\u{200b}')),
+            (".", FileNameError::LeadingDot),
+            ("..", FileNameError::LeadingDot),
+            (".profile", FileNameError::LeadingDot),
+            ("name.", FileNameError::Edges),
+            ("name ", FileNameError::Edges),
+            (" name", FileNameError::Edges),
+            ("CON", FileNameError::Reserved),
+            ("nul.txt", FileNameError::Reserved),
+            ("Com1.tar.gz", FileNameError::Reserved),
+            ("lpt² .x", FileNameError::Reserved),
+            (
+                "x".repeat(MAX_FILE_NAME_BYTES + 1).as_str(),
+                FileNameError::TooLong,
+            ),
+            ("é".repeat(100_000).as_str(), FileNameError::TooLong),
+        ] {
+            assert_eq!(FileName::new(name), Err(error), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_sender_makes_a_name_of_anything() {
+        for (raw, name) in [
+            ("/home/ada/report.pdf", "report.pdf"),
+            ("..\\..\\evil.exe", "evil.exe"),
+            (".profile", "_.profile"),
+            ("nul.txt", "_nul.txt"),
+            ("a:b?.txt", "a_b_.txt"),
+            ("tab\there", "tab_here"),
+            ("dots...", "dots"),
+            ("..", "file"),
+            ("a/", "file"),
+            ("   ", "file"),
+            ("", "file"),
+        ] {
+            assert_eq!(FileName::sanitized(raw).as_str(), name, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_loses_its_middle_and_keeps_its_extension() {
+        let name = FileName::sanitized(&format!("{}.tar", "ä".repeat(300)));
+        assert!(
+            name.as_str().len() <= MAX_FILE_NAME_BYTES
+                && name.as_str().len() > MAX_FILE_NAME_BYTES - 4
+        );
+        assert!(name.as_str().ends_with("ä.tar"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_stays_in_its_folder(raw in any::<String>()) {
+            for name in [Some(FileName::sanitized(&raw)), FileName::new(&raw).ok()].into_iter().flatten() {
+                let path = std::path::Path::new(name.as_str());
+                prop_assert_eq!(path.file_name(), Some(path.as_os_str()));
+                prop_assert_eq!(&FileName::new(name.as_str()).unwrap(), &name);
+                prop_assert!(name.as_str().len() <= MAX_FILE_NAME_BYTES);
+            }
+        }
+
+        #[test]
+        fn hostile_mixtures_stay_in_their_folder(raw in "[./\\\\: \u{0}\u{202e}CONa]{0,12}") {
+            let name = FileName::sanitized(&raw);
+            prop_assert!(FileName::new(name.as_str()).is_ok());
+        }
+    }
+}

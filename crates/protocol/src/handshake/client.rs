@@ -1,0 +1,87 @@
+//! The client's half of the handshake.
+
+use spake2::{Ed25519Group, Spake2};
+
+use super::HandshakeError;
+use super::frame::{Accepted, Challenge, Frame, Hello, Proof, SHARE_BYTES};
+use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, client_share};
+use crate::key::random_bytes;
+use crate::password::{StretchParams, StretchedPassword};
+
+/// The client has said hello and waits for the challenge.
+pub struct ClientHandshake {
+    transcript: Transcript,
+}
+
+impl ClientHandshake {
+    /// Begins. The frame is to be sent first.
+    pub fn start() -> Result<(Self, Frame), HandshakeError> {
+        let hello = Hello {
+            random: random_bytes()?,
+        }
+        .emit();
+        let mut transcript = Transcript::new();
+        transcript.add(hello.as_bytes());
+        Ok((Self { transcript }, hello))
+    }
+
+    /// Takes the server's first frame.
+    pub fn handle_challenge(mut self, body: &[u8]) -> Result<ClientChallenged, HandshakeError> {
+        let challenge = Challenge::parse(body)?;
+        let params = StretchParams::new(challenge.salt, challenge.iterations)?;
+        self.transcript.add(challenge.emit().as_bytes());
+        Ok(ClientChallenged {
+            transcript: self.transcript,
+            params,
+            server_share: challenge.share,
+        })
+    }
+}
+
+/// The client knows how to stretch the password, which takes a while and is its caller's to do.
+pub struct ClientChallenged {
+    transcript: Transcript,
+    params: StretchParams,
+    server_share: [u8; SHARE_BYTES],
+}
+
+impl ClientChallenged {
+    /// How [`StretchedPassword::stretch`] is to be called.
+    pub fn stretch_params(&self) -> StretchParams {
+        self.params
+    }
+
+    /// Continues with the stretched password. The frame is to be sent next.
+    ///
+    /// Fails with [`HandshakeError::WrongStretch`] if it was stretched with other parameters, as one kept from an
+    /// earlier connection is after the server was started anew.
+    pub fn prove(
+        self,
+        password: &StretchedPassword,
+    ) -> Result<(ClientProved, Frame), HandshakeError> {
+        if password.params() != self.params {
+            return Err(HandshakeError::WrongStretch);
+        }
+        let (pake, share): (Spake2<Ed25519Group>, _) = client_share(password)?;
+        let schedule = Schedule::derive(pake, &self.server_share, self.transcript.finish(&share))?;
+        let proof = Proof {
+            share,
+            confirmation: schedule.client_confirmation(),
+        };
+        Ok((ClientProved { schedule }, proof.emit()))
+    }
+}
+
+/// The client has proved that it knows the password and waits for the server to do so.
+pub struct ClientProved {
+    schedule: Schedule,
+}
+
+impl ClientProved {
+    /// Takes the server's second frame. With the keys, both sides know the same password.
+    pub fn handle_reply(self, body: &[u8]) -> Result<SessionKeys, HandshakeError> {
+        let accepted = Accepted::parse(body)?;
+        check_confirmation(&accepted.confirmation, &self.schedule.server_confirmation())?;
+        Ok(self.schedule.client_keys())
+    }
+}

@@ -1,0 +1,173 @@
+//! The key schedule: a transcript of every byte exchanged, and HKDF over it.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use spake2::{Ed25519Group, Spake2};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::HandshakeError;
+use super::frame::SHARE_BYTES;
+use crate::key::{self, Key};
+use crate::password::StretchedPassword;
+use crate::record::{RecordOpener, RecordSealer};
+
+const CLIENT_IDENTITY: &[u8] = b"backroom client v1";
+const SERVER_IDENTITY: &[u8] = b"backroom server v1";
+const TRANSCRIPT_LABEL: &[u8] = b"backroom handshake v1";
+
+/// What a handshake ends with: a key for each direction.
+#[derive(Debug)]
+pub struct SessionKeys {
+    /// For what this side writes.
+    pub send: RecordSealer,
+    /// For what this side reads.
+    pub receive: RecordOpener,
+}
+
+/// SHA-256 over every byte of the handshake, in the order sent.
+pub(super) struct Transcript(Sha256);
+
+impl Transcript {
+    pub(super) fn new() -> Self {
+        Self(Sha256::new_with_prefix(TRANSCRIPT_LABEL))
+    }
+
+    pub(super) fn add(&mut self, frame: &[u8]) {
+        self.0.update(frame);
+    }
+
+    /// The client's share: all of its second frame that can be hashed, the rest being a function of the hash.
+    pub(super) fn finish(mut self, client_share: &[u8; SHARE_BYTES]) -> [u8; 32] {
+        self.0.update(client_share);
+        self.0.finalize().into()
+    }
+}
+
+/// A run of SPAKE2 begun, and the share to send.
+type Begun = (Spake2<Ed25519Group>, [u8; SHARE_BYTES]);
+
+/// SPAKE2 as the client (side A).
+pub(super) fn client_share(password: &StretchedPassword) -> Result<Begun, HandshakeError> {
+    let (client, server) = identities();
+    sized(Spake2::start_a(
+        &spake2::Password::new(password.as_bytes()),
+        &client,
+        &server,
+    ))
+}
+
+/// SPAKE2 as the server (side B).
+pub(super) fn server_share(password: &StretchedPassword) -> Result<Begun, HandshakeError> {
+    let (client, server) = identities();
+    sized(Spake2::start_b(
+        &spake2::Password::new(password.as_bytes()),
+        &client,
+        &server,
+    ))
+}
+
+fn sized((pake, share): (Spake2<Ed25519Group>, Vec<u8>)) -> Result<Begun, HandshakeError> {
+    Ok((
+        pake,
+        share.try_into().map_err(|_| HandshakeError::Malformed)?,
+    ))
+}
+
+fn identities() -> (spake2::Identity, spake2::Identity) {
+    (
+        spake2::Identity::new(CLIENT_IDENTITY),
+        spake2::Identity::new(SERVER_IDENTITY),
+    )
+}
+
+/// Everything that is derived from one run of SPAKE2 and its transcript (RFC 5869; labels are the `info`).
+pub(super) struct Schedule {
+    client_to_server: Key,
+    server_to_client: Key,
+    confirm_client: Zeroizing<[u8; 64]>,
+    confirm_server: Zeroizing<[u8; 64]>,
+    transcript: [u8; 32],
+}
+
+impl Schedule {
+    /// Finishes SPAKE2 with the other side's share. A share that is no point is a wrong password like any other.
+    pub(super) fn derive(
+        pake: Spake2<Ed25519Group>,
+        other_share: &[u8; SHARE_BYTES],
+        transcript: [u8; 32],
+    ) -> Result<Self, HandshakeError> {
+        let secret = Zeroizing::new(
+            pake.finish(other_share)
+                .map_err(|_| HandshakeError::WrongPassword)?,
+        );
+        Ok(Self::from_secret(&secret, transcript))
+    }
+
+    fn from_secret(secret: &[u8], transcript: [u8; 32]) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(&transcript), secret);
+        Self {
+            client_to_server: expand(&hkdf, b"backroom v1 client to server"),
+            server_to_client: expand(&hkdf, b"backroom v1 server to client"),
+            confirm_client: Zeroizing::new(key::expand(&hkdf, &[b"backroom v1 confirm client"])),
+            confirm_server: Zeroizing::new(key::expand(&hkdf, &[b"backroom v1 confirm server"])),
+            transcript,
+        }
+    }
+
+    pub(super) fn client_confirmation(&self) -> [u8; 32] {
+        confirmation(&self.confirm_client, &self.transcript)
+    }
+
+    pub(super) fn server_confirmation(&self) -> [u8; 32] {
+        confirmation(&self.confirm_server, &self.transcript)
+    }
+
+    pub(super) fn client_keys(&self) -> SessionKeys {
+        SessionKeys {
+            send: RecordSealer::new(&self.client_to_server),
+            receive: RecordOpener::new(&self.server_to_client),
+        }
+    }
+
+    pub(super) fn server_keys(&self) -> SessionKeys {
+        SessionKeys {
+            send: RecordSealer::new(&self.server_to_client),
+            receive: RecordOpener::new(&self.client_to_server),
+        }
+    }
+}
+
+/// Compares confirmations in constant time; all that a difference tells is that the passwords differ.
+pub(super) fn check_confirmation(
+    received: &[u8; 32],
+    expected: &[u8; 32],
+) -> Result<(), HandshakeError> {
+    if received.ct_eq(expected).into() {
+        Ok(())
+    } else {
+        Err(HandshakeError::WrongPassword)
+    }
+}
+
+fn expand(hkdf: &Hkdf<Sha256>, label: &[u8]) -> Key {
+    Key::from_bytes(key::expand(hkdf, &[label]))
+}
+
+/// HMAC-SHA256 of the transcript. The key has HMAC's block size.
+fn confirmation(key: &[u8; 64], transcript: &[u8; 32]) -> [u8; 32] {
+    Hmac::<Sha256>::new(key.into())
+        .chain_update(transcript)
+        .finalize()
+        .into_bytes()
+        .into()
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Schedule(..)")
+    }
+}

@@ -1,0 +1,63 @@
+//! The server's half of the handshake.
+
+use spake2::{Ed25519Group, Spake2};
+
+use super::HandshakeError;
+use super::frame::{Accepted, Challenge, Frame, Hello, Proof};
+use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, server_share};
+use crate::key::random_bytes;
+use crate::password::StretchedPassword;
+
+/// The server waits for a client's hello.
+pub struct ServerHandshake {
+    password: StretchedPassword,
+}
+
+impl ServerHandshake {
+    /// The password is stretched once, when the server starts.
+    pub fn new(password: StretchedPassword) -> Self {
+        Self { password }
+    }
+
+    /// Takes the client's first frame. The frame returned is to be sent next; it costs a few scalar multiplications.
+    pub fn handle_hello(self, body: &[u8]) -> Result<(ServerChallenged, Frame), HandshakeError> {
+        let hello = Hello::parse(body)?;
+        let (pake, share) = server_share(&self.password)?;
+        let params = self.password.params();
+        let challenge = Challenge {
+            random: random_bytes()?,
+            salt: *params.salt(),
+            iterations: params.iterations(),
+            share,
+        }
+        .emit();
+        let mut transcript = Transcript::new();
+        transcript.add(hello.emit().as_bytes());
+        transcript.add(challenge.as_bytes());
+        Ok((ServerChallenged { transcript, pake }, challenge))
+    }
+}
+
+/// The server waits for the client's proof. One connection makes one guess: whatever comes, this state is used up.
+pub struct ServerChallenged {
+    transcript: Transcript,
+    pake: Spake2<Ed25519Group>,
+}
+
+impl ServerChallenged {
+    /// Takes the client's second frame and checks it before anything is said that depends on the password. The frame
+    /// returned is to be sent; the client is let in.
+    pub fn handle_proof(self, body: &[u8]) -> Result<(SessionKeys, Frame), HandshakeError> {
+        let proof = Proof::parse(body)?;
+        let schedule = Schedule::derive(
+            self.pake,
+            &proof.share,
+            self.transcript.finish(&proof.share),
+        )?;
+        check_confirmation(&proof.confirmation, &schedule.client_confirmation())?;
+        let accepted = Accepted {
+            confirmation: schedule.server_confirmation(),
+        };
+        Ok((schedule.server_keys(), accepted.emit()))
+    }
+}

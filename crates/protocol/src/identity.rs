@@ -1,0 +1,146 @@
+//! Who a member is for one session: an X25519 key pair, and its fingerprint to read aloud.
+
+use std::fmt;
+
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::traits::IsIdentity;
+use hpke::{Deserializable, Kem as _, Serializable};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::key::{RandomError, random_bytes};
+
+/// DHKEM(X25519, HKDF-SHA256), RFC 9180, 7.1.
+pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
+pub(crate) type KemPrivateKey = <Kem as hpke::Kem>::PrivateKey;
+pub(crate) type KemPublicKey = <Kem as hpke::Kem>::PublicKey;
+
+/// The key pair of one session. A member makes a new one each time it joins; the private half never leaves it.
+pub struct Identity {
+    private_key: KemPrivateKey,
+    public_key: KemPublicKey,
+}
+
+impl Identity {
+    /// A fresh key pair (RFC 9180, 7.1.3, from 32 random bytes).
+    pub fn generate() -> Result<Self, RandomError> {
+        let seed = Zeroizing::new(random_bytes::<32>()?);
+        let (private_key, public_key) = Kem::derive_keypair(&*seed);
+        Ok(Self {
+            private_key,
+            public_key,
+        })
+    }
+
+    /// The half that everyone may know.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(self.public_key.to_bytes().into())
+    }
+
+    /// The fingerprint that others should see for this member.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.public_key().fingerprint()
+    }
+
+    pub(crate) fn key_pair(&self) -> (KemPrivateKey, KemPublicKey) {
+        (self.private_key.clone(), self.public_key.clone())
+    }
+
+    pub(crate) fn private_key(&self) -> &KemPrivateKey {
+        &self.private_key
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("fingerprint", &self.fingerprint())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A member's X25519 public key (RFC 7748), 32 bytes. Points of small order, with which no secret can be shared, are
+/// refused when parsing, so a hostile key can't spoil a message to everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "[u8; 32]", into = "[u8; 32]")]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What two people compare aloud to be sure that nobody sits between them.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self)
+    }
+
+    pub(crate) fn to_kem(self) -> Result<KemPublicKey, SmallOrderPoint> {
+        KemPublicKey::from_bytes(&self.0).map_err(|_| SmallOrderPoint)
+    }
+}
+
+impl TryFrom<[u8; 32]> for PublicKey {
+    type Error = SmallOrderPoint;
+
+    fn try_from(bytes: [u8; 32]) -> Result<Self, SmallOrderPoint> {
+        // Eight times the point is what every clamped private key makes of it first (RFC 7748, 5).
+        let eight = [true, false, false, false];
+        if MontgomeryPoint(bytes)
+            .mul_bits_be(eight.into_iter())
+            .is_identity()
+        {
+            return Err(SmallOrderPoint);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl From<PublicKey> for [u8; 32] {
+    fn from(key: PublicKey) -> Self {
+        key.0
+    }
+}
+
+/// A public key with which nobody can share a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this public key is a point of small order: no secret can be shared with it")]
+pub struct SmallOrderPoint;
+
+/// A public key as people compare it: six groups of five digits, about 99 bits of SHA-256. To pass for another member
+/// one would have to make some 2^99 keys.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u32; 6]);
+
+impl Fingerprint {
+    fn of(key: &PublicKey) -> Self {
+        let digest = Sha256::new()
+            .chain_update(b"backroom fingerprint v1")
+            .chain_update(key.0)
+            .finalize();
+        let mut groups = [0; 6];
+        for (group, bytes) in groups.iter_mut().zip(digest.chunks_exact(5)) {
+            let number = bytes
+                .iter()
+                .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+            *group = (number % 100_000) as u32;
+        }
+        Self(groups)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, rest @ ..] = &self.0;
+        write!(f, "{first:05}")?;
+        rest.iter().try_for_each(|group| write!(f, " {group:05}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

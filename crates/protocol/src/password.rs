@@ -1,0 +1,172 @@
+//! The room's password, and what is made of it before anything is sent.
+
+use std::fmt;
+
+use pbkdf2::pbkdf2_hmac;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::key::{RandomError, random_bytes};
+
+/// The longest password, in bytes of UTF-8.
+pub const MAX_PASSWORD_BYTES: usize = 1_024;
+
+/// PBKDF2 iterations of a server, and the fewest that a client accepts (OWASP's figure for HMAC-SHA256): about 0.2 s.
+pub const DEFAULT_ITERATIONS: u32 = 600_000;
+
+/// The most PBKDF2 iterations that a client accepts: some seconds, no more, that a hostile server can make it spend.
+pub const MAX_ITERATIONS: u32 = 10_000_000;
+
+/// Sets this use of PBKDF2 apart from any other with the same password and salt.
+const SALT_LABEL: &[u8] = b"backroom password v1";
+
+/// The password of a room as a person gave it. Wiped when dropped, never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Password(String);
+
+impl Password {
+    /// Checks the length and applies NFC, so that the same characters typed on different systems are the same
+    /// password (RFC 8265, 4.2).
+    pub fn new(password: String) -> Result<Self, PasswordError> {
+        let password = Zeroizing::new(password);
+        if password.is_empty() {
+            return Err(PasswordError::Empty);
+        }
+        if password.len() > MAX_PASSWORD_BYTES {
+            return Err(PasswordError::TooLong {
+                bytes: password.len(),
+            });
+        }
+        // NFC makes UTF-8 at most three times as long (UAX #15): the string never moves and leaves no copy.
+        let mut normalized = String::with_capacity(3 * password.len());
+        normalized.extend(password.nfc());
+        Ok(Self(normalized))
+    }
+}
+
+impl TryFrom<String> for Password {
+    type Error = PasswordError;
+
+    fn try_from(password: String) -> Result<Self, PasswordError> {
+        Self::new(password)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// Why something can't be a room's password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// No character.
+    #[error("the password is empty; give the room one")]
+    Empty,
+    /// More than [`MAX_PASSWORD_BYTES`].
+    #[error("a password of {bytes} bytes is longer than the {MAX_PASSWORD_BYTES} allowed")]
+    TooLong {
+        /// How long it was.
+        bytes: usize,
+    },
+}
+
+/// How a server wants the password stretched. Chosen once when it starts; not secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StretchParams {
+    salt: [u8; 16],
+    iterations: u32,
+}
+
+impl StretchParams {
+    /// A random salt and [`DEFAULT_ITERATIONS`].
+    pub fn generate() -> Result<Self, RandomError> {
+        Ok(Self {
+            salt: random_bytes()?,
+            iterations: DEFAULT_ITERATIONS,
+        })
+    }
+
+    /// Refuses fewer than [`DEFAULT_ITERATIONS`] (guessing would be cheap) and more than [`MAX_ITERATIONS`] (joining
+    /// would be dear).
+    pub fn new(salt: [u8; 16], iterations: u32) -> Result<Self, BadIterations> {
+        if !(DEFAULT_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
+            return Err(BadIterations { iterations });
+        }
+        Ok(Self { salt, iterations })
+    }
+
+    /// The salt, random for each run of a server.
+    pub fn salt(&self) -> &[u8; 16] {
+        &self.salt
+    }
+
+    /// PBKDF2 iterations.
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+}
+
+/// A server asks for a stretching that is too weak or too expensive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server asks for {iterations} iterations of PBKDF2, which is not between {DEFAULT_ITERATIONS} and \
+     {MAX_ITERATIONS}; don't trust it with the password"
+)]
+pub struct BadIterations {
+    /// What it asked for.
+    pub iterations: u32,
+}
+
+/// A stretched password: what the handshake runs on. Wiped when dropped, never printed.
+///
+/// Whoever has it can join like one who knows the password itself, as long as the server keeps its salt.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct StretchedPassword {
+    #[zeroize(skip)]
+    params: StretchParams,
+    bytes: [u8; 32],
+}
+
+impl StretchedPassword {
+    /// PBKDF2-HMAC-SHA256 (RFC 8018). Takes about 0.2 s of one core: not for a thread that others wait for.
+    pub fn stretch(password: &Password, params: StretchParams) -> Self {
+        let salt = [SALT_LABEL, &params.salt].concat();
+        Self {
+            params,
+            bytes: pbkdf2_sha256(password.0.as_bytes(), &salt, params.iterations),
+        }
+    }
+
+    /// How it was stretched.
+    pub fn params(&self) -> StretchParams {
+        self.params
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+}
+
+impl PartialEq for StretchedPassword {
+    fn eq(&self, other: &Self) -> bool {
+        self.params == other.params && bool::from(self.bytes.ct_eq(&other.bytes))
+    }
+}
+
+impl fmt::Debug for StretchedPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StretchedPassword")
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut bytes);
+    bytes
+}

@@ -1,0 +1,245 @@
+//! Text that people read: messages, and the reasons given in errors.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::characters::{is_bidi_control, prefix_of};
+
+/// The longest text message, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// The longest [`Reason`], in bytes of UTF-8.
+pub const MAX_REASON_BYTES: usize = 512;
+
+/// A text message of at most [`MAX_TEXT_BYTES`], exactly as its sender wrote it.
+///
+/// It may hold anything, terminal control sequences among it: show [`Text::for_terminal`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Text(String);
+
+impl Text {
+    /// Checks the length.
+    pub fn new(text: impl Into<String>) -> Result<Self, TextTooLong> {
+        let text = text.into();
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(TextTooLong { bytes: text.len() });
+        }
+        Ok(Self(text))
+    }
+
+    /// The text as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text without anything that a terminal would obey; see [`strip_terminal_controls`].
+    pub fn for_terminal(&self) -> Cow<'_, str> {
+        strip_terminal_controls(&self.0)
+    }
+}
+
+impl TryFrom<String> for Text {
+    type Error = TextTooLong;
+
+    fn try_from(text: String) -> Result<Self, TextTooLong> {
+        Self::new(text)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+/// A text message is longer than [`MAX_TEXT_BYTES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a message of {bytes} bytes is longer than the {MAX_TEXT_BYTES} allowed; send it as a file"
+)]
+pub struct TextTooLong {
+    /// How long it was, in bytes.
+    pub bytes: usize,
+}
+
+/// Why something was refused or failed, for a person: one line, at most [`MAX_REASON_BYTES`], safe to print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Reason(String);
+
+impl Reason {
+    /// Makes a reason of any text: control sequences and line ends are taken out and what is too long is cut off.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let mut line: String = strip_terminal_controls(text.as_ref())
+            .chars()
+            .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
+            .collect();
+        line.truncate(prefix_of(&line, MAX_REASON_BYTES).len());
+        Self(line)
+    }
+
+    /// The reason's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.0
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Removes what a terminal would obey instead of show: escape sequences (ECMA-48: CSI, OSC, DCS and the rest, with
+/// their arguments), control characters other than line end and tab, and the controls that reorder a line of text.
+pub fn strip_terminal_controls(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi_control(c));
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape_sequence(&mut chars),
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => skip_control_string(&mut chars),
+            c if harmless(c) => shown.push(c),
+            _ => {}
+        }
+    }
+    Cow::Owned(shown)
+}
+
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+/// After ESC (ECMA-48, 5.3).
+fn skip_escape_sequence(chars: &mut Chars<'_>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            skip_control_sequence(chars);
+        }
+        Some('P' | 'X' | ']' | '^' | '_') => {
+            chars.next();
+            skip_control_string(chars);
+        }
+        _ => {
+            while chars.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+            chars.next_if(|c| matches!(c, '0'..='~'));
+        }
+    }
+}
+
+/// After CSI: parameter bytes, intermediate bytes, one final byte (ECMA-48, 5.4).
+fn skip_control_sequence(chars: &mut Chars<'_>) {
+    while chars.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+    chars.next_if(|c| matches!(c, '@'..='~'));
+}
+
+/// After OSC, DCS, SOS, PM or APC: up to BEL or ST, or to the end of the line if neither comes (ECMA-48, 5.6).
+fn skip_control_string(chars: &mut Chars<'_>) {
+    while let Some(c) = chars.next_if(|c| *c != '\n') {
+        match c {
+            '\u{7}' | '\u{9c}' => return,
+            '\u{1b}' => {
+                chars.next_if_eq(&'\\');
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_may_have_64_kib_and_not_a_byte_more() {
+        assert!(Text::new("x".repeat(MAX_TEXT_BYTES)).is_ok());
+        assert_eq!(
+            Text::new("x".repeat(MAX_TEXT_BYTES + 1)),
+            Err(TextTooLong {
+                bytes: MAX_TEXT_BYTES + 1
+            })
+        );
+    }
+
+    #[test]
+    fn ordinary_text_is_shown_as_it_is_written() {
+        for text in [
+            "",
+            "hello",
+            "two\nlines\tand a tab",
+            "नमस्ते 👩‍👩‍👧 ❤️ שלום",
+            "[31m is no sequence without its escape",
+        ] {
+            assert!(matches!(strip_terminal_controls(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn terminal_sequences_disappear_with_their_arguments() {
+        for (text, shown) in [
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{9b}2Jgone", "gone"),
+            ("\u{1b}]0;title\u{7}after", "after"),
+            ("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{90}q data\u{9c}after", "after"),
+            ("\u{1b}(Bplain", "plain"),
+            ("\u{1b}cblank", "blank"),
+            ("bell\u{7}\u{8}\u{8}\r***you : no", "bell***you : no"),
+            ("\u{1b}]0;no end\nnext line", "\nnext line"),
+            ("\u{202e}drowssap\u{202c}", "drowssap"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+        ] {
+            assert_eq!(strip_terminal_controls(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_one_line_of_bounded_length() {
+        let reason = Reason::new(format!("no\u{1b}[2J\nway {}", "é".repeat(MAX_REASON_BYTES)));
+        assert!(reason.as_str().starts_with("no way é"));
+        assert!(reason.as_str().len() <= MAX_REASON_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_character_survives(text in any::<String>()) {
+            let shown = strip_terminal_controls(&text);
+            prop_assert!(shown.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control()));
+        }
+
+        #[test]
+        fn stripping_twice_changes_nothing_more(text in "[\u{1b}\\[\\]0-9;mP\u{7}\u{9b}\u{9c}\\\\ \na-z]{0,40}") {
+            let once = strip_terminal_controls(&text).into_owned();
+            prop_assert_eq!(strip_terminal_controls(&once), once.as_str());
+        }
+    }
+}
