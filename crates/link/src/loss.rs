@@ -1,0 +1,246 @@
+//! Which packets are lost.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{config::ConfigError, random::Stream};
+
+/// A loss model.
+///
+/// As text, and so in a file: a fraction (`0.01` is 1 %), `gemodel P R [1-H [1-K]]` as `tc` takes it but in
+/// fractions, or `drop N N N` with the indexes of the packets to drop.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Loss {
+    /// No loss.
+    #[default]
+    None,
+    /// Each packet alone, with this probability from 0 to 1.
+    Random(f64),
+    /// Bursts: a Markov chain of a good and a bad state with a loss of their own, as netem's `gemodel`. The chain
+    /// starts in the good state; each packet is lost or not by the state it meets, and then the state may change.
+    GilbertElliott {
+        /// Probability of going from good to bad.
+        p: f64,
+        /// Probability of going from bad to good.
+        r: f64,
+        /// Loss in the good state: netem's `1-k`.
+        loss_good: f64,
+        /// Loss in the bad state: netem's `1-h`.
+        loss_bad: f64,
+    },
+    /// Exactly these packets, counted from 0 in the order in which they are offered.
+    Droplist(Vec<u64>),
+}
+
+impl Loss {
+    /// The mean loss, a fraction: 0 for a droplist, whose mean depends on the number of packets.
+    pub fn mean(&self) -> f64 {
+        match *self {
+            Self::None | Self::Droplist(_) => 0.0,
+            Self::Random(probability) => probability,
+            Self::GilbertElliott {
+                p,
+                r,
+                loss_good,
+                loss_bad,
+            } => {
+                if p + r == 0.0 {
+                    loss_good
+                } else {
+                    (p * loss_bad + r * loss_good) / (p + r)
+                }
+            }
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        match *self {
+            Self::None | Self::Droplist(_) => Ok(()),
+            Self::Random(probability) => ConfigError::check_fraction("loss", probability),
+            Self::GilbertElliott {
+                p,
+                r,
+                loss_good,
+                loss_bad,
+            } => [
+                ("p of gemodel", p),
+                ("r of gemodel", r),
+                ("1-h of gemodel", loss_bad),
+                ("1-k of gemodel", loss_good),
+            ]
+            .into_iter()
+            .try_for_each(|(name, value)| ConfigError::check_fraction(name, value)),
+        }
+    }
+}
+
+impl FromStr for Loss {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let error = || ConfigError::Loss(text.to_owned());
+        let mut words = text.split_whitespace();
+        let loss = match words.next().ok_or_else(error)? {
+            "gemodel" => gemodel(words).ok_or_else(error)?,
+            "drop" => {
+                let mut indexes = words
+                    .map(str::parse)
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|_| error())?;
+                indexes.sort_unstable();
+                indexes.dedup();
+                Self::Droplist(indexes)
+            }
+            number if words.next().is_none() => {
+                Self::from(number.parse::<f64>().map_err(|_| error())?)
+            }
+            _ => return Err(error()),
+        };
+        loss.validate().map(|()| loss)
+    }
+}
+
+impl From<f64> for Loss {
+    fn from(probability: f64) -> Self {
+        if probability == 0.0 {
+            Self::None
+        } else {
+            Self::Random(probability)
+        }
+    }
+}
+
+fn gemodel<'a>(words: impl Iterator<Item = &'a str>) -> Option<Loss> {
+    let numbers = words
+        .map(str::parse)
+        .collect::<Result<Vec<f64>, _>>()
+        .ok()?;
+    let (p, r, loss_bad, loss_good) = match numbers[..] {
+        [p, r] => (p, r, 1.0, 0.0),
+        [p, r, loss_bad] => (p, r, loss_bad, 0.0),
+        [p, r, loss_bad, loss_good] => (p, r, loss_bad, loss_good),
+        _ => return None,
+    };
+    Some(Loss::GilbertElliott {
+        p,
+        r,
+        loss_good,
+        loss_bad,
+    })
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("0"),
+            Self::Random(probability) => write!(f, "{probability}"),
+            Self::GilbertElliott {
+                p,
+                r,
+                loss_good,
+                loss_bad,
+            } => {
+                write!(f, "gemodel {p} {r} {loss_bad} {loss_good}")
+            }
+            Self::Droplist(indexes) => {
+                f.write_str("drop")?;
+                indexes.iter().try_for_each(|index| write!(f, " {index}"))
+            }
+        }
+    }
+}
+
+impl Serialize for Loss {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_f64(0.0),
+            Self::Random(probability) => serializer.serialize_f64(*probability),
+            Self::GilbertElliott { .. } | Self::Droplist(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Loss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Loss;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a fraction such as 0.01, \"gemodel P R [1-H [1-K]]\" or \"drop N N N\"",
+                )
+            }
+
+            fn visit_f64<E: de::Error>(self, probability: f64) -> Result<Loss, E> {
+                let loss = Loss::from(probability);
+                loss.validate().map(|()| loss).map_err(E::custom)
+            }
+
+            fn visit_u64<E: de::Error>(self, probability: u64) -> Result<Loss, E> {
+                self.visit_f64(probability as f64)
+            }
+
+            fn visit_i64<E: de::Error>(self, probability: i64) -> Result<Loss, E> {
+                self.visit_f64(probability as f64)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Loss, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A loss model at work.
+#[derive(Debug, Clone)]
+pub(crate) struct LossProcess {
+    loss: Loss,
+    random: Stream,
+    offered: u64,
+    is_bad: bool,
+}
+
+impl LossProcess {
+    pub(crate) fn new(mut loss: Loss, random: Stream) -> Self {
+        if let Loss::Droplist(indexes) = &mut loss {
+            indexes.sort_unstable();
+        }
+        Self {
+            loss,
+            random,
+            offered: 0,
+            is_bad: false,
+        }
+    }
+
+    /// Whether the next packet offered is lost.
+    pub(crate) fn loses_next(&mut self) -> bool {
+        let index = self.offered;
+        self.offered += 1;
+        match &self.loss {
+            Loss::None => false,
+            Loss::Random(probability) => self.random.happens(*probability),
+            Loss::GilbertElliott {
+                p,
+                r,
+                loss_good,
+                loss_bad,
+            } => {
+                let (leaves, loss) = if self.is_bad {
+                    (*r, *loss_bad)
+                } else {
+                    (*p, *loss_good)
+                };
+                let is_lost = self.random.happens(loss);
+                self.is_bad ^= self.random.happens(leaves);
+                is_lost
+            }
+            Loss::Droplist(indexes) => indexes.binary_search(&index).is_ok(),
+        }
+    }
+}
