@@ -1,0 +1,146 @@
+//! Guessing the password costs time: failed joins are counted by address.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use crate::bucket::{Rate, TokenBucket};
+
+/// Addresses remembered at once. Beyond it the one that owes least is forgotten.
+const MAX_ADDRESSES: usize = 4_096;
+
+/// Failed joins by address: a few are free (people mistype), then one each
+/// [`Throttle::PERIOD`].
+///
+/// An IPv6 address counts by its /64, which is what one host can have for the asking. People
+/// behind one address share the count: that is the limit of it.
+#[derive(Debug)]
+pub struct Throttle {
+    rate: Rate,
+    failures: BTreeMap<IpAddr, TokenBucket>,
+}
+
+impl Throttle {
+    /// After the free ones, one failed join is forgiven each ten seconds.
+    pub const PERIOD: Duration = Duration::from_secs(10);
+
+    /// Allows `burst` failed joins before an address has to wait.
+    pub fn new(burst: u32) -> Self {
+        Self {
+            // The bucket is in debt only once the burst is exceeded; the failure that exhausts
+            // it is the last free one.
+            rate: Rate::new(1, Self::PERIOD, burst.saturating_sub(1)),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// How long `address` has to wait before it may try again; zero if it may now.
+    pub fn wait(&self, now: Instant, address: IpAddr) -> Duration {
+        self.failures
+            .get(&network(address))
+            .map_or(Duration::ZERO, |bucket| bucket.wait(now))
+    }
+
+    /// Counts a failed join of `address`.
+    pub fn failed(&mut self, now: Instant, address: IpAddr) {
+        let address = network(address);
+        if !self.failures.contains_key(&address) && self.failures.len() >= MAX_ADDRESSES {
+            self.forget_some(now);
+        }
+        self.failures
+            .entry(address)
+            .or_insert_with(|| TokenBucket::new(self.rate, now))
+            .charge(now, 1);
+    }
+
+    fn forget_some(&mut self, now: Instant) {
+        self.failures.retain(|_, bucket| !bucket.is_full(now));
+        if self.failures.len() >= MAX_ADDRESSES {
+            let least = self
+                .failures
+                .iter()
+                .min_by_key(|(_, bucket)| bucket.full_at())
+                .map(|(address, _)| *address);
+            if let Some(address) = least {
+                self.failures.remove(&address);
+            }
+        }
+    }
+}
+
+/// What one host can be expected to own: an IPv4 address, or an IPv6 /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_free_failures_cost_nothing_and_the_next_waits() {
+        let now = Instant::now();
+        let mut throttle = Throttle::new(3);
+        let guesser = address("192.0.2.1");
+        for _ in 0..2 {
+            throttle.failed(now, guesser);
+            assert_eq!(throttle.wait(now, guesser), Duration::ZERO);
+        }
+        throttle.failed(now, guesser);
+        assert_eq!(throttle.wait(now, guesser), Throttle::PERIOD);
+        assert_eq!(
+            throttle.wait(now + Throttle::PERIOD, guesser),
+            Duration::ZERO
+        );
+        assert_eq!(throttle.wait(now, address("192.0.2.2")), Duration::ZERO);
+    }
+
+    #[test]
+    fn guesses_made_at_the_same_time_all_count() {
+        let now = Instant::now();
+        let mut throttle = Throttle::new(1);
+        for _ in 0..10 {
+            throttle.failed(now, address("192.0.2.1"));
+        }
+        assert_eq!(
+            throttle.wait(now, address("192.0.2.1")),
+            10 * Throttle::PERIOD
+        );
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_share_a_count() {
+        let now = Instant::now();
+        let mut throttle = Throttle::new(1);
+        throttle.failed(now, address("2001:db8::1"));
+        assert!(throttle.wait(now, address("2001:db8::ffff")) > Duration::ZERO);
+        assert_eq!(
+            throttle.wait(now, address("2001:db8:0:1::1")),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_worst_is_not_forgotten() {
+        let now = Instant::now();
+        let mut throttle = Throttle::new(1);
+        let worst = address("192.0.2.1");
+        for _ in 0..3 {
+            throttle.failed(now, worst);
+        }
+        for host in 0..2 * MAX_ADDRESSES as u32 {
+            throttle.failed(now, IpAddr::from((0x0a00_0000 + host).to_be_bytes()));
+        }
+        assert_eq!(throttle.failures.len(), MAX_ADDRESSES);
+        assert_eq!(throttle.wait(now, worst), 3 * Throttle::PERIOD);
+    }
+}
