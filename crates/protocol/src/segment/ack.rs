@@ -12,7 +12,7 @@ use crate::record::{TAG_BYTES, nonce};
 /// The size of an ACK's datagram.
 pub const ACK_BYTES: usize = HEADER_BYTES + BODY_BYTES + TAG_BYTES;
 
-const BODY_BYTES: usize = 15;
+const BODY_BYTES: usize = 17;
 const KEY_LABEL: &[u8] = b"backroom ack v1";
 
 /// What a receiver acknowledges.
@@ -20,6 +20,8 @@ const KEY_LABEL: &[u8] = b"backroom ack v1";
 pub struct Ack {
     /// The next segment expected: all below have arrived.
     pub cumulative: u64,
+    /// The round in which segment `cumulative - 1` was accepted, 0 where nothing was: what a round trip is timed by.
+    pub accepted_round: u16,
     /// If a segment above it arrived: the round in which that one was sent.
     pub gap_round: Option<u16>,
     /// How many more segments the receiver has space for.
@@ -137,14 +139,16 @@ impl Ack {
     fn emit(self) -> [u8; BODY_BYTES] {
         let mut body = [0; BODY_BYTES];
         body[..8].copy_from_slice(&self.cumulative.to_be_bytes());
-        body[8] = u8::from(self.gap_round.is_some());
-        body[9..11].copy_from_slice(&self.gap_round.unwrap_or(0).to_be_bytes());
-        body[11..].copy_from_slice(&self.free_segments.to_be_bytes());
+        body[8..10].copy_from_slice(&self.accepted_round.to_be_bytes());
+        body[10] = u8::from(self.gap_round.is_some());
+        body[11..13].copy_from_slice(&self.gap_round.unwrap_or(0).to_be_bytes());
+        body[13..].copy_from_slice(&self.free_segments.to_be_bytes());
         body
     }
 
     fn parse(body: &[u8]) -> Result<Self, OpenError> {
         let (cumulative, rest) = body.split_first_chunk().ok_or(OpenError::Malformed)?;
+        let (accepted_round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
         let (flag, rest) = rest.split_first().ok_or(OpenError::Malformed)?;
         let (round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
         let free_segments = rest.try_into().map_err(|_| OpenError::Malformed)?;
@@ -155,6 +159,7 @@ impl Ack {
         };
         Ok(Self {
             cumulative: u64::from_be_bytes(*cumulative),
+            accepted_round: u16::from_be_bytes(*accepted_round),
             gap_round,
             free_segments: u32::from_be_bytes(free_segments),
         })

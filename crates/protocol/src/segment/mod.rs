@@ -20,6 +20,7 @@
 //! | receiver | 2 | | yes |
 //! | counter | 8 | | yes |
 //! | cumulative | 8 | yes | yes |
+//! | accepted round | 2 | yes | yes |
 //! | gap: 0 or 1 | 1 | yes | yes |
 //! | gap round | 2 | yes | yes |
 //! | free segments | 4 | yes | yes |
