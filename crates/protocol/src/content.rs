@@ -18,6 +18,7 @@ pub const MAX_CONTENT_BYTES: usize = MAX_TEXT_BYTES + 64;
 
 /// How a message or file was addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cast {
     /// To one member.
     Unicast,

@@ -33,8 +33,8 @@ pub const MAX_SEALED_CONTENT_BYTES: usize = MAX_CONTENT_BYTES + TAG_BYTES;
 /// The longest sealed content key: the first of a pair carries HPKE's encapsulated key.
 pub const MAX_SEALED_KEY_BYTES: usize = 1 + ENCAPSULATED_BYTES + 32 + TAG_BYTES;
 
-/// How many members that left are remembered, so that what they sent is not believed a second time.
-pub const MAX_DEPARTED: usize = 65_536;
+/// How many members that left are remembered, so that what they sent is not believed a second time (some 8 MiB).
+pub const MAX_DEPARTED: usize = 1 << 20;
 
 const ENCAPSULATED_BYTES: usize = 32;
 const SETUP_LABEL: &[u8] = b"backroom envelope v1";
@@ -102,7 +102,7 @@ pub struct Envelopes {
     own_id: MemberId,
     sending: HashMap<MemberId, Sending>,
     receiving: HashMap<MemberId, Receiving>,
-    departed: HashSet<PublicKey>,
+    departed: HashSet<MemberId>,
 }
 
 struct Sending {
@@ -175,15 +175,14 @@ impl Envelopes {
         Content::decode(&plaintext).map_err(|error| EnvelopeError::Content { from, error })
     }
 
-    /// Forgets a member that left. Its key is remembered, so that a server can't bring it back and have its messages
-    /// believed a second time.
+    /// Forgets a member that left, but for its number: a server that brought it back could have its messages believed
+    /// a second time. (Its key may come back: anyone can join with a copy of it, and would make its owner unreachable.)
     pub fn forget(&mut self, member: MemberId) {
-        let sending = self.sending.remove(&member).map(|sending| sending.key);
-        let receiving = self
-            .receiving
-            .remove(&member)
-            .map(|receiving| receiving.key);
-        self.departed.extend(sending.into_iter().chain(receiving));
+        let sent = self.sending.remove(&member).is_some();
+        let received = self.receiving.remove(&member).is_some();
+        if sent || received {
+            self.departed.insert(member);
+        }
     }
 
     fn check_recipients(&self, recipients: &[(MemberId, PublicKey)]) -> Result<(), EnvelopeError> {
@@ -203,7 +202,7 @@ impl Envelopes {
         Ok(())
     }
 
-    /// A number keeps its key, and a key that left does not come back.
+    /// A number keeps its key, and one that left does not come back.
     fn check_member(&self, id: MemberId, key: PublicKey) -> Result<(), EnvelopeError> {
         if id == self.own_id {
             return Err(EnvelopeError::Own);
@@ -211,14 +210,13 @@ impl Envelopes {
         if self.departed.len() > MAX_DEPARTED {
             return Err(EnvelopeError::TooManyDeparted);
         }
-        let sending = self.sending.get(&id).map(|sending| sending.key);
-        let receiving = self.receiving.get(&id).map(|receiving| receiving.key);
-        if self.departed.contains(&key)
-            || sending
-                .into_iter()
-                .chain(receiving)
-                .any(|known| known != key)
-        {
+        let sent_to = self.sending.get(&id).map(|sending| sending.key);
+        let received_from = self.receiving.get(&id).map(|receiving| receiving.key);
+        let is_known_otherwise = sent_to
+            .into_iter()
+            .chain(received_from)
+            .any(|known| known != key);
+        if is_known_otherwise || self.departed.contains(&id) {
             return Err(EnvelopeError::NotTheSame(id));
         }
         Ok(())

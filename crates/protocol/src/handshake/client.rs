@@ -1,5 +1,7 @@
 //! The client's half of the handshake.
 
+use std::fmt;
+
 use spake2::{Ed25519Group, Spake2};
 
 use super::HandshakeError;
@@ -21,7 +23,7 @@ impl ClientHandshake {
         }
         .emit();
         let mut transcript = Transcript::new();
-        transcript.add(hello.as_bytes());
+        transcript.add_frame(hello.body());
         Ok((Self { transcript }, hello))
     }
 
@@ -29,7 +31,7 @@ impl ClientHandshake {
     pub fn handle_challenge(mut self, body: &[u8]) -> Result<ClientChallenged, HandshakeError> {
         let challenge = Challenge::parse(body)?;
         let params = StretchParams::new(challenge.salt, challenge.iterations)?;
-        self.transcript.add(challenge.emit().as_bytes());
+        self.transcript.add_frame(body);
         Ok(ClientChallenged {
             transcript: self.transcript,
             params,
@@ -83,5 +85,25 @@ impl ClientProved {
         let accepted = Accepted::parse(body)?;
         check_confirmation(&accepted.confirmation, &self.schedule.server_confirmation())?;
         Ok(self.schedule.client_keys())
+    }
+}
+
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientHandshake(..)")
+    }
+}
+
+impl fmt::Debug for ClientChallenged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientChallenged")
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientProved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientProved(..)")
     }
 }

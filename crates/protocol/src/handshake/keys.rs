@@ -1,7 +1,5 @@
 //! The key schedule: a transcript of every byte exchanged, and HKDF over it.
 
-use std::fmt;
-
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -36,8 +34,10 @@ impl Transcript {
         Self(Sha256::new_with_prefix(TRANSCRIPT_LABEL))
     }
 
-    pub(super) fn add(&mut self, frame: &[u8]) {
-        self.0.update(frame);
+    /// A frame as it travelled: the length in front, then its body.
+    pub(super) fn add_frame(&mut self, body: &[u8]) {
+        self.0.update((body.len() as u16).to_be_bytes());
+        self.0.update(body);
     }
 
     /// The client's share: all of its second frame that can be hashed, the rest being a function of the hash.
@@ -164,10 +164,4 @@ fn confirmation(key: &[u8; 64], transcript: &[u8; 32]) -> [u8; 32] {
         .finalize()
         .into_bytes()
         .into()
-}
-
-impl fmt::Debug for Schedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Schedule(..)")
-    }
 }

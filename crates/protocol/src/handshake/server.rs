@@ -1,5 +1,7 @@
 //! The server's half of the handshake.
 
+use std::fmt;
+
 use spake2::{Ed25519Group, Spake2};
 
 use super::HandshakeError;
@@ -21,7 +23,7 @@ impl ServerHandshake {
 
     /// Takes the client's first frame. The frame returned is to be sent next; it costs a few scalar multiplications.
     pub fn handle_hello(self, body: &[u8]) -> Result<(ServerChallenged, Frame), HandshakeError> {
-        let hello = Hello::parse(body)?;
+        Hello::parse(body)?;
         let (pake, share) = server_share(&self.password)?;
         let params = self.password.params();
         let challenge = Challenge {
@@ -32,8 +34,8 @@ impl ServerHandshake {
         }
         .emit();
         let mut transcript = Transcript::new();
-        transcript.add(hello.emit().as_bytes());
-        transcript.add(challenge.as_bytes());
+        transcript.add_frame(body);
+        transcript.add_frame(challenge.body());
         Ok((ServerChallenged { transcript, pake }, challenge))
     }
 }
@@ -59,5 +61,17 @@ impl ServerChallenged {
             confirmation: schedule.server_confirmation(),
         };
         Ok((schedule.server_keys(), accepted.emit()))
+    }
+}
+
+impl fmt::Debug for ServerHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerHandshake(..)")
+    }
+}
+
+impl fmt::Debug for ServerChallenged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerChallenged(..)")
     }
 }

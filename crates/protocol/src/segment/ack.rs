@@ -12,6 +12,9 @@ use crate::record::{TAG_BYTES, nonce};
 /// The size of an ACK's datagram.
 pub const ACK_BYTES: usize = HEADER_BYTES + BODY_BYTES + TAG_BYTES;
 
+/// ACKs under one key: 2^42 blocks, where AES-GCM's margin is still 2^-45.
+const MAX_ACKS: u64 = 1 << 40;
+
 const BODY_BYTES: usize = 17;
 const KEY_LABEL: &[u8] = b"backroom ack v1";
 
@@ -24,7 +27,7 @@ pub struct Ack {
     pub accepted_round: u16,
     /// If a segment above it arrived: the round in which that one was sent.
     pub gap_round: Option<u16>,
-    /// How many more segments the receiver has space for.
+    /// How many segments from `cumulative` on the receiver has space for.
     pub free_segments: u32,
 }
 
@@ -60,7 +63,10 @@ impl AckSealer {
     pub fn seal(&mut self, ack: Ack) -> Result<[u8; ACK_BYTES], SealError> {
         let mut datagram = [0; ACK_BYTES];
         let counter = self.counter;
-        self.counter = counter.checked_add(1).ok_or(SealError::KeyUsedUp)?;
+        if counter >= MAX_ACKS {
+            return Err(SealError::KeyUsedUp);
+        }
+        self.counter += 1;
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
         self.stream.write_prefix(Kind::Ack, header);
         header[LANE_END..RECEIVER_END].copy_from_slice(&self.receiver.to_be_bytes());
