@@ -1,0 +1,106 @@
+//! The room's side of a join.
+
+use std::io;
+use std::time::Duration;
+
+use backroom_protocol::StretchedPassword;
+use backroom_protocol::handshake::{
+    HandshakeError, RefusedBecause, ServerHandshake, SessionKeys, refused,
+};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::handshake_io::{HandshakeStream, StepError};
+use super::{Connection, ServerConnection};
+
+/// How long a join may take by default: the client stretches the password meanwhile, on a slow machine for seconds.
+const DEFAULT_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Why a join failed on the server's side. The client has been told, as far as it may know.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The join took too long.
+    #[error("the join was not complete in time")]
+    TimedOut,
+    /// Something other than the handshake arrived, or the password was wrong.
+    #[error(transparent)]
+    Handshake(HandshakeError),
+    /// The client went away.
+    #[error("the client went away during the join: {0}")]
+    Lost(io::Error),
+}
+
+impl AcceptError {
+    /// Whether this was a guess at the password, which a server wants to throttle.
+    pub fn is_wrong_password(&self) -> bool {
+        matches!(self, Self::Handshake(HandshakeError::WrongPassword))
+    }
+}
+
+/// Runs joins. Before the password is proved a join holds one socket, a kilobyte and two scalar multiplications, and
+/// lasts no longer than the handshake time; how many there may be at once is the caller's to say.
+#[derive(Debug, Clone)]
+pub struct Acceptor {
+    password: StretchedPassword,
+    handshake_time: Duration,
+}
+
+impl Acceptor {
+    /// An acceptor for the room with this password; 10 s for a join.
+    pub fn new(password: StretchedPassword) -> Self {
+        Self {
+            password,
+            handshake_time: DEFAULT_HANDSHAKE_TIME,
+        }
+    }
+
+    /// Sets how long a join may take in all.
+    #[must_use]
+    pub fn with_handshake_time(mut self, handshake_time: Duration) -> Self {
+        self.handshake_time = handshake_time;
+        self
+    }
+
+    /// Runs the handshake with whoever has just connected.
+    ///
+    /// # Errors
+    /// [`AcceptError`], after at most the handshake time and one second to tell the client why. All failures that
+    /// depend on the password look the same to the client.
+    pub async fn accept(&self, stream: TcpStream) -> Result<ServerConnection, AcceptError> {
+        let mut stream = HandshakeStream::new(stream).map_err(AcceptError::Lost)?;
+        let deadline = Instant::now() + self.handshake_time;
+        let keys = match self.shake_hands(&mut stream, deadline).await {
+            Ok(keys) => keys,
+            Err(StepError::TimedOut) => return Err(AcceptError::TimedOut),
+            Err(StepError::Lost(error)) => return Err(AcceptError::Lost(error)),
+            Err(StepError::Handshake(error)) => {
+                stream.refuse(&error.refusal()).await;
+                return Err(AcceptError::Handshake(error));
+            }
+        };
+        let (stream, received) = stream.into_parts();
+        Connection::new(stream, keys, received).map_err(AcceptError::Lost)
+    }
+
+    /// Tells a client that there are too many joins under way, and closes. Takes at most a second.
+    pub async fn refuse_busy(stream: TcpStream) {
+        if let Ok(stream) = HandshakeStream::new(stream) {
+            stream.refuse(&refused(RefusedBecause::Busy)).await;
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: &mut HandshakeStream,
+        deadline: Instant,
+    ) -> Result<SessionKeys, StepError> {
+        let hello = stream.receive(deadline).await?;
+        let (state, challenge) =
+            ServerHandshake::new(self.password.clone()).handle_hello(&hello)?;
+        stream.send(&challenge, deadline).await?;
+        let proof = stream.receive(deadline).await?;
+        let (keys, accepted) = state.handle_proof(&proof)?;
+        stream.send(&accepted, deadline).await?;
+        Ok(keys)
+    }
+}

@@ -1,0 +1,132 @@
+//! The member's side of a join.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backroom_protocol::handshake::{ClientHandshake, HandshakeError};
+use backroom_protocol::{Password, StretchParams, StretchedPassword};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::handshake_io::{HandshakeStream, StepError};
+use super::{ClientConnection, Connection};
+
+/// How long TCP may take to connect, and the server to answer each step. Our own stretching does not count.
+const STEP_TIME: Duration = Duration::from_secs(10);
+
+/// Why a member could not join.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing listens there, or no route leads there.
+    #[error(
+        "can't reach a server at {server}: {source}; check address and port, and that the server runs"
+    )]
+    Unreachable {
+        /// The server's address.
+        server: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server did not answer in time.
+    #[error("the server at {server} does not answer; check address and port")]
+    TimedOut {
+        /// The server's address.
+        server: SocketAddr,
+    },
+    /// The password is not the room's, or someone changed the handshake on its way.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The server is busy; the same call may succeed later.
+    #[error("the server has too many joins under way; try again in a few seconds")]
+    Busy,
+    /// The handshake failed otherwise.
+    #[error("the server at {server} can't be joined: {source}")]
+    Handshake {
+        /// The server's address.
+        server: SocketAddr,
+        /// How.
+        source: HandshakeError,
+    },
+    /// The connection broke before the join was complete.
+    #[error("the server at {server} closed the connection during the join: {source}")]
+    Lost {
+        /// The server's address.
+        server: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A password, and what it was last stretched to. Clones share it, so a load generator stretches once for a
+/// thousand members.
+#[derive(Debug, Clone)]
+pub struct Login {
+    password: Arc<Password>,
+    stretched: Arc<Mutex<Option<StretchedPassword>>>,
+}
+
+impl Login {
+    /// A login with nothing stretched yet.
+    pub fn new(password: Password) -> Self {
+        Self {
+            password: Arc::new(password),
+            stretched: Arc::default(),
+        }
+    }
+
+    /// 0.2 s of one core for a server not seen before: on a thread of its own. Others who want the same wait for it.
+    async fn stretch(&self, params: StretchParams) -> io::Result<StretchedPassword> {
+        let mut known = self.stretched.lock().await;
+        if let Some(stretched) = known
+            .as_ref()
+            .filter(|stretched| stretched.params() == params)
+        {
+            return Ok(stretched.clone());
+        }
+        let password = Arc::clone(&self.password);
+        let stretching =
+            tokio::task::spawn_blocking(move || StretchedPassword::stretch(&password, params));
+        let stretched = stretching.await.map_err(io::Error::other)?;
+        Ok(known.insert(stretched).clone())
+    }
+}
+
+/// Connects to a server and proves the password, without ever showing it something that could be tested offline.
+///
+/// # Errors
+/// [`ConnectError`], within a bounded time.
+pub async fn connect(server: SocketAddr, login: &Login) -> Result<ClientConnection, ConnectError> {
+    let stream = timeout(STEP_TIME, TcpStream::connect(server))
+        .await
+        .map_err(|_| ConnectError::TimedOut { server })?
+        .map_err(|source| ConnectError::Unreachable { server, source })?;
+    shake_hands(stream, login)
+        .await
+        .map_err(|error| match error {
+            StepError::TimedOut => ConnectError::TimedOut { server },
+            StepError::Lost(source) => ConnectError::Lost { server, source },
+            StepError::Handshake(HandshakeError::WrongPassword) => ConnectError::WrongPassword,
+            StepError::Handshake(HandshakeError::Busy) => ConnectError::Busy,
+            StepError::Handshake(source) => ConnectError::Handshake { server, source },
+        })
+}
+
+async fn shake_hands(stream: TcpStream, login: &Login) -> Result<ClientConnection, StepError> {
+    let mut stream = HandshakeStream::new(stream)?;
+    let deadline = Instant::now() + STEP_TIME;
+    let (state, hello) = ClientHandshake::start()?;
+    stream.send(&hello, deadline).await?;
+    let state = state.handle_challenge(&stream.receive(deadline).await?)?;
+
+    let stretched = login.stretch(state.stretch_params()).await?;
+
+    let deadline = Instant::now() + STEP_TIME;
+    let (state, proof) = state.prove(&stretched)?;
+    stream.send(&proof, deadline).await?;
+    let keys = state.handle_reply(&stream.receive(deadline).await?)?;
+    let (stream, received) = stream.into_parts();
+    Ok(Connection::new(stream, keys, received)?)
+}

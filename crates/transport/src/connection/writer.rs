@@ -1,0 +1,92 @@
+//! The sending direction.
+
+use std::io;
+use std::marker::PhantomData;
+
+use backroom_protocol::record::RecordSealer;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{ConnectionError, Encoded, Message};
+
+/// A buffer that has grown beyond this is given back once it is empty.
+const KEEP_BYTES: usize = 16 << 10;
+
+/// Sends messages of type `Out`.
+#[derive(Debug)]
+pub struct Writer<Out> {
+    stream: OwnedWriteHalf,
+    sealer: RecordSealer,
+    frames: Vec<u8>,
+    written: usize,
+    message: PhantomData<fn(Out)>,
+}
+
+impl<Out: Message> Writer<Out> {
+    pub(super) fn new(stream: OwnedWriteHalf, sealer: RecordSealer) -> Self {
+        Self {
+            stream,
+            sealer,
+            frames: Vec::new(),
+            written: 0,
+            message: PhantomData,
+        }
+    }
+
+    /// Encodes, seals and sends one message.
+    ///
+    /// Cancel-safe: a future dropped half-way leaves the rest of the record in the buffer, and the next
+    /// [`Writer::flush`] or send goes on there. The message is then under way and must not be sent again.
+    ///
+    /// # Errors
+    /// [`ConnectionError`]; after [`ConnectionError::Encode`] the connection goes on.
+    pub async fn send(&mut self, message: &Out) -> Result<(), ConnectionError> {
+        let encoded = Encoded::new(message)?;
+        self.feed(&encoded)?;
+        self.flush().await
+    }
+
+    /// Seals a message into the buffer without sending it, so that several go in one call. The caller bounds how many.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Record`] where the connection's key is used up.
+    pub fn feed(&mut self, message: &Encoded<Out>) -> Result<(), ConnectionError> {
+        self.sealer.seal(message.as_bytes(), &mut self.frames)?;
+        Ok(())
+    }
+
+    /// Bytes sealed and not yet taken by the system.
+    pub fn buffered_bytes(&self) -> usize {
+        self.frames.len() - self.written
+    }
+
+    /// Sends what is in the buffer. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Lost`]
+    pub async fn flush(&mut self) -> Result<(), ConnectionError> {
+        while self.written < self.frames.len() {
+            let count = self.stream.write(&self.frames[self.written..]).await?;
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            self.written += count;
+        }
+        self.written = 0;
+        self.frames.clear();
+        if self.frames.capacity() > KEEP_BYTES {
+            self.frames = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Sends what is in the buffer and closes this direction; the other side then reads the end.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Lost`]
+    pub async fn close(&mut self) -> Result<(), ConnectionError> {
+        self.flush().await?;
+        self.stream.shutdown().await?;
+        Ok(())
+    }
+}

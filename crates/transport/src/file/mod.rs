@@ -1,0 +1,64 @@
+//! A file over UDP: one Go-Back-N stream from one sender to one receiver.
+//!
+//! ```text
+//! file -> reader thread (BLAKE3, seals) -> segments of the window -> gbn::Sender -> UDP
+//! UDP -> opened in place -> gbn::Receiver -> writer thread (BLAKE3, writes) -> .part -> hash matches -> name
+//! ```
+//!
+//! What the two sides agree on beforehand, and the hash afterwards, travels over the sealed TCP path and is the
+//! caller's: [`send_file`] ends with the hash to be told, [`receive_file`] waits to be told it. Each takes one socket
+//! and, besides its task, one blocking thread. Both need a window of segments and a few MiB, whatever the file's size.
+
+mod control;
+mod receive;
+mod send;
+mod source;
+mod timer;
+mod trace;
+
+pub use control::{Control, Progress};
+pub use receive::{
+    PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome,
+    ReceiveRequest, receive_file,
+};
+pub use send::{SendError, SendFailure, SendOutcome, SendRequest, SendTotals, send_file};
+pub use source::{SourceError, SourceFile};
+pub use trace::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
+
+use backroom_gbn::Ack;
+use backroom_protocol::segment;
+
+/// The number of the only receiver of a stream that has one.
+const ONLY_RECEIVER: u16 = 0;
+
+/// An ACK as it travels.
+fn wire_ack(ack: Ack) -> segment::Ack {
+    let Ack {
+        cumulative,
+        accepted_round,
+        gap_round,
+        free_segments,
+    } = ack;
+    segment::Ack {
+        cumulative,
+        accepted_round,
+        gap_round,
+        free_segments,
+    }
+}
+
+/// An ACK as Go-Back-N takes it.
+fn gbn_ack(ack: segment::Ack) -> Ack {
+    let segment::Ack {
+        cumulative,
+        accepted_round,
+        gap_round,
+        free_segments,
+    } = ack;
+    Ack {
+        cumulative,
+        accepted_round,
+        gap_round,
+        free_segments,
+    }
+}

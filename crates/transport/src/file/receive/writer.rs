@@ -1,0 +1,147 @@
+//! The thread that hashes what arrived in order, and writes it.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use backroom_protocol::segment::SegmentBytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Bytes handed to the thread in one piece: enough for hash and disk to work at full speed.
+const CHUNK_BYTES: usize = 128 << 10;
+
+/// The least space in segments, so that one chunk can fill while another is written.
+pub(super) const MIN_FREE_SEGMENTS: u32 = 2;
+
+/// Consecutive bytes of the file.
+#[derive(Debug, Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    segments: u32,
+}
+
+/// The running writer, with the chunk being filled. Dropped, it soon ends.
+///
+/// The space is a number of segments. Those pushed take from it until they are on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Writer {
+    filling: Chunk,
+    chunk_segments: u32,
+    spare: Vec<Chunk>,
+    free_segments: u32,
+    chunks: Option<mpsc::Sender<Chunk>>,
+    written: mpsc::Receiver<Chunk>,
+    thread: Option<JoinHandle<io::Result<[u8; 32]>>>,
+}
+
+impl Writer {
+    /// Starts to write to `file`, with space for `free_segments`.
+    pub(super) fn start(file: File, free_segments: u32, segment_bytes: SegmentBytes) -> Self {
+        let free_segments = free_segments.max(MIN_FREE_SEGMENTS);
+        let segments = (CHUNK_BYTES / usize::from(segment_bytes.value())).max(1) as u32;
+        let chunk_segments = segments.min(free_segments / 2);
+        // Chunks are full but for the last, so no more than these are ever under way.
+        let capacity = (free_segments / chunk_segments) as usize + 1;
+        let (chunks, to_write) = mpsc::channel(capacity);
+        let (done, written) = mpsc::channel(capacity);
+        Self {
+            filling: Chunk::default(),
+            chunk_segments,
+            spare: Vec::new(),
+            free_segments,
+            chunks: Some(chunks),
+            written,
+            thread: Some(tokio::task::spawn_blocking(move || {
+                write_all(file, to_write, &done)
+            })),
+        }
+    }
+
+    /// Segments that may be pushed.
+    pub(super) fn free_segments(&self) -> u32 {
+        self.free_segments
+    }
+
+    /// Takes the next segment's bytes. Only called while there is space.
+    pub(super) fn push(&mut self, payload: &[u8]) {
+        self.filling.bytes.extend_from_slice(payload);
+        self.filling.segments += 1;
+        self.free_segments = self.free_segments.saturating_sub(1);
+        if self.filling.segments >= self.chunk_segments {
+            self.flush();
+        }
+    }
+
+    /// Ends the file with what was pushed so far.
+    pub(super) fn end(&mut self) {
+        if self.filling.segments > 0 {
+            self.flush();
+        }
+        self.chunks = None;
+    }
+
+    fn flush(&mut self) {
+        let next = self.spare.pop().unwrap_or_default();
+        let chunk = std::mem::replace(&mut self.filling, next);
+        if let Some(chunks) = &self.chunks {
+            // The channel has room for all the space there is; a thread that failed says so in `finish`.
+            let _ = chunks.try_send(chunk);
+        }
+    }
+
+    /// Takes back the space of what has been written. True where there was any.
+    pub(super) fn reclaim(&mut self) -> bool {
+        let mut reclaimed = false;
+        while let Ok(chunk) = self.written.try_recv() {
+            self.take_back(chunk);
+            reclaimed = true;
+        }
+        reclaimed
+    }
+
+    /// Waits until something has been written. False once the thread has ended: then [`Writer::finish`] says how.
+    /// Cancel-safe.
+    pub(super) async fn written(&mut self) -> bool {
+        match self.written.recv().await {
+            Some(chunk) => {
+                self.take_back(chunk);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn take_back(&mut self, mut chunk: Chunk) {
+        self.free_segments += chunk.segments;
+        chunk.segments = 0;
+        chunk.bytes.clear();
+        self.spare.push(chunk);
+    }
+
+    /// The hash of all that was written, or why it could not be.
+    pub(super) async fn finish(&mut self) -> io::Result<[u8; 32]> {
+        self.end();
+        match self.thread.take() {
+            Some(thread) => thread.await.map_err(io::Error::from)?,
+            None => Err(io::Error::other(
+                "the writing thread was asked twice for its hash",
+            )),
+        }
+    }
+}
+
+fn write_all(
+    mut file: File,
+    mut chunks: mpsc::Receiver<Chunk>,
+    done: &mpsc::Sender<Chunk>,
+) -> io::Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    while let Some(chunk) = chunks.blocking_recv() {
+        hasher.update(&chunk.bytes);
+        file.write_all(&chunk.bytes)?;
+        if done.blocking_send(chunk).is_err() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+    }
+    Ok(hasher.finalize().into())
+}

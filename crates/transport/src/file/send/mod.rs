@@ -1,0 +1,157 @@
+//! Sending a file to one receiver.
+
+mod driver;
+mod reader;
+mod store;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use backroom_gbn::{SenderConfig, SenderStats};
+use backroom_protocol::Key;
+use backroom_protocol::segment::{SealError, SegmentBytes, Stream};
+
+use self::driver::Driver;
+use super::{Control, SourceError, SourceFile};
+use crate::udp::{Route, UdpEndpoint};
+
+/// A file and whom it goes to, after the receiver has accepted it.
+#[derive(Debug)]
+pub struct SendRequest {
+    /// The file.
+    pub source: SourceFile,
+    /// Its stream to this receiver.
+    pub stream: Stream,
+    /// The key that segments are sealed with. Never used for another stream.
+    pub stream_key: Key,
+    /// The payload of a segment.
+    pub segment_bytes: SegmentBytes,
+    /// Where the receiver listens: its address, and the port it accepted with.
+    pub receiver: SocketAddr,
+    /// The key that the receiver seals its ACKs with.
+    pub ack_key: Key,
+    /// The space the receiver has to begin with.
+    pub free_segments: u32,
+    /// Window, recovery and timer.
+    pub config: SenderConfig,
+}
+
+/// A file that has arrived, as far as the receiver's ACKs say.
+#[derive(Debug, Clone)]
+pub struct SendOutcome {
+    /// BLAKE3 of the bytes that were sent, for the receiver.
+    pub hash: [u8; 32],
+    /// What it took.
+    pub totals: SendTotals,
+}
+
+/// What a stream took, whether it succeeded or not.
+#[derive(Debug, Clone, Copy)]
+pub struct SendTotals {
+    /// Bytes of the file acknowledged.
+    pub bytes: u64,
+    /// From the first transmission to the last ACK.
+    pub elapsed: Duration,
+    /// Segments, go-backs, timeouts and round trips.
+    pub stats: SenderStats,
+    /// Segments that the kernel refused to send, which counts as lost.
+    pub refused: u64,
+    /// Datagrams that arrived and were no new ACK of this stream.
+    pub dropped: u64,
+}
+
+/// A file that did not arrive, and what was spent on it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct SendFailure {
+    /// Why.
+    #[source]
+    pub error: SendError,
+    /// What it took.
+    pub totals: SendTotals,
+}
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The file could not be read as it was offered.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A segment is larger than what the way to the receiver takes in one packet.
+    #[error(
+        "segments of {segment_bytes} bytes don't fit the network to {receiver}, which takes {max_segment_bytes}; choose smaller ones"
+    )]
+    SegmentTooLarge {
+        /// What was asked for.
+        segment_bytes: SegmentBytes,
+        /// The largest that fits.
+        max_segment_bytes: usize,
+        /// The receiver's address.
+        receiver: SocketAddr,
+    },
+    /// No way leads to the receiver.
+    #[error("no network leads to {receiver}: {source}")]
+    NoRoute {
+        /// The receiver's address.
+        receiver: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The receiver stopped answering.
+    #[error("{receiver} does not answer any more; its program has ended, or a firewall drops UDP")]
+    ReceiverLost {
+        /// The receiver's address.
+        receiver: SocketAddr,
+    },
+    /// Its owner cancelled it.
+    #[error("cancelled")]
+    Cancelled,
+    /// A segment could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The socket or a thread failed.
+    #[error("sending failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Sends a file, and returns when the receiver has acknowledged its last segment. A file of no bytes needs no segment.
+///
+/// Must run within a tokio runtime with time and I/O. Dropping the future ends the transfer.
+///
+/// # Errors
+/// [`SendFailure`], with what was spent until then.
+pub async fn send_file(
+    endpoint: &UdpEndpoint,
+    request: SendRequest,
+    control: &Control,
+) -> Result<SendOutcome, SendFailure> {
+    let mut driver = Driver::new(endpoint, request, control);
+    let ended = driver.run().await;
+    let totals = driver.totals();
+    match ended {
+        Ok(hash) => Ok(SendOutcome { hash, totals }),
+        Err(error) => Err(SendFailure { error, totals }),
+    }
+}
+
+/// Fails where a full segment would not fit one packet: every one of them would be refused.
+fn check_route(request: &SendRequest) -> Result<(), SendError> {
+    let SendRequest {
+        receiver,
+        segment_bytes,
+        ..
+    } = *request;
+    let route = Route::to(receiver).map_err(|source| SendError::NoRoute { receiver, source })?;
+    let excess_bytes = segment_bytes
+        .datagram_bytes()
+        .saturating_sub(route.max_datagram_bytes());
+    if excess_bytes > 0 {
+        return Err(SendError::SegmentTooLarge {
+            segment_bytes,
+            max_segment_bytes: usize::from(segment_bytes.value()).saturating_sub(excess_bytes),
+            receiver,
+        });
+    }
+    Ok(())
+}

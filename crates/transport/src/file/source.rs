@@ -1,0 +1,104 @@
+//! The file being sent.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+/// Why a file can't be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It can't be opened.
+    #[error("can't read {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is a folder, a device or the like.
+    #[error("{} is not a regular file; put it into an archive to send it", path.display())]
+    NotAFile {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// It became shorter while it was sent.
+    #[error("{} became shorter while it was sent; send it again when nothing writes to it", path.display())]
+    Shrank {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It could not be read to its end.
+    #[error("reading {} failed: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// An open regular file with the size it had then: what is offered is what is sent, whatever is appended meanwhile.
+/// Clones share the handle, so several streams can read it at once.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    file: Arc<File>,
+    path: Arc<Path>,
+    bytes: u64,
+}
+
+impl SourceFile {
+    /// Opens a file for sending.
+    ///
+    /// # Errors
+    /// [`SourceError::Open`] and [`SourceError::NotAFile`]
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let open_error = |source: io::Error| SourceError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        // Without NONBLOCK, opening a named pipe would wait for somebody to write to it.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(CWD, path, flags, Mode::empty())
+            .map_err(|error| open_error(error.into()))?;
+        let file = File::from(file);
+        let metadata = file.metadata().map_err(open_error)?;
+        if !metadata.is_file() {
+            return Err(SourceError::NotAFile {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            file: Arc::new(file),
+            path: path.into(),
+            bytes: metadata.len(),
+        })
+    }
+
+    /// Its size, in bytes, when it was opened.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fills `buffer` from `offset` on.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
+        let path = || self.path.to_path_buf();
+        self.file
+            .read_exact_at(buffer, offset)
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::UnexpectedEof => SourceError::Shrank { path: path() },
+                _ => SourceError::Read {
+                    path: path(),
+                    source,
+                },
+            })
+    }
+}

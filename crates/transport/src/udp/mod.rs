@@ -1,0 +1,222 @@
+//! One UDP socket of one stream: runs of datagrams out (GSO), trains of datagrams in (GRO).
+//!
+//! Whatever the network or the kernel refuses is a lost datagram, since Go-Back-N repairs exactly that; only a
+//! socket that has no room yet is reported, as [`io::ErrorKind::WouldBlock`].
+
+mod receive;
+mod route;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use quinn_udp::{Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+pub use receive::{Datagram, ReceiveBuffers};
+pub use route::Route;
+
+/// The largest payload of one UDP datagram over IPv4: 65,535 bytes less the IP and UDP headers. It bounds a GSO
+/// batch as well, since the kernel builds a batch as one oversized datagram.
+pub const MAX_UDP_PAYLOAD_BYTES: usize = 65_507;
+
+/// The most datagrams the kernel splits one GSO batch into (`UDP_MAX_SEGMENTS`).
+const MAX_GSO_DATAGRAMS: usize = 64;
+
+/// Receive errors in a row after which a socket is taken for broken.
+const MAX_RECEIVE_ERRORS: usize = 16;
+
+/// How a [`UdpEndpoint`] is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct UdpOptions {
+    /// Hand the kernel many datagrams a call (GSO). Off, each datagram is a call and a packet of its own, which a
+    /// shaped network needs to lose packets rather than batches.
+    pub gso: bool,
+    /// What to ask for as `SO_SNDBUF`; the kernel caps it at `net.core.wmem_max`.
+    pub send_buffer_bytes: usize,
+    /// What to ask for as `SO_RCVBUF`; the kernel caps it at `net.core.rmem_max`.
+    pub receive_buffer_bytes: usize,
+}
+
+impl Default for UdpOptions {
+    /// GSO on, 4 MiB each way.
+    fn default() -> Self {
+        Self {
+            gso: true,
+            send_buffer_bytes: 4 << 20,
+            receive_buffer_bytes: 4 << 20,
+        }
+    }
+}
+
+/// A bound, non-blocking UDP socket with its offloads.
+#[derive(Debug)]
+pub struct UdpEndpoint {
+    socket: UdpSocket,
+    offload: UdpSocketState,
+    gso: bool,
+}
+
+/// What became of a run of datagrams handed to [`UdpEndpoint::try_send`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Datagrams dealt with, from the front of the run; fewer than the run's when the socket filled up on the way.
+    pub datagrams: usize,
+    /// Of these, the ones that the kernel refused, which counts as lost.
+    pub lost: usize,
+}
+
+impl UdpEndpoint {
+    /// Binds to `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// Those of the system, such as an address in use. Must be called within a tokio runtime.
+    pub fn bind(address: SocketAddr, options: UdpOptions) -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM.cloexec().nonblocking(),
+            Some(Protocol::UDP),
+        )?;
+        // A kernel that grants less still works, with a smaller burst.
+        socket.set_send_buffer_size(options.send_buffer_bytes)?;
+        socket.set_recv_buffer_size(options.receive_buffer_bytes)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let offload = UdpSocketState::new((&socket).into())?;
+        Ok(Self {
+            socket,
+            offload,
+            gso: options.gso,
+        })
+    }
+
+    /// The address it is bound to, with the port that others send to.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// How many datagrams of `datagram_bytes` fit one call now. Ask again before each batch: the kernel may turn
+    /// GSO off on the way.
+    pub fn max_batch(&self, datagram_bytes: usize) -> usize {
+        if !self.gso {
+            return 1;
+        }
+        batch_limit(datagram_bytes).min(self.offload.max_gso_segments())
+    }
+
+    /// Room for `buffers` trains of datagrams of up to `datagram_bytes`.
+    pub fn receive_buffers(&self, datagram_bytes: usize, buffers: usize) -> ReceiveBuffers {
+        ReceiveBuffers::new(datagram_bytes, self.offload.gro_segments(), buffers)
+    }
+
+    /// Hands the kernel `run`: datagrams of `datagram_bytes` each, of which only the last may be shorter. `source`
+    /// is the local address to send from, where the socket is bound to a wildcard.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where not even one datagram went: wait for [`Self::writable`] and send it again.
+    pub fn try_send(
+        &self,
+        to: SocketAddr,
+        source: Option<IpAddr>,
+        run: &[u8],
+        datagram_bytes: usize,
+    ) -> io::Result<Sent> {
+        let datagrams = run.len().div_ceil(datagram_bytes.max(1)).max(1);
+        let mut sent = Sent {
+            datagrams: 0,
+            lost: 0,
+        };
+        while sent.datagrams < datagrams {
+            let count = self
+                .max_batch(datagram_bytes)
+                .min(datagrams - sent.datagrams);
+            let from = sent.datagrams * datagram_bytes;
+            let batch = &run[from..run.len().min(from + count * datagram_bytes)];
+            match self.try_send_batch(to, source, batch, datagram_bytes) {
+                Ok(()) => sent.datagrams += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return if sent.datagrams == 0 {
+                        Err(error)
+                    } else {
+                        Ok(sent)
+                    };
+                }
+                // The kernel has just turned GSO off; the same datagrams go one by one.
+                Err(_) if count > self.max_batch(datagram_bytes) => {}
+                Err(error) => {
+                    tracing::debug!(%to, %error, count, "datagrams refused, counted as lost");
+                    sent.datagrams += count;
+                    sent.lost += count;
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    fn try_send_batch(
+        &self,
+        to: SocketAddr,
+        source: Option<IpAddr>,
+        batch: &[u8],
+        datagram_bytes: usize,
+    ) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: batch,
+            segment_size: (batch.len() > datagram_bytes).then_some(datagram_bytes),
+            src_ip: source,
+        };
+        self.socket.try_io(Interest::WRITABLE, || {
+            self.offload.try_send((&self.socket).into(), &transmit)
+        })
+    }
+
+    /// Fills `buffers` with what has arrived; [`ReceiveBuffers::datagrams`] then yields it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where nothing has. Any other error means that the socket is broken: those the
+    /// network can cause are consumed here.
+    pub fn try_receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<()> {
+        let mut errors = 0;
+        loop {
+            let outcome = self.socket.try_io(Interest::READABLE, || {
+                buffers
+                    .fill(|slices, metas| self.offload.recv((&self.socket).into(), slices, metas))
+            });
+            match outcome {
+                Err(error)
+                    if error.kind() != io::ErrorKind::WouldBlock && errors < MAX_RECEIVE_ERRORS =>
+                {
+                    errors += 1
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Waits until there may be something to receive.
+    ///
+    /// # Errors
+    /// That the runtime is shutting down.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// Waits until the socket may have room to send.
+    ///
+    /// # Errors
+    /// That the runtime is shutting down.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+}
+
+/// How many datagrams of `datagram_bytes` one GSO batch may hold: at most 64, and at most 65,507 bytes together.
+pub(crate) fn batch_limit(datagram_bytes: usize) -> usize {
+    (MAX_UDP_PAYLOAD_BYTES / datagram_bytes.max(1)).clamp(1, MAX_GSO_DATAGRAMS)
+}
