@@ -1,0 +1,255 @@
+//! A scenario multiplied out: one [`Run`] for each row of the results.
+
+use std::sync::Arc;
+
+use backroom_gbn::{Recovery, Timeout, Window};
+use backroom_link::{LinkConfig, Loss};
+
+use crate::scenario::{Axes, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
+
+/// Every run of a scenario, in the order in which the rows are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The scenario's name.
+    pub scenario: Arc<str>,
+    /// Every combination of the axes.
+    pub cells: Vec<Arc<Cell>>,
+    /// Every repetition of every cell.
+    pub runs: Vec<Run>,
+}
+
+/// One combination of the scenario's axes. All its repetitions are compared as one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Who receives.
+    pub cast: Cast,
+    /// How several receivers are reached.
+    pub delivery: Delivery,
+    /// How many receive.
+    pub receivers: u16,
+    /// Segments that may be outstanding in each stream.
+    pub window: Window,
+    /// What makes the sender go back.
+    pub recovery: Recovery,
+    /// The retransmission timer.
+    pub timeout: Timeout,
+    /// Rate, delay, jitter, queue and loss of each member's link.
+    pub link: LinkConfig,
+    /// The mean loss of `link`.
+    pub loss: LossRate,
+    /// Whether its losses come in bursts.
+    pub burst: Burst,
+    /// Where packets are lost.
+    pub loss_side: LossSide,
+    /// Size of the file.
+    pub file_bytes: u64,
+    /// File bytes carried by one segment.
+    pub segment_bytes: u16,
+}
+
+/// One transfer to be measured: a row of the results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Place in the plan, from 0.
+    pub index: usize,
+    /// The scenario's name.
+    pub scenario: Arc<str>,
+    /// Place of its cell in the plan, from 0.
+    pub cell_index: usize,
+    /// What is measured.
+    pub cell: Arc<Cell>,
+    /// Seed of everything random in the run. All cells share the seeds of their repetitions.
+    pub seed: u64,
+    /// From 1.
+    pub repetition: u32,
+}
+
+impl Cell {
+    /// What each member's way out does to packets.
+    pub fn egress(&self) -> LinkConfig {
+        let mut link = self.link.clone();
+        if self.loss_side == LossSide::Receivers {
+            link.loss = Loss::None;
+        }
+        link
+    }
+
+    /// The loss on each member's way in, where a link does nothing else.
+    pub fn ingress_loss(&self) -> Loss {
+        match self.loss_side {
+            LossSide::Sender => Loss::None,
+            LossSide::Receivers => self.link.loss.clone(),
+        }
+    }
+
+    /// Members of the room: the sender, the receivers, and whoever is there without being addressed.
+    pub fn members(&self) -> u16 {
+        1 + self.receivers + self.cast.bystanders()
+    }
+
+    /// Segments of the file. An empty file is one empty segment.
+    pub fn segments(&self) -> u64 {
+        self.file_bytes
+            .div_ceil(u64::from(self.segment_bytes))
+            .max(1)
+    }
+}
+
+impl Plan {
+    /// Multiplies `scenario` out.
+    pub fn new(scenario: &Scenario) -> Self {
+        let name: Arc<str> = scenario.name.as_str().into();
+        let cells: Vec<_> = cells(&scenario.axes).into_iter().map(Arc::new).collect();
+        let repetitions = (1..=scenario.repetitions).flat_map(|repetition| {
+            cells
+                .iter()
+                .enumerate()
+                .map(move |(cell_index, cell)| (repetition, cell_index, cell))
+        });
+        let runs = repetitions
+            .enumerate()
+            .map(|(index, (repetition, cell_index, cell))| Run {
+                index,
+                scenario: Arc::clone(&name),
+                cell_index,
+                cell: Arc::clone(cell),
+                seed: scenario.seed.wrapping_add(u64::from(repetition) - 1),
+                repetition,
+            })
+            .collect();
+        Self {
+            scenario: name,
+            cells,
+            runs,
+        }
+    }
+}
+
+/// Every combination of the axes, the window varying fastest. Unicast has one receiver and so nothing to deliver in
+/// several ways: it takes part once, whatever is asked of the others.
+fn cells(axes: &Axes) -> Vec<Cell> {
+    let unicast = |cell: &Cell| cell.cast == Cast::Unicast;
+    let mut cells = vec![blank()];
+    expand(&mut cells, |_| &axes.cast, |cell, cast| cell.cast = cast);
+    expand(
+        &mut cells,
+        |cell| {
+            if unicast(cell) {
+                &axes.delivery[..axes.delivery.len().min(1)]
+            } else {
+                &axes.delivery
+            }
+        },
+        |cell, delivery| cell.delivery = delivery,
+    );
+    expand(
+        &mut cells,
+        |cell| match cell.cast {
+            Cast::Unicast => &[1],
+            Cast::Multicast | Cast::Blockcast if axes.receivers.is_empty() => &[2],
+            Cast::Broadcast if axes.receivers.is_empty() => &[3],
+            Cast::Multicast | Cast::Blockcast | Cast::Broadcast => &axes.receivers,
+        },
+        |cell, receivers| cell.receivers = receivers,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.rate,
+        |cell, rate| cell.link.rate = rate.0,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.delay,
+        |cell, delay| cell.link.delay = delay.0,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.jitter,
+        |cell, jitter| cell.link.jitter = jitter.0,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.queue,
+        |cell, queue| cell.link.queue = queue.0,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.loss_side,
+        |cell, side| cell.loss_side = side,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.burst,
+        |cell, burst| cell.burst = burst,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.loss,
+        |cell, loss| {
+            cell.loss = loss;
+            cell.link.loss = loss.in_bursts(cell.burst);
+        },
+    );
+    expand(
+        &mut cells,
+        |_| &axes.recovery,
+        |cell, recovery| cell.recovery = recovery,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.timeout,
+        |cell, timeout| cell.timeout = timeout,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.file,
+        |cell, file| cell.file_bytes = file.bytes(),
+    );
+    expand(
+        &mut cells,
+        |_| &axes.segment,
+        |cell, segment| cell.segment_bytes = segment,
+    );
+    expand(
+        &mut cells,
+        |_| &axes.window,
+        |cell, window| cell.window = window,
+    );
+    cells
+}
+
+/// What the axes are put into, one after the other.
+fn blank() -> Cell {
+    Cell {
+        cast: Cast::Unicast,
+        delivery: Delivery::Parallel,
+        receivers: 1,
+        window: Window::default(),
+        recovery: Recovery::default(),
+        timeout: Timeout::default(),
+        link: LinkConfig::default(),
+        loss: LossRate::NONE,
+        burst: Burst::Random,
+        loss_side: LossSide::Sender,
+        file_bytes: 0,
+        segment_bytes: 1,
+    }
+}
+
+/// Replaces each cell by one for each of the `values` that it may take.
+fn expand<'a, T: Copy + 'a>(
+    cells: &mut Vec<Cell>,
+    values: impl Fn(&Cell) -> &'a [T],
+    put: impl Fn(&mut Cell, T),
+) {
+    *cells = cells
+        .iter()
+        .flat_map(|cell| {
+            values(cell).iter().map(|value| {
+                let mut cell = cell.clone();
+                put(&mut cell, *value);
+                cell
+            })
+        })
+        .collect();
+}

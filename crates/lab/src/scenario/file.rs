@@ -1,0 +1,253 @@
+//! Reading a scenario from TOML.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Axes, Axis, AxisError, ChartSpec, Scenario, builtin};
+use crate::suggest;
+
+/// Why there is no scenario. The message says what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// Neither a built-in scenario nor a file.
+    #[error(
+        "there is no scenario `{name}`{}; built in are {}, or give the path of a TOML file",
+        nearest(name),
+        names()
+    )]
+    Unknown {
+        /// As it was written.
+        name: String,
+    },
+    /// The file can't be read.
+    #[error("{} can't be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no scenario.
+    #[error("scenario {name}: {message}")]
+    Malformed {
+        /// The scenario.
+        name: String,
+        /// Where, and what was expected.
+        message: String,
+    },
+    /// A key or value that is not allowed.
+    #[error("scenario {name}: {source}")]
+    Axis {
+        /// The scenario.
+        name: String,
+        /// Which, and what is allowed.
+        source: AxisError,
+    },
+}
+
+impl Scenario {
+    /// The built-in scenario called `name_or_path`, or the one in that TOML file.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] when there is none, or it says something that is not allowed.
+    pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
+        if let Some((name, text)) = builtin().find(|(name, _)| *name == name_or_path) {
+            return Self::parse(name, text);
+        }
+        let path = Path::new(name_or_path);
+        let name = path.file_stem().and_then(|stem| stem.to_str());
+        let (Some(name), true) = (name, path.is_file()) else {
+            return Err(ScenarioError::Unknown {
+                name: name_or_path.to_owned(),
+            });
+        };
+        let text = fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(name, &text)
+    }
+
+    /// Reads the scenario `name` from TOML.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] when it says something that is not allowed.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ScenarioError> {
+        let malformed = |message: String| ScenarioError::Malformed {
+            name: name.to_owned(),
+            message,
+        };
+        let file: ScenarioFile =
+            toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        if !(1..=Self::MAX_REPETITIONS).contains(&file.repetitions) {
+            return Err(malformed(format!(
+                "repetitions can't be {}: a whole number from 1 to {}",
+                file.repetitions,
+                Self::MAX_REPETITIONS
+            )));
+        }
+        if let Some(key) = file.link.keys().find(|key| file.axes.contains_key(*key)) {
+            return Err(malformed(format!(
+                "{key} stands under both [link] and [axes]; keep one"
+            )));
+        }
+        let axes = read_axes(&file).map_err(|source| ScenarioError::Axis {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            title: file.title,
+            description: file.description.trim().to_owned(),
+            seed: file.seed,
+            repetitions: file.repetitions,
+            axes,
+            charts: file.charts,
+        })
+    }
+
+    /// The scenario as a TOML file that [`Scenario::parse`] reads back.
+    pub fn to_toml(&self) -> String {
+        let file = ScenarioFile {
+            title: self.title.clone(),
+            description: self.description.clone(),
+            seed: self.seed,
+            repetitions: self.repetitions,
+            link: BTreeMap::new(),
+            axes: Axis::ALL
+                .into_iter()
+                .map(|axis| (axis, self.axes.text(axis)))
+                .filter(|(_, values)| !values.is_empty())
+                .map(|(axis, values)| {
+                    (
+                        axis.key().to_owned(),
+                        Values::Many(values.into_iter().map(Value::Text).collect()),
+                    )
+                })
+                .collect(),
+            charts: self.charts.clone(),
+        };
+        toml::to_string(&file).unwrap_or_default()
+    }
+}
+
+/// The file as it is written. `[link]` and `[axes]` differ for the reader alone: any key may stand under either.
+#[derive(Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioFile {
+    title: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default = "one")]
+    seed: u64,
+    #[serde(default = "ten")]
+    repetitions: u32,
+    #[serde(default)]
+    link: BTreeMap<String, Values>,
+    #[serde(default)]
+    axes: BTreeMap<String, Values>,
+    #[serde(default)]
+    charts: Vec<ChartSpec>,
+}
+
+#[derive(Clone, Deserialize, serde::Serialize)]
+#[serde(untagged)]
+enum Values {
+    One(Value),
+    Many(Vec<Value>),
+}
+
+#[derive(Clone, Deserialize, serde::Serialize)]
+#[serde(untagged)]
+enum Value {
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Value {
+    fn text(&self) -> String {
+        match self {
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+fn read_axes(file: &ScenarioFile) -> Result<Axes, AxisError> {
+    let mut axes = Axes::with_defaults()?;
+    for (key, values) in file.link.iter().chain(&file.axes) {
+        let values: Vec<_> = match values {
+            Values::One(value) => vec![value.text()],
+            Values::Many(values) => values.iter().map(Value::text).collect(),
+        };
+        axes.set(key.parse()?, &values)?;
+    }
+    Ok(axes)
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn names() -> String {
+    builtin()
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn nearest(name: &str) -> String {
+    suggest::nearest(name, builtin().map(|(name, _)| name))
+        .map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_scenario_reads_and_reads_back() {
+        for (name, text) in builtin() {
+            let scenario = Scenario::parse(name, text).unwrap();
+            assert_eq!(
+                Scenario::parse(name, &scenario.to_toml()).unwrap(),
+                scenario
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_scenario_names_the_nearest_and_all_built_in_ones() {
+        let error = Scenario::load("windw").unwrap_err().to_string();
+        assert!(error.contains("did you mean `window`?"), "{error}");
+        assert!(error.contains("TOML file"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_with_a_reason() {
+        let wrong = [
+            ("", "title"),
+            ("title = 'x'\ncolour = 'red'", "colour"),
+            ("title = 'x'\nrepetitions = 0", "from 1 to 1000"),
+            ("title = 'x'\n[axes]\nwindow = [10, 10]", "twice"),
+            ("title = 'x'\n[axes]\nwndow = 10", "did you mean `window`?"),
+            (
+                "title = 'x'\n[link]\nloss = 0\n[axes]\nloss = 0",
+                "both [link] and [axes]",
+            ),
+        ];
+        for (text, reason) in wrong {
+            let error = Scenario::parse("test", text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! How packets are lost: how many, and whether one by one or in bursts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use backroom_link::Loss;
+
+/// The fraction of packets lost in the long run, from 0 to 0.5.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct LossRate(f64);
+
+impl LossRate {
+    /// Nothing is lost.
+    pub const NONE: Self = Self(0.0);
+
+    /// The fraction.
+    pub fn fraction(self) -> f64 {
+        self.0
+    }
+
+    /// The link's loss at this rate, in such bursts.
+    ///
+    /// A burst of mean length `L` ends with chance `r = 1 / L` and begins with the chance `p` that gives the rate:
+    /// `p / (p + r)`. In the good state nothing is lost and in the bad one everything (Gilbert 1960; the terms are
+    /// those of netem's `gemodel`).
+    pub fn in_bursts(self, burst: Burst) -> Loss {
+        match burst {
+            _ if self.0 == 0.0 => Loss::None,
+            Burst::Random => Loss::Random(self.0),
+            Burst::Mean(length) => {
+                let r = 1.0 / length;
+                Loss::GilbertElliott {
+                    p: r * self.0 / (1.0 - self.0),
+                    r,
+                    loss_good: 0.0,
+                    loss_bad: 1.0,
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for LossRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for LossRate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse()
+            .ok()
+            .filter(|fraction| (0.0..=0.5).contains(fraction))
+            .map(Self)
+            .ok_or_else(|| "a fraction from 0 to 0.5 like 0.01".to_owned())
+    }
+}
+
+/// Whether losses come alone or in a row, written `random` or as the mean length of a burst.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub enum Burst {
+    /// Each packet is lost with the same chance, whatever became of the one before.
+    Random,
+    /// So many packets in a row are lost on average.
+    Mean(f64),
+}
+
+impl fmt::Display for Burst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random => f.pad("random"),
+            Self::Mean(length) => length.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Burst {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "random" {
+            return Ok(Self::Random);
+        }
+        text.parse()
+            .ok()
+            .filter(|length| (1.0..=100.0).contains(length))
+            .map(Self::Mean)
+            .ok_or_else(|| "random, or the mean length of a burst from 1 to 100 packets".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_has_the_mean_and_length_it_was_asked_for() {
+        let rate: LossRate = "0.02".parse().unwrap();
+        let Loss::GilbertElliott { p, r, .. } = rate.in_bursts(Burst::Mean(8.0)) else {
+            panic!("a burst is a Gilbert-Elliott loss");
+        };
+        assert!((p / (p + r) - 0.02).abs() < 1e-12);
+        assert!((1.0 / r - 8.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_loss_there_are_no_bursts() {
+        let rate: LossRate = "0".parse().unwrap();
+        assert!(matches!(rate.in_bursts(Burst::Mean(8.0)), Loss::None));
+    }
+
+    #[test]
+    fn what_is_no_fraction_is_refused() {
+        for text in ["", "1", "-0.1", "nan", "inf", "1%"] {
+            assert!(text.parse::<LossRate>().is_err(), "{text}");
+        }
+        for text in ["", "0", "nan", "101", "often"] {
+            assert!(text.parse::<Burst>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What to measure: the axes to sweep, repetitions, a seed, and which charts show it.
+
+mod axes;
+mod axis;
+mod builtin;
+mod chart;
+mod file;
+mod loss;
+mod values;
+
+pub use axes::{Axes, AxisError};
+pub use axis::Axis;
+pub use builtin::builtin;
+pub use chart::{ChartSpec, Quantity};
+pub use file::ScenarioError;
+pub use loss::{Burst, LossRate};
+pub use values::{Cast, Delivery, FileSize, LossSide, Optional, Time};
+
+/// A scenario, read from a TOML file and perhaps changed on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name: that of its file without the extension.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// What it shows, in a sentence or two.
+    pub description: String,
+    /// The seed of the first repetition; each further one counts up from it.
+    pub seed: u64,
+    /// How often each cell is measured.
+    pub repetitions: u32,
+    /// What is swept.
+    pub axes: Axes,
+    /// The pictures drawn of it.
+    pub charts: Vec<ChartSpec>,
+}
+
+impl Scenario {
+    /// The most repetitions of a cell.
+    pub const MAX_REPETITIONS: u32 = 1_000;
+
+    /// The most runs of a plan.
+    pub const MAX_RUNS: u64 = 1_000_000;
+}

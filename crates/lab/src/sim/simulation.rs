@@ -1,0 +1,303 @@
+//! One run: streams, links and the events between them.
+
+use std::time::{Duration, Instant};
+
+use backroom_gbn::Ack;
+use tokio_util::sync::CancellationToken;
+
+use super::delays::SegmentDelays;
+use super::events::EventQueue;
+use super::network::Network;
+use super::stream::Stream;
+use crate::plan::{Cell, Run};
+use crate::record::Measurement;
+use crate::runner::RunError;
+use crate::scenario::Delivery;
+use crate::wire;
+
+/// A run in virtual time.
+#[derive(Debug)]
+pub(super) struct Simulation<'a> {
+    cell: &'a Cell,
+    start: Instant,
+    now: Instant,
+    network: Network,
+    lanes: Vec<Lane>,
+    unfinished: usize,
+    events: EventQueue<Event>,
+    delays: SegmentDelays,
+    /// Data segments sent so far.
+    sent: u64,
+}
+
+/// A stream and the members it reaches.
+#[derive(Debug)]
+struct Lane {
+    stream: Stream,
+    /// Place of the stream's first receiver among all receivers.
+    first_receiver: usize,
+    /// The earliest wake-up that is scheduled and has not come.
+    wake_up: Option<Instant>,
+    finished: bool,
+}
+
+#[derive(Debug)]
+enum Event {
+    /// A data segment reaches a receiver's way in.
+    Data {
+        lane: usize,
+        receiver: usize,
+        seq: u64,
+        round: u16,
+    },
+    /// An ACK reaches the sender's way in.
+    Ack {
+        lane: usize,
+        receiver: usize,
+        ack: Ack,
+    },
+    /// A sender asked to be told the time.
+    WakeUp { lane: usize },
+}
+
+/// A run that takes longer, in virtual time, is given up.
+const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A run that sends more is given up: it would take minutes, and no lossy cell worth looking at needs it.
+const MAX_SENT: u64 = 200_000_000;
+
+/// How many events go by between looks at whether the sweep was cancelled.
+const EVENTS_BETWEEN_LOOKS: u32 = 1 << 16;
+
+impl<'a> Simulation<'a> {
+    pub(super) fn new(run: &'a Run, epoch: Instant) -> Result<Self, RunError> {
+        let cell = &*run.cell;
+        let lane = |first_receiver: u16, receivers: u16| Lane {
+            stream: Stream::new(cell, receivers),
+            first_receiver: usize::from(first_receiver),
+            wake_up: None,
+            finished: false,
+        };
+        let lanes: Vec<_> = match cell.delivery {
+            Delivery::Sequential | Delivery::Parallel => {
+                (0..cell.receivers).map(|first| lane(first, 1)).collect()
+            }
+            Delivery::IpMulticast => vec![lane(0, cell.receivers)],
+        };
+        Ok(Self {
+            cell,
+            start: epoch,
+            now: epoch,
+            network: Network::new(run),
+            unfinished: lanes.len(),
+            lanes,
+            events: EventQueue::new(),
+            delays: SegmentDelays::new()?,
+            sent: 0,
+        })
+    }
+
+    /// Runs until every receiver has the file, or it makes no sense to go on.
+    pub(super) fn carry_out(
+        mut self,
+        cancelled: &CancellationToken,
+    ) -> Result<Measurement, RunError> {
+        match self.cell.delivery {
+            Delivery::Sequential => self.transmit(0),
+            Delivery::Parallel | Delivery::IpMulticast => {
+                (0..self.lanes.len()).for_each(|lane| self.transmit(lane))
+            }
+        }
+        let mut until_look = EVENTS_BETWEEN_LOOKS;
+        while let Some((at, event)) = self.events.next() {
+            self.now = at;
+            self.handle(event);
+            if self.unfinished == 0 {
+                return Ok(self.measurement(None));
+            }
+            if let Some(reason) = self.hopeless() {
+                return Ok(self.measurement(Some(reason)));
+            }
+            until_look -= 1;
+            if until_look == 0 {
+                until_look = EVENTS_BETWEEN_LOOKS;
+                if cancelled.is_cancelled() {
+                    return Err(RunError::Cancelled);
+                }
+            }
+        }
+        Ok(self.measurement(Some(
+            "nothing was left to happen before the transfer ended".to_owned(),
+        )))
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Data {
+                lane,
+                receiver,
+                seq,
+                round,
+            } => self.handle_data(lane, receiver, seq, round),
+            Event::Ack {
+                lane,
+                receiver,
+                ack,
+            } => {
+                if self
+                    .network
+                    .admits_ack(self.now, usize::from(wire::ACK_PACKET_BYTES))
+                {
+                    self.lanes[lane].stream.handle_ack(self.now, receiver, ack);
+                    self.continue_with(lane);
+                }
+            }
+            Event::WakeUp { lane } => {
+                let woken = &mut self.lanes[lane];
+                woken.wake_up = woken.wake_up.filter(|at| *at > self.now);
+                woken.stream.handle_timeout(self.now);
+                self.continue_with(lane);
+            }
+        }
+    }
+
+    /// A segment reaches a receiver, which answers each with an ACK of its own.
+    fn handle_data(&mut self, lane: usize, receiver: usize, seq: u64, round: u16) {
+        let bytes = self.data_packet_bytes(seq);
+        let member = self.lanes[lane].first_receiver + receiver;
+        if !self.network.admits_data(self.now, member, bytes) {
+            return;
+        }
+        let (ack, delay) = self.lanes[lane]
+            .stream
+            .handle_segment(self.now, receiver, seq, round);
+        if let Some(delay) = delay {
+            self.delays.record(delay);
+        }
+        let Some(ack) = ack else { return };
+        let arrivals = self
+            .network
+            .send_ack(self.now, member, usize::from(wire::ACK_PACKET_BYTES));
+        for at in arrivals.into_iter().flatten() {
+            self.events.schedule(
+                at,
+                Event::Ack {
+                    lane,
+                    receiver,
+                    ack,
+                },
+            );
+        }
+    }
+
+    /// Sends all that the lane's window allows, and schedules the wake-up its sender asks for.
+    fn transmit(&mut self, lane: usize) {
+        while let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) {
+            for seq in transmit.segments() {
+                self.send_data(lane, seq, transmit.round);
+            }
+        }
+        let sending = &mut self.lanes[lane];
+        if let Some(at) = sending.stream.poll_timeout()
+            && sending.wake_up.is_none_or(|scheduled| at < scheduled)
+        {
+            sending.wake_up = Some(at);
+            self.events.schedule(at, Event::WakeUp { lane });
+        }
+    }
+
+    fn send_data(&mut self, lane: usize, seq: u64, round: u16) {
+        self.sent += 1;
+        let bytes = self.data_packet_bytes(seq);
+        let receivers = self.lanes[lane].stream.receivers();
+        for at in self
+            .network
+            .send_data(self.now, bytes)
+            .into_iter()
+            .flatten()
+        {
+            for receiver in 0..receivers {
+                self.events.schedule(
+                    at,
+                    Event::Data {
+                        lane,
+                        receiver,
+                        seq,
+                        round,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Lets `lane` send what it may now, or when it has just finished, the one that comes after it.
+    fn continue_with(&mut self, lane: usize) {
+        if !self.lanes[lane].stream.is_finished() {
+            self.transmit(lane);
+        } else if !self.lanes[lane].finished {
+            self.lanes[lane].finished = true;
+            self.unfinished -= 1;
+            if self.cell.delivery == Delivery::Sequential && lane + 1 < self.lanes.len() {
+                self.transmit(lane + 1);
+            }
+        }
+    }
+
+    /// Why it makes no sense to go on, if it makes none.
+    fn hopeless(&self) -> Option<String> {
+        let cell = self.cell;
+        let on_the_way =
+            4 * u64::from(cell.window.segments()) * u64::from(cell.receivers) + 100_000;
+        if self.events.len() as u64 > on_the_way {
+            let reason = "more packets are on the way than four windows: the timer is shorter than the round trip";
+            return Some(reason.to_owned());
+        }
+        if self.sent > MAX_SENT {
+            return Some(format!("gave up after {MAX_SENT} transmissions"));
+        }
+        (self.now - self.start > MAX_DURATION)
+            .then(|| "gave up after a week of virtual time".to_owned())
+    }
+
+    /// The IP packet that carries segment `seq`. The last one carries what is left of the file.
+    fn data_packet_bytes(&self, seq: u64) -> usize {
+        let segment_bytes = u64::from(self.cell.segment_bytes);
+        let payload = self
+            .cell
+            .file_bytes
+            .saturating_sub(seq * segment_bytes)
+            .min(segment_bytes);
+        payload as usize + usize::from(wire::DATA_OVERHEAD_BYTES)
+    }
+
+    fn measurement(&self, given_up: Option<String>) -> Measurement {
+        let stats = || self.lanes.iter().map(|lane| lane.stream.stats());
+        let lost: usize = self
+            .lanes
+            .iter()
+            .map(|lane| lane.stream.lost_receivers())
+            .sum();
+        let stopped_answering = (lost > 0).then(|| {
+            format!(
+                "{lost} of {} receivers were given up: they did not answer",
+                self.cell.receivers
+            )
+        });
+        let failure = given_up.or(stopped_answering);
+        let min_rtt = stats().filter_map(|stats| stats.min_rtt).min();
+        Measurement {
+            seconds: failure
+                .is_none()
+                .then(|| (self.now - self.start).as_secs_f64()),
+            segments: self.cell.segments() * self.lanes.len() as u64,
+            segments_sent: stats().map(|stats| stats.segments_sent).sum(),
+            segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
+            timeouts: stats().map(|stats| stats.timeouts).sum(),
+            go_backs: stats().map(|stats| stats.go_backs).sum(),
+            rtt_measured_ms: min_rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            network: Some(self.network.measurement()),
+            segment_delay: self.delays.quantiles(),
+            failure,
+        }
+    }
+}

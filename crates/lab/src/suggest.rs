@@ -1,0 +1,24 @@
+//! The nearest of some names, for a word that is none of them.
+
+/// The name most like `word`, if any is like it at all.
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|name| (name, strsim::jaro_winkler(word, name)))
+        .filter(|(_, likeness)| *likeness > 0.75)
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_its_name_and_nonsense_finds_none() {
+        let names = ["window", "loss", "receivers"];
+        assert_eq!(nearest("windw", names), Some("window"));
+        assert_eq!(nearest("receiver", names), Some("receivers"));
+        assert_eq!(nearest("zzz", names), None);
+    }
+}
