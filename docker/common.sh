@@ -29,3 +29,12 @@ image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 host_rust_version() {
   if command -v rustc >/dev/null; then rustc --version | cut -d ' ' -f 2; fi
 }
+
+# Compose, version 2 where it is installed.
+compose() {
+  if docker compose version >/dev/null 2>&1; then
+    docker compose "$@"
+  else
+    docker-compose "$@"
+  fi
+}
