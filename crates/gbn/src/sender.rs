@@ -33,8 +33,10 @@ use crate::{
 /// ```
 ///
 /// `base` is the least cumulative ACK of the live receivers. Going back moves the cursor and never `next_seq_num`,
-/// which stays the highest segment sent + 1: a cumulative ACK that arrives late remains valid. The one timer belongs
-/// to `base`; it starts anew when an ACK advances `base` and when `base` itself is sent again.
+/// which stays the highest segment sent + 1: a cumulative ACK that arrives late remains valid.
+///
+/// The one timer belongs to `base`. It starts anew when an ACK advances `base`, when `base` itself is sent again, and
+/// while gap reports show that what was sent before that is still arriving. No other ACK restarts it.
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,
@@ -157,6 +159,8 @@ impl Sender {
         if self.base() > old_base {
             self.time_round_trip(now, &ack);
             self.base_advanced();
+            self.timer = Some(now + self.rto.current());
+        } else if self.awaits_round_of_base(&ack) {
             self.timer = Some(now + self.rto.current());
         }
         self.handle_refused_probe(&ack);

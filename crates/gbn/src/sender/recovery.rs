@@ -22,6 +22,19 @@ impl Sender {
         }
     }
 
+    /// Whether an ACK shows that segments of earlier rounds than the base's are still arriving.
+    ///
+    /// The base, sent again after them, is then still on its way, perhaps behind a window's worth in a queue, which is
+    /// longer than any round trip measured so far. There are only so many of them, so the timer ends.
+    pub(super) fn awaits_round_of_base(&self, ack: &Ack) -> bool {
+        let base = self.base();
+        ack.cumulative == base
+            && base < self.cursor
+            && ack
+                .gap_round
+                .is_some_and(|gap_round| !round::is_not_after(self.sent.round(base), gap_round))
+    }
+
     pub(super) fn go_back(&mut self, to: u64, cause: GoBackCause) {
         self.rewind(to);
         self.stats.go_backs += 1;

@@ -1,0 +1,199 @@
+//! Cumulative acknowledgement.
+
+use backroom_gbn::{
+    Ack, Received, Receiver, ReceiverId, Sender, SenderConfig, SenderEvent, Window,
+};
+
+use crate::harness::{ack, at, events, sent_now, transmit_all};
+
+const RECEIVER: ReceiverId = ReceiverId(0);
+
+fn sender(window: u16) -> Sender {
+    let window = Window::try_from(window).unwrap();
+    let mut sender = Sender::new(
+        SenderConfig {
+            window,
+            ..SenderConfig::default()
+        },
+        [RECEIVER],
+    );
+    sender.make_available(1000);
+    sender
+}
+
+#[test]
+fn the_window_opens_by_as_much_as_is_acknowledged() {
+    let mut sender = sender(4);
+    assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2, 3]);
+    assert_eq!(sent_now(&mut sender, at(0)), []);
+    sender.handle_ack(at(10), RECEIVER, ack(3));
+    assert_eq!((sender.base(), sender.next_seq_num()), (3, 4));
+    assert_eq!(sent_now(&mut sender, at(10)), [4, 5, 6]);
+    assert_eq!(sender.outstanding(), 4);
+}
+
+#[test]
+fn an_ack_that_was_overtaken_moves_nothing_back() {
+    let mut sender = sender(4);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(10), RECEIVER, ack(4));
+    let timer = sender.poll_timeout();
+    sender.handle_ack(
+        at(11),
+        RECEIVER,
+        Ack {
+            free_segments: 0,
+            ..ack(2)
+        },
+    );
+    assert_eq!((sender.base(), sender.poll_timeout()), (4, timer));
+    assert_eq!(
+        sent_now(&mut sender, at(11)),
+        [4, 5, 6, 7],
+        "nor does its space count"
+    );
+}
+
+#[test]
+fn an_ack_that_comes_after_going_back_is_valid() {
+    let mut sender = sender(4);
+    transmit_all(&mut sender, at(0));
+    let timer = sender.poll_timeout().unwrap();
+    sender.handle_timeout(timer);
+    let first_again = sender.poll_transmit(timer, 1).unwrap();
+    assert_eq!((first_again.first, first_again.retransmission), (0, true));
+    assert_eq!(
+        sender.next_seq_num(),
+        4,
+        "going back moves the cursor alone"
+    );
+
+    sender.handle_ack(timer, RECEIVER, ack(4));
+    assert_eq!(sender.base(), 4);
+    assert_eq!(
+        sent_now(&mut sender, timer),
+        [4, 5, 6, 7],
+        "what it covers is not sent again"
+    );
+}
+
+#[test]
+fn an_ack_for_what_was_never_sent_is_refused() {
+    let mut sender = sender(4);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), RECEIVER, ack(5));
+    sender.handle_ack(at(1), ReceiverId(9), ack(4));
+    assert_eq!(sender.base(), 0);
+    assert_eq!((sender.stats().acks, sender.stats().acks_refused), (0, 2));
+}
+
+#[test]
+fn base_advances_are_told_once_and_the_end_after_them() {
+    let mut sender = sender(4);
+    sender.make_available(4);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), RECEIVER, ack(1));
+    sender.handle_ack(at(1), RECEIVER, ack(2));
+    assert_eq!(events(&mut sender), [SenderEvent::BaseAdvanced { base: 2 }]);
+}
+
+#[test]
+fn a_transfer_of_nothing_is_finished_at_once() {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    assert!(!sender.is_finished());
+    sender.finish();
+    let expected = [
+        SenderEvent::ReceiverFinished { receiver: RECEIVER },
+        SenderEvent::Finished,
+    ];
+    assert_eq!(events(&mut sender), expected);
+    assert_eq!(
+        (sender.poll_transmit(at(0), 1), sender.poll_timeout()),
+        (None, None)
+    );
+}
+
+#[test]
+fn the_end_may_become_known_after_the_last_ack() {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    sender.make_available(2);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), RECEIVER, ack(2));
+    assert!(!sender.is_finished());
+    assert_eq!(sender.poll_timeout(), None, "nothing is outstanding");
+    sender.finish();
+    assert!(sender.is_finished());
+}
+
+#[test]
+fn the_receiver_takes_in_order_and_drops_the_rest() {
+    let mut receiver = Receiver::new(10);
+    let received = [0, 2, 1, 1, 3].map(|seq| receiver.handle_segment(seq, 0));
+    use Received::{Deliver, Duplicate, OutOfOrder};
+    assert_eq!(
+        received,
+        [Deliver, OutOfOrder, Deliver, Duplicate, OutOfOrder]
+    );
+    assert_eq!(receiver.expected_seq_num(), 2);
+}
+
+#[test]
+fn one_ack_covers_all_that_arrived_since_the_last() {
+    let mut receiver = Receiver::new(10);
+    assert_eq!(receiver.poll_transmit(), None);
+    (0..3).for_each(|seq| assert_eq!(receiver.handle_segment(seq, 5), Received::Deliver));
+    let expected = Ack {
+        cumulative: 3,
+        accepted_round: 5,
+        gap_round: None,
+        free_segments: 7,
+    };
+    assert_eq!(receiver.poll_transmit(), Some(expected));
+    assert_eq!(receiver.poll_transmit(), None);
+}
+
+#[test]
+fn a_duplicate_is_acknowledged_again_since_its_ack_may_be_lost() {
+    let mut receiver = Receiver::new(10);
+    receiver.handle_segment(0, 0);
+    receiver.poll_transmit();
+    receiver.handle_segment(0, 1);
+    let again = receiver.poll_transmit().unwrap();
+    assert_eq!(
+        (again.cumulative, again.accepted_round, again.gap_round),
+        (1, 0, None)
+    );
+}
+
+#[test]
+fn a_gap_is_reported_with_the_newest_round_and_only_while_there_is_one() {
+    let mut receiver = Receiver::new(10);
+    receiver.handle_segment(3, 7);
+    receiver.handle_segment(2, 8);
+    receiver.handle_segment(5, 7);
+    assert_eq!(receiver.poll_transmit().unwrap().gap_round, Some(8));
+    receiver.handle_segment(0, 8);
+    assert_eq!(
+        receiver.poll_transmit().unwrap().gap_round,
+        None,
+        "nothing out of order arrived since"
+    );
+
+    receiver.handle_segment(2, 9);
+    receiver.handle_segment(1, 9);
+    let dropped = receiver.poll_transmit().unwrap();
+    assert_eq!(
+        (dropped.cumulative, dropped.gap_round),
+        (2, Some(9)),
+        "2 itself was dropped"
+    );
+
+    receiver.handle_segment(3, 9);
+    receiver.handle_segment(2, 9);
+    receiver.handle_segment(3, 9);
+    assert_eq!(
+        receiver.poll_transmit().unwrap().gap_round,
+        None,
+        "3 came again in order"
+    );
+}

@@ -1,0 +1,269 @@
+//! Going back: at timeouts, and at reported gaps exactly once for each loss.
+
+use backroom_gbn::{
+    GoBackCause, Received, ReceiverId, Recovery, Sender, SenderConfig, SenderEvent, Timeout, Window,
+};
+use backroom_link::{LinkConfig, Loss};
+
+use crate::harness::{Outcome, Scenario, What, ack, at, events, gap, ms, sent_now, transmit_all};
+
+const RECEIVER: ReceiverId = ReceiverId(0);
+
+fn sender(recovery: Recovery) -> Sender {
+    let window = Window::try_from(6_u16).unwrap();
+    let config = SenderConfig {
+        window,
+        recovery,
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(1000);
+    sender
+}
+
+/// 10 ms each way at 10 Mbit/s, and these packets of the sender's lost. 100 segments of 1 ms each.
+fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outcome {
+    let path = LinkConfig {
+        delay: ms(10),
+        ..LinkConfig::default()
+    };
+    let scenario = Scenario {
+        sender: SenderConfig {
+            window: Window::try_from(window).unwrap(),
+            recovery,
+            timeout: Timeout::Fixed(ms(200)),
+            ..Scenario::default().sender
+        },
+        data: LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            loss: drops.parse::<Loss>().unwrap(),
+            ..path.clone()
+        },
+        ack: path,
+        ..Scenario::default()
+    };
+    scenario.run().unwrap()
+}
+
+fn go_backs(outcome: &Outcome) -> Vec<(u64, u64, GoBackCause)> {
+    let go_back = |entry: &crate::harness::Entry| match entry.what {
+        What::Event(SenderEvent::GoBack { to, cause }) => {
+            Some((entry.at.as_millis() as u64, to, cause))
+        }
+        _ => None,
+    };
+    outcome.trace.iter().filter_map(go_back).collect()
+}
+
+#[test]
+fn a_timeout_sends_everything_outstanding_again() {
+    let mut sender = sender(Recovery::Timeout);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, gap(2, 0));
+    assert_eq!(
+        sent_now(&mut sender, at(5)),
+        [6, 7],
+        "a gap is nothing to the textbook's sender"
+    );
+    let timer = sender.poll_timeout().unwrap();
+    sender.handle_timeout(timer);
+    let again = transmit_all(&mut sender, timer);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].segments(), 2..8);
+    assert!(again[0].retransmission);
+    assert_eq!(again[0].round, 1);
+    assert_eq!((sender.stats().timeouts, sender.stats().go_backs), (1, 1));
+    assert_eq!(sender.stats().segments_retransmitted, 6);
+}
+
+#[test]
+fn a_gap_is_gone_back_to_once_however_often_it_is_reported() {
+    let mut sender = sender(Recovery::Fast);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, gap(2, 0));
+    let expected = SenderEvent::GoBack {
+        to: 2,
+        cause: GoBackCause::Gap,
+    };
+    assert!(events(&mut sender).contains(&expected));
+    let runs = transmit_all(&mut sender, at(5));
+    let runs: Vec<_> = runs
+        .iter()
+        .map(|run| (run.segments(), run.round, run.retransmission))
+        .collect();
+    assert_eq!(
+        runs,
+        [(2..6, 1, true), (6..8, 1, false)],
+        "new and old segments don't mix in a run"
+    );
+    for _ in 0..3 {
+        sender.handle_ack(at(6), RECEIVER, gap(2, 0));
+    }
+    assert_eq!(sent_now(&mut sender, at(6)), []);
+    assert_eq!((sender.stats().go_backs, sender.stats().timeouts), (1, 0));
+}
+
+#[test]
+fn a_gap_that_is_about_to_be_sent_again_is_left_alone() {
+    let mut sender = sender(Recovery::Fast);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, gap(1, 0));
+    assert_eq!(sender.poll_transmit(at(5), 2).unwrap().segments(), 1..3);
+    sender.handle_ack(at(6), RECEIVER, gap(3, 0));
+    assert_eq!(sent_now(&mut sender, at(6)), [3, 4, 5, 6, 7, 8]);
+    assert_eq!(sender.stats().go_backs, 1);
+}
+
+#[test]
+fn with_fast_one_loss_is_one_go_back_and_no_timeout() {
+    let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
+    // Segment 30 would have been through at 31 ms; 31 is at the receiver at 42, its ACK back at 52.
+    assert_eq!(go_backs(&outcome).len(), 1);
+    assert_eq!(go_backs(&outcome)[0].1, 30);
+    assert_eq!(outcome.stats.timeouts, 0);
+}
+
+#[test]
+fn with_timeout_one_loss_costs_the_timer() {
+    let outcome = over_a_path_that_drops(Recovery::Timeout, "drop 30", 10);
+    let went_back = go_backs(&outcome);
+    assert_eq!(went_back.len(), 1);
+    let (when, to, cause) = went_back[0];
+    assert_eq!((to, cause), (30, GoBackCause::Timeout));
+    let base_advanced = outcome
+        .trace
+        .iter()
+        .find(|entry| entry.what == What::Event(SenderEvent::BaseAdvanced { base: 30 }));
+    let base_advanced = base_advanced.unwrap().at.as_millis() as u64;
+    assert_eq!(
+        when,
+        base_advanced + 200,
+        "the timer restarts where the base last advanced"
+    );
+}
+
+#[test]
+fn a_lost_retransmission_is_found_one_round_trip_later() {
+    // With a window of 10 the link is idle between rounds: 21 ms for each. Packet 10 is segment 10; of the go-back that
+    // follows the packets 20 to 29 (10 to 19 again), 20 is segment 10 again.
+    let outcome = over_a_path_that_drops(Recovery::Fast, "drop 10 20 30", 10);
+    let went_back = go_backs(&outcome);
+    let targets: Vec<_> = went_back
+        .iter()
+        .map(|(_, to, cause)| (*to, *cause))
+        .collect();
+    assert_eq!(targets, [(10, GoBackCause::Gap); 3]);
+    let times: Vec<u64> = went_back.iter().map(|(when, ..)| *when).collect();
+    assert!(
+        times[1] - times[0] <= 23 && times[2] - times[1] <= 23,
+        "{times:?}"
+    );
+    assert_eq!(outcome.stats.timeouts, 0);
+}
+
+#[test]
+fn several_losses_in_one_round_are_each_gone_back_to_once() {
+    // 30, 33 and 36 lost in round 0. Going back to 30 sends the others again, before anybody reports them.
+    let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30 33 36", 40);
+    assert_eq!(
+        go_backs(&outcome)
+            .iter()
+            .map(|(_, to, _)| *to)
+            .collect::<Vec<_>>(),
+        [30]
+    );
+
+    // And where two of the retransmissions (30 to 69 again, from packet 52 on) are lost again, once for the first.
+    let first_again = outcome.trace.iter().filter_map(|entry| match entry.what {
+        What::Sent(run) if !run.retransmission => Some(run.count as u64),
+        _ => None,
+    });
+    let sent_before: u64 = first_again.take_while(|_| true).sum();
+    assert_eq!(sent_before, 100, "every segment is new once");
+}
+
+#[test]
+fn a_loss_behind_a_repaired_one_is_repaired_in_its_own_round() {
+    let mut sender = sender(Recovery::Fast);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, gap(1, 0));
+    assert_eq!(sent_now(&mut sender, at(5)), [1, 2, 3, 4, 5, 6]);
+    // Round 1: 1 and 2 arrive, 3 is lost, 4 shows it.
+    sender.handle_ack(at(10), RECEIVER, gap(3, 0));
+    assert_eq!(
+        sent_now(&mut sender, at(10)),
+        [7, 8],
+        "round 0 says nothing of segment 3's second transmission"
+    );
+    sender.handle_ack(at(11), RECEIVER, gap(3, 1));
+    assert_eq!(sent_now(&mut sender, at(11)), [3, 4, 5, 6, 7, 8]);
+    assert_eq!(sender.round(), 2);
+}
+
+#[test]
+fn a_swapped_pair_costs_one_go_back_at_most() {
+    // Every receiver report there can be, when 5 overtakes 4 in a window of 6.
+    let mut sender = sender(Recovery::Fast);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, ack(4));
+    sender.handle_ack(at(5), RECEIVER, gap(4, 0));
+    transmit_all(&mut sender, at(5));
+    // 4 arrives late; then 6 to 9 of round 0 all show that 5 was dropped.
+    sender.handle_ack(at(6), RECEIVER, ack(5));
+    for _ in 6..10 {
+        sender.handle_ack(at(6), RECEIVER, gap(5, 0));
+        transmit_all(&mut sender, at(6));
+    }
+    assert_eq!(sender.stats().go_backs, 1);
+}
+
+#[test]
+fn reordering_in_a_large_window_costs_at_most_a_go_back_for_each_overtaking() {
+    let scenario = Scenario {
+        sender: SenderConfig {
+            window: Window::try_from(2000_u16).unwrap(),
+            ..Scenario::default().sender
+        },
+        segments: 4000,
+        data: LinkConfig {
+            rate: Some("100mbit".parse().unwrap()),
+            delay: ms(5),
+            reorder: 0.002,
+            ..LinkConfig::default()
+        },
+        ..Scenario::default()
+    };
+    let outcome = scenario.run().unwrap();
+    let overtakings = outcome.data_link.reordered;
+    assert!(overtakings > 0);
+    assert!(
+        outcome.stats.go_backs <= overtakings,
+        "{} of {overtakings}",
+        outcome.stats.go_backs
+    );
+    assert_eq!(outcome.stats.timeouts, 0);
+}
+
+#[test]
+fn a_report_from_a_round_that_has_not_been_is_not_believed() {
+    let mut sender = sender(Recovery::Fast);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(5), RECEIVER, gap(2, 1));
+    assert_eq!(sender.stats().go_backs, 0);
+}
+
+#[test]
+fn what_the_receiver_drops_out_of_order_it_gets_again() {
+    let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
+    let dropped = outcome.trace.iter().filter(|entry| {
+        matches!(
+            entry.what,
+            What::Arrived {
+                received: Received::OutOfOrder,
+                ..
+            }
+        )
+    });
+    assert!(dropped.count() > 0);
+    assert_eq!(outcome.finished, [0]);
+}

@@ -1,0 +1,217 @@
+//! One sender, several receivers.
+
+use backroom_gbn::{GoBackCause, ReceiverId, Sender, SenderConfig, SenderEvent, Timeout, Window};
+use backroom_link::{LinkConfig, Loss};
+
+use crate::harness::{Scenario, ack, at, events, gap, ms, sent_now, transmit_all};
+
+const A: ReceiverId = ReceiverId(1);
+const B: ReceiverId = ReceiverId(2);
+
+fn sender() -> Sender {
+    let window = Window::try_from(6_u16).unwrap();
+    let mut sender = Sender::new(
+        SenderConfig {
+            window,
+            ..SenderConfig::default()
+        },
+        [B, A, B],
+    );
+    sender.make_available(12);
+    sender
+}
+
+#[test]
+fn the_base_is_the_slowest_receivers() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, ack(6));
+    assert_eq!((sender.base(), sent_now(&mut sender, at(1))), (0, vec![]));
+    sender.handle_ack(at(2), B, ack(2));
+    assert_eq!(
+        (sender.base(), sent_now(&mut sender, at(2))),
+        (2, vec![6, 7])
+    );
+    let known: Vec<_> = sender
+        .receivers()
+        .iter()
+        .map(|live| (live.id, live.cumulative))
+        .collect();
+    assert_eq!(known, [(A, 6), (B, 2)]);
+}
+
+#[test]
+fn each_receivers_losses_are_gone_back_to_once() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, gap(4, 0));
+    assert_eq!(sent_now(&mut sender, at(1)), [4, 5]);
+    // B lost 1, before that: what A has had again is sent once more, in a new round.
+    sender.handle_ack(at(2), B, gap(1, 0));
+    assert_eq!(sent_now(&mut sender, at(2)), [1, 2, 3, 4, 5, 6]);
+    // Both saw more of round 0.
+    sender.handle_ack(at(3), A, gap(4, 0));
+    sender.handle_ack(at(3), B, gap(1, 0));
+    assert_eq!(sent_now(&mut sender, at(3)), []);
+    // A lost 4 in round 1 too, but it has been sent in round 2 since.
+    sender.handle_ack(at(4), A, gap(4, 1));
+    assert_eq!(sender.stats().go_backs, 2);
+    // And in round 2.
+    sender.handle_ack(at(5), A, gap(4, 2));
+    assert_eq!(sent_now(&mut sender, at(5)), [4, 5, 6]);
+}
+
+#[test]
+fn an_overtaken_report_is_not_believed_though_the_segment_is_outstanding() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, ack(5));
+    sender.handle_ack(at(1), A, gap(3, 0));
+    assert_eq!(sender.stats().go_backs, 0, "A has it; B did not complain");
+}
+
+#[test]
+fn removing_the_slowest_lets_the_others_go_on() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, ack(6));
+    events(&mut sender);
+    assert!(sender.remove_receiver(B));
+    assert!(!sender.remove_receiver(B));
+    assert_eq!(events(&mut sender), [SenderEvent::BaseAdvanced { base: 6 }]);
+    assert_eq!(sender.poll_timeout(), None);
+    assert_eq!(sent_now(&mut sender, at(1)), [6, 7, 8, 9, 10, 11]);
+    sender.finish();
+    sender.handle_ack(at(2), A, ack(12));
+    assert!(sender.is_finished());
+}
+
+#[test]
+fn without_receivers_there_is_nothing_to_do() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.remove_receiver(A);
+    sender.remove_receiver(B);
+    assert_eq!(events(&mut sender), [SenderEvent::Finished]);
+    assert_eq!((sender.poll_timeout(), sender.outstanding()), (None, 0));
+    assert_eq!(sent_now(&mut sender, at(1)), []);
+    sender.handle_ack(at(1), A, ack(3));
+    assert_eq!(sender.stats().acks_refused, 1);
+}
+
+#[test]
+fn a_silent_receiver_is_lost_after_timeouts_in_a_row_and_time() {
+    let timeout = Timeout::Fixed(ms(100));
+    let config = SenderConfig {
+        timeout,
+        max_timeouts: 3,
+        min_silence: ms(500),
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [A, B]);
+    sender.make_available(4);
+    sender.finish();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(0), A, ack(4));
+    let mut timeouts = 0;
+    while !sender.is_finished() {
+        let timer = sender.poll_timeout().unwrap();
+        sender.handle_timeout(timer);
+        transmit_all(&mut sender, timer);
+        timeouts += 1;
+        if timeouts == 2 {
+            sender.handle_ack(timer, B, ack(0));
+        }
+    }
+    // The count begins again after the 2nd: the 3rd is the first silent one, the 8th is 500 ms later.
+    assert_eq!(timeouts, 8);
+    let all = events(&mut sender);
+    let of_receivers: Vec<_> = all
+        .into_iter()
+        .filter(|event| !matches!(event, SenderEvent::GoBack { .. }))
+        .collect();
+    assert_eq!(
+        of_receivers,
+        [
+            SenderEvent::BaseAdvanced { base: 4 },
+            SenderEvent::ReceiverFinished { receiver: A },
+            SenderEvent::ReceiverLost { receiver: B },
+            SenderEvent::Finished,
+        ]
+    );
+}
+
+#[test]
+fn the_others_finish_when_one_falls_silent() {
+    let scenario = Scenario {
+        sender: SenderConfig {
+            max_timeouts: 4,
+            min_silence: ms(500),
+            ..SenderConfig::default()
+        },
+        receivers: 3,
+        segments: 500,
+        data: LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            delay: ms(5),
+            loss: Loss::Random(0.02),
+            ..LinkConfig::default()
+        },
+        silent_from: Some((2, ms(100))),
+        ..Scenario::default()
+    };
+    let outcome = scenario.run().unwrap();
+    assert_eq!(outcome.lost, [2]);
+    assert_eq!(outcome.finished.len(), 2);
+}
+
+#[test]
+fn a_loss_on_the_shared_way_is_repaired_once_for_all() {
+    let scenario = Scenario {
+        receivers: 8,
+        data: LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            delay: ms(10),
+            loss: "drop 30".parse().unwrap(),
+            ..LinkConfig::default()
+        },
+        ..Scenario::default()
+    };
+    let outcome = scenario.run().unwrap();
+    assert_eq!((outcome.stats.go_backs, outcome.stats.timeouts), (1, 0));
+    assert_eq!(outcome.finished.len(), 8);
+}
+
+#[test]
+fn a_timeout_goes_back_to_the_slowest_receivers_segment() {
+    let mut sender = sender();
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, ack(5));
+    sender.handle_ack(at(1), B, ack(3));
+    let timer = sender.poll_timeout().unwrap();
+    sender.handle_timeout(timer);
+    let expected = SenderEvent::GoBack {
+        to: 3,
+        cause: GoBackCause::Timeout,
+    };
+    assert!(events(&mut sender).contains(&expected));
+}
+
+#[test]
+fn a_receiver_can_be_moved_to_a_stream_of_its_own() {
+    let mut group = sender();
+    transmit_all(&mut group, at(0));
+    group.handle_ack(at(1), A, ack(6));
+    group.handle_ack(at(1), B, ack(2));
+    let of_b = group.receivers()[1];
+    group.remove_receiver(B);
+
+    let mut own = Sender::starting_at(of_b.cumulative, SenderConfig::default(), [B]);
+    own.make_available(12);
+    own.finish();
+    assert_eq!(own.base(), 2);
+    assert_eq!(sent_now(&mut own, at(1)), (2..12).collect::<Vec<_>>());
+    own.handle_ack(at(2), B, ack(12));
+    assert!(own.is_finished());
+    assert_eq!(own.stats().segments, 10);
+}

@@ -1,0 +1,78 @@
+//! The bytes that travel: each is derived from its place in the file, so that a segment out of place shows.
+
+/// A stream of numbers from a seed (SplitMix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to `end - 1`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// The payload of a segment; the last one of a file is shorter.
+pub(crate) fn payload(seed: u64, seq: u64, segments: u64, segment_bytes: usize) -> Vec<u8> {
+    let mut numbers = Numbers(seed ^ seq.wrapping_mul(0xd134_2543_de82_ef95));
+    let is_last = seq + 1 == segments;
+    let bytes = if is_last {
+        1 + numbers.below(segment_bytes as u64) as usize
+    } else {
+        segment_bytes
+    };
+    (0..bytes).map(|_| numbers.next() as u8).collect()
+}
+
+/// The segments that the sender may still have to send: taken from the file once, freed when the base passes.
+pub(crate) struct SendBuffer {
+    ring: Vec<Vec<u8>>,
+    base: u64,
+    end: u64,
+}
+
+impl SendBuffer {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            ring: vec![Vec::new(); capacity],
+            base: 0,
+            end: 0,
+        }
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether there is a place for one more segment.
+    pub(crate) fn has_space(&self) -> bool {
+        self.end - self.base < self.ring.len() as u64
+    }
+
+    pub(crate) fn push(&mut self, payload: Vec<u8>) {
+        let index = self.end as usize % self.ring.len();
+        self.ring[index] = payload;
+        self.end += 1;
+    }
+
+    pub(crate) fn free_below(&mut self, base: u64) {
+        for seq in self.base..base {
+            let index = seq as usize % self.ring.len();
+            self.ring[index].clear();
+        }
+        self.base = base;
+    }
+
+    /// A copy of a segment's bytes, if it is there.
+    pub(crate) fn copy(&self, seq: u64) -> Option<Vec<u8>> {
+        (self.base..self.end)
+            .contains(&seq)
+            .then(|| self.ring[seq as usize % self.ring.len()].clone())
+    }
+}

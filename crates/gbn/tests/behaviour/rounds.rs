@@ -1,0 +1,63 @@
+//! Rounds wrap at 65,536 and mean the same on both sides of it.
+
+use backroom_gbn::{ReceiverId, Sender, SenderConfig};
+use backroom_link::{LinkConfig, Loss};
+
+use crate::harness::{Scenario, at, gap, ms, sent_now, transmit_all};
+
+const RECEIVER: ReceiverId = ReceiverId(0);
+
+/// A sender that has gone back so often.
+fn sender_in_round(round: u16) -> Sender {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    sender.make_available(4);
+    transmit_all(&mut sender, at(0));
+    for lost_in in 0..round {
+        sender.handle_ack(at(1), RECEIVER, gap(0, lost_in));
+        assert_eq!(sent_now(&mut sender, at(1)), [0, 1, 2, 3]);
+    }
+    assert_eq!(sender.round(), round);
+    sender
+}
+
+#[test]
+fn a_report_is_judged_alike_across_the_wrap() {
+    let mut sender = sender_in_round(u16::MAX);
+    sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX - 1));
+    assert_eq!(sent_now(&mut sender, at(2)), [], "the round before");
+    sender.handle_ack(at(2), RECEIVER, gap(0, 0));
+    assert_eq!(sent_now(&mut sender, at(2)), [], "the round to come");
+    sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX));
+    assert_eq!(sender.round(), 0);
+    assert_eq!(sent_now(&mut sender, at(2)), [0, 1, 2, 3]);
+    sender.handle_ack(at(3), RECEIVER, gap(0, u16::MAX));
+    assert_eq!(sent_now(&mut sender, at(3)), []);
+    sender.handle_ack(at(3), RECEIVER, gap(0, 0));
+    assert_eq!(sent_now(&mut sender, at(3)), [0, 1, 2, 3]);
+    assert_eq!(sender.round(), 1);
+}
+
+#[test]
+fn a_transfer_of_more_rounds_than_a_u16_holds_arrives() {
+    let scenario = Scenario {
+        sender: SenderConfig {
+            window: 2_u16.try_into().unwrap(),
+            ..Scenario::default().sender
+        },
+        segments: 80_000,
+        segment_bytes: 8,
+        data: LinkConfig {
+            delay: ms(1),
+            loss: Loss::Random(0.5),
+            ..LinkConfig::default()
+        },
+        ..Scenario::default()
+    };
+    let outcome = scenario.run().unwrap();
+    assert!(
+        outcome.stats.go_backs > u64::from(u16::MAX),
+        "{}",
+        outcome.stats.go_backs
+    );
+    assert_eq!(outcome.finished, [0]);
+}

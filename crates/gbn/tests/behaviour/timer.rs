@@ -1,0 +1,273 @@
+//! The retransmission timer: RFC 6298, Karn's rule, back-off.
+
+use std::time::{Duration, Instant};
+
+use backroom_gbn::{
+    Ack, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, ReceiverId, Recovery, Sender,
+    SenderConfig, Timeout, Window,
+};
+
+use crate::harness::{ack, at, ms, transmit_all};
+
+const RECEIVER: ReceiverId = ReceiverId(0);
+
+fn sender(timeout: Timeout) -> Sender {
+    let window = Window::try_from(4_u16).unwrap();
+    let recovery = Recovery::Timeout;
+    let config = SenderConfig {
+        window,
+        recovery,
+        timeout,
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(1000);
+    sender
+}
+
+/// Lets the timer fire and sends what follows; says how long it had run.
+fn fire(sender: &mut Sender, since: Instant) -> (Instant, Duration) {
+    let timer = sender.poll_timeout().unwrap();
+    sender.handle_timeout(timer);
+    transmit_all(sender, timer);
+    (timer, timer - since)
+}
+
+#[test]
+fn a_timeout_before_its_time_does_nothing() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    sender.handle_timeout(at(0));
+    transmit_all(&mut sender, at(0));
+    let timer = sender.poll_timeout().unwrap();
+    sender.handle_timeout(timer - Duration::from_nanos(1));
+    assert_eq!(sender.poll_timeout(), Some(timer));
+    assert_eq!(sender.stats().timeouts, 0);
+    assert_eq!(transmit_all(&mut sender, timer), []);
+}
+
+#[test]
+fn the_timeout_follows_rfc_6298() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    assert_eq!(sender.stats().rto, INITIAL_RTO);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(40), RECEIVER, ack(4));
+    // R = 40: srtt = 40, rttvar = 20, RTO = 40 + 4 x 20.
+    assert_eq!(sender.stats().srtt, Some(ms(40)));
+    assert_eq!(sender.stats().rttvar, Some(ms(20)));
+    assert_eq!(sender.stats().rto, ms(120));
+    transmit_all(&mut sender, at(100));
+    sender.handle_ack(at(124), RECEIVER, ack(8));
+    // R' = 24: rttvar = 3/4 x 20 + 1/4 x 16 = 19, srtt = 7/8 x 40 + 1/8 x 24 = 38.
+    assert_eq!(sender.stats().srtt, Some(ms(38)));
+    assert_eq!(sender.stats().rttvar, Some(ms(19)));
+    assert_eq!(sender.stats().rto, ms(38 + 4 * 19));
+    assert_eq!(sender.stats().min_rtt, Some(ms(24)));
+}
+
+#[test]
+fn a_steady_path_still_has_the_floor_as_margin() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    for round_trip in 0..60 {
+        transmit_all(&mut sender, at(40 * round_trip));
+        sender.handle_ack(
+            at(40 * (round_trip + 1)),
+            RECEIVER,
+            ack(4 * (round_trip + 1)),
+        );
+    }
+    assert_eq!(sender.stats().rto, ms(40) + DEFAULT_FLOOR);
+}
+
+#[test]
+fn the_round_trip_is_measured_once_a_round_trip() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(10), RECEIVER, ack(1));
+    let measured = sender.stats().rttvar;
+    sender.handle_ack(at(30), RECEIVER, ack(2));
+    sender.handle_ack(at(30), RECEIVER, ack(4));
+    assert_eq!(
+        sender.stats().rttvar,
+        measured,
+        "segments 1 to 3 were on the way at the last measurement"
+    );
+    transmit_all(&mut sender, at(30));
+    sender.handle_ack(at(40), RECEIVER, ack(5));
+    assert_ne!(sender.stats().rttvar, measured);
+}
+
+#[test]
+fn an_ack_that_may_answer_either_transmission_is_not_timed() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    let (again, _) = fire(&mut sender, at(0));
+    // The first transmission's ACK, late: timed from the second it would be 1 ms.
+    sender.handle_ack(
+        again + ms(1),
+        RECEIVER,
+        Ack {
+            accepted_round: 0,
+            ..ack(4)
+        },
+    );
+    assert_eq!(sender.base(), 4);
+    assert_eq!(sender.stats().srtt, None, "Karn's rule");
+    assert_eq!(
+        sender.stats().rto,
+        INITIAL_RTO * 2,
+        "and the back-off stays until one can be timed"
+    );
+}
+
+#[test]
+fn an_ack_that_says_which_transmission_it_answers_is_timed() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    let (again, _) = fire(&mut sender, at(0));
+    sender.handle_ack(
+        again + ms(7),
+        RECEIVER,
+        Ack {
+            accepted_round: 1,
+            ..ack(4)
+        },
+    );
+    assert_eq!(sender.stats().srtt, Some(ms(7)));
+    assert_eq!(
+        sender.stats().rto,
+        ms(7 + 4 * 7 / 2),
+        "and ends the back-off"
+    );
+}
+
+#[test]
+fn a_round_trip_longer_than_the_first_timeout_is_found() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    fire(&mut sender, at(0));
+    sender.handle_ack(at(300), RECEIVER, ack(4));
+    transmit_all(&mut sender, at(300));
+    assert_eq!(sender.poll_timeout(), Some(at(300) + INITIAL_RTO * 2));
+    sender.handle_ack(
+        at(600),
+        RECEIVER,
+        Ack {
+            accepted_round: 1,
+            ..ack(8)
+        },
+    );
+    assert_eq!(sender.stats().srtt, Some(ms(300)));
+    assert_eq!(sender.stats().timeouts, 1);
+}
+
+#[test]
+fn timeouts_in_a_row_double_up_to_the_cap() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    let mut since = at(0);
+    let mut ran = Vec::new();
+    for _ in 0..6 {
+        let (fired, time) = fire(&mut sender, since);
+        since = fired;
+        ran.push(time);
+    }
+    assert_eq!(
+        ran,
+        [
+            ms(200),
+            ms(400),
+            ms(800),
+            ms(1600),
+            MAX_BACK_OFF,
+            MAX_BACK_OFF
+        ]
+    );
+}
+
+#[test]
+fn a_fixed_timeout_stays_what_it_is() {
+    let mut sender = sender(Timeout::Fixed(ms(50)));
+    transmit_all(&mut sender, at(0));
+    let (first, ran_first) = fire(&mut sender, at(0));
+    let (_, ran_again) = fire(&mut sender, first);
+    assert_eq!((ran_first, ran_again), (ms(50), ms(50)));
+    assert_eq!(sender.stats().rto, ms(50));
+}
+
+#[test]
+fn a_fixed_timeout_of_nothing_does_not_spin() {
+    let mut sender = sender(Timeout::Fixed(Duration::ZERO));
+    transmit_all(&mut sender, at(0));
+    assert_eq!(sender.poll_timeout(), Some(at(0) + MIN_RTO));
+}
+
+#[test]
+fn only_an_ack_that_advances_the_base_restarts_the_timer() {
+    let mut sender = sender(Timeout::Fixed(ms(50)));
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(10), RECEIVER, ack(0));
+    assert_eq!(sender.poll_timeout(), Some(at(50)));
+    sender.handle_ack(at(20), RECEIVER, ack(1));
+    assert_eq!(sender.poll_timeout(), Some(at(70)));
+    transmit_all(&mut sender, at(30));
+    assert_eq!(sender.poll_timeout(), Some(at(70)), "nor does sending more");
+}
+
+#[test]
+fn the_timer_rests_while_nothing_is_outstanding() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    assert_eq!(sender.poll_timeout(), None);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(10), RECEIVER, ack(4));
+    assert_eq!(sender.poll_timeout(), None);
+}
+
+#[test]
+fn going_back_to_the_base_gives_it_its_whole_time() {
+    let config = SenderConfig {
+        timeout: Timeout::Fixed(ms(50)),
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(10);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(
+        at(45),
+        RECEIVER,
+        Ack {
+            gap_round: Some(0),
+            ..ack(0)
+        },
+    );
+    transmit_all(&mut sender, at(45));
+    assert_eq!(sender.poll_timeout(), Some(at(95)));
+}
+
+#[test]
+fn the_timer_waits_while_older_rounds_arrive() {
+    let config = SenderConfig {
+        timeout: Timeout::Fixed(ms(50)),
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(10);
+    transmit_all(&mut sender, at(0));
+    let gap = |gap_round| Ack {
+        gap_round: Some(gap_round),
+        ..ack(0)
+    };
+    sender.handle_ack(at(45), RECEIVER, gap(0));
+    transmit_all(&mut sender, at(45));
+    sender.handle_ack(at(90), RECEIVER, gap(0));
+    assert_eq!(
+        sender.poll_timeout(),
+        Some(at(140)),
+        "segment 0 of round 1 is behind what arrives of round 0"
+    );
+    sender.handle_ack(at(130), RECEIVER, ack(0));
+    assert_eq!(
+        sender.poll_timeout(),
+        Some(at(140)),
+        "this says nothing of it"
+    );
+}
