@@ -1,0 +1,341 @@
+//! A link's packets on their way: who is dropped, who is held, and when each is let go. Sans-IO: ids and times.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use backroom_link::{DropCause, Link, LinkConfig, Verdict};
+use hdrhistogram::Histogram;
+
+use crate::shaper::protocol::{DirectionStats, Spread};
+
+/// Times are recorded up to here; longer ones count as this.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Clocks and divisions round; packets this close to following each other do.
+const SAME_MOMENT: Duration = Duration::from_micros(2);
+
+/// The packets that one direction of a link holds.
+///
+/// After any [`offer`](Self::offer), drain [`release`](Self::release) before waiting until
+/// [`next_release`](Self::next_release).
+pub(super) struct DelayLine {
+    link: Link,
+    config: LinkConfig,
+    held: BinaryHeap<Reverse<Held>>,
+    arrivals: u64,
+    counts: DirectionStats,
+    sojourn: Histogram<u64>,
+    lateness: Histogram<u64>,
+    busy: BusyPeriods,
+}
+
+/// What becomes of a packet that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Drop it now.
+    Dropped,
+    /// Hold it until [`DelayLine::release`] names it.
+    Held,
+}
+
+/// Ordered by the time at which it is due; packets due at once go in the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    due: Instant,
+    arrival: u64,
+    arrived: Instant,
+    id: u32,
+    bytes: usize,
+}
+
+impl DelayLine {
+    /// A link that nothing has crossed yet.
+    pub(super) fn new(config: LinkConfig, seed: u64) -> Self {
+        Self {
+            link: Link::new(config.clone(), seed),
+            config,
+            held: BinaryHeap::new(),
+            arrivals: 0,
+            counts: DirectionStats::default(),
+            sojourn: histogram(),
+            lateness: histogram(),
+            busy: BusyPeriods::default(),
+        }
+    }
+
+    /// A packet of `bytes` came at `now`.
+    pub(super) fn offer(&mut self, now: Instant, id: u32, bytes: usize) -> Fate {
+        self.counts.offered += 1;
+        self.counts.offered_bytes += bytes as u64;
+        match self.link.send(now, bytes) {
+            Verdict::Deliver { at, .. } => {
+                self.arrivals += 1;
+                self.held.push(Reverse(Held {
+                    due: at,
+                    arrival: self.arrivals,
+                    arrived: now,
+                    id,
+                    bytes,
+                }));
+                Fate::Held
+            }
+            Verdict::Drop(cause) => {
+                match cause {
+                    DropCause::Loss => self.counts.lost += 1,
+                    DropCause::Queue => self.counts.queue_drops += 1,
+                }
+                Fate::Dropped
+            }
+        }
+    }
+
+    /// The next packet that is due at `now`, if any: let it go.
+    pub(super) fn release(&mut self, now: Instant) -> Option<u32> {
+        if self.next_release()? > now {
+            return None;
+        }
+        let Reverse(held) = self.held.pop()?;
+        self.counts.delivered += 1;
+        self.counts.delivered_bytes += held.bytes as u64;
+        record(
+            &mut self.sojourn,
+            now.saturating_duration_since(held.arrived),
+        );
+        record(&mut self.lateness, now.saturating_duration_since(held.due));
+        if let (Some(rate), true) = (self.config.rate, self.config.jitter.is_zero()) {
+            self.busy.add(
+                held.due,
+                now,
+                held.bytes,
+                rate.transmission_time(held.bytes),
+            );
+        }
+        Some(held.id)
+    }
+
+    /// When the next packet is due.
+    pub(super) fn next_release(&self) -> Option<Instant> {
+        self.held.peek().map(|Reverse(held)| held.due)
+    }
+
+    /// Ids of all packets still held, in the order in which they were due. Nothing is held afterwards.
+    pub(super) fn abandon(&mut self) -> impl Iterator<Item = u32> + use<> {
+        let mut held = std::mem::take(&mut self.held).into_vec();
+        held.sort_by_key(|&Reverse(held)| held);
+        held.into_iter().map(|Reverse(held)| held.id)
+    }
+
+    /// What happened so far.
+    pub(super) fn stats(&self) -> DirectionStats {
+        DirectionStats {
+            sojourn: spread(&self.sojourn),
+            lateness: spread(&self.lateness),
+            busy_rate_mbps: self.busy.rate_mbps(),
+            ..self.counts.clone()
+        }
+    }
+}
+
+/// The times in which packets left one right after the other, measured by when they were really let go.
+#[derive(Debug, Default)]
+struct BusyPeriods {
+    last: Option<(Instant, Instant)>,
+    bits: f64,
+    seconds: f64,
+}
+
+impl BusyPeriods {
+    /// A packet due at `due` was let go at `now`; sending it takes `transmission`.
+    fn add(&mut self, due: Instant, now: Instant, bytes: usize, transmission: Duration) {
+        if let Some((last_due, last_released)) = self.last {
+            let gap = due.saturating_duration_since(last_due);
+            if gap.abs_diff(transmission) <= SAME_MOMENT {
+                self.bits += bytes as f64 * 8.0;
+                self.seconds += now.saturating_duration_since(last_released).as_secs_f64();
+            }
+        }
+        self.last = Some((due, now));
+    }
+
+    fn rate_mbps(&self) -> Option<f64> {
+        (self.seconds > 0.0).then(|| self.bits / self.seconds / 1e6)
+    }
+}
+
+/// In nanoseconds, to three digits.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST.as_nanos() as u64, 3)
+        .unwrap_or_else(|_| unreachable!("bounds are constants"))
+}
+
+fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+}
+
+fn spread(histogram: &Histogram<u64>) -> Option<Spread> {
+    let ms = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+    (!histogram.is_empty()).then(|| Spread {
+        min_ms: ms(histogram.min()),
+        mean_ms: histogram.mean() / 1e6,
+        p50_ms: ms(histogram.value_at_quantile(0.5)),
+        p99_ms: ms(histogram.value_at_quantile(0.99)),
+        max_ms: ms(histogram.max()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use backroom_link::Loss;
+
+    use super::*;
+
+    const PACKET_BYTES: usize = 1250;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// 10 Mbit/s: a packet takes 1 ms.
+    fn link(delay_ms: u64) -> LinkConfig {
+        LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            delay: ms(delay_ms),
+            ..LinkConfig::default()
+        }
+    }
+
+    /// Lets everything go exactly when it is due, and says what and when.
+    fn drain(line: &mut DelayLine, epoch: Instant) -> Vec<(u32, Duration)> {
+        std::iter::from_fn(|| {
+            let due = line.next_release()?;
+            Some((line.release(due)?, due - epoch))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn packets_leave_one_transmission_after_the_other_and_arrive_a_delay_later() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        for id in 0..3 {
+            assert_eq!(line.offer(epoch, id, PACKET_BYTES), Fate::Held);
+        }
+        assert_eq!(
+            drain(&mut line, epoch),
+            [(0, ms(11)), (1, ms(12)), (2, ms(13))]
+        );
+        assert_eq!(line.next_release(), None);
+    }
+
+    #[test]
+    fn nothing_is_let_go_before_it_is_due() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        line.offer(epoch, 7, PACKET_BYTES);
+        assert_eq!(line.release(epoch + ms(11) - Duration::from_nanos(1)), None);
+        assert_eq!(line.release(epoch + ms(11)), Some(7));
+    }
+
+    #[test]
+    fn packets_due_at_once_keep_their_order() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(
+            LinkConfig {
+                delay: ms(5),
+                ..LinkConfig::default()
+            },
+            1,
+        );
+        let ids: Vec<u32> = (0..100).map(|id| (id * 37) % 100).collect();
+        for &id in &ids {
+            line.offer(epoch, id, PACKET_BYTES);
+        }
+        let left: Vec<u32> = drain(&mut line, epoch)
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(left, ids);
+    }
+
+    #[test]
+    fn losses_and_full_queues_are_told_apart() {
+        let epoch = Instant::now();
+        let config = LinkConfig {
+            queue: Some(2),
+            loss: Loss::Droplist(vec![1]),
+            ..link(0)
+        };
+        let mut line = DelayLine::new(config, 1);
+        let fates: Vec<Fate> = (0..4)
+            .map(|id| line.offer(epoch, id, PACKET_BYTES))
+            .collect();
+        assert_eq!(
+            fates,
+            [Fate::Held, Fate::Dropped, Fate::Held, Fate::Dropped]
+        );
+        drain(&mut line, epoch);
+        let stats = line.stats();
+        assert_eq!(
+            (
+                stats.offered,
+                stats.lost,
+                stats.queue_drops,
+                stats.delivered
+            ),
+            (4, 1, 1, 2)
+        );
+        assert_eq!((stats.offered_bytes, stats.delivered_bytes), (5000, 2500));
+    }
+
+    #[test]
+    fn a_packet_let_go_late_is_counted_as_late_and_lowers_the_rate() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(0), 1);
+        for id in 0..11 {
+            line.offer(epoch, id, PACKET_BYTES);
+        }
+        for _ in 0..10 {
+            let due = line.next_release().unwrap();
+            line.release(due);
+        }
+        assert!((line.stats().busy_rate_mbps.unwrap() - 10.0).abs() < 1e-6);
+        line.release(line.next_release().unwrap() + ms(10));
+        let stats = line.stats();
+        assert!(
+            (stats.busy_rate_mbps.unwrap() - 5.0).abs() < 1e-6,
+            "{stats:?}"
+        );
+        assert!(
+            (stats.lateness.unwrap().max_ms - 10.0).abs() < 0.01,
+            "{stats:?}"
+        );
+        assert!(
+            (stats.sojourn.unwrap().max_ms - 21.0).abs() < 0.02,
+            "{stats:?}"
+        );
+    }
+
+    #[test]
+    fn a_pause_is_no_part_of_the_rate() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        for second in 0..5 {
+            for id in 0..4 {
+                line.offer(epoch + Duration::from_secs(second), id, PACKET_BYTES);
+            }
+        }
+        drain(&mut line, epoch);
+        assert!((line.stats().busy_rate_mbps.unwrap() - 10.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_abandoned_is_named_once_in_order() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        for id in 0..5 {
+            line.offer(epoch, id, PACKET_BYTES);
+        }
+        assert_eq!(line.abandon().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(line.release(epoch + ms(100)), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! The thread that decides: it waits for a packet, a request, or the moment at which a held packet is due.
+
+use std::fs;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use backroom_link::LinkConfig;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::delay_line::{DelayLine, Fate};
+use super::netlink::{QueueSocket, Received, Verdict};
+use crate::shaper::protocol::{DirectionStats, ShaperConfig, ShaperStats};
+
+/// Packets taken in before those that are due get their turn.
+const BATCH: usize = 16;
+/// The kernel may wake this thread so much late to save power; its default is 50 µs.
+const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN;
+
+/// What the engine is asked. Each is answered.
+pub(super) enum Request {
+    /// Start over with other links.
+    Configure(Box<ShaperConfig>, mpsc::Sender<()>),
+    /// Say what was seen.
+    Stats(mpsc::Sender<io::Result<ShaperStats>>),
+    /// Let everything go and end.
+    Stop(mpsc::Sender<()>),
+}
+
+/// Both directions of a member's traffic.
+pub(super) struct Engine {
+    egress: Direction,
+    ingress: Direction,
+    inbox: mpsc::Receiver<Request>,
+    wake: Arc<OwnedFd>,
+}
+
+/// One queue of the kernel's, and the link that decides about its packets.
+struct Direction {
+    queue: QueueSocket,
+    number: u16,
+    line: DelayLine,
+    overrun_before: u64,
+}
+
+impl Engine {
+    /// Takes over the two queues. `wake` becomes readable when there is something in `inbox`.
+    ///
+    /// # Errors
+    /// When a queue can't be bound.
+    pub(super) fn bind(
+        egress: u16,
+        ingress: u16,
+        inbox: mpsc::Receiver<Request>,
+        wake: Arc<OwnedFd>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            egress: Direction::bind(egress)?,
+            ingress: Direction::bind(ingress)?,
+            inbox,
+            wake,
+        })
+    }
+
+    /// Decides until it is told to stop, or nobody can tell it any more.
+    ///
+    /// # Errors
+    /// When a queue fails. Packets that come afterwards are dropped by the kernel.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        // Without it packets are let go 50 µs later, which is no reason to give up.
+        if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
+            tracing::debug!("timer slack stays as it is: {error}");
+        }
+        loop {
+            if !self.answer()? {
+                return Ok(());
+            }
+            let more = self.egress.work()? | self.ingress.work()?;
+            if !more {
+                self.wait()?;
+            }
+        }
+    }
+
+    /// Answers what was asked; `false` when that was to stop.
+    fn answer(&mut self) -> io::Result<bool> {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Request::Configure(config, answer)) => {
+                    let ShaperConfig {
+                        egress,
+                        ingress_loss,
+                        seed,
+                        ..
+                    } = *config;
+                    self.egress.start_over(egress, seed)?;
+                    let ingress = LinkConfig {
+                        loss: ingress_loss,
+                        ..LinkConfig::default()
+                    };
+                    self.ingress.start_over(ingress, seed)?;
+                    let _ = answer.send(());
+                }
+                Ok(Request::Stats(answer)) => {
+                    let _ = answer.send(self.stats());
+                }
+                Ok(Request::Stop(answer)) => {
+                    self.egress.let_all_go()?;
+                    self.ingress.let_all_go()?;
+                    let _ = answer.send(());
+                    return Ok(false);
+                }
+                Err(mpsc::TryRecvError::Empty) => return Ok(true),
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(false),
+            }
+        }
+    }
+
+    fn stats(&self) -> io::Result<ShaperStats> {
+        Ok(ShaperStats {
+            egress: self.egress.stats()?,
+            ingress: self.ingress.stats()?,
+        })
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let next = [&self.egress, &self.ingress]
+            .into_iter()
+            .filter_map(|direction| direction.line.next_release())
+            .min();
+        let timeout = next.map(|due| timespec(due.saturating_duration_since(Instant::now())));
+        let mut sources = [
+            PollFd::new(&self.egress.queue, PollFlags::IN),
+            PollFd::new(&self.ingress.queue, PollFlags::IN),
+            PollFd::new(&*self.wake, PollFlags::IN),
+        ];
+        match poll(&mut sources, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut count = [0; 8];
+        match rustix::io::read(self.wake.as_fd(), &mut count) {
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Direction {
+    fn bind(number: u16) -> io::Result<Self> {
+        Ok(Self {
+            queue: QueueSocket::bind(number)?,
+            number,
+            line: DelayLine::new(LinkConfig::default(), 0),
+            overrun_before: 0,
+        })
+    }
+
+    /// Takes in some packets and lets go those that are due. `true`: more may be waiting.
+    fn work(&mut self) -> io::Result<bool> {
+        let mut more = true;
+        for _ in 0..BATCH {
+            match self.queue.receive()? {
+                Received::Packet(packet) => {
+                    if self.line.offer(Instant::now(), packet.id, packet.bytes) == Fate::Dropped {
+                        self.queue.decide(packet.id, Verdict::Drop)?;
+                    }
+                }
+                Received::Nothing => {
+                    more = false;
+                    break;
+                }
+                Received::Other => {}
+            }
+        }
+        while let Some(id) = self.line.release(Instant::now()) {
+            self.queue.decide(id, Verdict::Accept)?;
+        }
+        self.queue.flush()?;
+        Ok(more)
+    }
+
+    fn start_over(&mut self, config: LinkConfig, seed: u64) -> io::Result<()> {
+        self.let_all_go()?;
+        self.line = DelayLine::new(config, seed);
+        self.overrun_before = overrun(self.number)?;
+        Ok(())
+    }
+
+    fn let_all_go(&mut self) -> io::Result<()> {
+        for id in self.line.abandon() {
+            self.queue.decide(id, Verdict::Accept)?;
+        }
+        self.queue.flush()
+    }
+
+    fn stats(&self) -> io::Result<DirectionStats> {
+        let overrun = overrun(self.number)?.saturating_sub(self.overrun_before);
+        Ok(DirectionStats {
+            overrun,
+            ..self.line.stats()
+        })
+    }
+}
+
+/// Packets that the kernel had to drop because they were not fetched from queue `number` fast enough.
+fn overrun(number: u16) -> io::Result<u64> {
+    // /proc/thread-self: a thread of a process that shares another's network namespace sees that one's.
+    Ok(parse_overrun(
+        &fs::read_to_string("/proc/thread-self/net/netfilter/nfnetlink_queue")?,
+        number,
+    ))
+}
+
+/// Columns: queue, owner, length, copy mode, copy range, dropped by a full queue, dropped by a full socket, ...
+fn parse_overrun(table: &str, number: u16) -> u64 {
+    table
+        .lines()
+        .map(|line| {
+            line.split_whitespace()
+                .filter_map(|column| column.parse().ok())
+                .collect::<Vec<u64>>()
+        })
+        .find(|columns| columns.first() == Some(&u64::from(number)))
+        .map_or(0, |columns| columns.iter().skip(5).take(2).sum())
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overruns_of_the_queue_and_of_the_socket_count_together() {
+        let table = "    1  18442     3 2    20     4    30   107  1\n    2  18442     0 2    20     0     0     0  1\n";
+        assert_eq!(parse_overrun(table, 1), 34);
+        assert_eq!(parse_overrun(table, 2), 0);
+        assert_eq!(parse_overrun("", 1), 0);
+    }
+}

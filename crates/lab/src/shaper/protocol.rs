@@ -1,0 +1,136 @@
+//! What the lab and a shaper say to each other: one JSON object a line, a reply to each command.
+
+use std::fmt;
+
+use backroom_link::{LinkConfig, Loss};
+use serde::{Deserialize, Serialize};
+
+/// What the lab asks of a shaper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Shape like this from now on, and count from zero.
+    Configure(Box<ShaperConfig>),
+    /// Say what was seen since the last `configure`.
+    Stats,
+    /// Take the shaping away and end.
+    Quit,
+}
+
+/// How a member's UDP is shaped. Nothing else of its traffic is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShaperConfig {
+    /// What happens to packets on their way out.
+    pub egress: LinkConfig,
+    /// Which packets are lost on their way in.
+    pub ingress_loss: Loss,
+    /// Seed of everything random. netem on kernels before 6.6 takes none.
+    pub seed: u64,
+    /// Size of the IP packets that fill the link. netem's delay line has to be told how many it holds.
+    pub packet_bytes: usize,
+}
+
+/// What a shaper answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Said once, before any command: it is there and may be told what to do.
+    Ready,
+    /// The network is shaped as asked.
+    Configured,
+    /// What was seen.
+    Stats(Box<ShaperStats>),
+    /// The shaping is gone.
+    Closed,
+    /// The command had no effect.
+    Error {
+        /// Why, and what would mend it.
+        message: String,
+    },
+}
+
+/// What a shaper saw since it was configured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShaperStats {
+    /// Packets on their way out.
+    pub egress: DirectionStats,
+    /// Packets on their way in; all zero where none are to be lost.
+    pub ingress: DirectionStats,
+}
+
+/// Counts of one direction. Bytes are those of IP packets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DirectionStats {
+    /// Packets that came to the shaper.
+    pub offered: u64,
+    /// Their bytes.
+    pub offered_bytes: u64,
+    /// Packets lost because the loss model said so.
+    pub lost: u64,
+    /// Packets dropped because the link's queue was full.
+    pub queue_drops: u64,
+    /// Packets lost because the shaper itself did not keep up. Should be 0: these were in nobody's plan.
+    pub overrun: u64,
+    /// Packets that went on their way.
+    pub delivered: u64,
+    /// Their bytes.
+    pub delivered_bytes: u64,
+    /// From a packet's arrival until it was let go: queueing, transmission and delay. `None` where it can't be seen.
+    pub sojourn: Option<Spread>,
+    /// How much later than the link's model a packet was let go. `None` where it can't be seen.
+    pub lateness: Option<Spread>,
+    /// Rate in 10^6 bit/s while packets followed each other without a pause. `None` without such a time, or
+    /// where it can't be seen.
+    pub busy_rate_mbps: Option<f64>,
+}
+
+/// A distribution of times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The least.
+    pub min_ms: f64,
+    /// The mean.
+    pub mean_ms: f64,
+    /// The median.
+    pub p50_ms: f64,
+    /// 99 of 100 are no longer.
+    pub p99_ms: f64,
+    /// The greatest.
+    pub max_ms: f64,
+}
+
+/// Which ways of shaping this kernel has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Support {
+    /// The kernel's network emulator.
+    pub netem: Availability,
+    /// Verdicts from user space.
+    pub nfqueue: Availability,
+}
+
+/// Whether something works here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// It was tried and works.
+    Works,
+    /// It does not, and this is why.
+    Missing(String),
+}
+
+impl Availability {
+    /// Whether it works.
+    pub fn works(&self) -> bool {
+        *self == Self::Works
+    }
+}
+
+impl<E: fmt::Display> From<Result<(), E>> for Availability {
+    fn from(tried: Result<(), E>) -> Self {
+        match tried {
+            Ok(()) => Self::Works,
+            Err(error) => Self::Missing(error.to_string()),
+        }
+    }
+}
