@@ -1,0 +1,237 @@
+//! Transfers that end otherwise than they should, and what they leave behind: nothing.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use backroom_gbn::{Timeout, Window};
+use backroom_protocol::segment::SegmentBytes;
+use backroom_protocol::{FileName, Key};
+use backroom_transport::file::{
+    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SourceError, SourceFile, receive_file, send_file,
+};
+use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
+
+use crate::support::{Faults, LOOPBACK, Transfer, contents, names_in, within_a_minute};
+
+/// A transfer that takes long enough to be interrupted: stop-and-wait over a network that loses half.
+fn endless() -> Transfer {
+    let mut transfer = Transfer::of(&contents(5_000_000));
+    transfer.config.window = Window::MIN;
+    transfer.config.timeout = Timeout::Fixed(Duration::from_millis(20));
+    transfer.config.min_silence = Duration::from_secs(60);
+    transfer.faults = Some(Faults { seed: 1, loss: 0.5, ..Faults::default() });
+    transfer
+}
+
+/// Waits until something has arrived.
+async fn under_way(transfer: &Transfer) {
+    let mut tick = tokio::time::interval(Duration::from_millis(2));
+    while transfer.receive_control.progress.bytes() == 0 {
+        tick.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_sender_ends_and_so_does_its_receiver() {
+    let mut transfer = endless();
+    transfer.options.idle_time = Duration::from_secs(50);
+    let cancel = async {
+        under_way(&transfer).await;
+        transfer.send_control.cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(transfer.run(), cancel);
+    let failure = ended.sent.unwrap_err();
+    assert!(matches!(failure.error, SendError::Cancelled), "{failure}");
+    assert!(failure.totals.stats.segments_sent > 0, "a failure tells what was spent");
+    // The caller's word, which the sealed path would carry, reaches it before the idle time does.
+    assert!(matches!(ended.received, Err(ReceiveError::SenderLost)));
+    assert_eq!(names_in(&transfer.downloads()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_cancelled_receiver_leaves_nothing_and_its_sender_notices() {
+    let mut transfer = endless();
+    transfer.config.max_timeouts = 5;
+    transfer.config.min_silence = Duration::from_millis(100);
+    transfer.faults = None;
+    let cancel = async {
+        under_way(&transfer).await;
+        transfer.receive_control.cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(transfer.run(), cancel);
+    assert!(matches!(ended.received, Err(ReceiveError::Cancelled)));
+    let failure = ended.sent.unwrap_err();
+    assert!(matches!(failure.error, SendError::ReceiverLost { .. }), "{failure}");
+    assert_eq!(names_in(&transfer.downloads()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_lost() {
+    let mut transfer = Transfer::of(&contents(100_000));
+    transfer.config.max_timeouts = 3;
+    transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
+    transfer.config.min_silence = Duration::from_millis(20);
+    let deaf = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let request = transfer.send_request(deaf.local_addr().unwrap());
+    let sent = within_a_minute(send_file(&transfer.sender, request, &transfer.send_control)).await;
+    let failure = sent.unwrap_err();
+    assert!(matches!(failure.error, SendError::ReceiverLost { .. }), "{failure}");
+    assert!(failure.totals.stats.timeouts >= 2);
+    assert_eq!(failure.totals.bytes, 0);
+}
+
+#[tokio::test]
+async fn a_sender_that_never_sends_is_lost() {
+    let mut transfer = Transfer::of(&contents(100));
+    transfer.options.idle_time = Duration::from_millis(50);
+    let (_told, finished) = oneshot::channel();
+    let request = transfer.receive_request(finished);
+    let received = within_a_minute(receive_file(&transfer.receiver, request, &transfer.receive_control)).await;
+    assert!(matches!(received, Err(ReceiveError::SenderLost)));
+    assert_eq!(names_in(&transfer.downloads()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_receiver_whose_future_is_dropped_leaves_nothing() {
+    let transfer = Transfer::of(&contents(100));
+    let (_told, finished) = oneshot::channel();
+    let request = transfer.receive_request(finished);
+    assert_eq!(names_in(&transfer.downloads()).len(), 1);
+    let receive = receive_file(&transfer.receiver, request, &transfer.receive_control);
+    tokio::select! {
+        biased;
+        _ = receive => panic!("nothing was sent"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert_eq!(names_in(&transfer.downloads()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_file_whose_hash_does_not_match_gets_no_name() {
+    for bytes in [0, 1, 100_000] {
+        let transfer = Transfer::of(&contents(bytes));
+        let ended = transfer
+            .run_telling(|mut hash| {
+                hash[0] ^= 1;
+                hash
+            })
+            .await;
+        assert!(ended.sent.is_ok());
+        assert!(matches!(ended.received, Err(ReceiveError::WrongHash)));
+        assert_eq!(names_in(&transfer.downloads()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_not() {
+    let sent = contents(300_000);
+    let transfer = Transfer::of(&sent);
+    let receiver = transfer.receiver.local_addr().unwrap();
+    let request = transfer.send_request(receiver);
+    fs::write(&transfer.source_path, contents(100_000)).unwrap();
+    let failed = within_a_minute(send_file(&transfer.sender, request, &transfer.send_control)).await;
+    let failure = failed.unwrap_err();
+    assert!(matches!(failure.error, SendError::Source(SourceError::Shrank { .. })), "{failure}");
+
+    let transfer = Transfer::of(&sent);
+    let (told, finished) = oneshot::channel();
+    let receive_request = transfer.receive_request(finished);
+    let send_request = transfer.send_request(transfer.receiver.local_addr().unwrap());
+    fs::write(&transfer.source_path, [sent.clone(), vec![1; 5_000]].concat()).unwrap();
+    let send = async {
+        let outcome = send_file(&transfer.sender, send_request, &transfer.send_control).await.unwrap();
+        told.send(outcome.hash).unwrap();
+    };
+    let receive = receive_file(&transfer.receiver, receive_request, &transfer.receive_control);
+    let (received, ()) = within_a_minute(async { tokio::join!(receive, send) }).await;
+    assert!(fs::read(received.unwrap().path).unwrap() == sent);
+}
+
+#[tokio::test]
+async fn strangers_datagrams_change_nothing_and_get_no_answer() {
+    let sent = contents(200_000);
+    let transfer = Transfer::of(&sent);
+    let stranger = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let mut forged = vec![0_u8; 1_237];
+    forged[0] = 1;
+    forged[1..9].copy_from_slice(&transfer.stream.transfer.0.to_be_bytes());
+    forged[9..11].copy_from_slice(&1_u16.to_be_bytes());
+    for target in [&transfer.sender, &transfer.receiver] {
+        let target = target.local_addr().unwrap();
+        for datagram in [&b""[..], b"x", &[0; 1_237], &[2; 82], &forged, &vec![1; 60_000]] {
+            stranger.send_to(datagram, target).await.unwrap();
+        }
+    }
+    let ended = transfer.run().await;
+    let received = ended.received.unwrap();
+    assert!(fs::read(&received.path).unwrap() == sent);
+    assert_eq!(received.dropped, 5, "all but the empty one reach the receiver and are counted");
+    assert_eq!(ended.sent.unwrap().totals.dropped, 5);
+    let mut answer = [0; 100];
+    assert!(stranger.try_recv(&mut answer).is_err(), "what does not open is not answered");
+}
+
+#[tokio::test]
+async fn a_receiver_with_another_key_takes_nothing() {
+    let mut transfer = Transfer::of(&contents(10_000));
+    transfer.options.idle_time = Duration::from_millis(300);
+    transfer.config.max_timeouts = 3;
+    transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
+    transfer.config.min_silence = Duration::from_millis(20);
+    let (_told, finished) = oneshot::channel();
+    let mut receive_request = transfer.receive_request(finished);
+    receive_request.stream_key = Key::generate().unwrap();
+    let send_request = transfer.send_request(transfer.receiver.local_addr().unwrap());
+    let send = send_file(&transfer.sender, send_request, &transfer.send_control);
+    let receive = receive_file(&transfer.receiver, receive_request, &transfer.receive_control);
+    let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
+    assert!(matches!(sent.unwrap_err().error, SendError::ReceiverLost { .. }));
+    assert!(matches!(received, Err(ReceiveError::SenderLost)));
+}
+
+#[tokio::test]
+async fn a_segment_that_no_packet_holds_is_refused_at_once() {
+    let mut transfer = Transfer::of(&contents(100));
+    transfer.segment_bytes = SegmentBytes::try_from(65_400).unwrap();
+    // IPv6 takes 20 bytes more for its header, so this segment fits 65,536 bytes over IPv4 only.
+    let receiver = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 9));
+    transfer.segment_bytes = SegmentBytes::try_from(65_470).unwrap();
+    let sender = UdpEndpoint::bind(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)), UdpOptions::default()).unwrap();
+    let request = transfer.send_request(receiver);
+    let sent = within_a_minute(send_file(&sender, request, &transfer.send_control)).await;
+    let failure = sent.unwrap_err();
+    let SendError::SegmentTooLarge { max_segment_bytes, .. } = failure.error else {
+        panic!("{failure}");
+    };
+    assert_eq!(max_segment_bytes, 65_536 - 40 - 8 - 37);
+}
+
+#[tokio::test]
+async fn only_a_readable_regular_file_can_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = SourceFile::open(&folder.path().join("missing"));
+    assert!(matches!(missing, Err(SourceError::Open { .. })));
+    let a_folder = SourceFile::open(folder.path());
+    assert!(matches!(a_folder, Err(SourceError::NotAFile { .. })));
+    let a_device = SourceFile::open(Path::new("/dev/null"));
+    assert!(matches!(a_device, Err(SourceError::NotAFile { .. })));
+}
+
+#[test]
+fn what_is_too_large_for_the_limits_or_the_disk_is_refused_before_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = FileName::new("big").unwrap();
+    let limits = ReceiveLimits { max_bytes: 1_000, keep_free_bytes: 0 };
+    assert!(PartFile::create(folder.path(), &name, 1_000, &limits).is_ok());
+    let too_large = PartFile::create(folder.path(), &name, 1_001, &limits);
+    assert!(matches!(too_large, Err(PartFileError::TooLarge { .. })));
+    let too_full = PartFile::create(folder.path(), &name, u64::MAX / 2, &ReceiveLimits::default());
+    assert!(matches!(too_full, Err(PartFileError::NoSpace { .. })));
+    let nowhere = PartFile::create(&folder.path().join("missing"), &name, 1, &limits);
+    assert!(matches!(nowhere, Err(PartFileError::Folder { .. })));
+    assert_eq!(names_in(folder.path()), [""; 0]);
+}
