@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How many units a second, and how many at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     per_unit: Duration,
     burst: Duration,
 }
@@ -13,7 +13,7 @@ impl Rate {
     /// `units` each `period`, with bursts of up to `burst` units.
     ///
     /// A rate of zero units counts as one.
-    pub fn new(units: u32, period: Duration, burst: u32) -> Self {
+    pub(crate) fn new(units: u32, period: Duration, burst: u32) -> Self {
         let per_unit = period / units.max(1);
         Self {
             per_unit,
@@ -25,19 +25,19 @@ impl Rate {
 /// A token bucket in the form of the generic cell rate algorithm (ITU-T I.371): instead of a
 /// number of tokens it keeps the instant at which it will be full again.
 #[derive(Clone, Copy, Debug)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     rate: Rate,
     full_at: Instant,
 }
 
 impl TokenBucket {
     /// A full bucket.
-    pub fn new(rate: Rate, now: Instant) -> Self {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         Self { rate, full_at: now }
     }
 
     /// Takes `units`, into debt if need be, and returns how long to wait until the debt is paid.
-    pub fn charge(&mut self, now: Instant, units: u32) -> Duration {
+    pub(crate) fn charge(&mut self, now: Instant, units: u32) -> Duration {
         let cost = self.rate.per_unit.saturating_mul(units);
         let full_at = self.full_at.max(now);
         // An instant too far away to be represented would take centuries to reach.
@@ -46,19 +46,19 @@ impl TokenBucket {
     }
 
     /// How long until the bucket is out of debt. Zero: something may be taken now.
-    pub fn wait(&self, now: Instant) -> Duration {
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
         self.full_at
             .saturating_duration_since(now)
             .saturating_sub(self.rate.burst)
     }
 
     /// The instant at which nothing will be missing any more.
-    pub fn full_at(&self) -> Instant {
+    pub(crate) fn full_at(&self) -> Instant {
         self.full_at
     }
 
     /// Whether nothing is missing, so that forgetting this bucket changes nothing.
-    pub fn is_full(&self, now: Instant) -> bool {
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
     }
 }

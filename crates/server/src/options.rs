@@ -19,7 +19,8 @@ use crate::session::SessionConfig;
 ///
 /// Prints who comes and goes. On standard input it takes the operator's commands; `help` lists
 /// them.
-#[derive(Debug, Parser)]
+// No `Debug`: it would show the password.
+#[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Options {
     /// The address to listen on
@@ -141,7 +142,9 @@ pub struct Ports(Vec<u16>);
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PortsError {
     /// An entry is no port.
-    #[error("{0:?} is not a port; a port is a number from 0 to 65535, several are written 9000,9001")]
+    #[error(
+        "{0:?} is not a port; a port is a number from 0 to 65535, several are written 9000,9001"
+    )]
     NotAPort(String),
     /// The same port twice.
     #[error("port {0} is given twice")]
@@ -293,14 +296,28 @@ mod tests {
 
     #[test]
     fn times_are_written_with_their_unit() {
-        for (text, expected_ms) in [("500ms", 500), ("60s", 60_000), ("15m", 900_000), ("2h", 7_200_000)] {
+        for (text, expected_ms) in [
+            ("500ms", 500),
+            ("60s", 60_000),
+            ("15m", 900_000),
+            ("2h", 7_200_000),
+        ] {
             assert_eq!(
                 parse_duration(text),
                 Ok(Duration::from_millis(expected_ms)),
                 "{text}"
             );
         }
-        for text in ["", "s", "60", "60 s", "-1s", "1.5s", "60S", "99999999999999999999s"] {
+        for text in [
+            "",
+            "s",
+            "60",
+            "60 s",
+            "-1s",
+            "1.5s",
+            "60S",
+            "99999999999999999999s",
+        ] {
             assert_eq!(
                 parse_duration(text),
                 Err(DurationError::NotATime(text.to_owned())),
@@ -318,7 +335,8 @@ mod tests {
 
     #[test]
     fn the_password_comes_from_one_place() {
-        let error = options(&["9012", "secret", "--password-file", "f"]).unwrap_err();
+        let both = options(&["9012", "secret", "--password-file", "f"]);
+        let error = both.err().unwrap();
         assert_eq!(error.exit_code(), 2);
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use backroom_protocol::room::MemberId;
+use backroom_protocol::{EncodeError, MemberId, ServerMessage};
+use backroom_transport::connection::Encoded;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
@@ -19,8 +20,8 @@ const IDLE_ENTRIES: usize = 16;
 /// Something to write. Cheap to clone: what goes to many members is shared among them.
 #[derive(Clone, Debug)]
 pub(crate) enum Outgoing {
-    /// An encoded message.
-    Message(Arc<[u8]>),
+    /// A message, encoded once for all who get it.
+    Message(Encoded<ServerMessage>),
     /// A recipient's own part of a post, with the content that it shares with the others.
     Delivery {
         from: MemberId,
@@ -30,10 +31,26 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
+    /// The bytes to write.
+    ///
+    /// # Errors
+    ///
+    /// A delivery too long for a record; the room takes no post that could become one.
+    pub(crate) fn encode(self) -> Result<Encoded<ServerMessage>, EncodeError> {
+        match self {
+            Self::Message(message) => Ok(message),
+            Self::Delivery {
+                from,
+                content,
+                sealed,
+            } => Encoded::delivery(from, &content, &sealed),
+        }
+    }
+
     fn bytes(&self) -> usize {
         ENTRY_BYTES
             + match self {
-                Self::Message(message) => message.len(),
+                Self::Message(message) => message.as_bytes().len(),
                 Self::Delivery {
                     content, sealed, ..
                 } => content.len() + sealed.len(),
@@ -143,10 +160,14 @@ impl Outbox {
         Some(outgoing)
     }
 
-    /// Waits until the phase is `phase`.
-    pub(crate) async fn reached(&self, phase: Phase) {
-        // It fails only when the sender is gone, and the sender is a part of self.
-        let _ = self.phase.subscribe().wait_for(|now| *now == phase).await;
+    /// Waits until nothing may follow any more, and returns in which way.
+    pub(crate) async fn ended(&self) -> Phase {
+        let mut phase = self.phase.subscribe();
+        match phase.wait_for(|phase| *phase != Phase::Open).await {
+            Ok(phase) => *phase,
+            // It fails only when the sender is gone, and the sender is a part of self.
+            Err(_) => Phase::Aborted,
+        }
     }
 
     fn end(&self, phase: Phase) {
@@ -163,8 +184,12 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn message(bytes: usize) -> Outgoing {
-        Outgoing::Message(vec![0; bytes].into())
+    fn entry(bytes: usize) -> Outgoing {
+        Outgoing::Delivery {
+            from: MemberId(1),
+            content: vec![0; bytes].into(),
+            sealed: Vec::new(),
+        }
     }
 
     fn length(outgoing: Option<Outgoing>) -> Option<usize> {
@@ -175,10 +200,10 @@ mod tests {
     async fn entries_come_out_in_order_and_what_is_queued_survives_the_finish() {
         let outbox = Outbox::new(10_000);
         for bytes in 1..=3 {
-            outbox.push(message(bytes)).unwrap();
+            outbox.push(entry(bytes)).unwrap();
         }
         outbox.finish();
-        outbox.push(message(4)).unwrap();
+        outbox.push(entry(4)).unwrap();
         for bytes in 1..=3 {
             assert_eq!(length(outbox.next().await), Some(bytes));
         }
@@ -188,21 +213,22 @@ mod tests {
     #[test]
     fn the_queue_is_bounded_in_bytes_and_taking_out_makes_room() {
         let outbox = Outbox::new(1_000);
-        outbox.push(message(500)).unwrap();
-        assert_eq!(outbox.push(message(500)), Err(Full));
-        outbox.push(message(300)).unwrap();
+        outbox.push(entry(500)).unwrap();
+        assert_eq!(outbox.push(entry(500)), Err(Full));
+        outbox.push(entry(300)).unwrap();
         assert_eq!(length(outbox.try_next()), Some(500));
-        outbox.push(message(500)).unwrap();
+        outbox.push(entry(500)).unwrap();
         assert_eq!(length(outbox.try_next()), Some(300));
         assert_eq!(length(outbox.try_next()), Some(500));
         assert_eq!(length(outbox.try_next()), None);
     }
 
     #[test]
-    fn empty_messages_fill_it_too() {
+    fn the_smallest_messages_fill_it_too() {
         let outbox = Outbox::new(1_000);
-        let fitted = (0..1_000).take_while(|_| outbox.push(message(0)).is_ok());
-        assert_eq!(fitted.count(), 1_000 / ENTRY_BYTES);
+        let pong = Outgoing::Message(Encoded::new(&ServerMessage::Pong).unwrap());
+        let fitted = (0..1_000).take_while(|_| outbox.push(pong.clone()).is_ok());
+        assert!(fitted.count() <= 1_000 / ENTRY_BYTES);
     }
 
     #[test]
@@ -222,12 +248,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_abort_empties_the_queue_and_wakes_the_reader() {
-        let outbox = Arc::new(Outbox::new(1_000));
-        outbox.push(message(1)).unwrap();
+    async fn an_abort_empties_the_queue_and_ends_it() {
+        let outbox = Outbox::new(1_000);
+        outbox.push(entry(1)).unwrap();
         outbox.abort();
         assert_eq!(length(outbox.next().await), None);
-        outbox.reached(Phase::Aborted).await;
+        assert_eq!(outbox.ended().await, Phase::Aborted);
     }
 
     #[tokio::test]
@@ -244,7 +270,7 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        outbox.push(message(7)).unwrap();
+        outbox.push(entry(7)).unwrap();
         tokio::task::yield_now().await;
         outbox.finish();
         assert_eq!(reader.await.unwrap(), [7]);

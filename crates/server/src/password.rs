@@ -48,7 +48,10 @@ pub enum PasswordSourceError {
 /// # Errors
 ///
 /// None is there and standard input is no terminal, or the one that is there is unusable.
-pub fn find(argument: Option<String>, file: Option<&Path>) -> Result<Password, PasswordSourceError> {
+pub fn find(
+    argument: Option<String>,
+    file: Option<&Path>,
+) -> Result<Password, PasswordSourceError> {
     if let Some(argument) = argument {
         warn!(
             "the password was given as an argument and shows in the process list: \

@@ -19,9 +19,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use backroom_protocol::room::{
-    ClientMessage, MemberId, Post, Refusal, ServerMessage,
-};
+use backroom_protocol::room::{ClientMessage, MemberId, Post, Refusal, ServerMessage};
 use backroom_protocol::{Name, Reason};
 use thiserror::Error;
 

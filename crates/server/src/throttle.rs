@@ -15,17 +15,17 @@ const MAX_ADDRESSES: usize = 4_096;
 /// An IPv6 address counts by its /64, which is what one host can have for the asking. People
 /// behind one address share the count: that is the limit of it.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     rate: Rate,
     failures: BTreeMap<IpAddr, TokenBucket>,
 }
 
 impl Throttle {
     /// After the free ones, one failed join is forgiven each ten seconds.
-    pub const PERIOD: Duration = Duration::from_secs(10);
+    pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 
     /// Allows `burst` failed joins before an address has to wait.
-    pub fn new(burst: u32) -> Self {
+    pub(crate) fn new(burst: u32) -> Self {
         Self {
             // The bucket is in debt only once the burst is exceeded; the failure that exhausts
             // it is the last free one.
@@ -35,14 +35,14 @@ impl Throttle {
     }
 
     /// How long `address` has to wait before it may try again; zero if it may now.
-    pub fn wait(&self, now: Instant, address: IpAddr) -> Duration {
+    pub(crate) fn wait(&self, now: Instant, address: IpAddr) -> Duration {
         self.failures
             .get(&network(address))
             .map_or(Duration::ZERO, |bucket| bucket.wait(now))
     }
 
     /// Counts a failed join of `address`.
-    pub fn failed(&mut self, now: Instant, address: IpAddr) {
+    pub(crate) fn failed(&mut self, now: Instant, address: IpAddr) {
         let address = network(address);
         if !self.failures.contains_key(&address) && self.failures.len() >= MAX_ADDRESSES {
             self.forget_some(now);
@@ -72,9 +72,9 @@ impl Throttle {
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
     }
 }
 

@@ -1,3 +1,68 @@
 //! Runs the room.
 
-fn main() {}
+use std::env;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use backroom_protocol::{StretchParams, StretchedPassword};
+use backroom_server::console;
+use backroom_server::options::Options;
+use backroom_server::password::{self, PasswordSourceError};
+use backroom_server::server::Server;
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// What a wrong command line exits with; clap does the same.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    log_to_stderr();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            if error.is::<PasswordSourceError>() {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(mut options: Options) -> anyhow::Result<()> {
+    let password = password::find(options.password.take(), options.password_file.as_deref())?;
+    let stretched = StretchedPassword::stretch(&password, StretchParams::generate()?);
+    drop(password);
+    let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
+    runtime.block_on(serve(&options, stretched))
+}
+
+async fn serve(options: &Options, password: StretchedPassword) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let server = Server::bind(options.config(), password).await?;
+    server.run(console::lines()?, stop).await?;
+    Ok(())
+}
+
+/// `RUST_LOG` says how much, by default `info`.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let wants_colour = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(wants_colour && io::stderr().is_terminal())
+        .init();
+}

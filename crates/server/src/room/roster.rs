@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
+use backroom_protocol::Name;
 use backroom_protocol::identity::PublicKey;
 use backroom_protocol::room::{MemberId, MemberInfo};
-use backroom_protocol::Name;
 
 /// Someone who knows the password and asks to be let in.
 #[derive(Clone, Debug)]

@@ -154,11 +154,7 @@ impl Votes {
     }
 
     fn select(&self, wanted: impl Fn(&Vote) -> bool) -> Vec<Vote> {
-        self.expiry_by_vote
-            .keys()
-            .copied()
-            .filter(wanted)
-            .collect()
+        self.expiry_by_vote.keys().copied().filter(wanted).collect()
     }
 
     fn remove(&mut self, votes: &[Vote]) -> Vec<Tally> {

@@ -1,0 +1,135 @@
+//! Coming in: names, places, ports, and what is told to whom.
+
+use backroom_protocol::{ClientMessage, Name, Refusal, ServerMessage};
+use backroom_transport::connection::{ConnectError, Login, connect};
+
+use crate::harness::{Member, Server, soon};
+
+fn names(member: &Member) -> Vec<&str> {
+    member
+        .roster
+        .iter()
+        .map(|info| info.name.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn who_comes_and_goes_is_printed_as_in_the_report_and_told_to_the_others() {
+    let mut server = Server::start(&[]).await;
+    let mut ann = server.join("Ann").await;
+    let mut bob = server.join("Bob").await;
+    assert_eq!(names(&bob), ["Ann", "Bob"]);
+    let introduced = bob.roster[1].clone();
+    assert_eq!(introduced.address, bob.connection.local_addr());
+    ann.expect(ServerMessage::MemberJoined(introduced)).await;
+    bob.says(ClientMessage::Leave).await;
+    server.stdout.expect("Client Disconnected: Bob").await;
+    ann.expect(ServerMessage::MemberLeft { id: bob.id }).await;
+    bob.expect_end().await;
+    drop(ann);
+    server.stdout.expect("Client Disconnected: Ann").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_the_right_one_still_works() {
+    let mut server = Server::start(&[]).await;
+    let wrong = Login::new(String::from("incorrect horse").try_into().unwrap());
+    let refused = soon("an answer", connect(server.addresses[0], &wrong)).await;
+    assert!(matches!(refused, Err(ConnectError::WrongPassword)));
+    server.stderr.find("wrong password").await;
+    server.join("Ann").await;
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_a_members_is_refused_with_a_suggestion_that_works() {
+    let mut server = Server::start(&[]).await;
+    let _ann = server.join("Ann").await;
+    let suggestion = Some(Name::new("ANN2").unwrap());
+    assert_eq!(
+        server.try_join("ANN").await.err(),
+        Some(Refusal::NameTaken { suggestion })
+    );
+    server.join("ANN2").await;
+}
+
+#[tokio::test]
+async fn a_name_is_free_again_when_its_member_has_left() {
+    let mut server = Server::start(&[]).await;
+    let ann = server.join("Ann").await;
+    drop(ann);
+    server.stdout.expect("Client Disconnected: Ann").await;
+    server.join("Ann").await;
+}
+
+#[tokio::test]
+async fn a_full_room_refuses_and_says_how_many_it_holds() {
+    let mut server = Server::start(&["--max-members", "2"]).await;
+    let ann = server.join("Ann").await;
+    let _bob = server.join("Bob").await;
+    assert_eq!(
+        server.try_join("Eve").await.err(),
+        Some(Refusal::RoomFull { limit: 2 })
+    );
+    drop(ann);
+    server.stdout.expect("Client Disconnected: Ann").await;
+    server.join("Eve").await;
+}
+
+#[tokio::test]
+async fn two_ports_lead_to_one_room() {
+    let mut server = Server::start_on("0,0", &[]).await;
+    let mut ann = server.join("Ann").await;
+    server.addresses.reverse();
+    let mut bob = server.join("Bob").await;
+    assert_ne!(ann.connection.peer_addr(), bob.connection.peer_addr());
+    assert_eq!(names(&bob), ["Ann", "Bob"]);
+    ann.expect(ServerMessage::MemberJoined(bob.roster[1].clone()))
+        .await;
+    bob.posts(b"hello", &[ann.id]).await;
+    ann.expect_post(&bob, b"hello").await;
+}
+
+#[tokio::test]
+async fn whose_first_message_is_not_a_join_is_told_what_is_wrong() {
+    let server = Server::start(&[]).await;
+    let mut connection = server.connect().await.unwrap();
+    connection.send(&ClientMessage::Users).await.unwrap();
+    let answer = soon("an answer", connection.receive()).await.unwrap();
+    let Some(ServerMessage::Refused(Refusal::Other(reason))) = answer else {
+        panic!("a refusal was expected, not {answer:?}");
+    };
+    assert!(reason.as_str().contains("who joins"), "{reason}");
+    assert!(
+        soon("the end", connection.receive())
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn many_join_at_once_and_each_knows_all_the_others() {
+    const MEMBERS: usize = 100;
+    let server = Server::start(&[]).await;
+    let joins: Vec<_> = (0..MEMBERS)
+        .map(|number| {
+            let (address, login) = (server.addresses[0], server.login.clone());
+            tokio::spawn(async move {
+                let connection = soon("a join", connect(address, &login)).await.unwrap();
+                Member::join(connection, &format!("member {number}"))
+                    .await
+                    .unwrap()
+            })
+        })
+        .collect();
+    for join in joins {
+        let mut member = join.await.unwrap();
+        for _ in member.roster.len()..MEMBERS {
+            let message = member.next().await;
+            assert!(
+                matches!(message, ServerMessage::MemberJoined(_)),
+                "{message:?}"
+            );
+        }
+    }
+}

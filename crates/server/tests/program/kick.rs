@@ -1,0 +1,142 @@
+//! Putting a member out by vote.
+
+use backroom_protocol::{ClientMessage, Name, Refusal, ServerMessage};
+
+use crate::harness::{Member, Server};
+
+fn vote(target: &Member, votes: u32) -> ServerMessage {
+    ServerMessage::Vote {
+        target: target.id,
+        votes,
+        needed: 2,
+    }
+}
+
+async fn three(server: &mut Server) -> [Member; 3] {
+    let mut ann = server.join("Ann").await;
+    let mut bob = server.join("Bob").await;
+    let eve = server.join("Eve").await;
+    ann.catches_up().await;
+    bob.catches_up().await;
+    [ann, bob, eve]
+}
+
+fn kicked(target: &Member, name: &str) -> ServerMessage {
+    ServerMessage::Kicked {
+        target: target.id,
+        name: Name::new(name).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn two_votes_put_a_member_out_for_a_while() {
+    let mut server = Server::start(&[]).await;
+    let [mut ann, mut bob, mut eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    for member in [&mut ann, &mut bob] {
+        member.expect(vote(&eve, 1)).await;
+    }
+    bob.votes_against(&eve).await;
+    for member in [&mut ann, &mut bob] {
+        member.expect(vote(&eve, 2)).await;
+        member.expect(kicked(&eve, "Eve")).await;
+        member
+            .expect(ServerMessage::MemberLeft { id: eve.id })
+            .await;
+    }
+    eve.expect(vote(&eve, 1)).await;
+    eve.expect(vote(&eve, 2)).await;
+    eve.expect(kicked(&eve, "Eve")).await;
+    eve.expect_end().await;
+    server.stdout.expect("Client Disconnected: Eve").await;
+    let refused = server.try_join("eve").await.err();
+    let Some(Refusal::KeptOut { seconds }) = refused else {
+        panic!("Eve should be kept out: {refused:?}");
+    };
+    assert!((1..=60).contains(&seconds));
+    server.join("Dan").await;
+}
+
+#[tokio::test]
+async fn without_a_ban_one_who_was_put_out_may_come_back_at_once() {
+    let mut server = Server::start(&["--kick-ban", "0s"]).await;
+    let [mut ann, mut bob, eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    bob.votes_against(&eve).await;
+    server.stdout.expect("Client Disconnected: Eve").await;
+    server.join("Eve").await;
+}
+
+#[tokio::test]
+async fn the_vote_of_one_who_leaves_is_withdrawn() {
+    let mut server = Server::start(&[]).await;
+    let [mut ann, mut bob, mut eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    bob.expect(vote(&eve, 1)).await;
+    let ann_id = ann.id;
+    drop(ann);
+    bob.expect(ServerMessage::MemberLeft { id: ann_id }).await;
+    bob.expect(vote(&eve, 0)).await;
+    bob.votes_against(&eve).await;
+    bob.expect(vote(&eve, 1)).await;
+    eve.catches_up().await;
+}
+
+#[tokio::test]
+async fn one_member_alone_gets_nobody_out() {
+    let mut server = Server::start(&[]).await;
+    let [mut ann, _bob, mut eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    ann.expect(vote(&eve, 1)).await;
+    for target in [eve.id, ann.id] {
+        ann.says(ClientMessage::Kick { target }).await;
+        let rejected = ann.next().await;
+        assert!(
+            matches!(rejected, ServerMessage::Rejected { .. }),
+            "{rejected:?}"
+        );
+    }
+    eve.catches_up().await;
+}
+
+#[tokio::test]
+async fn more_votes_than_two_can_be_asked_for() {
+    let mut server = Server::start(&["--kick-votes", "3"]).await;
+    let [mut ann, mut bob, mut eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    bob.votes_against(&eve).await;
+    for votes in 1..=2 {
+        let needed = 3;
+        let target = eve.id;
+        let vote = ServerMessage::Vote {
+            target,
+            votes,
+            needed,
+        };
+        eve.expect(vote).await;
+    }
+    eve.catches_up().await;
+}
+
+#[tokio::test]
+async fn the_operator_takes_the_last_step_where_it_is_left_to_it() {
+    let mut server = Server::start(&["--kick", "console"]).await;
+    let [mut ann, mut bob, mut eve] = three(&mut server).await;
+    ann.votes_against(&eve).await;
+    eve.expect(vote(&eve, 1)).await;
+    server.types("kick Eve").await;
+    server
+        .stdout
+        .expect("Eve stays: 1 of 2 votes, 1 missing")
+        .await;
+    bob.votes_against(&eve).await;
+    eve.expect(vote(&eve, 2)).await;
+    server.stderr.find("the members want somebody out").await;
+    eve.catches_up().await;
+    server.types("votes").await;
+    server.stdout.expect("Eve: 2 of 2, by Ann, Bob").await;
+    server.types("kick eve").await;
+    eve.expect(kicked(&eve, "Eve")).await;
+    eve.expect_end().await;
+    server.stdout.find("Client Disconnected: Eve").await;
+}

@@ -1,0 +1,115 @@
+//! What a stranger or a hostile member can make the server do is bounded.
+
+use std::time::Duration;
+
+use backroom_protocol::handshake::{RefusedBecause, refused};
+use backroom_protocol::{ClientMessage, MAX_RECORD_BYTES, Part, Post, ServerMessage};
+use backroom_transport::connection::{ConnectError, Login, connect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::{Member, Server, soon};
+
+/// All that a server says until it closes.
+async fn answer_to(server: &Server, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server.addresses[0]).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    soon("the end", stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_stranger_that_speaks_otherwise_is_refused_and_hung_up_on() {
+    let mut server = Server::start(&[]).await;
+    let refusal = refused(RefusedBecause::Failed);
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"\xff\xff what a long frame",
+        b"\x00\x00",
+        b"\x00\x04four",
+    ] {
+        assert_eq!(answer_to(&server, bytes).await, refusal.as_bytes());
+    }
+    server.join("Ann").await;
+}
+
+#[tokio::test]
+async fn a_join_that_takes_too_long_is_ended() {
+    let mut server = Server::start(&["--join-time", "100ms"]).await;
+    assert_eq!(answer_to(&server, b"").await, b"");
+    // Also one that has proved the password and says nothing more.
+    let mut silent = loop {
+        // Stretching takes longer than the join may; the second time it is known.
+        if let Ok(connection) = server.connect().await {
+            break connection;
+        }
+    };
+    let end = soon("the end", silent.receive()).await;
+    assert!(!matches!(end, Ok(Some(_))), "{end:?}");
+    drop(server.stdin.take());
+}
+
+#[tokio::test]
+async fn joins_under_way_are_bounded_and_the_next_is_let_in_when_one_ends() {
+    let mut server = Server::start(&["--max-joining", "1"]).await;
+    let _ann = server.join("Ann").await;
+    let half_open = TcpStream::connect(server.addresses[0]).await.unwrap();
+    // Its place is taken as soon as the server has seen it; only then is the next in the backlog.
+    let (address, login) = (server.addresses[0], server.login.clone());
+    let mut next = tokio::spawn(async move { connect(address, &login).await });
+    let early = timeout(Duration::from_millis(300), &mut next).await;
+    assert!(early.is_err(), "two joins were under way");
+    drop(half_open);
+    let connection = soon("a place", next).await.unwrap().unwrap();
+    Member::join(connection, "Bob").await.unwrap();
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down() {
+    let mut server = Server::start(&["--failed-joins", "2"]).await;
+    for _ in 0..2 {
+        let wrong = Login::new(String::from("guess").try_into().unwrap());
+        let refused = soon("an answer", connect(server.addresses[0], &wrong)).await;
+        assert!(matches!(refused, Err(ConnectError::WrongPassword)));
+    }
+    server.stderr.find("turned away for a while").await;
+    let turned_away = server.connect().await;
+    assert!(matches!(turned_away, Err(ConnectError::Busy)));
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_the_membership_with_a_reason() {
+    let mut server = Server::start(&[]).await;
+    let mut ann = server.join("Ann").await;
+    let mut eve = server.join("Eve").await;
+    ann.catches_up().await;
+    let part = Part {
+        to: ann.id,
+        sealed: Vec::new(),
+    };
+    let content = vec![0; MAX_RECORD_BYTES - 1_024];
+    let parts = vec![part];
+    eve.says(ClientMessage::Post(Post { content, parts })).await;
+    let last = eve.next().await;
+    let ServerMessage::Closing { reason } = last else {
+        panic!("a reason was expected, not {last:?}");
+    };
+    assert!(reason.as_str().starts_with("not understood"), "{reason}");
+    eve.expect_end().await;
+    server.stdout.expect("Client Disconnected: Eve").await;
+    ann.expect(ServerMessage::MemberLeft { id: eve.id }).await;
+}
+
+#[tokio::test]
+async fn a_member_of_which_nothing_is_heard_is_taken_for_lost() {
+    let mut server = Server::start(&["--silence", "200ms"]).await;
+    let mut ann = server.join("Ann").await;
+    let last = ann.next().await;
+    assert!(matches!(last, ServerMessage::Closing { .. }), "{last:?}");
+    ann.expect_end().await;
+    server.stdout.expect("Client Disconnected: Ann").await;
+}
