@@ -25,12 +25,16 @@ pub struct Identity {
 impl Identity {
     /// A fresh key pair (RFC 9180, 7.1.3, from 32 random bytes).
     pub fn generate() -> Result<Self, RandomError> {
-        let seed = Zeroizing::new(random_bytes::<32>()?);
-        let (private_key, public_key) = Kem::derive_keypair(&*seed);
-        Ok(Self {
+        let seed = Zeroizing::new(random_bytes()?);
+        Ok(Self::from_seed(&seed))
+    }
+
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        let (private_key, public_key) = Kem::derive_keypair(seed);
+        Self {
             private_key,
             public_key,
-        })
+        }
     }
 
     /// The half that everyone may know.
@@ -77,8 +81,8 @@ impl PublicKey {
         Fingerprint::of(self)
     }
 
-    pub(crate) fn to_kem(self) -> Result<KemPublicKey, SmallOrderPoint> {
-        KemPublicKey::from_bytes(&self.0).map_err(|_| SmallOrderPoint)
+    pub(crate) fn to_kem(self) -> Option<KemPublicKey> {
+        KemPublicKey::from_bytes(&self.0).ok()
     }
 }
 
@@ -142,5 +146,69 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::tests::{bytes, unhex};
+
+    #[test]
+    fn a_fingerprint_is_thirty_digits_of_the_key() {
+        let identity = Identity::from_seed(&bytes(128));
+        let key = "7af03df159e2d75751c1a88eb5a9e87988f138dce7596ebda3ad7f0bb04a8734";
+        assert_eq!(identity.public_key().as_bytes()[..], unhex(key));
+        assert_eq!(
+            identity.fingerprint().to_string(),
+            "15263 83741 13485 52348 24246 09761"
+        );
+    }
+
+    #[test]
+    fn each_session_has_another_key() {
+        let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        assert_ne!(a.public_key(), b.public_key());
+        assert_ne!(a.fingerprint(), b.fingerprint());
+        assert!(a.public_key().as_bytes().iter().any(|&byte| byte != 0));
+    }
+
+    /// All encodings of the points of small order (RFC 7748, 6.1 and 7; both values of the ignored top bit).
+    #[test]
+    fn points_of_small_order_are_no_keys() {
+        let points = [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ];
+        for point in points {
+            let mut point: [u8; 32] = unhex(point).try_into().unwrap();
+            assert_eq!(
+                PublicKey::try_from(point),
+                Err(SmallOrderPoint),
+                "{point:02x?}"
+            );
+            point[31] |= 0x80;
+            assert_eq!(
+                PublicKey::try_from(point),
+                Err(SmallOrderPoint),
+                "{point:02x?}"
+            );
+        }
+        let ordinary = *Identity::from_seed(&bytes(0)).public_key().as_bytes();
+        assert!(PublicKey::try_from(ordinary).is_ok());
+    }
+
+    #[test]
+    fn debug_output_shows_no_private_key() {
+        let shown = format!("{:?}", Identity::from_seed(&bytes(128)));
+        assert_eq!(
+            shown,
+            "Identity { fingerprint: 15263 83741 13485 52348 24246 09761, .. }"
+        );
     }
 }

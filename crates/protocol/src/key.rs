@@ -70,8 +70,20 @@ pub(crate) fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, info: &[&[u8]]) -> [u8
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The 32 bytes from `first` on, as test vectors use them.
+    pub(crate) fn bytes(first: u8) -> [u8; 32] {
+        std::array::from_fn(|i| first + i as u8)
+    }
+
+    pub(crate) fn unhex(hex: &str) -> Vec<u8> {
+        assert!(hex.len().is_multiple_of(2));
+        (0..hex.len() / 2)
+            .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+            .collect()
+    }
 
     #[test]
     fn debug_output_shows_no_key_material() {
@@ -83,5 +95,29 @@ mod tests {
         let (a, b) = (Key::generate().unwrap(), Key::generate().unwrap());
         assert_ne!(a.as_bytes(), &[0; 32]);
         assert_ne!(a, b);
+    }
+
+    /// RFC 5869, A.3: no salt, no info, of which a key takes the first 32 bytes.
+    #[test]
+    fn derivation_is_hkdf_sha256() {
+        let hkdf = Hkdf::<Sha256>::new(None, &[0x0b; 22]);
+        let key: [u8; 32] = expand(&hkdf, &[]);
+        assert_eq!(
+            key[..],
+            unhex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d")
+        );
+    }
+
+    #[test]
+    fn derived_keys_are_not_zero_and_differ_by_every_part_of_their_info() {
+        let key = Key::from_bytes(bytes(0));
+        let derived = [
+            key.derive(&[b"a", b"b"]),
+            key.derive(&[b"a", b"c"]),
+            key.derive(&[b"b", b"b"]),
+        ];
+        assert!(derived.iter().all(|key| key.as_bytes() != &[0; 32]));
+        assert!(derived[0] != derived[1] && derived[0] != derived[2] && derived[1] != derived[2]);
+        assert!(!derived.contains(&key));
     }
 }

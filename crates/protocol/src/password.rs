@@ -170,3 +170,115 @@ fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::tests::unhex;
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned()).unwrap()
+    }
+
+    /// RFC 7914, 11.
+    #[test]
+    fn stretching_is_pbkdf2_hmac_sha256() {
+        for (password, salt, iterations, bytes) in [
+            (
+                "passwd",
+                "salt",
+                1,
+                "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc",
+            ),
+            (
+                "Password",
+                "NaCl",
+                80_000,
+                "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56",
+            ),
+        ] {
+            assert_eq!(
+                pbkdf2_sha256(password.as_bytes(), salt.as_bytes(), iterations)[..],
+                unhex(bytes)
+            );
+        }
+    }
+
+    /// Computed with Python's hashlib.
+    #[test]
+    fn a_stretched_password_is_what_another_implementation_makes_of_it() {
+        let params =
+            StretchParams::new(std::array::from_fn(|i| i as u8), DEFAULT_ITERATIONS).unwrap();
+        let decomposed = StretchedPassword::stretch(&password("pa\u{308}ssword"), params);
+        let expected = "12d3b41f0a2470806e390d5254a7b8777282b3f4395b4a656f4989af56a64d60";
+        assert_eq!(decomposed.as_bytes()[..], unhex(expected));
+        assert_eq!(decomposed.params(), params);
+    }
+
+    #[test]
+    fn a_password_has_1_to_1024_bytes_and_is_kept_in_nfc() {
+        assert_eq!(
+            Password::new(String::new()).unwrap_err(),
+            PasswordError::Empty
+        );
+        assert!(Password::new("x".repeat(MAX_PASSWORD_BYTES)).is_ok());
+        let bytes = MAX_PASSWORD_BYTES + 1;
+        assert_eq!(
+            Password::new("x".repeat(bytes)).unwrap_err(),
+            PasswordError::TooLong { bytes }
+        );
+        assert_eq!(password("a\u{30a}").0, "å");
+        // U+1D160 is the character that NFC makes longest: three times its bytes.
+        let longest = password(&"\u{1d160}".repeat(MAX_PASSWORD_BYTES / 4));
+        assert_eq!(longest.0.len(), 3 * MAX_PASSWORD_BYTES);
+        assert!(
+            longest.0.capacity() == 3 * MAX_PASSWORD_BYTES,
+            "the string has moved"
+        );
+    }
+
+    #[test]
+    fn too_few_and_too_many_iterations_are_refused() {
+        for iterations in [
+            0,
+            1,
+            100,
+            DEFAULT_ITERATIONS - 1,
+            MAX_ITERATIONS + 1,
+            u32::MAX,
+        ] {
+            assert_eq!(
+                StretchParams::new([0; 16], iterations),
+                Err(BadIterations { iterations })
+            );
+        }
+        assert!(StretchParams::new([0; 16], DEFAULT_ITERATIONS).is_ok());
+        assert!(StretchParams::new([0; 16], MAX_ITERATIONS).is_ok());
+    }
+
+    #[test]
+    fn each_server_has_another_salt() {
+        let (a, b) = (
+            StretchParams::generate().unwrap(),
+            StretchParams::generate().unwrap(),
+        );
+        assert_ne!(a.salt(), b.salt());
+        assert_eq!(a.iterations(), 600_000);
+    }
+
+    #[test]
+    fn debug_output_shows_no_password() {
+        let params = StretchParams::new([1; 16], DEFAULT_ITERATIONS).unwrap();
+        let stretched = StretchedPassword {
+            params,
+            bytes: [0xab; 32],
+        };
+        let shown = format!("{:?} {stretched:?}", password("hunter2"));
+        assert!(
+            !shown.contains("hunter2")
+                && !shown.contains("171")
+                && !shown.to_lowercase().contains("ab,"),
+            "{shown}"
+        );
+    }
+}

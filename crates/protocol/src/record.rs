@@ -166,3 +166,167 @@ impl fmt::Debug for RecordOpener {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::key::tests::{bytes, unhex};
+
+    fn pair() -> (RecordSealer, RecordOpener) {
+        let key = Key::from_bytes(bytes(0));
+        (RecordSealer::new(&key), RecordOpener::new(&key))
+    }
+
+    fn sealed(sealer: &mut RecordSealer, plaintext: &[u8]) -> Vec<u8> {
+        let mut frame = Vec::new();
+        sealer.seal(plaintext, &mut frame).unwrap();
+        frame
+    }
+
+    /// As a connection reads it: the header tells how much follows.
+    fn open(opener: &mut RecordOpener, frame: &[u8]) -> Result<Vec<u8>, RecordError> {
+        let (header, body) = frame.split_first_chunk().unwrap();
+        let length = RecordOpener::body_length(*header)?;
+        let mut body = body.to_vec();
+        body.resize(length, 0);
+        opener.open(&mut body).map(|plaintext| plaintext.to_vec())
+    }
+
+    /// Computed with Python's cryptography.
+    #[test]
+    fn records_are_what_another_implementation_seals() {
+        let (mut sealer, _) = pair();
+        let mut frames = sealed(&mut sealer, b"hello");
+        sealer.seal(b"", &mut frames).unwrap();
+        let expected = "0000001566d9d9b2dab2f5262d8e43e11bff6ae28d7da1687a00000010cd6e899465485da66194bde7caac5efc";
+        assert_eq!(frames, unhex(expected));
+    }
+
+    #[test]
+    fn every_bit_flip_fails() {
+        let (mut sealer, _) = pair();
+        let frame = sealed(&mut sealer, b"not to be changed");
+        for bit in 0..8 * frame.len() {
+            let mut changed = frame.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let (_, mut opener) = pair();
+            assert!(open(&mut opener, &changed).is_err(), "bit {bit}");
+        }
+        assert_eq!(open(&mut pair().1, &frame).unwrap(), b"not to be changed");
+    }
+
+    #[test]
+    fn what_is_repeated_left_out_or_moved_does_not_open() {
+        let (mut sealer, mut opener) = pair();
+        let frames: Vec<_> = (0..3).map(|i| sealed(&mut sealer, &[i])).collect();
+        assert_eq!(
+            open(&mut opener, &frames[1]),
+            Err(RecordError::NotAuthentic),
+            "the first was left out"
+        );
+        let (_, mut opener) = pair();
+        open(&mut opener, &frames[0]).unwrap();
+        assert_eq!(
+            open(&mut opener, &frames[0]),
+            Err(RecordError::NotAuthentic),
+            "the first again"
+        );
+        let (_, mut opener) = pair();
+        open(&mut opener, &frames[0]).unwrap();
+        assert_eq!(
+            open(&mut opener, &frames[2]),
+            Err(RecordError::NotAuthentic),
+            "the third for the second"
+        );
+    }
+
+    #[test]
+    fn after_a_failure_nothing_opens_any_more() {
+        let (mut sealer, mut opener) = pair();
+        let frame = sealed(&mut sealer, b"authentic");
+        assert!(open(&mut opener, &[&frame[..4], &[0; 25]].concat()).is_err());
+        assert_eq!(open(&mut opener, &frame), Err(RecordError::NotAuthentic));
+    }
+
+    #[test]
+    fn the_other_directions_key_does_not_open() {
+        let (mut sealer, _) = pair();
+        let mut opener = RecordOpener::new(&Key::from_bytes(bytes(1)));
+        assert_eq!(
+            open(&mut opener, &sealed(&mut sealer, b"x")),
+            Err(RecordError::NotAuthentic)
+        );
+    }
+
+    #[test]
+    fn a_record_cut_short_or_grown_with_its_header_does_not_open() {
+        let (mut sealer, _) = pair();
+        let frame = sealed(&mut sealer, b"of this length");
+        for length in [frame.len() - 5, frame.len() - 3] {
+            let relabelled = [&(length as u32).to_be_bytes(), &frame[4..]].concat();
+            assert_eq!(
+                open(&mut pair().1, &relabelled),
+                Err(RecordError::NotAuthentic)
+            );
+        }
+    }
+
+    #[test]
+    fn lengths_are_refused_before_anything_is_read() {
+        for bytes in [0, 15, MAX_RECORD_BYTES + 17, u32::MAX as usize] {
+            let refused = Err(RecordError::BadLength { bytes });
+            assert_eq!(
+                RecordOpener::body_length((bytes as u32).to_be_bytes()),
+                refused
+            );
+        }
+        assert_eq!(RecordOpener::body_length([0, 0, 0, 16]), Ok(16));
+        let (mut sealer, mut opener) = pair();
+        let bytes = MAX_RECORD_BYTES + 17;
+        assert_eq!(
+            sealer.seal(&vec![0; bytes - 16], &mut Vec::new()),
+            Err(RecordError::BadLength { bytes })
+        );
+        assert_eq!(
+            opener.open(&mut [0; 15]),
+            Err(RecordError::BadLength { bytes: 15 })
+        );
+        let largest = vec![7; MAX_RECORD_BYTES];
+        assert_eq!(
+            open(&mut pair().1, &sealed(&mut sealer, &largest)).unwrap(),
+            largest
+        );
+    }
+
+    #[test]
+    fn the_counter_has_a_hard_limit_on_both_sides() {
+        let (mut sealer, mut opener) = pair();
+        (sealer.counter, opener.counter) = (MAX_RECORDS - 1, MAX_RECORDS - 1);
+        let last = sealed(&mut sealer, b"the last");
+        assert_eq!(open(&mut opener, &last).unwrap(), b"the last");
+        assert_eq!(
+            sealer.seal(b"one more", &mut Vec::new()),
+            Err(RecordError::KeyUsedUp)
+        );
+        assert_eq!(opener.open(&mut [0; 20]), Err(RecordError::KeyUsedUp));
+    }
+
+    proptest! {
+        #[test]
+        fn any_sequence_of_messages_comes_out_as_it_went_in(
+            messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
+        ) {
+            let (mut sealer, mut opener) = pair();
+            for message in messages {
+                prop_assert_eq!(open(&mut opener, &sealed(&mut sealer, &message)).unwrap(), message);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_open_and_never_panic(mut body in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(pair().1.open(&mut body).is_err());
+        }
+    }
+}

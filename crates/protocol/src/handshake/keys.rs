@@ -165,3 +165,69 @@ fn confirmation(key: &[u8; 64], transcript: &[u8; 32]) -> [u8; 32] {
         .into_bytes()
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::tests::{bytes, unhex};
+
+    /// Computed with Python's hashlib and hmac.
+    #[test]
+    fn the_schedule_gives_the_keys_that_another_implementation_gives() {
+        let schedule = Schedule::from_secret(&bytes(0), bytes(32));
+        for (found, expected) in [
+            (
+                schedule.client_to_server.as_bytes(),
+                "544ee93ecc097ec3f2714564af63450df8e353b013f20d5ddd3ceafbf44ed5c6",
+            ),
+            (
+                schedule.server_to_client.as_bytes(),
+                "a2e3fe29f2370c3e7d38b5060678c4cd05ffc345ad5d4b711a07544c641e0456",
+            ),
+            (
+                &schedule.client_confirmation(),
+                "7462f169b1d584fd464e66f13958b4c2aacbbcf93f16fe61935f1ef8e5d531bc",
+            ),
+            (
+                &schedule.server_confirmation(),
+                "dd1017e3da7e8e93f0bb7a29345a9f4527e9dc0423a59f10ce654af9747a2622",
+            ),
+        ] {
+            assert_eq!(found[..], unhex(expected));
+        }
+    }
+
+    #[test]
+    fn no_key_is_zero_and_no_two_are_the_same() {
+        let schedule = Schedule::from_secret(&bytes(0), bytes(32));
+        let keys = [
+            schedule.client_to_server.as_bytes(),
+            schedule.server_to_client.as_bytes(),
+            schedule.confirm_client.first_chunk().unwrap(),
+            schedule.confirm_server.first_chunk().unwrap(),
+            &schedule.client_confirmation(),
+            &schedule.server_confirmation(),
+        ];
+        for (i, key) in keys.iter().enumerate() {
+            assert_ne!(*key, &[0; 32]);
+            assert!(!keys[..i].contains(key));
+        }
+    }
+
+    #[test]
+    fn every_key_depends_on_the_secret_and_on_the_transcript() {
+        let keys = |secret: [u8; 32], transcript| {
+            let schedule = Schedule::from_secret(&secret, transcript);
+            [
+                *schedule.client_to_server.as_bytes(),
+                *schedule.server_to_client.as_bytes(),
+            ]
+        };
+        let [a, b, c] = [
+            keys(bytes(0), bytes(1)),
+            keys(bytes(1), bytes(1)),
+            keys(bytes(0), bytes(0)),
+        ];
+        assert!((0..2).all(|i| a[i] != b[i] && a[i] != c[i] && b[i] != c[i]));
+    }
+}

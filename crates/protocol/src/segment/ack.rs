@@ -188,3 +188,99 @@ impl fmt::Debug for AckOpener {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::TransferId;
+    use crate::key::tests::{bytes, unhex};
+
+    fn stream(transfer: u64, lane: u16) -> Stream {
+        Stream {
+            transfer: TransferId(transfer),
+            lane,
+        }
+    }
+
+    #[test]
+    fn each_transfer_lane_and_receiver_has_a_key_of_its_own() {
+        let ack_key = Key::from_bytes(bytes(96));
+        let mut seen = vec![ack_key.clone(), Key::from_bytes([0; 32])];
+        for (transfer, lane, receiver) in [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1), (0, 0, 0)] {
+            let key = receiver_key(stream(transfer, lane), receiver, &ack_key);
+            assert!(!seen.contains(&key), "{transfer} {lane} {receiver}");
+            seen.push(key);
+        }
+    }
+
+    /// Computed with Python's hmac and cryptography.
+    #[test]
+    fn acks_are_what_another_implementation_seals() {
+        let stream = stream(0x0102_0304_0506_0708, 0x0304);
+        let mut sealer = AckSealer::new(stream, 0x0708, &Key::from_bytes(bytes(96)));
+        let gap = Ack {
+            cumulative: 9,
+            accepted_round: 8,
+            gap_round: Some(7),
+            free_segments: 65_535,
+        };
+        let none = Ack {
+            cumulative: 10,
+            accepted_round: 8,
+            gap_round: None,
+            free_segments: 0,
+        };
+        for (ack, expected) in [
+            (
+                gap,
+                "020102030405060708030407080000000000000000af7cb7320cde4912fe74bef8f4cf1e9dd4fcc3d29010b88eb904f328db55\
+                 3255ed",
+            ),
+            (
+                none,
+                "020102030405060708030407080000000000000001b56c19cc87c6d79299a981bbf5334ec03c47679a53286139bf6324d61cf7\
+                 7830a9",
+            ),
+        ] {
+            assert_eq!(sealer.seal(ack).unwrap()[..], unhex(expected));
+        }
+    }
+
+    #[test]
+    fn a_sealed_ack_that_makes_no_sense_is_refused() {
+        let ack = Ack {
+            cumulative: 1,
+            accepted_round: 0,
+            gap_round: None,
+            free_segments: 3,
+        };
+        let mut body = ack.emit();
+        assert_eq!(Ack::parse(&body), Ok(ack));
+        body[10] = 2;
+        assert_eq!(
+            Ack::parse(&body),
+            Err(OpenError::Malformed),
+            "a flag is 0 or 1"
+        );
+        body[10..12].copy_from_slice(&[0, 1]);
+        assert_eq!(
+            Ack::parse(&body),
+            Err(OpenError::Malformed),
+            "no gap has no round"
+        );
+        assert_eq!(Ack::parse(&body[1..]), Err(OpenError::Malformed));
+    }
+
+    #[test]
+    fn the_counter_has_a_hard_limit() {
+        let mut sealer = AckSealer::new(stream(1, 1), 1, &Key::from_bytes(bytes(96)));
+        sealer.counter = MAX_ACKS;
+        let ack = Ack {
+            cumulative: 1,
+            accepted_round: 0,
+            gap_round: None,
+            free_segments: 3,
+        };
+        assert_eq!(sealer.seal(ack), Err(SealError::KeyUsedUp));
+    }
+}

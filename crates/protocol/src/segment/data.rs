@@ -236,3 +236,64 @@ impl fmt::Debug for SegmentOpener {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::TransferId;
+    use crate::key::tests::{bytes, unhex};
+
+    fn keys(transfer: u64, lane: u16) -> StreamKeys {
+        let stream = Stream {
+            transfer: TransferId(transfer),
+            lane,
+        };
+        StreamKeys {
+            stream,
+            stream_key: Key::from_bytes(bytes(64)),
+        }
+    }
+
+    #[test]
+    fn each_transfer_lane_and_epoch_has_a_key_of_its_own() {
+        let mut seen = vec![Key::from_bytes(bytes(64)), Key::from_bytes([0; 32])];
+        for (transfer, lane, epoch) in [
+            (1, 1, 0),
+            (1, 1, 1),
+            (1, 2, 0),
+            (2, 1, 0),
+            (1, 0, 1),
+            (0, 0, 0),
+            (1, 1, 1 << 41),
+        ] {
+            let key = keys(transfer, lane).key(epoch);
+            assert!(!seen.contains(&key), "{transfer} {lane} {epoch}");
+            seen.push(key);
+        }
+    }
+
+    /// Computed with Python's hmac and cryptography; at a new key's first segment, the last before it, and the first.
+    #[test]
+    fn segments_are_what_another_implementation_seals() {
+        let keys = keys(0x0102_0304_0506_0708, 0x0304);
+        let mut sealer = SegmentSealer::new(keys.stream, &keys.stream_key);
+        for (seq, expected) in [
+            (
+                0,
+                "010102030405060708030405060000000000000000a658db95f7ad3e160b43c01a9bb31b8347bd07e98f3b3a546affddd1",
+            ),
+            (
+                SEGMENTS_PER_EPOCH - 1,
+                "0101020304050607080304050600000000003fffff79fcfd16eea3d80235f908a9e6e155389043fc9293e871d7e5f07073",
+            ),
+            (
+                SEGMENTS_PER_EPOCH,
+                "010102030405060708030405060000000000400000f641ecafc0f6b761e70e5ecd6385419194d734a49e350acc86ad1226",
+            ),
+        ] {
+            let mut datagram = [&[0; HEADER_BYTES][..], b"some payload", &[0; 16]].concat();
+            sealer.seal(seq, 0x0506, &mut datagram).unwrap();
+            assert_eq!(datagram, unhex(expected));
+        }
+    }
+}
