@@ -219,3 +219,51 @@ impl Default for SenderConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_1_to_65535_segments() {
+        for (text, segments) in [("1", 1), ("65535", u16::MAX), ("64", 64)] {
+            let window: Window = text.parse().unwrap();
+            assert_eq!(window.segments(), segments);
+            assert_eq!(window.to_string(), text);
+        }
+        for text in ["0", "65536", "-1", "", "ten", "1.5", "auto"] {
+            let error = text.parse::<Window>().unwrap_err().to_string();
+            assert!(error.contains("from 1 to 65535"), "{error}");
+        }
+        assert!(Window::try_from(0_u16).is_err());
+        assert!(Window::try_from(65_536_u32).is_err());
+    }
+
+    #[test]
+    fn a_recovery_reads_back_as_it_was_written() {
+        for recovery in [Recovery::Timeout, Recovery::Fast] {
+            assert_eq!(recovery.to_string().parse(), Ok(recovery));
+        }
+        let error = "slow".parse::<Recovery>().unwrap_err().to_string();
+        assert!(error.contains("`timeout` or `fast`"), "{error}");
+    }
+
+    #[test]
+    fn a_timeout_reads_back_as_it_was_written() {
+        for (text, timeout) in [
+            ("adaptive", Timeout::ADAPTIVE),
+            ("200ms", Timeout::Fixed(Duration::from_millis(200))),
+            ("1.5s", Timeout::Fixed(Duration::from_millis(1500))),
+            ("60s", Timeout::Fixed(MAX_FIXED_TIMEOUT)),
+        ] {
+            assert_eq!(text.parse(), Ok(timeout));
+            assert_eq!(timeout.to_string(), text);
+        }
+        for text in [
+            "", "0ms", "0.5ms", "61s", "-5ms", "200", "NaNs", "infs", "fixed",
+        ] {
+            let error = text.parse::<Timeout>().unwrap_err().to_string();
+            assert!(error.contains("1ms to 60s"), "{error}");
+        }
+    }
+}

@@ -36,8 +36,15 @@ pub struct ReceiverProgress {
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     live: Vec<ReceiverProgress>,
-    base: u64,
-    space_end: u64,
+    base: Least,
+    space_end: Least,
+}
+
+/// The least of one number per receiver. Only when its last holder moves up are all looked at again.
+#[derive(Debug, Clone, Copy)]
+struct Least {
+    value: u64,
+    holders: usize,
 }
 
 /// How an ACK stands to what was known of its receiver.
@@ -66,21 +73,28 @@ impl Group {
             .collect();
         live.sort_unstable_by_key(|receiver| receiver.id);
         live.dedup_by_key(|receiver| receiver.id);
+        let holders = live.len();
         Self {
             live,
-            base,
-            space_end: u64::MAX,
+            base: Least {
+                value: base,
+                holders,
+            },
+            space_end: Least {
+                value: u64::MAX,
+                holders,
+            },
         }
     }
 
     /// The least cumulative ACK.
     pub(super) fn base(&self) -> u64 {
-        self.base
+        self.base.value
     }
 
     /// The first segment for which some receiver has no space.
     pub(super) fn space_end(&self) -> u64 {
-        self.space_end
+        self.space_end.value
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -180,23 +194,43 @@ impl Group {
         self.live.get_mut(index)
     }
 
-    /// Looks at all receivers only where the one that changed was the least.
     fn update(&mut self, old: ReceiverProgress, new: ReceiverProgress) {
-        let base_may_move = old.cumulative == self.base && new.cumulative > old.cumulative;
-        let space_may_grow = old.space_end == self.space_end && new.space_end > old.space_end;
-        if base_may_move || space_may_grow {
+        let base_is_known = self.base.moved(old.cumulative, new.cumulative);
+        let space_end_is_known = self.space_end.moved(old.space_end, new.space_end);
+        if !(base_is_known && space_end_is_known) {
             self.recompute();
-        } else {
-            self.space_end = self.space_end.min(new.space_end);
         }
     }
 
-    /// The least of all; without receivers the base stays where it was.
+    /// The least of all; without receivers they stay what they were.
     fn recompute(&mut self) {
-        let mut live = self.live.iter();
-        let Some(first) = live.next() else { return };
-        (self.base, self.space_end) = live.fold((first.cumulative, first.space_end), |least, r| {
-            (least.0.min(r.cumulative), least.1.min(r.space_end))
-        });
+        self.base
+            .recompute(self.live.iter().map(|receiver| receiver.cumulative));
+        self.space_end
+            .recompute(self.live.iter().map(|receiver| receiver.space_end));
+    }
+}
+
+impl Least {
+    /// One of the numbers moved; false where the least is not known any more.
+    fn moved(&mut self, old: u64, new: u64) -> bool {
+        if new < self.value {
+            *self = Self {
+                value: new,
+                holders: 1,
+            };
+            return true;
+        }
+        self.holders -= usize::from(old == self.value);
+        self.holders += usize::from(new == self.value);
+        self.holders > 0
+    }
+
+    fn recompute(&mut self, numbers: impl Iterator<Item = u64> + Clone) {
+        let Some(value) = numbers.clone().min() else {
+            return;
+        };
+        let holders = numbers.filter(|number| *number == value).count();
+        *self = Self { value, holders };
     }
 }

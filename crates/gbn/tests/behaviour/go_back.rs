@@ -117,9 +117,8 @@ fn a_gap_that_is_about_to_be_sent_again_is_left_alone() {
 #[test]
 fn with_fast_one_loss_is_one_go_back_and_no_timeout() {
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
-    // Segment 30 would have been through at 31 ms; 31 is at the receiver at 42, its ACK back at 52.
-    assert_eq!(go_backs(&outcome).len(), 1);
-    assert_eq!(go_backs(&outcome)[0].1, 30);
+    // The link carries a segment a millisecond: 31 is at the receiver at 41 (30 took no time), its ACK back at 51.
+    assert_eq!(go_backs(&outcome), [(51, 30, GoBackCause::Gap)]);
     assert_eq!(outcome.stats.timeouts, 0);
 }
 
@@ -172,14 +171,7 @@ fn several_losses_in_one_round_are_each_gone_back_to_once() {
             .collect::<Vec<_>>(),
         [30]
     );
-
-    // And where two of the retransmissions (30 to 69 again, from packet 52 on) are lost again, once for the first.
-    let first_again = outcome.trace.iter().filter_map(|entry| match entry.what {
-        What::Sent(run) if !run.retransmission => Some(run.count as u64),
-        _ => None,
-    });
-    let sent_before: u64 = first_again.take_while(|_| true).sum();
-    assert_eq!(sent_before, 100, "every segment is new once");
+    assert_eq!(outcome.stats.timeouts, 0);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! What Go-Back-N does, in virtual time: by hand, and over simulated links.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure of a helper is a failure of its test"
+)]
+
 mod acks;
 mod flow_control;
 mod go_back;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use backroom_gbn::{Recovery, SenderConfig, Timeout, Window};
+use backroom_gbn::{GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window};
 use backroom_link::{LinkConfig, Loss};
 use proptest::{option, prelude::*};
 
-use crate::harness::{Scenario, Space};
+use crate::harness::{Scenario, Space, What};
 
 fn window() -> impl Strategy<Value = Window> {
     let segments = prop_oneof![
@@ -115,8 +115,6 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     /// The checks are the simulation's: at each step the window and the receivers' space, at each delivery the bytes,
     /// at the end the whole file of each receiver.
     #[test]
@@ -127,6 +125,22 @@ proptest! {
             "not all receivers have the file\nseed {} of {:#?}", scenario.seed, scenario
         );
         prop_assert_eq!(outcome.stats.segments, scenario.segments, "seed {} of {:#?}", scenario.seed, scenario);
+    }
+
+    /// Whatever is lost, also of what is sent again: on a path that keeps the order, a gap is reported only after a
+    /// loss, and one loss makes the sender go back once.
+    #[test]
+    fn on_a_path_in_order_no_loss_is_gone_back_to_twice(mut scenario in scenario()) {
+        (scenario.sender.recovery, scenario.space) = (Recovery::Fast, None);
+        (scenario.data.reorder, scenario.last_hop.reorder) = (0.0, 0.0);
+        let outcome = scenario.run().map_err(|violation| TestCaseError::fail(violation.0))?;
+        let at_gaps = outcome.count(|what| {
+            matches!(what, What::Event(SenderEvent::GoBack { cause: GoBackCause::Gap, .. }))
+        });
+        prop_assert!(
+            at_gaps <= outcome.losses,
+            "went back {} times for {} losses\nseed {} of {:#?}", at_gaps, outcome.losses, scenario.seed, scenario
+        );
     }
 
     #[test]

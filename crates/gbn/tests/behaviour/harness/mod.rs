@@ -14,7 +14,7 @@ use std::{
 use backroom_gbn::{Ack, Sender, SenderEvent, Transmit};
 
 pub(crate) use scenario::{Scenario, Space};
-pub(crate) use simulation::{Outcome, Violation};
+pub(crate) use simulation::Outcome;
 pub(crate) use trace::{Entry, What};
 
 /// The beginning of virtual time.

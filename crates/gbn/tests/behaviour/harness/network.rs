@@ -144,6 +144,15 @@ impl Network {
         self.data.backlog(now)
     }
 
+    /// Segments dropped, for whatever reason.
+    pub(crate) fn losses(&self) -> u64 {
+        let links = std::iter::once(&self.data).chain(&self.last_hops);
+        links
+            .map(Link::stats)
+            .map(|stats| stats.dropped_by_loss + stats.dropped_by_queue)
+            .sum()
+    }
+
     pub(crate) fn data_stats(&self) -> LinkStats {
         self.data.stats()
     }

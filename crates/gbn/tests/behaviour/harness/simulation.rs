@@ -27,10 +27,21 @@ pub(crate) struct Outcome {
     pub(crate) duration: Duration,
     pub(crate) stats: SenderStats,
     pub(crate) data_link: LinkStats,
+    /// Segments that did not arrive, counted at each link that dropped them.
+    pub(crate) losses: u64,
     /// Those that have the whole file.
     pub(crate) finished: Vec<u16>,
     pub(crate) lost: Vec<u16>,
     pub(crate) trace: Vec<Entry>,
+}
+
+impl Outcome {
+    pub(crate) fn count(&self, is_counted: impl Fn(&What) -> bool) -> u64 {
+        self.trace
+            .iter()
+            .filter(|entry| is_counted(&entry.what))
+            .count() as u64
+    }
 }
 
 pub(crate) struct Simulation<'a> {
@@ -350,6 +361,7 @@ impl<'a> Simulation<'a> {
             duration: self.now - epoch(),
             stats: *self.sender.stats(),
             data_link: self.network.data_stats(),
+            losses: self.network.losses(),
             finished: self.finished,
             lost: self.lost,
             trace: self.trace,

@@ -1,0 +1,116 @@
+//! Loss models, against their statistics.
+
+use backroom_link::{LinkConfig, Loss};
+
+use crate::{lost, send_steadily};
+
+const PACKETS: u64 = 200_000;
+
+fn losing(loss: &str) -> LinkConfig {
+    LinkConfig {
+        loss: loss.parse().unwrap(),
+        ..LinkConfig::default()
+    }
+}
+
+/// Whether a measured fraction is within five standard deviations of a binomial's.
+fn is_binomial(measured: f64, expected: f64, packets: u64) -> bool {
+    let deviation = (expected * (1.0 - expected) / packets as f64).sqrt();
+    (measured - expected).abs() <= 5.0 * deviation
+}
+
+#[test]
+fn a_droplist_drops_exactly_its_packets() {
+    let (_, verdicts) = send_steadily(&losing("drop 7 0 3 7"), 1, 20);
+    assert_eq!(lost(&verdicts), [0, 3, 7]);
+    let unsorted = LinkConfig {
+        loss: Loss::Droplist(vec![5, 2]),
+        ..LinkConfig::default()
+    };
+    assert_eq!(lost(&send_steadily(&unsorted, 1, 20).1), [2, 5]);
+}
+
+#[test]
+fn random_loss_has_its_mean_and_no_memory() {
+    for loss in [0.001, 0.01, 0.3] {
+        let (link, verdicts) = send_steadily(&losing(&loss.to_string()), 7, PACKETS);
+        assert!(
+            is_binomial(link.stats().loss_measured(), loss, PACKETS),
+            "{loss}"
+        );
+        let lost = lost(&verdicts);
+        let pairs = lost
+            .windows(2)
+            .filter(|pair| pair[1] == pair[0] + 1)
+            .count();
+        assert!(
+            is_binomial(pairs as f64 / lost.len() as f64, loss, lost.len() as u64),
+            "{loss}"
+        );
+    }
+}
+
+#[test]
+fn no_loss_and_certain_loss_are_exact() {
+    assert_eq!(lost(&send_steadily(&losing("0"), 1, 1000).1).len(), 0);
+    assert_eq!(lost(&send_steadily(&losing("1"), 1, 1000).1).len(), 1000);
+}
+
+#[test]
+fn what_is_lost_at_a_low_rate_is_lost_at_a_higher_one() {
+    let at = |loss: &str| lost(&send_steadily(&losing(loss), 3, 10_000).1);
+    let (few, many) = (at("0.01"), at("0.05"));
+    assert!(few.iter().all(|index| many.contains(index)));
+    assert!(few.len() < many.len());
+}
+
+#[test]
+fn gilbert_elliott_has_netems_mean_and_burst_length() {
+    // Mean p / (p + r), bursts of 1 / r packets, as everything is lost in the bad state.
+    let (p, r) = (0.01, 0.25);
+    let (link, verdicts) = send_steadily(&losing("gemodel 0.01 0.25"), 11, PACKETS);
+    let mean = p / (p + r);
+    assert!((link.stats().loss_measured() / mean - 1.0).abs() < 0.1);
+    let lost = lost(&verdicts);
+    let bursts = 1 + lost
+        .windows(2)
+        .filter(|pair| pair[1] != pair[0] + 1)
+        .count();
+    let length = lost.len() as f64 / bursts as f64;
+    assert!((length * r - 1.0).abs() < 0.1, "bursts of {length}");
+}
+
+#[test]
+fn gilbert_elliott_loses_in_both_states_as_told() {
+    let config = losing("gemodel 0.1 0.1 0.5 0.02");
+    assert!((config.loss.mean() - 0.26).abs() < 1e-12);
+    let (link, _) = send_steadily(&config, 5, PACKETS);
+    assert!((link.stats().loss_measured() / 0.26 - 1.0).abs() < 0.05);
+}
+
+#[test]
+fn gilbert_elliott_without_memory_is_random_loss() {
+    // p = 1 - r: whatever the state, the next is bad with probability p.
+    let (link, verdicts) = send_steadily(&losing("gemodel 0.05 0.95"), 9, PACKETS);
+    assert!(is_binomial(link.stats().loss_measured(), 0.05, PACKETS));
+    let lost = lost(&verdicts);
+    let pairs = lost
+        .windows(2)
+        .filter(|pair| pair[1] == pair[0] + 1)
+        .count();
+    assert!(is_binomial(
+        pairs as f64 / lost.len() as f64,
+        0.05,
+        lost.len() as u64
+    ));
+}
+
+#[test]
+fn gilbert_elliott_starts_in_the_good_state() {
+    let (_, verdicts) = send_steadily(&losing("gemodel 1 0"), 1, 10);
+    assert_eq!(
+        lost(&verdicts),
+        (1..10).collect::<Vec<_>>(),
+        "the first packet meets the good state"
+    );
+}
