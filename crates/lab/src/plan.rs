@@ -95,6 +95,18 @@ impl Cell {
     }
 }
 
+impl Run {
+    /// Seed of what `member`'s way out does to packets. The sender is member 0; receivers follow from 1.
+    pub fn egress_seed(&self, member: u16) -> u64 {
+        link_seed(self.seed, 2 * u64::from(member))
+    }
+
+    /// Seed of the losses on `member`'s way in.
+    pub fn ingress_seed(&self, member: u16) -> u64 {
+        link_seed(self.seed, 2 * u64::from(member) + 1)
+    }
+}
+
 impl Plan {
     /// Multiplies `scenario` out.
     pub fn new(scenario: &Scenario) -> Self {
@@ -123,6 +135,17 @@ impl Plan {
             runs,
         }
     }
+}
+
+/// A seed for one link of a run: neighbouring runs and links get unrelated ones (Steele et al. 2014, SplitMix64).
+fn link_seed(run_seed: u64, link: u64) -> u64 {
+    let mixed = |seed: u64| {
+        let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        seed ^ (seed >> 31)
+    };
+    mixed(mixed(run_seed) ^ link)
 }
 
 /// Every combination of the axes, the window varying fastest. Unicast has one receiver and so nothing to deliver in

@@ -23,10 +23,12 @@ pub enum Command {
 pub struct ShaperConfig {
     /// What happens to packets on their way out.
     pub egress: LinkConfig,
+    /// Seed of everything random on the way out. netem on kernels before 6.6 takes none.
+    pub egress_seed: u64,
     /// Which packets are lost on their way in.
     pub ingress_loss: Loss,
-    /// Seed of everything random. netem on kernels before 6.6 takes none.
-    pub seed: u64,
+    /// Seed of these losses.
+    pub ingress_seed: u64,
     /// Size of the IP packets that fill the link. netem's delay line has to be told how many it holds.
     pub packet_bytes: usize,
 }

@@ -33,13 +33,13 @@ impl Network {
             loss: cell.ingress_loss(),
             ..LinkConfig::default()
         };
-        let member = |number: u64| Member {
-            egress: Link::new(cell.egress(), link_seed(run.seed, 2 * number)),
-            ingress: Link::new(ingress.clone(), link_seed(run.seed, 2 * number + 1)),
+        let member = |number: u16| Member {
+            egress: Link::new(cell.egress(), run.egress_seed(number)),
+            ingress: Link::new(ingress.clone(), run.ingress_seed(number)),
         };
         Self {
             sender: member(0),
-            receivers: (1..=u64::from(cell.receivers)).map(member).collect(),
+            receivers: (1..=cell.receivers).map(member).collect(),
             loss_side: cell.loss_side,
         }
     }
@@ -93,15 +93,4 @@ fn arrivals(verdict: Verdict) -> Arrivals {
 
 fn admits(ingress: &mut Link, now: Instant, bytes: usize) -> bool {
     matches!(ingress.send(now, bytes), Verdict::Deliver { .. })
-}
-
-/// A seed for one link of a run: neighbouring runs and links get unrelated ones (Steele et al. 2014, SplitMix64).
-fn link_seed(run_seed: u64, link: u64) -> u64 {
-    let mixed = |seed: u64| {
-        let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        seed ^ (seed >> 31)
-    };
-    mixed(mixed(run_seed) ^ link)
 }

@@ -90,18 +90,13 @@ impl Engine {
         loop {
             match self.inbox.try_recv() {
                 Ok(Request::Configure(config, answer)) => {
-                    let ShaperConfig {
-                        egress,
-                        ingress_loss,
-                        seed,
-                        ..
-                    } = *config;
-                    self.egress.start_over(egress, seed)?;
+                    let ShaperConfig { egress, egress_seed, ingress_loss, ingress_seed, .. } = *config;
+                    self.egress.start_over(egress, egress_seed)?;
                     let ingress = LinkConfig {
                         loss: ingress_loss,
                         ..LinkConfig::default()
                     };
-                    self.ingress.start_over(ingress, seed)?;
+                    self.ingress.start_over(ingress, ingress_seed)?;
                     let _ = answer.send(());
                 }
                 Ok(Request::Stats(answer)) => {
