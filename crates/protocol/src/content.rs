@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroU16;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::cast::Cast;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::file_name::FileName;
 use crate::key::{Key, RandomError, random_bytes};
@@ -15,62 +15,6 @@ use crate::text::{MAX_TEXT_BYTES, Reason, Text};
 
 /// The longest encoded [`Content`]: a full text and what is written around it.
 pub const MAX_CONTENT_BYTES: usize = MAX_TEXT_BYTES + 64;
-
-/// How a message or file was addressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cast {
-    /// To one member.
-    Unicast,
-    /// To the members listed.
-    Multicast,
-    /// To everyone.
-    Broadcast,
-    /// To everyone but the members listed.
-    Blockcast,
-}
-
-impl Cast {
-    /// All four, in the order of the report.
-    pub const ALL: [Self; 4] = [
-        Self::Unicast,
-        Self::Multicast,
-        Self::Broadcast,
-        Self::Blockcast,
-    ];
-
-    /// The name in lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unicast => "unicast",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Blockcast => "blockcast",
-        }
-    }
-}
-
-impl fmt::Display for Cast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Cast {
-    type Err = UnknownCast;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCast> {
-        Self::ALL
-            .into_iter()
-            .find(|cast| cast.as_str() == text)
-            .ok_or(UnknownCast)
-    }
-}
-
-/// No cast of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a cast is unicast, multicast, broadcast or blockcast")]
-pub struct UnknownCast;
 
 /// The number of a file transfer: random, chosen by its sender, the same for all receivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -209,5 +153,205 @@ impl Content {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes, MAX_CONTENT_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_cast() -> impl Strategy<Value = Cast> {
+        prop::sample::select(&Cast::ALL[..])
+    }
+
+    fn any_offer() -> impl Strategy<Value = Offer> {
+        let stream = (
+            any::<u64>(),
+            any::<u16>(),
+            any::<u16>(),
+            any::<[u8; 32]>(),
+            16u16..=65_470,
+            1u16..,
+        );
+        (stream, any_cast(), any::<String>(), any::<u64>()).prop_map(
+            |(stream, cast, name, bytes)| {
+                let (transfer, lane, receiver, key, segment_bytes, port) = stream;
+                Offer {
+                    transfer: TransferId(transfer),
+                    cast,
+                    name: FileName::sanitized(&name),
+                    bytes,
+                    segment_bytes: segment_bytes.try_into().unwrap(),
+                    lane,
+                    receiver,
+                    stream_key: Key::from_bytes(key),
+                    sender_port: port.try_into().unwrap(),
+                }
+            },
+        )
+    }
+
+    fn any_content() -> impl Strategy<Value = Content> {
+        let transfer = any::<u64>().prop_map(TransferId);
+        let reason = any::<String>().prop_map(Reason::new);
+        prop_oneof![
+            (any_cast(), any::<String>()).prop_map(|(cast, text)| Content::Text {
+                cast,
+                text: Text::new(text).unwrap()
+            }),
+            any_offer().prop_map(|offer| Content::File(FileMessage::Offer(offer))),
+            (transfer, 1u16.., any::<[u8; 32]>(), any::<u32>()).prop_map(
+                |(transfer, port, key, free_segments)| {
+                    let (port, ack_key) = (port.try_into().unwrap(), Key::from_bytes(key));
+                    Content::File(FileMessage::Accept {
+                        transfer,
+                        port,
+                        ack_key,
+                        free_segments,
+                    })
+                }
+            ),
+            (any::<u64>(), reason).prop_map(|(transfer, reason)| {
+                Content::File(FileMessage::Decline {
+                    transfer: TransferId(transfer),
+                    reason,
+                })
+            }),
+            (any::<u64>(), any::<[u8; 32]>()).prop_map(|(transfer, hash)| {
+                Content::File(FileMessage::Finished {
+                    transfer: TransferId(transfer),
+                    hash,
+                })
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn contents_round_trip_and_allow_nothing_after_them(content in any_content()) {
+            let mut encoded = content.encode().unwrap();
+            prop_assert!(encoded.len() <= MAX_CONTENT_BYTES);
+            prop_assert_eq!(Content::decode(&encoded), Ok(content));
+            encoded.push(0);
+            prop_assert_eq!(Content::decode(&encoded), Err(DecodeError::TrailingBytes(1)));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(content) = Content::decode(&bytes) {
+                prop_assert!(content.encode().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_contents_fit() {
+        let text = Text::new("x".repeat(MAX_TEXT_BYTES)).unwrap();
+        let encoded = Content::Text {
+            cast: Cast::Blockcast,
+            text,
+        }
+        .encode()
+        .unwrap();
+        assert!(Content::decode(&encoded).is_ok());
+        let refused = DecodeError::TooLong {
+            bytes: MAX_CONTENT_BYTES + 1,
+            max: MAX_CONTENT_BYTES,
+        };
+        assert_eq!(Content::decode(&[0; MAX_CONTENT_BYTES + 1]), Err(refused));
+    }
+
+    /// What a hostile sender may put into an offer, and what its receiver makes of it.
+    #[test]
+    fn an_offer_that_breaks_the_rules_is_malformed() {
+        /// An [`Offer`] without its rules.
+        #[derive(Serialize)]
+        struct Hostile<'a>(
+            u8,
+            u8,
+            u64,
+            Cast,
+            &'a str,
+            u64,
+            u16,
+            u16,
+            u16,
+            [u8; 32],
+            u16,
+        );
+
+        let decode = |name, segment_bytes, port| {
+            let offer = Hostile(
+                1,
+                0,
+                7,
+                Cast::Unicast,
+                name,
+                1_000,
+                segment_bytes,
+                1,
+                0,
+                [9; 32],
+                port,
+            );
+            Content::decode(&postcard::to_stdvec(&offer).unwrap())
+        };
+        assert!(matches!(
+            decode("name", 1_200, 4_000),
+            Ok(Content::File(FileMessage::Offer(_)))
+        ));
+        for (name, segment_bytes, port) in [
+            ("../name", 1_200, 4_000),
+            ("..", 1_200, 4_000),
+            ("/etc/passwd", 1_200, 4_000),
+            ("na\u{1b}[2Jme", 1_200, 4_000),
+            ("", 1_200, 4_000),
+            ("name", 0, 4_000),
+            ("name", 65_535, 4_000),
+            ("name", 1_200, 0),
+        ] {
+            assert_eq!(
+                decode(name, segment_bytes, port),
+                Err(DecodeError::Malformed),
+                "{name} {segment_bytes} {port}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_offer_knows_how_many_segments_it_has() {
+        let segments = |bytes| {
+            let offer = Offer {
+                transfer: TransferId(1),
+                cast: Cast::Unicast,
+                name: FileName::sanitized("name"),
+                bytes,
+                segment_bytes: SegmentBytes::DEFAULT,
+                lane: 1,
+                receiver: 0,
+                stream_key: Key::from_bytes([9; 32]),
+                sender_port: NonZeroU16::MIN,
+            };
+            offer.segments()
+        };
+        assert_eq!([0, 1, 1_200, 1_201, 2_400].map(segments), [0, 1, 1, 2, 2]);
+        assert_eq!(segments(u64::MAX), u64::MAX / 1_200 + 1);
+    }
+
+    #[test]
+    fn debug_output_shows_no_key() {
+        let accept = FileMessage::Accept {
+            transfer: TransferId(1),
+            port: NonZeroU16::MIN,
+            ack_key: Key::from_bytes([0xab; 32]),
+            free_segments: 1,
+        };
+        let shown = format!("{accept:?}");
+        assert!(
+            shown.contains("Key(..)") && !shown.contains("171"),
+            "{shown}"
+        );
     }
 }

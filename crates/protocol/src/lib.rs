@@ -8,9 +8,10 @@
 //! - [`record`]: the encrypted frames of that connection.
 //! - [`room`]: what client and server say to each other in them, with the checked types [`Name`] and [`Reason`].
 //! - [`identity`] and [`envelope`]: what members say to each other, sealed so that the server relays what it can't
-//!   read; [`content`] is what lies inside, with [`Text`] and [`FileName`].
+//!   read; [`content`] is what lies inside, with [`Cast`], [`Text`] and [`FileName`].
 //! - [`segment`]: the UDP datagrams of a file and their acknowledgements.
 
+mod cast;
 mod characters;
 mod codec;
 mod file_name;
@@ -27,8 +28,9 @@ pub mod record;
 pub mod room;
 pub mod segment;
 
+pub use cast::{Cast, UnknownCast};
 pub use codec::{DecodeError, EncodeError};
-pub use content::{Cast, Content, FileMessage, Offer, TransferId};
+pub use content::{Content, FileMessage, Offer, TransferId};
 pub use envelope::{EnvelopeError, Envelopes};
 pub use file_name::{FileName, FileNameError, MAX_FILE_NAME_BYTES};
 pub use identity::{Fingerprint, Identity, PublicKey};

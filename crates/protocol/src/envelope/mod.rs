@@ -306,4 +306,53 @@ mod tests {
             );
         }
     }
+
+    /// Eve, a recipient, knows the content's key. She seals another content with it, which decrypts perfectly, and has
+    /// the server deliver that to Bob with Bob's part of the genuine post.
+    #[test]
+    fn a_recipient_can_t_put_another_content_to_anothers_part() {
+        let [ada, bob, eve] = [128, 160, 192].map(|seed| Identity::from_seed(&bytes(seed)));
+        let (ada_key, bob_key, eve_key) = (ada.public_key(), bob.public_key(), eve.public_key());
+        let [mut ada, mut bob, mut eve] = [(ada, 1), (bob, 2), (eve, 3)]
+            .map(|(identity, id)| Envelopes::new(identity, MemberId(id)));
+        let text = |text| Content::Text {
+            cast: Cast::Broadcast,
+            text: Text::new(text).unwrap(),
+        };
+        let genuine = ada
+            .seal(
+                &text("I said this"),
+                &[(MemberId(2), bob_key), (MemberId(3), eve_key)],
+            )
+            .unwrap();
+        let digest = Sha256::digest(&genuine.content).into();
+        let content_key = eve
+            .open_part(MemberId(1), ada_key, &digest, &genuine.parts[1].sealed)
+            .unwrap();
+        let forged = seal_content(&content_key, &text("I said that").encode().unwrap()).unwrap();
+        assert!(
+            open_content(&content_key, &forged).is_some(),
+            "the forgery itself is sound"
+        );
+        let for_bob = &genuine.parts[0].sealed;
+        let refused = Err(EnvelopeError::NotAuthentic(MemberId(1)));
+        assert_eq!(bob.open(MemberId(1), ada_key, &forged, for_bob), refused);
+        assert_eq!(
+            bob.open(MemberId(1), ada_key, &genuine.content, for_bob),
+            Ok(text("I said this"))
+        );
+    }
+
+    #[test]
+    fn too_many_departed_members_end_the_session_instead_of_being_forgotten() {
+        let other = Identity::from_seed(&bytes(128)).public_key();
+        let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(1));
+        envelopes.departed = (2..).map(MemberId).take(MAX_DEPARTED + 1).collect();
+        let content = Content::Text {
+            cast: Cast::Unicast,
+            text: Text::new("x").unwrap(),
+        };
+        let refused = envelopes.seal(&content, &[(MemberId(u32::MAX), other)]);
+        assert_eq!(refused.unwrap_err(), EnvelopeError::TooManyDeparted);
+    }
 }
