@@ -1,0 +1,319 @@
+//! What a member notices, as one type that every front end shows in its own way.
+//!
+//! Serialised it is the JSON output: one object, `event` first. Texts and names come from others: control characters
+//! are already out of them, so that no front end can be made to drive a terminal.
+
+use std::path::PathBuf;
+
+use backroom_protocol::{Cast, strip_terminal_controls};
+use serde::{Serialize, Serializer};
+
+use crate::settings::Settings;
+
+/// Something to show.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The password was right; the room does not know a name yet.
+    Authenticated,
+    /// A name is wanted: the next line of input is taken as one.
+    NameWanted,
+    /// In the room.
+    Joined {
+        /// The own name.
+        name: String,
+        /// The names of all in the room, the own among them.
+        members: Vec<String>,
+        /// What of the own key others can compare aloud.
+        fingerprint: String,
+    },
+    /// Another came in.
+    MemberJoined {
+        /// Who.
+        name: String,
+    },
+    /// Another left.
+    MemberLeft {
+        /// Who.
+        name: String,
+    },
+    /// Who is in the room.
+    Users {
+        /// All of them, the own name among them.
+        users: Vec<User>,
+    },
+    /// Somebody said something.
+    Message {
+        /// Who.
+        from: String,
+        /// To whom, as the sender chose.
+        #[serde(serialize_with = "display")]
+        cast: Cast,
+        /// What.
+        text: String,
+    },
+    /// A file begins to arrive.
+    Receiving {
+        /// This client's number for the transfer.
+        id: u64,
+        /// Who sends it.
+        from: String,
+        /// Its name, as the sender gave it.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// The name that it will get, unless that is taken before it is complete.
+        path: PathBuf,
+    },
+    /// A file arrived whole, and its hash is right.
+    Received {
+        /// As in `receiving`.
+        id: u64,
+        /// As in `receiving`.
+        from: String,
+        /// As in `receiving`.
+        file: String,
+        /// The name that it got.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// From the first segment to the last.
+        seconds: f64,
+        /// `bytes` in bits / `seconds` / 10^6.
+        goodput_mbps: f64,
+    },
+    /// A file did not arrive, or was not accepted. Nothing of it is left.
+    Failed {
+        /// This client's number for the transfer.
+        id: u64,
+        /// Who sent it.
+        from: String,
+        /// Its name.
+        file: String,
+        /// Why.
+        error: String,
+    },
+    /// A file is offered to its receivers.
+    Sending {
+        /// This client's number for the transfer.
+        id: u64,
+        /// To whom.
+        #[serde(serialize_with = "display")]
+        cast: Cast,
+        /// Its name.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// The names of the receivers.
+        receivers: Vec<String>,
+    },
+    /// A file was sent, as far as it goes: `receivers` says to whom it arrived.
+    Sent(Box<Sent>),
+    /// The transfers under way.
+    Transfers {
+        /// Oldest first.
+        transfers: Vec<Transfer>,
+    },
+    /// How the next files are sent.
+    Settings(Settings),
+    /// A vote to put somebody out.
+    Vote {
+        /// Who may have to go.
+        target: String,
+        /// How many want it.
+        votes: u32,
+        /// How many it takes.
+        needed: u32,
+    },
+    /// Somebody was put out, perhaps this member.
+    Kicked {
+        /// Who.
+        name: String,
+    },
+    /// The menu.
+    Help {
+        /// In lines.
+        text: String,
+    },
+    /// Something that was asked for can't be, or something went wrong.
+    Error {
+        /// What, and what to do.
+        message: String,
+    },
+}
+
+/// A member in the list of users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The address that the room sees.
+    pub address: String,
+    /// What of the key can be compared aloud.
+    pub fingerprint: String,
+}
+
+/// The account of a file sent. Counts are sums over the receivers' streams.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sent {
+    /// As in `sending`.
+    pub id: u64,
+    /// As in `sending`.
+    #[serde(serialize_with = "display")]
+    pub cast: Cast,
+    /// As in `sending`.
+    pub file: String,
+    /// As in `sending`.
+    pub bytes: u64,
+    /// From the first segment of the first stream to the last ACK of the last one.
+    pub seconds: f64,
+    /// `bytes` in bits / the seconds of the slowest receiver that got the file / 10^6; 0 where none did.
+    pub goodput_mbps: f64,
+    /// N of Go-Back-N, in segments.
+    pub window: u16,
+    /// Segments of the file: what one receiver needs.
+    pub segments: u64,
+    /// Segments put on the wire, again or not, over all streams.
+    pub segments_sent: u64,
+    /// Of these, the ones that had been sent before.
+    pub segments_retransmitted: u64,
+    /// Retransmission timers that ran out, over all streams.
+    pub timeouts: u64,
+    /// Times that a stream went back, over all streams.
+    pub go_backs: u64,
+    /// Smoothed round-trip time at the end (RFC 6298), the mean over the streams that measured one.
+    pub srtt_ms: Option<f64>,
+    /// Least round-trip time of any stream.
+    pub min_rtt_ms: Option<f64>,
+    /// `parallel` or `sequential`.
+    pub delivery: String,
+    /// `timeout` or `fast`.
+    pub recovery: String,
+    /// Payload of a segment.
+    pub segment_bytes: u16,
+    /// Each receiver's own result, in the order of `sending`.
+    pub receivers: Vec<ReceiverResult>,
+}
+
+/// How it went for one receiver.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReceiverResult {
+    /// Who.
+    pub name: String,
+    /// Whether the file is there, whole, under its name.
+    pub ok: bool,
+    /// From the first segment to the last ACK; absent where no segment was sent.
+    pub seconds: Option<f64>,
+    /// Why not, where `ok` is false.
+    pub error: Option<String>,
+}
+
+/// A transfer under way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transfer {
+    /// This client's number for it.
+    pub id: u64,
+    /// Whether it goes out or comes in.
+    pub direction: Direction,
+    /// The name of the file.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The other sides.
+    pub peers: Vec<Peer>,
+}
+
+/// The other side of a transfer under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// Who.
+    pub name: String,
+    /// How much of the file is known to be at the receiver.
+    pub bytes_done: u64,
+}
+
+/// Which way a file goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To others.
+    Out,
+    /// To this member.
+    In,
+}
+
+impl Event {
+    /// An [`Event::Error`].
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::Error {
+            message: strip_terminal_controls(&message.into()).into_owned(),
+        }
+    }
+}
+
+fn display<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(event: &Event) -> String {
+        serde_json::to_string(event).unwrap()
+    }
+
+    #[test]
+    fn the_kind_of_event_comes_first_and_in_snake_case() {
+        let event = Event::MemberJoined { name: "bob".into() };
+        assert_eq!(json(&event), r#"{"event":"member_joined","name":"bob"}"#);
+        let event = Event::Message {
+            from: "bob".into(),
+            cast: Cast::Blockcast,
+            text: "a\nb".into(),
+        };
+        assert_eq!(
+            json(&event),
+            r#"{"event":"message","from":"bob","cast":"blockcast","text":"a\nb"}"#
+        );
+    }
+
+    #[test]
+    fn what_was_sent_is_one_flat_object() {
+        let sent = Sent {
+            id: 3,
+            cast: Cast::Unicast,
+            file: "a".into(),
+            bytes: 1,
+            seconds: 0.5,
+            goodput_mbps: 0.000_016,
+            window: 128,
+            segments: 1,
+            segments_sent: 2,
+            segments_retransmitted: 1,
+            timeouts: 1,
+            go_backs: 1,
+            srtt_ms: Some(1.5),
+            min_rtt_ms: None,
+            delivery: "parallel".into(),
+            recovery: "fast".into(),
+            segment_bytes: 1200,
+            receivers: vec![ReceiverResult {
+                name: "bob".into(),
+                ok: true,
+                seconds: Some(0.5),
+                error: None,
+            }],
+        };
+        let json = json(&Event::Sent(Box::new(sent)));
+        assert!(json.starts_with(
+            r#"{"event":"sent","id":3,"cast":"unicast","file":"a","bytes":1,"seconds":0.5,"#
+        ));
+        assert!(
+            json.ends_with(r#""receivers":[{"name":"bob","ok":true,"seconds":0.5,"error":null}]}"#)
+        );
+    }
+}

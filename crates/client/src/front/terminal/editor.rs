@@ -1,0 +1,132 @@
+//! The line editor: history, Tab completion, and the status line below.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::{Hint, Hinter};
+use rustyline::history::MemHistory;
+use rustyline::validate::Validator;
+use rustyline::{ColorMode, CompletionType, Config, Context, Helper};
+
+use super::completion::complete;
+use super::{Shared, Style, Terminal};
+use crate::front::progress::Progress;
+use crate::input::{Line, LineSource, Prompt};
+
+/// Reads lines from the terminal. The history is kept in memory only: what was said is nobody's file.
+pub struct Editor {
+    editor: rustyline::Editor<RoomHelper, MemHistory>,
+}
+
+impl Editor {
+    /// The editor on this process's terminal, and the front end that prints above it.
+    ///
+    /// # Errors
+    /// There is no terminal, or not one that lines can be edited on.
+    pub fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            // Forced, because only then the helper is asked what to draw; it paints nothing where colours are unwanted.
+            .color_mode(ColorMode::Forced)
+            .auto_add_history(false)
+            .build();
+        let history = MemHistory::with_config(&config);
+        let mut editor = rustyline::Editor::with_history(config, history)
+            .context("the line editor can't use this terminal")?;
+        let shared = Arc::new(Shared::default());
+        let style = Style { colors };
+        editor.set_helper(Some(RoomHelper {
+            shared: Arc::clone(&shared),
+            style,
+        }));
+        let printer = editor
+            .create_external_printer()
+            .context("the line editor can't print on this terminal")?;
+        let terminal = Terminal {
+            printer: Box::new(printer),
+            shared,
+            style,
+            bell,
+            own_name: String::new(),
+            progress: Progress::default(),
+        };
+        Ok((Self { editor }, terminal))
+    }
+}
+
+impl LineSource for Editor {
+    fn read(&mut self, prompt: Prompt) -> Line {
+        let shown = match prompt {
+            Prompt::Name => "Enter Your Name: ",
+            Prompt::Command => "> ",
+        };
+        match self.editor.readline(shown) {
+            Ok(line) => {
+                if prompt == Prompt::Command && !line.trim().is_empty() {
+                    // A line that can't be kept is only missing from the history.
+                    let _ = self.editor.add_history_entry(line.as_str());
+                }
+                Line::Text(line)
+            }
+            Err(ReadlineError::Interrupted) => Line::Interrupted,
+            Err(_) => Line::End,
+        }
+    }
+}
+
+struct RoomHelper {
+    shared: Arc<Shared>,
+    style: Style,
+}
+
+impl Helper for RoomHelper {}
+impl Validator for RoomHelper {}
+
+impl Completer for RoomHelper {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        Ok(complete(&line[..position], &self.shared.names()))
+    }
+}
+
+/// Keeps one line free below the one being edited. What stands there is put in when it is drawn, so that it can change
+/// while nobody types.
+struct StatusLine;
+
+impl Hint for StatusLine {
+    fn display(&self) -> &str {
+        "\n"
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Hinter for RoomHelper {
+    type Hint = StatusLine;
+
+    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<StatusLine> {
+        Some(StatusLine)
+    }
+}
+
+impl Highlighter for RoomHelper {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        Cow::Owned(self.style.paint("1", prompt))
+    }
+
+    fn highlight_hint<'h>(&self, _: &'h str) -> Cow<'h, str> {
+        Cow::Owned(format!("\n{}", self.shared.status()))
+    }
+}

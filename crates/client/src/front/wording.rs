@@ -1,0 +1,298 @@
+//! The words for events: the report's, where it has some.
+
+use std::fmt::Write as _;
+
+use super::progress::bytes;
+use crate::event::{Direction, Event, ReceiverResult, Sent, Transfer, User};
+use crate::settings::Settings;
+
+/// How words may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Style {
+    /// Whether colours are wanted.
+    pub(super) colors: bool,
+}
+
+impl Style {
+    pub(super) const PLAIN: Self = Self { colors: false };
+
+    /// `text` in the colour of an SGR sequence.
+    pub(super) fn paint(self, sgr: &str, text: &str) -> String {
+        if self.colors {
+            format!("\x1b[{sgr}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn name(self, text: &str) -> String {
+        self.paint("1;36", text)
+    }
+
+    fn quiet(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+}
+
+/// The line or lines for `event`, without the last line ending.
+pub(super) fn describe(event: &Event, style: Style) -> String {
+    match event {
+        Event::Authenticated => "Authentication successful:)".into(),
+        Event::NameWanted => "Enter Your Name:".into(),
+        Event::Joined {
+            name,
+            members,
+            fingerprint,
+        } => joined(name, members, fingerprint, style),
+        Event::MemberJoined { name } => style.quiet(&format!("{name} joined")),
+        Event::MemberLeft { name } => style.quiet(&format!("{name} left")),
+        Event::Users { users } => list_of_users(users, style),
+        Event::Message { from, text, .. } => {
+            // A second line that began like a message would pass for one of somebody else.
+            format!("***{} : {}", style.name(from), text.replace('\n', "\n    "))
+        }
+        Event::Receiving { from, path, .. } => {
+            format!(
+                "***Started receiving file from: {}\nSaving it as: {}",
+                style.name(from),
+                path.display()
+            )
+        }
+        Event::Received {
+            path,
+            bytes: size,
+            seconds,
+            goodput_mbps,
+            ..
+        } => format!(
+            "{}: {} ({})\nTime taken: {seconds:.3} s ({goodput_mbps:.1} Mbit/s)",
+            style.good("Downloaded successfully"),
+            path.display(),
+            bytes(*size as f64),
+        ),
+        Event::Failed {
+            from, file, error, ..
+        } => {
+            format!(
+                "{} {file} from {}: {error}",
+                style.bad("Not received:"),
+                style.name(from)
+            )
+        }
+        Event::Sending {
+            id,
+            file,
+            bytes: size,
+            receivers,
+            ..
+        } => style.quiet(&format!(
+            "Sending {file} ({}) to {} as transfer #{id}",
+            bytes(*size as f64),
+            receivers.join(", ")
+        )),
+        Event::Sent(sent) => account(sent, style),
+        Event::Transfers { transfers } => list_of_transfers(transfers),
+        Event::Settings(settings) => style.quiet(&list_of_settings(settings)),
+        Event::Vote {
+            target,
+            votes,
+            needed,
+        } => format!("Votes to kick {}: {votes} of {needed}", style.name(target)),
+        Event::Kicked { name } => style.bad(&format!("{name} was kicked out of the chatroom")),
+        Event::Help { text } => text.clone(),
+        Event::Error { message } => style.bad(message),
+    }
+}
+
+fn joined(name: &str, members: &[String], fingerprint: &str, style: Style) -> String {
+    let others: Vec<&str> = members
+        .iter()
+        .map(String::as_str)
+        .filter(|&member| member != name)
+        .collect();
+    let company = if others.is_empty() {
+        "Nobody else is here yet".into()
+    } else {
+        format!("Here are: {}", others.join(", "))
+    };
+    let key = style.quiet(&format!("Your key, for others to compare: {fingerprint}"));
+    format!(
+        "Welcome to chatroom!!!\n{company}\n{key}\n{}",
+        style.quiet("`help` shows what you can do")
+    )
+}
+
+fn list_of_users(users: &[User], style: Style) -> String {
+    let name = users
+        .iter()
+        .map(|user| user.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let address = users
+        .iter()
+        .map(|user| user.address.chars().count())
+        .max()
+        .unwrap_or(0);
+    let lines: Vec<String> = users
+        .iter()
+        .map(|user| {
+            format!(
+                "{:name$}  {:address$}  {}",
+                user.name,
+                user.address,
+                style.quiet(&user.fingerprint)
+            )
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn account(sent: &Sent, style: Style) -> String {
+    let arrived = sent.receivers.iter().filter(|receiver| receiver.ok).count();
+    let mut text = match (arrived, sent.receivers.len()) {
+        (0, _) => format!("{} {}", style.bad("Not sent:"), sent.file),
+        (arrived, all) if arrived == all => {
+            format!("{}: {}", style.good("Sent successfully"), sent.file)
+        }
+        (arrived, all) => format!("{} to {arrived} of {all}: {}", style.bad("Sent"), sent.file),
+    };
+    for ReceiverResult { name, error, .. } in sent.receivers.iter().filter(|receiver| !receiver.ok)
+    {
+        let _ = write!(
+            text,
+            "\n  {}: {}",
+            style.name(name),
+            error.as_deref().unwrap_or("failed")
+        );
+    }
+    if arrived > 0 {
+        let _ = write!(
+            text,
+            "\nTime taken: {:.3} s ({:.1} Mbit/s)",
+            sent.seconds, sent.goodput_mbps
+        );
+    }
+    if sent.segments_retransmitted > 0 {
+        let _ = write!(
+            text,
+            "; {} of {} segments sent again",
+            sent.segments_retransmitted, sent.segments_sent
+        );
+    }
+    text
+}
+
+fn list_of_transfers(transfers: &[Transfer]) -> String {
+    if transfers.is_empty() {
+        return "No transfer is under way".into();
+    }
+    let mut lines = Vec::new();
+    for transfer in transfers {
+        let (preposition, size) = (
+            if transfer.direction == Direction::Out {
+                "to"
+            } else {
+                "from"
+            },
+            transfer.bytes,
+        );
+        for peer in &transfer.peers {
+            let percent = (peer.bytes_done * 100).checked_div(size).unwrap_or(100);
+            lines.push(format!(
+                "#{} {} {preposition} {}: {percent} % of {}",
+                transfer.id,
+                transfer.file,
+                peer.name,
+                bytes(size as f64)
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+fn list_of_settings(settings: &Settings) -> String {
+    let Settings {
+        window,
+        recovery,
+        timeout,
+        delivery,
+        segment,
+    } = settings;
+    format!(
+        "Next files: window {window}, recovery {recovery}, timeout {timeout}, delivery {delivery}, segment {segment} bytes"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use backroom_protocol::Cast;
+
+    use super::*;
+
+    fn plain(event: &Event) -> String {
+        describe(event, Style::PLAIN)
+    }
+
+    #[test]
+    fn a_message_is_shown_as_in_the_report() {
+        let event = Event::Message {
+            from: "loki".into(),
+            cast: Cast::Broadcast,
+            text: "Hi everyone".into(),
+        };
+        assert_eq!(plain(&event), "***loki : Hi everyone");
+    }
+
+    #[test]
+    fn a_message_of_several_lines_can_not_pass_for_two() {
+        let event = Event::Message {
+            from: "eve".into(),
+            cast: Cast::Broadcast,
+            text: "hi\n***bob : I quit".into(),
+        };
+        assert_eq!(plain(&event), "***eve : hi\n    ***bob : I quit");
+    }
+
+    #[test]
+    fn a_file_is_announced_and_confirmed_in_the_words_of_the_report() {
+        let receiving = Event::Receiving {
+            id: 1,
+            from: "unith".into(),
+            file: "a.txt".into(),
+            bytes: 5,
+            path: "down/a.txt".into(),
+        };
+        assert_eq!(
+            plain(&receiving),
+            "***Started receiving file from: unith\nSaving it as: down/a.txt"
+        );
+        let received = Event::Received {
+            id: 1,
+            from: "unith".into(),
+            file: "a.txt".into(),
+            path: "down/a.txt".into(),
+            bytes: 5,
+            seconds: 0.5,
+            goodput_mbps: 0.00008,
+        };
+        assert_eq!(
+            plain(&received),
+            "Downloaded successfully: down/a.txt (5 B)\nTime taken: 0.500 s (0.0 Mbit/s)"
+        );
+    }
+
+    #[test]
+    fn nothing_is_coloured_unless_colours_are_wanted() {
+        let event = Event::Kicked { name: "bob".into() };
+        assert_eq!(plain(&event), "bob was kicked out of the chatroom");
+        assert!(describe(&event, Style { colors: true }).starts_with("\x1b[31m"));
+    }
+}

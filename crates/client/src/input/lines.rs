@@ -1,0 +1,75 @@
+//! Lines of a pipe or file, each of bounded length.
+
+use std::io::{BufRead, Read as _};
+
+use backroom_protocol::{MAX_NAME_CHARS, MAX_TEXT_BYTES, room::MAX_MEMBERS};
+
+use super::{Line, LineSource, Prompt};
+
+/// The longest line that is read: a full message and the names of a full room.
+pub const MAX_LINE_BYTES: usize = 2 * MAX_TEXT_BYTES + MAX_MEMBERS * (MAX_NAME_CHARS * 4 + 1);
+
+/// The lines of a reader.
+#[derive(Debug)]
+pub struct Lines<R>(pub R);
+
+impl<R: BufRead + Send> LineSource for Lines<R> {
+    fn read(&mut self, _: Prompt) -> Line {
+        let mut line = Vec::new();
+        match self
+            .0
+            .by_ref()
+            .take(MAX_LINE_BYTES as u64)
+            .read_until(b'\n', &mut line)
+        {
+            Ok(0) | Err(_) => Line::End,
+            Ok(MAX_LINE_BYTES) if line.last() != Some(&b'\n') => match self.0.skip_until(b'\n') {
+                Ok(_) => Line::TooLong,
+                Err(_) => Line::End,
+            },
+            Ok(_) => String::from_utf8(line).map_or(Line::NotText, Line::Text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<Line> {
+        let mut source = Lines(bytes);
+        let mut lines = Vec::new();
+        while lines.last() != Some(&Line::End) {
+            lines.push(source.read(Prompt::Command));
+        }
+        lines
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_the_last_needs_no_line_ending() {
+        assert_eq!(
+            lines(b"one\n\ntwo"),
+            [
+                Line::Text("one\n".into()),
+                Line::Text("\n".into()),
+                Line::Text("two".into()),
+                Line::End
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_too_long_or_not_utf_8_is_left_out_and_the_next_one_is_read() {
+        let mut bytes = vec![b'x'; 3 * MAX_LINE_BYTES];
+        bytes.extend_from_slice(b"\n\xff\xfe\nhi\n");
+        assert_eq!(
+            lines(&bytes),
+            [
+                Line::TooLong,
+                Line::NotText,
+                Line::Text("hi\n".into()),
+                Line::End
+            ]
+        );
+    }
+}

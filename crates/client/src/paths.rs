@@ -1,0 +1,27 @@
+//! Paths as people type them.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// `path` with a leading `~` replaced by the home directory, as a shell would.
+#[must_use]
+pub fn expand_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tilde_that_is_the_whole_first_part_is_the_home() {
+        assert_eq!(expand_home(Path::new("a/~")), Path::new("a/~"));
+        assert_eq!(expand_home(Path::new("~x/a")), Path::new("~x/a"));
+        if let Some(home) = env::var_os("HOME") {
+            assert_eq!(expand_home(Path::new("~/a")), Path::new(&home).join("a"));
+        }
+    }
+}

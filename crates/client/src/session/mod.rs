@@ -1,0 +1,248 @@
+//! A member in the room: lines in, events out, envelopes both ways.
+//!
+//! One task owns all state and waits for one thing at a time: the room, the keyboard, the transfers, the socket. Nothing
+//! in it waits for a file or for another member, so a transfer never holds up the chat.
+
+mod commands;
+mod messages;
+mod phase;
+
+use std::time::Duration;
+
+use backroom_protocol::{
+    ClientMessage, Content, EnvelopeError, Envelopes, FileMessage, Identity, MemberId, MemberInfo,
+    PublicKey, ServerMessage,
+};
+use backroom_transport::connection::{Connection, ConnectionError, Encoded, Reader, Writer};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::Event;
+use crate::input::{Input, Line, Prompt};
+use crate::roster::Roster;
+use crate::settings::Settings;
+use crate::transfers::{Note, Transfers};
+
+use phase::Phase;
+
+/// Bytes that may wait for the network before no more lines are read.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
+/// How often the room is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Pings without any word of the room after which the connection counts as lost.
+const MAX_UNANSWERED_PINGS: u32 = 3;
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// As its user wanted.
+    Left,
+    /// The connection is gone, for this reason.
+    Lost(String),
+    /// The room put this member out.
+    Kicked,
+}
+
+/// What a room said to a member that it let in.
+#[derive(Debug)]
+pub struct Admission {
+    /// The connection, on which `Joined` has just come.
+    pub connection: Connection<ServerMessage, ClientMessage>,
+    /// The keys it joined with.
+    pub identity: Identity,
+    /// Its number.
+    pub own_id: MemberId,
+    /// Everyone, itself included.
+    pub members: Vec<MemberInfo>,
+}
+
+/// A member in the room.
+#[derive(Debug)]
+pub struct Session {
+    reader: Reader<ServerMessage>,
+    writer: Writer<ClientMessage>,
+    envelopes: Envelopes,
+    roster: Roster,
+    transfers: Transfers,
+    settings: Settings,
+    events: mpsc::Sender<Event>,
+    phase: Phase,
+    /// Why the room said that it ends the connection.
+    closing: Option<String>,
+    unanswered_pings: u32,
+}
+
+/// What the session waits for.
+enum Happening {
+    Received(Result<Option<ServerMessage>, ConnectionError>),
+    Typed(Line),
+    Noted(Note),
+    Written(Result<(), ConnectionError>),
+    Interrupted,
+    NobodyWatches,
+    PingDue,
+    Late,
+}
+
+impl Session {
+    /// A session that has just begun. What happens in it goes to `events`.
+    #[must_use]
+    pub fn new(
+        admission: Admission,
+        transfers: Transfers,
+        settings: Settings,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let Admission {
+            connection,
+            identity,
+            own_id,
+            members,
+        } = admission;
+        let (reader, writer) = connection.split();
+        Self {
+            reader,
+            writer,
+            envelopes: Envelopes::new(identity, own_id),
+            roster: Roster::new(own_id, members),
+            transfers,
+            settings,
+            events,
+            phase: Phase::Open,
+            closing: None,
+            unanswered_pings: 0,
+        }
+    }
+
+    /// Runs until the user leaves, or has to. `interrupt` is the user's wish to leave from outside the input.
+    pub async fn run(mut self, input: &mut Input, interrupt: CancellationToken) -> Ending {
+        self.show_joined().await;
+        let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if let Some(ending) = self.advance() {
+                return ending;
+            }
+            let happening = self.wait(input, &interrupt, &mut pings).await;
+            self.handle(happening).await;
+        }
+    }
+
+    /// Waits for whatever comes first. Nothing is lost of what comes later.
+    async fn wait(
+        &mut self,
+        input: &mut Input,
+        interrupt: &CancellationToken,
+        pings: &mut Interval,
+    ) -> Happening {
+        let Self {
+            reader,
+            writer,
+            transfers,
+            events,
+            phase,
+            ..
+        } = self;
+        let waiting_bytes = writer.buffered_bytes();
+        let connected = phase.is_connected();
+        tokio::select! {
+            message = reader.receive(), if connected => Happening::Received(message),
+            note = transfers.note() => Happening::Noted(note),
+            written = writer.flush(), if connected && waiting_bytes > 0 => Happening::Written(written),
+            line = input.next(Prompt::Command), if phase.reads_lines() && waiting_bytes < MAX_WAITING_BYTES => {
+                Happening::Typed(line)
+            }
+            () = interrupt.cancelled(), if !phase.is_ending() => Happening::Interrupted,
+            () = events.closed(), if !phase.is_ending() => Happening::NobodyWatches,
+            _ = pings.tick(), if connected => Happening::PingDue,
+            () = phase.deadline() => Happening::Late,
+        }
+    }
+
+    async fn handle(&mut self, happening: Happening) {
+        match happening {
+            Happening::Received(Ok(Some(message))) => {
+                self.unanswered_pings = 0;
+                self.handle_message(message).await;
+            }
+            Happening::Received(Ok(None)) => self.lose("the server closed the connection"),
+            Happening::Received(Err(error)) | Happening::Written(Err(error)) => {
+                self.lose(&error.to_string())
+            }
+            Happening::Written(Ok(())) => {}
+            Happening::Typed(line) => self.handle_line(line).await,
+            Happening::Noted(note) => self.handle_note(note).await,
+            Happening::Interrupted | Happening::NobodyWatches => self.leave(),
+            Happening::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
+                self.lose("the server does not answer any more");
+            }
+            Happening::PingDue => {
+                self.unanswered_pings += 1;
+                self.say(&ClientMessage::Ping).await;
+            }
+            Happening::Late => self.phase.expire(),
+        }
+    }
+
+    async fn handle_note(&mut self, note: Note) {
+        match note {
+            Note::Tell(to, message) => self.tell(to, message).await,
+            Note::Show(event) => self.show(event).await,
+            Note::StreamEnded(_) | Note::Ended(_) => {}
+        }
+    }
+
+    /// Says something about a file to a member, if it is still there.
+    async fn tell(&mut self, to: MemberId, message: FileMessage) {
+        let Some(key) = self.roster.member(to).map(|member| member.public_key) else {
+            return;
+        };
+        self.post(&Content::File(message), &[(to, key)]).await;
+    }
+
+    /// Seals a content and sends it. Posts leave in the order in which they were sealed.
+    async fn post(&mut self, content: &Content, recipients: &[(MemberId, PublicKey)]) {
+        match self.envelopes.seal(content, recipients) {
+            Ok(post) => self.say(&ClientMessage::Post(post)).await,
+            Err(error) => self.show_envelope_error(&error).await,
+        }
+    }
+
+    /// Puts a message in line for the network.
+    async fn say(&mut self, message: &ClientMessage) {
+        let fed = Encoded::new(message)
+            .map_err(ConnectionError::from)
+            .and_then(|encoded| self.writer.feed(&encoded));
+        if let Err(error) = fed {
+            self.show(Event::error(error.to_string())).await;
+        }
+    }
+
+    async fn show_envelope_error(&mut self, error: &EnvelopeError) {
+        let name = |id: &MemberId| {
+            self.roster
+                .member(*id)
+                .map_or_else(|| id.to_string(), |member| member.name.to_string())
+        };
+        let text = match error {
+            EnvelopeError::NotAuthentic(id) => format!(
+                "a message from {} could not be trusted and was left out",
+                name(id)
+            ),
+            EnvelopeError::NotTheSame(id) => format!(
+                "{} is not who it was before; don't trust this server",
+                name(id)
+            ),
+            error => error.to_string(),
+        };
+        self.show(Event::error(text)).await;
+    }
+
+    async fn show(&self, event: Event) {
+        // Where nobody watches any more, `wait` notices.
+        let _ = self.events.send(event).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! How files are sent: what flags set at the start and commands change for the files after them.
+
+use backroom_gbn::{ConfigError, Recovery, SenderConfig, Timeout, Window};
+use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
+use serde::{Serialize, Serializer};
+
+use crate::delivery::{Delivery, UnknownDelivery};
+
+/// The settings of the next transfer. One under way keeps those that it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Settings {
+    /// N of Go-Back-N, in segments, for each receiver.
+    #[serde(serialize_with = "segments")]
+    pub window: Window,
+    /// What makes the sender go back.
+    #[serde(serialize_with = "as_text")]
+    pub recovery: Recovery,
+    /// The retransmission timer.
+    #[serde(serialize_with = "as_text")]
+    pub timeout: Timeout,
+    /// In which order receivers are served.
+    #[serde(serialize_with = "as_text")]
+    pub delivery: Delivery,
+    /// Payload of each segment but the last.
+    #[serde(rename = "segment_bytes")]
+    pub segment: SegmentBytes,
+}
+
+impl Settings {
+    /// What the Go-Back-N sender needs to know of them.
+    #[must_use]
+    pub fn sender_config(&self) -> SenderConfig {
+        SenderConfig {
+            window: self.window,
+            recovery: self.recovery,
+            timeout: self.timeout,
+            ..SenderConfig::default()
+        }
+    }
+
+    /// Takes one value over.
+    pub fn apply(&mut self, setting: Setting) {
+        match setting {
+            Setting::Window(window) => self.window = window,
+            Setting::Recovery(recovery) => self.recovery = recovery,
+            Setting::Timeout(timeout) => self.timeout = timeout,
+            Setting::Delivery(delivery) => self.delivery = delivery,
+            Setting::Segment(segment) => self.segment = segment,
+        }
+    }
+}
+
+/// One setting with its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `window|N`.
+    Window(Window),
+    /// `recovery|timeout` or `recovery|fast`.
+    Recovery(Recovery),
+    /// `timeout|adaptive` or `timeout|200ms`.
+    Timeout(Timeout),
+    /// `delivery|parallel` or `delivery|sequential`.
+    Delivery(Delivery),
+    /// `segment|BYTES`.
+    Segment(SegmentBytes),
+}
+
+/// A value that a setting can't have; the message says what it may be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// Of Go-Back-N.
+    #[error(transparent)]
+    GoBackN(#[from] ConfigError),
+    /// Of the delivery.
+    #[error(transparent)]
+    Delivery(#[from] UnknownDelivery),
+    /// Of the segment.
+    #[error(transparent)]
+    Segment(#[from] BadSegmentBytes),
+}
+
+impl Setting {
+    pub(crate) fn window(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Window(text.parse()?))
+    }
+
+    pub(crate) fn recovery(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Recovery(text.parse()?))
+    }
+
+    pub(crate) fn timeout(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Timeout(text.parse()?))
+    }
+
+    pub(crate) fn delivery(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Delivery(text.parse()?))
+    }
+
+    pub(crate) fn segment(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Segment(text.parse()?))
+    }
+}
+
+fn segments<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(window.segments())
+}
+
+fn as_text<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
