@@ -118,6 +118,7 @@ impl UdpEndpoint {
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where not even one datagram went: wait for [`Self::writable`] and send it again.
+    /// So it is before the first wait, too.
     pub fn try_send(
         &self,
         to: SocketAddr,
@@ -219,4 +220,165 @@ impl UdpEndpoint {
 /// How many datagrams of `datagram_bytes` one GSO batch may hold: at most 64, and at most 65,507 bytes together.
 pub(crate) fn batch_limit(datagram_bytes: usize) -> usize {
     (MAX_UDP_PAYLOAD_BYTES / datagram_bytes.max(1)).clamp(1, MAX_GSO_DATAGRAMS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn endpoint(gso: bool) -> UdpEndpoint {
+        let options = UdpOptions {
+            gso,
+            ..UdpOptions::default()
+        };
+        let endpoint = UdpEndpoint::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap();
+        endpoint.writable().await.unwrap();
+        endpoint
+    }
+
+    /// Receives until `count` datagrams have come.
+    async fn receive(endpoint: &UdpEndpoint, count: usize) -> Vec<Vec<u8>> {
+        let mut buffers = endpoint.receive_buffers(1_500, 4);
+        let mut received = Vec::new();
+        let all = async {
+            while received.len() < count {
+                endpoint.readable().await.unwrap();
+                match endpoint.try_receive(&mut buffers) {
+                    Ok(()) => received.extend(
+                        buffers
+                            .datagrams()
+                            .map(|datagram| datagram.contents.to_vec()),
+                    ),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), all)
+            .await
+            .unwrap();
+        received
+    }
+
+    /// `count` datagrams of `bytes` each that tell their number; the last has one byte less.
+    fn numbered(count: usize, bytes: usize) -> Vec<u8> {
+        let mut run: Vec<u8> = (0..count)
+            .flat_map(|number| vec![number as u8; bytes])
+            .collect();
+        run.pop();
+        run
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_datagrams_and_in_bytes() {
+        assert_eq!(batch_limit(100), 64);
+        assert_eq!(batch_limit(1_237), 52);
+        assert_eq!(batch_limit(MAX_UDP_PAYLOAD_BYTES), 1);
+        assert_eq!(batch_limit(usize::MAX), 1);
+        assert_eq!(batch_limit(0), 64);
+    }
+
+    #[tokio::test]
+    async fn a_run_longer_than_any_batch_arrives_whole_and_in_order() {
+        for gso in [true, false] {
+            let (from, to) = (endpoint(gso).await, endpoint(true).await);
+            assert_eq!(from.max_batch(1_237) > 1, gso, "this kernel has GSO");
+            let run = numbered(200, 1_237);
+            let sent = from
+                .try_send(to.local_addr().unwrap(), None, &run, 1_237)
+                .unwrap();
+            assert_eq!(
+                sent,
+                Sent {
+                    datagrams: 200,
+                    lost: 0
+                }
+            );
+            assert!(receive(&to, 200).await.concat() == run);
+        }
+    }
+
+    #[tokio::test]
+    async fn once_the_kernel_refuses_gso_the_same_run_goes_datagram_by_datagram() {
+        let (from, to) = (endpoint(true).await, endpoint(true).await);
+        let address = to.local_addr().unwrap();
+        // More datagrams than a batch may have: the kernel answers EINVAL, as a driver without GSO does.
+        let refused = from.try_send_batch(address, None, &[0; 20_000], 100);
+        assert!(refused.is_err());
+        assert_eq!(from.max_batch(1_237), 1);
+        let run = numbered(60, 1_237);
+        let sent = from.try_send(address, None, &run, 1_237).unwrap();
+        assert_eq!(
+            sent,
+            Sent {
+                datagrams: 60,
+                lost: 0
+            }
+        );
+        assert!(receive(&to, 60).await.concat() == run);
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_refuses_is_lost_and_not_an_error() {
+        let from = endpoint(true).await;
+        let to = endpoint(true).await.local_addr().unwrap();
+        let too_long = vec![0; MAX_UDP_PAYLOAD_BYTES + 1];
+        let sent = from.try_send(to, None, &too_long, too_long.len()).unwrap();
+        assert_eq!(
+            sent,
+            Sent {
+                datagrams: 1,
+                lost: 1
+            }
+        );
+        // Nobody is bound to that port any more.
+        let sent = from.try_send(to, None, b"anybody there?", 100).unwrap();
+        assert_eq!(
+            sent,
+            Sent {
+                datagrams: 1,
+                lost: 0
+            }
+        );
+        let sent = from.try_send(to, None, b"hello?", 100).unwrap();
+        assert_eq!(
+            sent.datagrams, 1,
+            "a port that answered with an ICMP error is no error of ours"
+        );
+        let broadcast = SocketAddr::from(([255, 255, 255, 255], to.port()));
+        let sent = from.try_send(broadcast, None, b"forbidden", 100).unwrap();
+        assert_eq!(
+            sent,
+            Sent {
+                datagrams: 1,
+                lost: 1
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn empty_datagrams_are_left_out() {
+        let (from, to) = (endpoint(true).await, endpoint(true).await);
+        let address = to.local_addr().unwrap();
+        for datagram in [&b"one"[..], b"", b"two"] {
+            from.try_send(address, None, datagram, 100).unwrap();
+        }
+        assert_eq!(receive(&to, 2).await, [b"one", b"two"]);
+    }
+
+    #[test]
+    fn the_route_tells_how_large_a_datagram_may_be() {
+        let v4 = Route::to(SocketAddr::from(([127, 0, 0, 1], 9))).unwrap();
+        assert_eq!(v4.local, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(
+            v4.max_datagram_bytes(),
+            (v4.mtu - 28).min(MAX_UDP_PAYLOAD_BYTES)
+        );
+        let v6 = Route {
+            local: std::net::Ipv6Addr::LOCALHOST.into(),
+            mtu: 1_500,
+        };
+        assert_eq!(v6.max_datagram_bytes(), 1_452);
+    }
 }

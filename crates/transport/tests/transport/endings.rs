@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use backroom_gbn::{Timeout, Window};
-use backroom_protocol::segment::SegmentBytes;
+use backroom_protocol::segment::{SEGMENT_OVERHEAD, SegmentBytes, SegmentSealer};
 use backroom_protocol::{FileName, Key};
 use backroom_transport::file::{
-    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SourceError, SourceFile, receive_file, send_file,
+    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SourceError, SourceFile,
+    TraceKind, receive_file, send_file, trace_channel,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::net::UdpSocket;
@@ -23,7 +24,11 @@ fn endless() -> Transfer {
     transfer.config.window = Window::MIN;
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(20));
     transfer.config.min_silence = Duration::from_secs(60);
-    transfer.faults = Some(Faults { seed: 1, loss: 0.5, ..Faults::default() });
+    transfer.faults = Some(Faults {
+        seed: 1,
+        loss: 0.5,
+        ..Faults::default()
+    });
     transfer
 }
 
@@ -46,7 +51,10 @@ async fn a_cancelled_sender_ends_and_so_does_its_receiver() {
     let (ended, ()) = tokio::join!(transfer.run(), cancel);
     let failure = ended.sent.unwrap_err();
     assert!(matches!(failure.error, SendError::Cancelled), "{failure}");
-    assert!(failure.totals.stats.segments_sent > 0, "a failure tells what was spent");
+    assert!(
+        failure.totals.stats.segments_sent > 0,
+        "a failure tells what was spent"
+    );
     // The caller's word, which the sealed path would carry, reaches it before the idle time does.
     assert!(matches!(ended.received, Err(ReceiveError::SenderLost)));
     assert_eq!(names_in(&transfer.downloads()), [""; 0]);
@@ -65,7 +73,10 @@ async fn a_cancelled_receiver_leaves_nothing_and_its_sender_notices() {
     let (ended, ()) = tokio::join!(transfer.run(), cancel);
     assert!(matches!(ended.received, Err(ReceiveError::Cancelled)));
     let failure = ended.sent.unwrap_err();
-    assert!(matches!(failure.error, SendError::ReceiverLost { .. }), "{failure}");
+    assert!(
+        matches!(failure.error, SendError::ReceiverLost { .. }),
+        "{failure}"
+    );
     assert_eq!(names_in(&transfer.downloads()), [""; 0]);
 }
 
@@ -79,7 +90,10 @@ async fn a_receiver_that_never_answers_is_lost() {
     let request = transfer.send_request(deaf.local_addr().unwrap());
     let sent = within_a_minute(send_file(&transfer.sender, request, &transfer.send_control)).await;
     let failure = sent.unwrap_err();
-    assert!(matches!(failure.error, SendError::ReceiverLost { .. }), "{failure}");
+    assert!(
+        matches!(failure.error, SendError::ReceiverLost { .. }),
+        "{failure}"
+    );
     assert!(failure.totals.stats.timeouts >= 2);
     assert_eq!(failure.totals.bytes, 0);
 }
@@ -90,7 +104,12 @@ async fn a_sender_that_never_sends_is_lost() {
     transfer.options.idle_time = Duration::from_millis(50);
     let (_told, finished) = oneshot::channel();
     let request = transfer.receive_request(finished);
-    let received = within_a_minute(receive_file(&transfer.receiver, request, &transfer.receive_control)).await;
+    let received = within_a_minute(receive_file(
+        &transfer.receiver,
+        request,
+        &transfer.receive_control,
+    ))
+    .await;
     assert!(matches!(received, Err(ReceiveError::SenderLost)));
     assert_eq!(names_in(&transfer.downloads()), [""; 0]);
 }
@@ -133,20 +152,34 @@ async fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_
     let receiver = transfer.receiver.local_addr().unwrap();
     let request = transfer.send_request(receiver);
     fs::write(&transfer.source_path, contents(100_000)).unwrap();
-    let failed = within_a_minute(send_file(&transfer.sender, request, &transfer.send_control)).await;
+    let failed =
+        within_a_minute(send_file(&transfer.sender, request, &transfer.send_control)).await;
     let failure = failed.unwrap_err();
-    assert!(matches!(failure.error, SendError::Source(SourceError::Shrank { .. })), "{failure}");
+    assert!(
+        matches!(failure.error, SendError::Source(SourceError::Shrank { .. })),
+        "{failure}"
+    );
 
     let transfer = Transfer::of(&sent);
     let (told, finished) = oneshot::channel();
     let receive_request = transfer.receive_request(finished);
     let send_request = transfer.send_request(transfer.receiver.local_addr().unwrap());
-    fs::write(&transfer.source_path, [sent.clone(), vec![1; 5_000]].concat()).unwrap();
+    fs::write(
+        &transfer.source_path,
+        [sent.clone(), vec![1; 5_000]].concat(),
+    )
+    .unwrap();
     let send = async {
-        let outcome = send_file(&transfer.sender, send_request, &transfer.send_control).await.unwrap();
+        let outcome = send_file(&transfer.sender, send_request, &transfer.send_control)
+            .await
+            .unwrap();
         told.send(outcome.hash).unwrap();
     };
-    let receive = receive_file(&transfer.receiver, receive_request, &transfer.receive_control);
+    let receive = receive_file(
+        &transfer.receiver,
+        receive_request,
+        &transfer.receive_control,
+    );
     let (received, ()) = within_a_minute(async { tokio::join!(receive, send) }).await;
     assert!(fs::read(received.unwrap().path).unwrap() == sent);
 }
@@ -162,17 +195,64 @@ async fn strangers_datagrams_change_nothing_and_get_no_answer() {
     forged[9..11].copy_from_slice(&1_u16.to_be_bytes());
     for target in [&transfer.sender, &transfer.receiver] {
         let target = target.local_addr().unwrap();
-        for datagram in [&b""[..], b"x", &[0; 1_237], &[2; 82], &forged, &vec![1; 60_000]] {
+        for datagram in [
+            &b""[..],
+            b"x",
+            &[0; 1_237],
+            &[2; 82],
+            &forged,
+            &vec![1; 60_000],
+        ] {
             stranger.send_to(datagram, target).await.unwrap();
         }
     }
     let ended = transfer.run().await;
     let received = ended.received.unwrap();
     assert!(fs::read(&received.path).unwrap() == sent);
-    assert_eq!(received.dropped, 5, "all but the empty one reach the receiver and are counted");
+    assert_eq!(
+        received.dropped, 5,
+        "all but the empty one reach the receiver and are counted"
+    );
     assert_eq!(ended.sent.unwrap().totals.dropped, 5);
     let mut answer = [0; 100];
-    assert!(stranger.try_recv(&mut answer).is_err(), "what does not open is not answered");
+    assert!(
+        stranger.try_recv(&mut answer).is_err(),
+        "what does not open is not answered"
+    );
+}
+
+#[tokio::test]
+async fn authentic_segments_that_do_not_fit_the_offered_file_are_dropped() {
+    let mut transfer = Transfer::of(&contents(2_000));
+    transfer.options.idle_time = Duration::from_millis(300);
+    let (_told, finished) = oneshot::channel();
+    let request = transfer.receive_request(finished);
+    let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let mut sealer = SegmentSealer::new(transfer.stream, &transfer.stream_key);
+    // Shorter than the first segment is, longer than the last, and one beyond the end.
+    for (seq, payload_bytes) in [(0, 1_199), (1, 801), (2, 1)] {
+        let mut datagram = vec![0; SEGMENT_OVERHEAD + payload_bytes];
+        sealer.seal(seq, 0, &mut datagram).unwrap();
+        sender
+            .send_to(&datagram, transfer.receiver.local_addr().unwrap())
+            .await
+            .unwrap();
+    }
+    let (sink, mut events) = trace_channel(10);
+    transfer.receive_control.trace = Some(sink);
+    let received = within_a_minute(receive_file(
+        &transfer.receiver,
+        request,
+        &transfer.receive_control,
+    ))
+    .await;
+    assert!(matches!(received, Err(ReceiveError::SenderLost)));
+    drop(transfer);
+    let mut kinds = Vec::new();
+    while let Some(event) = within_a_minute(events.receive()).await {
+        kinds.push(event.kind);
+    }
+    assert_eq!(kinds, [TraceKind::Dropped; 3]);
 }
 
 #[tokio::test]
@@ -187,9 +267,16 @@ async fn a_receiver_with_another_key_takes_nothing() {
     receive_request.stream_key = Key::generate().unwrap();
     let send_request = transfer.send_request(transfer.receiver.local_addr().unwrap());
     let send = send_file(&transfer.sender, send_request, &transfer.send_control);
-    let receive = receive_file(&transfer.receiver, receive_request, &transfer.receive_control);
+    let receive = receive_file(
+        &transfer.receiver,
+        receive_request,
+        &transfer.receive_control,
+    );
     let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
-    assert!(matches!(sent.unwrap_err().error, SendError::ReceiverLost { .. }));
+    assert!(matches!(
+        sent.unwrap_err().error,
+        SendError::ReceiverLost { .. }
+    ));
     assert!(matches!(received, Err(ReceiveError::SenderLost)));
 }
 
@@ -200,11 +287,18 @@ async fn a_segment_that_no_packet_holds_is_refused_at_once() {
     // IPv6 takes 20 bytes more for its header, so this segment fits 65,536 bytes over IPv4 only.
     let receiver = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 9));
     transfer.segment_bytes = SegmentBytes::try_from(65_470).unwrap();
-    let sender = UdpEndpoint::bind(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)), UdpOptions::default()).unwrap();
+    let sender = UdpEndpoint::bind(
+        SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),
+        UdpOptions::default(),
+    )
+    .unwrap();
     let request = transfer.send_request(receiver);
     let sent = within_a_minute(send_file(&sender, request, &transfer.send_control)).await;
     let failure = sent.unwrap_err();
-    let SendError::SegmentTooLarge { max_segment_bytes, .. } = failure.error else {
+    let SendError::SegmentTooLarge {
+        max_segment_bytes, ..
+    } = failure.error
+    else {
         panic!("{failure}");
     };
     assert_eq!(max_segment_bytes, 65_536 - 40 - 8 - 37);
@@ -225,11 +319,19 @@ async fn only_a_readable_regular_file_can_be_sent() {
 fn what_is_too_large_for_the_limits_or_the_disk_is_refused_before_it_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let name = FileName::new("big").unwrap();
-    let limits = ReceiveLimits { max_bytes: 1_000, keep_free_bytes: 0 };
+    let limits = ReceiveLimits {
+        max_bytes: 1_000,
+        keep_free_bytes: 0,
+    };
     assert!(PartFile::create(folder.path(), &name, 1_000, &limits).is_ok());
     let too_large = PartFile::create(folder.path(), &name, 1_001, &limits);
     assert!(matches!(too_large, Err(PartFileError::TooLarge { .. })));
-    let too_full = PartFile::create(folder.path(), &name, u64::MAX / 2, &ReceiveLimits::default());
+    let too_full = PartFile::create(
+        folder.path(),
+        &name,
+        u64::MAX / 2,
+        &ReceiveLimits::default(),
+    );
     assert!(matches!(too_full, Err(PartFileError::NoSpace { .. })));
     let nowhere = PartFile::create(&folder.path().join("missing"), &name, 1, &limits);
     assert!(matches!(nowhere, Err(PartFileError::Folder { .. })));

@@ -20,7 +20,11 @@ async fn arrives(transfer: &Transfer, sent: &[u8]) {
     let (outcome, received) = (ended.sent.unwrap(), ended.received.unwrap());
     assert_eq!(received.path, transfer.downloads().join("received.bin"));
     let arrived = fs::read(&received.path).unwrap();
-    assert!(arrived == sent, "{} bytes arrived otherwise than they were sent", sent.len());
+    assert!(
+        arrived == sent,
+        "{} bytes arrived otherwise than they were sent",
+        sent.len()
+    );
     assert_eq!(outcome.hash, *blake3::hash(sent).as_bytes());
     assert_eq!(outcome.totals.bytes, sent.len() as u64);
     let segments = sent.len().div_ceil(transfer.segment_bytes.value().into()) as u64;
@@ -28,7 +32,11 @@ async fn arrives(transfer: &Transfer, sent: &[u8]) {
     assert_eq!(received.stats.delivered, segments);
     assert_eq!(transfer.send_control.progress.bytes(), sent.len() as u64);
     assert_eq!(transfer.receive_control.progress.bytes(), sent.len() as u64);
-    assert_eq!(names_in(&transfer.downloads()), ["received.bin"], "nothing else is left behind");
+    assert_eq!(
+        names_in(&transfer.downloads()),
+        ["received.bin"],
+        "nothing else is left behind"
+    );
 }
 
 #[tokio::test]
@@ -47,7 +55,14 @@ async fn files_of_every_size_around_a_segment_and_a_batch_arrive() {
             3_000_000,
         ] {
             let sent = contents(bytes);
-            let transfer = Transfer::over(&sent, LOOPBACK, UdpOptions { gso, ..UdpOptions::default() });
+            let transfer = Transfer::over(
+                &sent,
+                LOOPBACK,
+                UdpOptions {
+                    gso,
+                    ..UdpOptions::default()
+                },
+            );
             arrives(&transfer, &sent).await;
         }
     }
@@ -57,7 +72,11 @@ async fn files_of_every_size_around_a_segment_and_a_batch_arrive() {
 async fn a_file_arrives_over_ipv6() {
     let sent = contents(500_000);
     let address = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0);
-    arrives(&Transfer::over(&sent, address, UdpOptions::default()), &sent).await;
+    arrives(
+        &Transfer::over(&sent, address, UdpOptions::default()),
+        &sent,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -87,7 +106,10 @@ async fn segments_from_the_smallest_to_the_largest_the_route_takes_work() {
 async fn a_receiver_with_space_for_two_segments_gets_everything() {
     let sent = contents(100 * SEGMENT + 7);
     let mut transfer = Transfer::of(&sent);
-    transfer.options = ReceiveOptions { buffer_bytes: 1, ..ReceiveOptions::default() };
+    transfer.options = ReceiveOptions {
+        buffer_bytes: 1,
+        ..ReceiveOptions::default()
+    };
     arrives(&transfer, &sent).await;
 }
 
@@ -128,7 +150,10 @@ async fn a_trace_tells_every_segment_and_every_ack_of_both_sides() {
     assert_eq!(events.dropped(), 0);
     assert_eq!(transmitted, outcome.totals.stats.segments_sent);
     let stats = received.stats;
-    assert_eq!(arrived, stats.delivered + stats.duplicates + stats.out_of_order + stats.no_space);
+    assert_eq!(
+        arrived,
+        stats.delivered + stats.duplicates + stats.out_of_order + stats.no_space
+    );
     assert_eq!(acks_sent, stats.acks);
     assert_eq!(acks_received, outcome.totals.stats.acks);
 }
@@ -140,5 +165,8 @@ async fn a_trace_without_room_counts_what_it_misses() {
     let (sink, events) = trace_channel(1);
     transfer.receive_control.trace = Some(sink);
     arrives(&transfer, &sent).await;
-    assert!(events.dropped() >= 39, "40 segments and an ACK found room for one event");
+    assert!(
+        events.dropped() >= 39,
+        "40 segments and an ACK found room for one event"
+    );
 }

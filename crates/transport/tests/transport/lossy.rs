@@ -11,22 +11,44 @@ use crate::support::{Faults, LOOPBACK, Transfer, contents};
 /// Runs one transfer through `faults`; gives how many segments were sent again.
 async fn retransmitted(recovery: Recovery, window: u32, gso: bool, faults: Faults) -> u64 {
     let sent = contents(600 * 1_200 + 11);
-    let mut transfer = Transfer::over(&sent, LOOPBACK, UdpOptions { gso, ..UdpOptions::default() });
+    let mut transfer = Transfer::over(
+        &sent,
+        LOOPBACK,
+        UdpOptions {
+            gso,
+            ..UdpOptions::default()
+        },
+    );
     transfer.config.window = Window::try_from(window).unwrap();
     transfer.config.recovery = recovery;
-    transfer.config.timeout = Timeout::Adaptive { floor: Duration::from_millis(3) };
+    transfer.config.timeout = Timeout::Adaptive {
+        floor: Duration::from_millis(3),
+    };
     // A loaded machine may starve the proxy for longer than a few of these timeouts.
     transfer.config.min_silence = Duration::from_secs(30);
     transfer.faults = Some(faults.clone());
     let ended = transfer.run().await;
-    let outcome = ended.sent.unwrap_or_else(|error| panic!("{recovery} {window} {faults:?}: {error}"));
-    let received = ended.received.unwrap_or_else(|error| panic!("{recovery} {window} {faults:?}: {error}"));
+    let outcome = ended
+        .sent
+        .unwrap_or_else(|error| panic!("{recovery} {window} {faults:?}: {error}"));
+    let received = ended
+        .received
+        .unwrap_or_else(|error| panic!("{recovery} {window} {faults:?}: {error}"));
     let arrived = fs::read(&received.path).unwrap();
-    assert!(arrived == sent, "{recovery}, window {window}, {faults:?}: the file arrived otherwise");
+    assert!(
+        arrived == sent,
+        "{recovery}, window {window}, {faults:?}: the file arrived otherwise"
+    );
     let stats = outcome.totals.stats;
-    assert_eq!(stats.segments_sent, stats.segments + stats.segments_retransmitted);
+    assert_eq!(
+        stats.segments_sent,
+        stats.segments + stats.segments_retransmitted
+    );
     if recovery == Recovery::Timeout {
-        assert_eq!(stats.go_backs, stats.timeouts, "only the timer makes it go back");
+        assert_eq!(
+            stats.go_backs, stats.timeouts,
+            "only the timer makes it go back"
+        );
     }
     stats.segments_retransmitted
 }
@@ -35,7 +57,11 @@ async fn retransmitted(recovery: Recovery, window: u32, gso: bool, faults: Fault
 async fn both_recoveries_repair_random_loss_in_both_directions() {
     for recovery in [Recovery::Timeout, Recovery::Fast] {
         for (seed, window) in [(1, 4), (2, 32), (3, 200)] {
-            let faults = Faults { seed, loss: 0.05, ..Faults::default() };
+            let faults = Faults {
+                seed,
+                loss: 0.05,
+                ..Faults::default()
+            };
             assert!(retransmitted(recovery, window, true, faults).await > 0);
         }
     }
@@ -44,15 +70,44 @@ async fn both_recoveries_repair_random_loss_in_both_directions() {
 #[tokio::test]
 async fn both_recoveries_repair_loss_of_single_datagrams_without_gso() {
     for recovery in [Recovery::Timeout, Recovery::Fast] {
-        let faults = Faults { seed: 4, loss: 0.03, ..Faults::default() };
+        let faults = Faults {
+            seed: 4,
+            loss: 0.03,
+            ..Faults::default()
+        };
         assert!(retransmitted(recovery, 16, false, faults).await > 0);
     }
 }
 
 #[tokio::test]
+async fn fast_recovery_repairs_most_losses_before_a_slow_timer_fires() {
+    let sent = contents(600 * 1_200);
+    let mut transfer = Transfer::of(&sent);
+    transfer.config.window = Window::try_from(32_u32).unwrap();
+    transfer.config.recovery = Recovery::Fast;
+    transfer.config.timeout = Timeout::Fixed(Duration::from_secs(2));
+    transfer.faults = Some(Faults {
+        seed: 6,
+        loss: 0.04,
+        ..Faults::default()
+    });
+    let stats = transfer.run().await.sent.unwrap().totals.stats;
+    assert!(stats.go_backs >= 5, "{stats:?}");
+    assert!(
+        stats.timeouts * 2 < stats.go_backs,
+        "the rounds that tell one loss from another must travel: {stats:?}"
+    );
+}
+
+#[tokio::test]
 async fn repeated_and_swapped_datagrams_do_no_harm() {
     for recovery in [Recovery::Timeout, Recovery::Fast] {
-        let faults = Faults { seed: 5, loss: 0.01, duplicate: 0.1, swap: 0.05 };
+        let faults = Faults {
+            seed: 5,
+            loss: 0.01,
+            duplicate: 0.1,
+            swap: 0.05,
+        };
         retransmitted(recovery, 32, true, faults).await;
     }
 }
@@ -65,7 +120,11 @@ async fn a_last_ack_that_is_lost_is_asked_for_again() {
         let mut transfer = Transfer::of(&sent);
         transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
         transfer.config.min_silence = Duration::from_secs(30);
-        transfer.faults = Some(Faults { seed, loss: 0.5, ..Faults::default() });
+        transfer.faults = Some(Faults {
+            seed,
+            loss: 0.5,
+            ..Faults::default()
+        });
         let ended = transfer.run().await;
         assert!(ended.sent.is_ok() && ended.received.is_ok(), "seed {seed}");
     }

@@ -1,5 +1,10 @@
 //! The crate from outside, over real sockets on loopback: one module a behaviour.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test whose preparation fails has failed"
+)]
+
 mod connection;
 mod endings;
 mod files;

@@ -2,7 +2,9 @@
 
 use backroom_protocol::record::RecordError;
 use backroom_protocol::{ClientMessage, MemberId};
-use backroom_transport::connection::{ClientConnection, ConnectionError, ServerConnection, connect};
+use backroom_transport::connection::{
+    ClientConnection, ConnectionError, ServerConnection, connect,
+};
 use tokio::net::TcpListener;
 
 use crate::connection::accept_one;
@@ -14,7 +16,9 @@ async fn joined_through(
     let listener = TcpListener::bind(LOOPBACK).await.unwrap();
     let relay = TcpRelay::start(listener.local_addr().unwrap(), change).await;
     let (address, login) = (relay.address(), login());
-    let (member, room) = within_a_minute(async { tokio::join!(connect(address, &login), accept_one(&listener)) }).await;
+    let (member, room) =
+        within_a_minute(async { tokio::join!(connect(address, &login), accept_one(&listener)) })
+            .await;
     (member.unwrap(), room.unwrap(), relay)
 }
 
@@ -22,7 +26,12 @@ async fn joined_through(
 async fn receiving_that_is_dropped_between_any_two_bytes_loses_nothing() {
     let (mut member, mut room, _relay) = joined_through(|bytes| bytes).await;
     for number in 0..20 {
-        member.send(&ClientMessage::Kick { target: MemberId(number) }).await.unwrap();
+        member
+            .send(&ClientMessage::Kick {
+                target: MemberId(number),
+            })
+            .await
+            .unwrap();
         let message = within_a_minute(async {
             loop {
                 // Polled once and dropped, again and again, while the record trickles in.
@@ -33,7 +42,12 @@ async fn receiving_that_is_dropped_between_any_two_bytes_loses_nothing() {
                 }
             }
         });
-        assert_eq!(message.await, Some(ClientMessage::Kick { target: MemberId(number) }));
+        assert_eq!(
+            message.await,
+            Some(ClientMessage::Kick {
+                target: MemberId(number)
+            })
+        );
     }
 }
 
@@ -46,16 +60,31 @@ async fn a_changed_record_ends_the_connection() {
     .await;
     member.send(&ClientMessage::Ping).await.unwrap();
     let received = within_a_minute(room.receive()).await;
-    assert!(matches!(received, Err(ConnectionError::Record(RecordError::NotAuthentic))), "{received:?}");
+    assert!(
+        matches!(
+            received,
+            Err(ConnectionError::Record(RecordError::NotAuthentic))
+        ),
+        "{received:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_repeated_record_ends_the_connection() {
     let (mut member, mut room, _relay) = joined_through(|bytes| bytes.repeat(2)).await;
     member.send(&ClientMessage::Ping).await.unwrap();
-    assert_eq!(within_a_minute(room.receive()).await.unwrap(), Some(ClientMessage::Ping));
+    assert_eq!(
+        within_a_minute(room.receive()).await.unwrap(),
+        Some(ClientMessage::Ping)
+    );
     let received = within_a_minute(room.receive()).await;
-    assert!(matches!(received, Err(ConnectionError::Record(RecordError::NotAuthentic))), "{received:?}");
+    assert!(
+        matches!(
+            received,
+            Err(ConnectionError::Record(RecordError::NotAuthentic))
+        ),
+        "{received:?}"
+    );
 }
 
 #[tokio::test]
@@ -63,7 +92,13 @@ async fn a_record_longer_than_any_is_refused_before_it_is_read() {
     let (mut member, mut room, _relay) = joined_through(|_| u32::MAX.to_be_bytes().to_vec()).await;
     member.send(&ClientMessage::Ping).await.unwrap();
     let received = within_a_minute(room.receive()).await;
-    assert!(matches!(received, Err(ConnectionError::Record(RecordError::BadLength { .. }))), "{received:?}");
+    assert!(
+        matches!(
+            received,
+            Err(ConnectionError::Record(RecordError::BadLength { .. }))
+        ),
+        "{received:?}"
+    );
 }
 
 #[tokio::test]
@@ -77,6 +112,9 @@ async fn a_record_cut_short_is_a_lost_connection() {
     let (_, mut writer) = member.split();
     writer.close().await.unwrap();
     let received = within_a_minute(room.receive()).await;
-    assert!(matches!(received, Err(ConnectionError::Lost(_))), "{received:?}");
+    assert!(
+        matches!(received, Err(ConnectionError::Lost(_))),
+        "{received:?}"
+    );
     drop(relay);
 }

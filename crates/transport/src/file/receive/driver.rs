@@ -110,6 +110,8 @@ impl<'a> Driver<'a> {
     /// Receives until all is written and the sender has told its hash.
     async fn receive(&mut self, buffers: &mut ReceiveBuffers) -> Result<[u8; 32], ReceiveError> {
         let cancel = self.control.cancel.clone();
+        // A socket that was never waited for is taken for full, and the first ACK would be lost.
+        self.endpoint.writable().await?;
         let mut timer = Timer::new();
         let mut told = None;
         let mut writing = true;

@@ -202,25 +202,14 @@ fn create_part(
     folder_path: &Path,
     name: &FileName,
 ) -> Result<(String, File), PartFileError> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-    let mut attempt = 1;
-    loop {
+    for _ in 0..MAX_PART_NAMES {
         let mut random = [0; 8];
-        let random = getrandom::fill(&mut random)
-            .map(|()| u64::from_be_bytes(random))
+        let part_name = getrandom::fill(&mut random)
+            .map(|()| format!("{name}.{:016x}.part", u64::from_be_bytes(random)))
             .map_err(io::Error::other);
-        let created = random.and_then(|random| {
-            let part_name = format!("{name}.{random:016x}.part");
-            let file = rustix::fs::openat(folder, &part_name, flags, mode)?;
-            Ok((part_name, File::from(file)))
-        });
+        let created = part_name.and_then(|name| open_part(folder, &name).map(|file| (name, file)));
         match created {
-            Err(error)
-                if error.kind() == io::ErrorKind::AlreadyExists && attempt < MAX_PART_NAMES =>
-            {
-                attempt += 1
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => {
                 return created.map_err(|source| PartFileError::Write {
                     path: folder_path.join(format!("{name}.part")),
@@ -229,6 +218,15 @@ fn create_part(
             }
         }
     }
+    Err(PartFileError::NoName { name: name.clone() })
+}
+
+/// Creates a file that nothing, not even a dangling link, stands in the way of.
+fn open_part(folder: &OwnedFd, part_name: &str) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+    let file = rustix::fs::openat(folder, part_name, flags, mode)?;
+    Ok(file.into())
 }
 
 /// `name`, then `name (1).ext`, `name (2).ext` and so on.
@@ -250,5 +248,116 @@ fn rename_without_replacing(folder: &OwnedFd, from: &str, to: &str) -> Result<bo
             rustix::fs::linkat(folder, from, folder, to, AtFlags::empty()).map(|()| true)
         }
         renamed => renamed.map(|()| false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn received(folder: &Path, name: &str, contents: &[u8]) -> PathBuf {
+        let name = FileName::new(name).unwrap();
+        let part = PartFile::create(
+            folder,
+            &name,
+            contents.len() as u64,
+            &ReceiveLimits::default(),
+        )
+        .unwrap();
+        part.writer().unwrap().write_all(contents).unwrap();
+        part.publish().unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number_in_front_of_its_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("report.tar.gz"), "mine").unwrap();
+        fs::create_dir(folder.path().join("notes")).unwrap();
+        for (name, expected) in [
+            ("report.tar.gz", "report.tar (1).gz"),
+            ("report.tar.gz", "report.tar (2).gz"),
+            ("notes", "notes (1)"),
+            ("new.txt", "new.txt"),
+        ] {
+            assert_eq!(
+                received(folder.path(), name, b"theirs"),
+                folder.path().join(expected)
+            );
+        }
+        assert_eq!(
+            fs::read(folder.path().join("report.tar.gz")).unwrap(),
+            b"mine"
+        );
+    }
+
+    #[test]
+    fn a_link_under_the_final_name_is_neither_followed_nor_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, folder.path().join("file")).unwrap();
+        symlink(
+            folder.path().join("nowhere"),
+            folder.path().join("dangling"),
+        )
+        .unwrap();
+        assert_eq!(
+            received(folder.path(), "file", b"new"),
+            folder.path().join("file (1)")
+        );
+        assert_eq!(
+            received(folder.path(), "dangling", b"new"),
+            folder.path().join("dangling (1)")
+        );
+        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+        assert!(!folder.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_link_or_file_under_the_part_name_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, folder.path().join("link.part")).unwrap();
+        symlink(
+            folder.path().join("nowhere"),
+            folder.path().join("dangling.part"),
+        )
+        .unwrap();
+        let handle = OwnedFd::from(File::open(folder.path()).unwrap());
+        for name in ["link.part", "dangling.part", "victim"] {
+            let error = open_part(&handle, name).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+        assert!(!folder.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_renamed_meanwhile_is_still_the_one_written_to() {
+        let parent = tempfile::tempdir().unwrap();
+        let (before, after) = (parent.path().join("before"), parent.path().join("after"));
+        fs::create_dir(&before).unwrap();
+        let name = FileName::new("file").unwrap();
+        let part = PartFile::create(&before, &name, 0, &ReceiveLimits::default()).unwrap();
+        fs::rename(&before, &after).unwrap();
+        symlink("/", &before).unwrap();
+        part.publish().unwrap();
+        assert!(after.join("file").exists());
+    }
+
+    #[test]
+    fn what_is_not_published_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = FileName::new("file").unwrap();
+        let part = PartFile::create(folder.path(), &name, 0, &ReceiveLimits::default()).unwrap();
+        assert_eq!(part.intended_path(), folder.path().join("file"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        drop(part);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

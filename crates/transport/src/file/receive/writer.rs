@@ -145,3 +145,71 @@ fn write_all(
     }
     Ok(hasher.finalize().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SEGMENT: usize = 16 << 10;
+
+    fn segment_bytes() -> SegmentBytes {
+        SegmentBytes::try_from(SEGMENT as u16).unwrap()
+    }
+
+    async fn within_a_while<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(20), future)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn space_is_used_up_by_what_a_slow_disk_has_not_taken_and_comes_back_with_it() {
+        let (mut disk, file) = io::pipe().unwrap();
+        let mut writer = Writer::start(File::from(OwnedFd::from(file)), 32, segment_bytes());
+        // A pipe holds 64 KiB, much less than these: the thread is stuck until somebody reads.
+        for _ in 0..32 {
+            writer.push(&[7; SEGMENT]);
+        }
+        assert_eq!(writer.free_segments(), 0);
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut read = Vec::new();
+            disk.read_to_end(&mut read).map(|_| read)
+        });
+        while writer.free_segments() < 32 {
+            assert!(within_a_while(writer.written()).await);
+        }
+        assert_eq!(
+            writer.finish().await.unwrap(),
+            *blake3::hash(&[7; 32 * SEGMENT]).as_bytes()
+        );
+        assert!(within_a_while(reading).await.unwrap().unwrap() == vec![7; 32 * SEGMENT]);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_ends_the_writing_with_its_reason() {
+        let (disk, file) = io::pipe().unwrap();
+        drop(disk);
+        let mut writer = Writer::start(File::from(OwnedFd::from(file)), 8, segment_bytes());
+        (0..8).for_each(|_| writer.push(&[7; SEGMENT]));
+        while within_a_while(writer.written()).await {}
+        assert_eq!(
+            writer.finish().await.unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_has_the_hash_of_nothing() {
+        let mut writer = Writer::start(tempfile::tempfile().unwrap(), 8, segment_bytes());
+        writer.end();
+        assert!(!within_a_while(writer.written()).await);
+        assert_eq!(
+            writer.finish().await.unwrap(),
+            *blake3::hash(b"").as_bytes()
+        );
+    }
+}

@@ -107,3 +107,83 @@ impl SegmentStore {
             .unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEGMENTS: u64 = 130;
+
+    /// 130 segments, the last of them one byte long, in batches of 52; each datagram tells its number.
+    fn filled() -> SegmentStore {
+        let segment_bytes = SegmentBytes::DEFAULT;
+        let layout = Layout::new(129 * 1_200 + 1, segment_bytes);
+        assert_eq!((layout.segments, layout.segments_per_batch), (SEGMENTS, 52));
+        let mut store = SegmentStore::new(layout);
+        for first in (0..SEGMENTS).step_by(52) {
+            let end = (first + 52).min(SEGMENTS);
+            let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
+            let datagrams = (first..end).flat_map(datagram).collect();
+            store.push(SealedBatch {
+                datagrams,
+                segments: (end - first) as usize,
+            });
+        }
+        store
+    }
+
+    #[test]
+    fn the_file_is_cut_without_gap_or_overlap() {
+        let layout = Layout::new(129 * 1_200 + 1, SegmentBytes::DEFAULT);
+        assert_eq!(layout.bytes_below(0), 0);
+        assert_eq!(layout.bytes_below(129), 129 * 1_200);
+        assert_eq!(layout.bytes_below(130), 129 * 1_200 + 1);
+        assert_eq!(Layout::new(0, SegmentBytes::DEFAULT).segments, 0);
+        assert_eq!(Layout::new(2_400, SegmentBytes::DEFAULT).segments, 2);
+    }
+
+    #[test]
+    fn a_run_is_the_datagrams_of_its_segments() {
+        let mut store = filled();
+        assert_eq!(store.end(), SEGMENTS);
+        for (first, count) in [(0, 52), (51, 1), (52, 10), (100, 4), (104, 26), (129, 1)] {
+            let last_bytes = if first + count as u64 == SEGMENTS {
+                38
+            } else {
+                1_237
+            };
+            let run = store.run(first, count);
+            assert_eq!(run.len(), (count - 1) * 1_237 + last_bytes);
+            assert!(
+                run.chunks(1_237)
+                    .zip(first..)
+                    .all(|(datagram, seq)| datagram[0] == seq as u8)
+            );
+        }
+    }
+
+    #[test]
+    fn a_batch_goes_once_none_of_its_segments_is_needed() {
+        let mut store = filled();
+        assert!(store.pop_below(51).is_none());
+        assert_eq!(store.pop_below(52).unwrap().segments, 52);
+        assert!(store.pop_below(103).is_none());
+        assert!(
+            store.run(51, 1).is_empty(),
+            "what was freed is not there any more"
+        );
+        assert_eq!(store.run(52, 1)[0], 52);
+        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 52);
+        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 26);
+        assert!(store.pop_below(SEGMENTS).is_none());
+    }
+
+    #[test]
+    fn a_run_is_cut_where_a_batch_ends() {
+        let layout = Layout::new(1 << 20, SegmentBytes::DEFAULT);
+        assert_eq!(layout.within_batch(0, 100), 52);
+        assert_eq!(layout.within_batch(50, 100), 2);
+        assert_eq!(layout.within_batch(50, 1), 1);
+        assert_eq!(layout.within_batch(104, usize::MAX), 52);
+    }
+}

@@ -15,8 +15,8 @@ use backroom_protocol::segment::{SegmentBytes, Stream};
 use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPassword, TransferId};
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
-    Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest, SendFailure,
-    SendOutcome, SendRequest, SourceFile, receive_file, send_file,
+    Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
+    SendFailure, SendOutcome, SendRequest, SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
@@ -26,7 +26,8 @@ pub(crate) use tcp_relay::TcpRelay;
 pub(crate) use udp_proxy::{Faults, UdpProxy};
 
 /// Any free port of loopback.
-pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// No test waits longer than this for anything.
 pub(crate) async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
@@ -41,7 +42,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The room's side of the password, stretched once for all tests.
 pub(crate) fn stretched_password() -> StretchedPassword {
     static STRETCHED: OnceLock<StretchedPassword> = OnceLock::new();
-    let stretch = || StretchedPassword::stretch(&password(PASSWORD), StretchParams::generate().unwrap());
+    let stretch =
+        || StretchedPassword::stretch(&password(PASSWORD), StretchParams::generate().unwrap());
     STRETCHED.get_or_init(stretch).clone()
 }
 
@@ -120,7 +122,10 @@ impl Transfer {
         Self {
             folder,
             source_path,
-            stream: Stream { transfer: TransferId::generate().unwrap(), lane: 1 },
+            stream: Stream {
+                transfer: TransferId::generate().unwrap(),
+                lane: 1,
+            },
             stream_key: Key::generate().unwrap(),
             ack_key: Key::generate().unwrap(),
             segment_bytes: SegmentBytes::DEFAULT,
@@ -155,7 +160,8 @@ impl Transfer {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
         ReceiveRequest {
-            part: PartFile::create(&self.downloads(), &name, bytes, &ReceiveLimits::default()).unwrap(),
+            part: PartFile::create(&self.downloads(), &name, bytes, &ReceiveLimits::default())
+                .unwrap(),
             stream: self.stream,
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,

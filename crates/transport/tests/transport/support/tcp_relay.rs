@@ -18,7 +18,10 @@ pub(crate) struct TcpRelay {
 const HANDSHAKE_FRAMES: usize = 2;
 
 impl TcpRelay {
-    pub(crate) async fn start(room: SocketAddr, change: impl FnMut(Vec<u8>) -> Vec<u8> + Send + 'static) -> Self {
+    pub(crate) async fn start(
+        room: SocketAddr,
+        change: impl FnMut(Vec<u8>) -> Vec<u8> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(LOOPBACK).await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
@@ -49,7 +52,10 @@ impl Drop for TcpRelay {
     }
 }
 
-async fn relay_handshake(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin)) {
+async fn relay_handshake(
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
+) {
     for _ in 0..HANDSHAKE_FRAMES {
         let length = from.read_u16().await.unwrap();
         let mut body = vec![0; length.into()];

@@ -77,7 +77,10 @@ impl Direction {
     }
 
     async fn pass(&mut self, socket: &UdpSocket, to: SocketAddr, datagram: &[u8]) {
-        let (lost, duplicated) = (self.random.chance(self.faults.loss), self.random.chance(self.faults.duplicate));
+        let (lost, duplicated) = (
+            self.random.chance(self.faults.loss),
+            self.random.chance(self.faults.duplicate),
+        );
         if self.random.chance(self.faults.swap) && self.held.is_none() {
             self.held = Some(datagram.to_owned());
             return;
