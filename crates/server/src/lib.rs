@@ -4,8 +4,8 @@
 //! - [`options`] and [`password`]: what the program is told.
 //! - [`server`]: ports, [`console`], signals; `listener`, `admission` and `throttle`: who may begin a
 //!   join, and how often.
-//! - `session`: one connection, from the handshake to the last words; `bucket`: how fast it may
-//!   talk; `outbox`: what waits to be written to it, bounded in bytes.
+//! - `session`: one connection, from the handshake to the last words; `pace` and `bucket`: how
+//!   fast it may talk; `outbox`: what waits to be written to it, bounded in bytes.
 //! - `hub`: the room as all sessions share it.
 //! - [`room`]: the room itself, a state machine without sockets or a clock.
 //!
@@ -20,6 +20,7 @@ mod hub;
 mod listener;
 mod open_files;
 mod outbox;
+mod pace;
 mod session;
 mod throttle;
 
@@ -30,4 +31,5 @@ pub mod room;
 pub mod server;
 
 pub use admission::AdmissionConfig;
+pub use pace::PaceConfig;
 pub use session::SessionConfig;

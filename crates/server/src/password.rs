@@ -26,7 +26,7 @@ pub enum PasswordSourceError {
     #[error("{VARIABLE} is not UTF-8")]
     NotUnicode,
     /// The file can't be read.
-    #[error("the password can't be read from {}: {error}", path.display())]
+    #[error("the password can't be read from {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum PasswordSourceError {
         error: io::Error,
     },
     /// The prompt failed.
-    #[error("the password can't be asked for: {0}")]
+    #[error("the password can't be asked for")]
     Prompt(#[source] io::Error),
     /// What was given can't be a password.
     #[error(transparent)]

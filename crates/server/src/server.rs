@@ -38,7 +38,7 @@ pub struct ServerConfig {
 
 /// The server can't listen.
 #[derive(Debug, Error)]
-#[error("can't listen on {address}: {error}; is it an address of this machine, and the port free?")]
+#[error("can't listen on {address} (is it an address of this machine, and the port free?)")]
 pub struct BindError {
     /// Where.
     pub address: SocketAddr,

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::admission::{Admission, Place};
-use crate::bucket::{Rate, TokenBucket};
 use crate::hub::Hub;
 use crate::outbox::{Outbox, Phase};
+use crate::pace::{Pace, PaceConfig};
 use crate::room::{Arrival, Departure};
 
 /// How long a connection that ends may take to hear the last words.
@@ -25,15 +25,6 @@ pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
 /// What is sealed before it is handed to the system: enough to make few calls for many messages.
 const BATCH_BYTES: usize = 64 * 1_024;
-
-/// How many seconds' worth of messages a member may send at once.
-const MESSAGE_BURST_SECONDS: u32 = 60;
-
-/// How many seconds' worth of bytes a member may send at once.
-const BYTE_BURST_SECONDS: u32 = 4;
-
-/// What a part of a post counts beside the content.
-const PART_BYTES: usize = 64;
 
 /// What a connection may take and give.
 #[derive(Clone, Debug)]
@@ -44,10 +35,8 @@ pub struct SessionConfig {
     pub silence: Duration,
     /// What may wait to be written to one member, in bytes.
     pub queue_bytes: usize,
-    /// Messages a second taken from one member in the long run.
-    pub messages_per_second: u32,
-    /// Bytes a second taken from one member in the long run.
-    pub bytes_per_second: u32,
+    /// How fast a member may send.
+    pub pace: PaceConfig,
 }
 
 /// What all connections share.
@@ -168,7 +157,7 @@ impl Sessions {
     /// Takes what a member says until it stops. One that says too much is read more slowly: that
     /// holds it back and loses nothing, as leaving out a post would break all that follow it.
     async fn listen(&self, id: MemberId, reader: &mut MemberReader) -> Departure {
-        let mut pace = Pace::new(&self.config);
+        let mut pace = Pace::new(self.config.pace, Instant::now());
         loop {
             let message = match time::timeout(self.config.silence, reader.receive()).await {
                 Ok(Ok(Some(message))) => message,
@@ -189,38 +178,6 @@ impl Sessions {
 /// An address as people know it: an IPv4 client of an IPv6 socket is an IPv4 client.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// How fast a member may send: in messages and in bytes.
-struct Pace {
-    messages: TokenBucket,
-    bytes: TokenBucket,
-}
-
-impl Pace {
-    fn new(config: &SessionConfig) -> Self {
-        let bucket = |per_second: u32, burst_seconds| {
-            let burst = per_second.saturating_mul(burst_seconds);
-            let rate = Rate::new(per_second, Duration::from_secs(1), burst);
-            TokenBucket::new(rate, Instant::now())
-        };
-        Self {
-            messages: bucket(config.messages_per_second, MESSAGE_BURST_SECONDS),
-            bytes: bucket(config.bytes_per_second, BYTE_BURST_SECONDS),
-        }
-    }
-
-    /// Counts a message, and returns how long to wait before the next.
-    fn charge(&mut self, now: Instant, message: &ClientMessage) -> Duration {
-        let bytes = match message {
-            ClientMessage::Post(post) => post.content.len() + PART_BYTES * post.parts.len(),
-            _ => 0,
-        };
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.messages
-            .charge(now, 1)
-            .max(self.bytes.charge(now, bytes))
-    }
 }
 
 /// Who joins; or what to tell somebody who does not.
@@ -275,54 +232,5 @@ fn departure_by(error: &ConnectionError) -> Departure {
         ConnectionError::Record(_) | ConnectionError::Decode(_) | ConnectionError::Encode(_) => {
             Departure::Malformed(error.to_string())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use backroom_protocol::{Part, Post};
-
-    use super::*;
-
-    fn config() -> SessionConfig {
-        SessionConfig {
-            join_time: Duration::from_secs(20),
-            silence: Duration::from_secs(90),
-            queue_bytes: 4 << 20,
-            messages_per_second: 64,
-            bytes_per_second: 512 << 10,
-        }
-    }
-
-    fn post(bytes: usize, recipients: u32) -> ClientMessage {
-        ClientMessage::Post(Post {
-            content: vec![0; bytes],
-            parts: (0..recipients)
-                .map(|to| Part {
-                    to: MemberId(to),
-                    sealed: vec![0; 48],
-                })
-                .collect(),
-        })
-    }
-
-    #[test]
-    fn offering_a_file_to_everyone_in_a_full_room_is_not_held_back() {
-        let mut pace = Pace::new(&config());
-        let now = Instant::now();
-        for _ in 0..3 * 1_023 {
-            assert_eq!(pace.charge(now, &post(300, 1)), Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn a_flood_is_held_back_by_number_and_by_size() {
-        let now = Instant::now();
-        let mut pace = Pace::new(&config());
-        let waits = (0..10_000).map(|_| pace.charge(now, &ClientMessage::Ping));
-        assert!(waits.last() > Some(Duration::from_secs(90)));
-        let mut pace = Pace::new(&config());
-        let waits = (0..100).map(|_| pace.charge(now, &post(64 << 10, 1)));
-        assert!(waits.last() > Some(Duration::from_secs(8)));
     }
 }

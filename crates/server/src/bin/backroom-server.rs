@@ -1,7 +1,7 @@
 //! Runs the room.
 
 use std::env;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -12,7 +12,6 @@ use backroom_server::password::{self, PasswordSourceError};
 use backroom_server::server::Server;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 /// What a wrong command line exits with; clap does the same.
@@ -24,7 +23,8 @@ fn main() -> ExitCode {
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!("{error:#}");
+            // Not to the log: it may be switched off.
+            let _ = writeln!(io::stderr(), "backroom-server: {error:#}");
             if error.is::<PasswordSourceError>() {
                 ExitCode::from(EXIT_USAGE)
             } else {

@@ -35,15 +35,19 @@ pub(crate) async fn soon<T>(what: impl Debug, event: impl Future<Output = T>) ->
 /// The program, not yet started, with nothing in its environment that could influence it.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backroom-server"));
+    prepare(command.args(arguments));
     command
-        .args(arguments)
+}
+
+/// Sets up what every command that becomes the program needs.
+pub(crate) fn prepare(command: &mut Command) -> &mut Command {
+    command
         .env_remove("BACKROOM_PASSWORD")
         .env_remove("RUST_LOG")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
+        .kill_on_drop(true)
 }
 
 /// The lines of one of the program's outputs.
