@@ -38,13 +38,13 @@ pub enum EncodeError {
         /// What is allowed.
         max: usize,
     },
-    /// A field is longer than the other side would accept.
-    #[error("a message has a field longer than the protocol allows")]
-    OutOfBounds,
+    /// The message can't be written down at all.
+    #[error("a message can't be encoded")]
+    Unencodable,
 }
 
 pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
-    let bytes = postcard::to_stdvec(message).map_err(|_| EncodeError::OutOfBounds)?;
+    let bytes = postcard::to_stdvec(message).map_err(|_| EncodeError::Unencodable)?;
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(EncodeError::TooLong {
             bytes: bytes.len(),

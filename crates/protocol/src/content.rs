@@ -145,9 +145,9 @@ impl Content {
     /// Keys may be inside: the bytes are wiped when dropped, and never moved, so that no copy stays behind.
     pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
         let size =
-            postcard::experimental::serialized_size(self).map_err(|_| EncodeError::OutOfBounds)?;
+            postcard::experimental::serialized_size(self).map_err(|_| EncodeError::Unencodable)?;
         let mut bytes = Zeroizing::new(vec![0; size]);
-        postcard::to_slice(self, &mut bytes).map_err(|_| EncodeError::OutOfBounds)?;
+        postcard::to_slice(self, &mut bytes).map_err(|_| EncodeError::Unencodable)?;
         Ok(bytes)
     }
 

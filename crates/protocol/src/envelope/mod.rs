@@ -200,7 +200,7 @@ fn seal_content(key: &Key, content: &[u8]) -> Result<Vec<u8>, EncodeError> {
                 aad: CONTENT_LABEL,
             },
         )
-        .map_err(|_| EncodeError::OutOfBounds)
+        .map_err(|_| EncodeError::Unencodable)
 }
 
 fn open_content(key: &Key, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -197,6 +197,16 @@ mod tests {
         }
     }
 
+    /// Computed with Python's hashlib: `hello` and `challenge` with their lengths, then the share.
+    #[test]
+    fn the_transcript_is_every_byte_as_it_travelled() {
+        let mut transcript = Transcript::new();
+        transcript.add_frame(b"hello");
+        transcript.add_frame(b"challenge");
+        let expected = "a08b89498ae0f1ddac7174c5f077cedd48489f6b6ec30cb538ad7019ecffcb30";
+        assert_eq!(transcript.finish(&[7; SHARE_BYTES])[..], unhex(expected));
+    }
+
     #[test]
     fn no_key_is_zero_and_no_two_are_the_same() {
         let schedule = Schedule::from_secret(&bytes(0), bytes(32));
