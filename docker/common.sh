@@ -20,7 +20,7 @@ engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&
 
 need_engine() {
   need docker docker.io
-  engine_answers || die "no Docker Engine answers: start one (systemctl start docker), or set DOCKER_HOST"
+  engine_answers || die "no Docker Engine answers: start one (systemctl start docker), set DOCKER_HOST, or run this with sudo"
 }
 
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
