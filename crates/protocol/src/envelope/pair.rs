@@ -65,7 +65,7 @@ pub(super) struct SendingPair {
 }
 
 impl SendingPair {
-    /// Three scalar multiplications and a key pair: about 0.2 ms.
+    /// Some scalar multiplications: a few tenths of a millisecond.
     pub(super) fn set_up(
         direction: Direction,
         own: &Identity,
