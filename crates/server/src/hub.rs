@@ -58,7 +58,7 @@ impl Hub {
     /// See [`Room::join`].
     pub(crate) fn join(&self, arrival: Arrival, outbox: &Arc<Outbox>) -> Result<MemberId, Refusal> {
         let mut state = self.lock();
-        let id = state.room.join(Instant::now(), arrival)?;
+        let id = state.room.join(now(), arrival)?;
         state.outboxes.insert(id, Arc::clone(outbox));
         state.carry_out_all();
         Ok(id)
@@ -80,7 +80,7 @@ impl Hub {
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Room, Instant) -> T) -> T {
         let mut state = self.lock();
         let timeout = state.room.poll_timeout();
-        let result = act(&mut state.room, Instant::now());
+        let result = act(&mut state.room, now());
         state.carry_out_all();
         if state.room.poll_timeout() != timeout {
             self.timeout_changed.notify_one();
@@ -171,5 +171,99 @@ impl State {
         {
             self.room.leave(to, Departure::QueueFull);
         }
+    }
+}
+
+/// The runtime's clock, which tests can move.
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use backroom_protocol::{Identity, Name, Post};
+    use tokio::sync::mpsc::Receiver;
+
+    use super::*;
+    use crate::room::{KickDecision, VOTE_LIFETIME};
+
+    fn hub() -> (Arc<Hub>, Receiver<Notice>) {
+        let (hub, notices) = Hub::new(RoomConfig {
+            max_members: 10,
+            kick_votes: 2,
+            kick_ban: Duration::ZERO,
+            kick_decision: KickDecision::Votes,
+        });
+        (Arc::new(hub), notices)
+    }
+
+    fn join(hub: &Hub, name: &str, queue_bytes: usize) -> (MemberId, Arc<Outbox>) {
+        let outbox = Arc::new(Outbox::new(queue_bytes));
+        let arrival = Arrival {
+            name: Name::new(name).unwrap(),
+            public_key: Identity::generate().unwrap().public_key(),
+            peer: "192.0.2.1:1".parse().unwrap(),
+            local: "192.0.2.254".parse().unwrap(),
+        };
+        (hub.join(arrival, &outbox).unwrap(), outbox)
+    }
+
+    async fn next(outbox: &Outbox) -> ServerMessage {
+        let outgoing = outbox.next().await.unwrap();
+        ServerMessage::decode(outgoing.encode().unwrap().as_bytes()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vote_ends_by_itself_when_its_time_has_come() {
+        let (hub, _notices) = hub();
+        let timer = tokio::spawn({
+            let hub = Arc::clone(&hub);
+            async move { hub.keep_time().await }
+        });
+        let (ann, outbox) = join(&hub, "Ann", 10_000);
+        let (target, _) = join(&hub, "Eve", 10_000);
+        let start = time::Instant::now();
+        hub.handle_message(ann, ClientMessage::Kick { target });
+        let tally = |votes| ServerMessage::Vote {
+            target,
+            votes,
+            needed: 2,
+        };
+        while next(&outbox).await != tally(1) {}
+        assert_eq!(next(&outbox).await, tally(0));
+        // The runtime's timers tick in milliseconds.
+        let late = start.elapsed() - VOTE_LIFETIME;
+        assert!(late <= Duration::from_millis(1), "{late:?}");
+        timer.abort();
+    }
+
+    #[tokio::test]
+    async fn a_member_whose_queue_is_full_is_put_out_and_the_post_reaches_the_others() {
+        let (hub, mut notices) = hub();
+        let (ann, _outbox) = join(&hub, "Ann", 10_000);
+        let (deaf, full) = join(&hub, "Deaf", 1_000);
+        let (bob, outbox) = join(&hub, "Bob", 10_000);
+        next(&outbox).await;
+        let parts = [deaf, bob].map(|to| Part {
+            to,
+            sealed: Vec::new(),
+        });
+        hub.handle_message(
+            ann,
+            ClientMessage::Post(Post {
+                content: vec![0; 1_000],
+                parts: parts.into(),
+            }),
+        );
+        assert!(full.next().await.is_none());
+        let delivery = next(&outbox).await;
+        assert!(matches!(delivery, ServerMessage::Delivery { from, .. } if from == ann));
+        assert_eq!(next(&outbox).await, ServerMessage::MemberLeft { id: deaf });
+        let last = std::iter::from_fn(|| notices.try_recv().ok()).last();
+        let departure = Departure::QueueFull;
+        let name = Name::new("Deaf").unwrap();
+        assert_eq!(last, Some(Notice::Disconnected { name, departure }));
     }
 }
