@@ -61,7 +61,9 @@ async fn run_with(options: Options, password: Password) -> Exit {
     };
     if let (Err(failure), Output::Json) = (&ended, options.output) {
         // Where nobody reads it there is still the exit code.
-        let _ = events.send(Event::error(failure.error.to_string())).await;
+        let _ = events
+            .send(Event::error(whole_message(&failure.error)))
+            .await;
     }
     drop(events);
     screen.finish();
@@ -269,6 +271,18 @@ fn interrupt_token() -> io::Result<CancellationToken> {
 }
 
 fn complain(error: &anyhow::Error, exit: Exit) -> Exit {
-    eprintln!("backroom-client: {error:#}");
+    eprintln!("backroom-client: {}", whole_message(error));
     exit
+}
+
+/// An error with its causes, but for those that it quotes itself.
+fn whole_message(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |message, cause| {
+        let cause = cause.to_string();
+        match message.as_str() {
+            "" => cause,
+            _ if message.contains(&cause) => message,
+            _ => format!("{message}: {cause}"),
+        }
+    })
 }

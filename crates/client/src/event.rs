@@ -135,6 +135,11 @@ pub enum Event {
         /// In lines.
         text: String,
     },
+    /// The input has ended, and files are still under way: they are waited for.
+    Waiting {
+        /// How many.
+        transfers: usize,
+    },
     /// Something that was asked for can't be, or something went wrong.
     Error {
         /// What, and what to do.

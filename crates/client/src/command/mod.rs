@@ -86,8 +86,7 @@ impl Recipients {
 pub enum CommandError {
     /// The text before the first bar is no command word.
     #[error(
-        "`{word}` is no command; the nearest is `{nearest}`. Nothing was sent. \
-         In a message to everyone, write a bar as `\\|`"
+        "`{word}` is no command, the nearest is `{nearest}`; nothing was sent. A bar in a message is typed as `\\|`"
     )]
     Unknown {
         /// What was typed before the bar, shortened.
@@ -96,7 +95,7 @@ pub enum CommandError {
         nearest: &'static str,
     },
     /// A command word without what it needs, or with too much.
-    #[error("{problem}; write `{usage}`. Nothing was sent")]
+    #[error("{problem}; type `{usage}`. Nothing was sent")]
     Usage {
         /// What is wrong.
         problem: &'static str,

@@ -116,7 +116,7 @@ fn a_word_before_a_bar_that_is_no_command_names_the_nearest() {
     ] {
         let error = refused(line);
         assert!(
-            error.contains(nearest) && error.contains("Nothing was sent"),
+            error.contains(nearest) && error.contains("nothing was sent"),
             "{line}: {error}"
         );
     }

@@ -134,58 +134,67 @@ pub const WORDS: &[Word] = &[
     word("exit", "", Arguments::None(|| Command::Exit)),
 ];
 
-/// The menu that `help` shows, line by line.
+/// Commands on one line of the menu, each with its label.
+type MenuLine = &'static [(&'static str, &'static str)];
+
+/// The menu's sections, each with its title.
+const SECTIONS: &[(&str, &[MenuLine])] = &[
+    (
+        "To get users currently connected.",
+        &[&[("cmd", "getusers")]],
+    ),
+    (
+        "To send a message/file to all users. (Broadcast)",
+        &[&[("msg", "mbroadcast"), ("file", "fbroadcast")]],
+    ),
+    (
+        "To send a message/file to a single user. (Unicast)",
+        &[&[("msg", "municast"), ("file", "funicast")]],
+    ),
+    (
+        "To send a message/file to multiple users. (Multicast)",
+        &[&[("msg", "mmulticast"), ("file", "fmulticast")]],
+    ),
+    (
+        "To send a message/file to all users except some. (Blockcast)",
+        &[&[("msg", "mblockcast"), ("file", "fblockcast")]],
+    ),
+    (
+        "To kick a user out of the chatroom. (Needs at least 2 votes)",
+        &[&[("cmd", "kick")]],
+    ),
+    (
+        "To see the files under way, and to stop one.",
+        &[&[("cmd", "transfers"), ("cmd", "cancel")]],
+    ),
+    (
+        "To set how files are sent from now on.",
+        &[
+            &[("cmd", "window"), ("cmd", "segment")],
+            &[("cmd", "recovery"), ("cmd", "timeout")],
+            &[("cmd", "delivery")],
+        ],
+    ),
+    (
+        "To see this again, and to leave.",
+        &[&[("cmd", "help"), ("cmd", "exit")]],
+    ),
+];
+
+/// The menu that `help` shows, in lines.
 #[must_use]
 pub fn menu() -> String {
-    const SECTIONS: &[(&str, &[(&str, &str)])] = &[
-        ("To get users currently connected.", &[("cmd", "getusers")]),
-        (
-            "To send a message/file to all users. (Broadcast)",
-            &[("msg cmd", "mbroadcast"), ("file cmd", "fbroadcast")],
-        ),
-        (
-            "To send a message/file to a single user. (Unicast)",
-            &[("msg cmd", "municast"), ("file cmd", "funicast")],
-        ),
-        (
-            "To send a message/file to multiple users. (Multicast)",
-            &[("msg cmd", "mmulticast"), ("file cmd", "fmulticast")],
-        ),
-        (
-            "To send a message/file to all users except some. (Blockcast)",
-            &[("msg cmd", "mblockcast"), ("file cmd", "fblockcast")],
-        ),
-        (
-            "To kick a user out of the chatroom. (Needs at least 2 votes)",
-            &[("cmd", "kick")],
-        ),
-        (
-            "To see the files under way, and to stop one.",
-            &[("cmd", "transfers"), ("cmd", "cancel")],
-        ),
-        (
-            "To set how files are sent from now on.",
-            &[
-                ("cmd", "window"),
-                ("cmd", "recovery"),
-                ("cmd", "timeout"),
-                ("cmd", "delivery"),
-                ("cmd", "segment"),
-            ],
-        ),
-        (
-            "To see this again, and to leave.",
-            &[("cmd", "help"), ("cmd", "exit")],
-        ),
-    ];
     let mut menu = String::new();
-    for (number, (title, commands)) in SECTIONS.iter().enumerate() {
-        let _ = writeln!(menu, "{}. {title}", number + 1);
-        for (label, name) in *commands {
-            let fields = Word::find(name).map_or("", |word| word.fields);
-            let _ = writeln!(menu, "   {label}: {name}{fields}");
+    for (number, (title, lines)) in (1..).zip(SECTIONS) {
+        let _ = writeln!(menu, "{number}. {title}");
+        for commands in *lines {
+            for (label, name) in *commands {
+                let fields = Word::find(name).map_or("", |word| word.fields);
+                let _ = write!(menu, "   {label}: {name}{fields}");
+            }
+            menu.push('\n');
         }
     }
-    menu.push_str("A line without a command goes to everyone. Write a bar in a message as \\|");
+    menu.push_str("A line without a command goes to everyone. A bar in a message is typed as \\|");
     menu
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use backroom_protocol::Cast;
+
 use super::progress::bytes;
 use crate::event::{Direction, Event, ReceiverResult, Sent, Transfer, User};
 use crate::settings::Settings;
@@ -11,10 +13,15 @@ use crate::settings::Settings;
 pub(super) struct Style {
     /// Whether colours are wanted.
     pub(super) colors: bool,
+    /// Whether a message says to whom it went, where that is not everyone.
+    pub(super) audience: bool,
 }
 
 impl Style {
-    pub(super) const PLAIN: Self = Self { colors: false };
+    pub(super) const PLAIN: Self = Self {
+        colors: false,
+        audience: false,
+    };
 
     /// `text` in the colour of an SGR sequence.
     pub(super) fn paint(self, sgr: &str, text: &str) -> String {
@@ -55,9 +62,10 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
         Event::MemberJoined { name } => style.quiet(&format!("{name} joined")),
         Event::MemberLeft { name } => style.quiet(&format!("{name} left")),
         Event::Users { users } => list_of_users(users, style),
-        Event::Message { from, text, .. } => {
+        Event::Message { from, cast, text } => {
             // A second line that began like a message would pass for one of somebody else.
-            format!("***{} : {}", style.name(from), text.replace('\n', "\n    "))
+            let text = text.replace('\n', "\n    ");
+            format!("***{} : {text}{}", style.name(from), audience(*cast, style))
         }
         Event::Receiving { from, path, .. } => {
             format!(
@@ -108,8 +116,22 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
         } => format!("Votes to kick {}: {votes} of {needed}", style.name(target)),
         Event::Kicked { name } => style.bad(&format!("{name} was kicked out of the chatroom")),
         Event::Help { text } => text.clone(),
+        Event::Waiting { transfers } => style.quiet(&format!(
+            "Leaving as soon as the files under way ({transfers}) are through; Ctrl-C leaves at once"
+        )),
         Event::Error { message } => style.bad(message),
     }
+}
+
+fn audience(cast: Cast, style: Style) -> String {
+    let audience = match cast {
+        _ if !style.audience => return String::new(),
+        Cast::Broadcast => return String::new(),
+        Cast::Unicast => "to you alone",
+        Cast::Multicast => "to you and others",
+        Cast::Blockcast => "to all but some",
+    };
+    style.quiet(&format!("  ({audience})"))
 }
 
 fn joined(name: &str, members: &[String], fingerprint: &str, style: Style) -> String {
@@ -233,9 +255,12 @@ fn list_of_settings(settings: &Settings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use backroom_protocol::Cast;
-
     use super::*;
+
+    const COLORED: Style = Style {
+        colors: true,
+        audience: true,
+    };
 
     fn plain(event: &Event) -> String {
         describe(event, Style::PLAIN)
@@ -249,6 +274,25 @@ mod tests {
             text: "Hi everyone".into(),
         };
         assert_eq!(plain(&event), "***loki : Hi everyone");
+    }
+
+    #[test]
+    fn on_a_terminal_a_message_that_is_not_for_everyone_says_so() {
+        let event = |cast| Event::Message {
+            from: "loki".into(),
+            cast,
+            text: "psst".into(),
+        };
+        let style = Style {
+            colors: false,
+            audience: true,
+        };
+        assert_eq!(
+            describe(&event(Cast::Unicast), style),
+            "***loki : psst  (to you alone)"
+        );
+        assert_eq!(describe(&event(Cast::Broadcast), style), "***loki : psst");
+        assert_eq!(plain(&event(Cast::Unicast)), "***loki : psst");
     }
 
     #[test]
@@ -293,6 +337,6 @@ mod tests {
     fn nothing_is_coloured_unless_colours_are_wanted() {
         let event = Event::Kicked { name: "bob".into() };
         assert_eq!(plain(&event), "bob was kicked out of the chatroom");
-        assert!(describe(&event, Style { colors: true }).starts_with("\x1b[31m"));
+        assert!(describe(&event, COLORED).starts_with("\x1b[31m"));
     }
 }

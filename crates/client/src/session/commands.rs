@@ -23,7 +23,7 @@ impl Session {
                     .await;
             }
             Line::Interrupted => return self.leave(),
-            Line::End => return self.drain(),
+            Line::End => return self.drain().await,
         };
         let carried_out = match command::parse(&line) {
             Ok(None) => Ok(()),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use backroom_protocol::ClientMessage;
+use backroom_transport::connection::Encoded;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Ending, Session};
-use backroom_protocol::ClientMessage;
-use backroom_transport::connection::Encoded;
+use crate::event::Event;
 
 /// How long transfers may take to end that were told to.
 const STOP_TIME: Duration = Duration::from_secs(3);
@@ -86,9 +87,15 @@ impl Session {
     }
 
     /// The input has ended.
-    pub(super) fn drain(&mut self) {
+    pub(super) async fn drain(&mut self) {
         self.transfers.close();
         self.phase = Phase::Draining;
+        if !self.transfers.is_idle() {
+            self.show(Event::Waiting {
+                transfers: self.transfers.count(),
+            })
+            .await;
+        }
     }
 
     /// The user wants to leave now.

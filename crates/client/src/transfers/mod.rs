@@ -212,6 +212,12 @@ impl Transfers {
         self.running.is_empty()
     }
 
+    /// How many are under way.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.running.len()
+    }
+
     /// The transfers as they stand.
     #[must_use]
     pub fn list(&self) -> Event {

@@ -1,7 +1,9 @@
 //! The line editor: history, Tab completion, and the status line below.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use anyhow::Context as _;
 use rustyline::completion::{Completer, Pair};
@@ -10,7 +12,10 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
-use rustyline::{ColorMode, CompletionType, Config, Context, Helper};
+use rustyline::{
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext,
+    EventHandler, Helper, KeyEvent, Movement, RepeatCount,
+};
 
 use super::completion::complete;
 use super::{Shared, Style, Terminal};
@@ -20,6 +25,7 @@ use crate::input::{Line, LineSource, Prompt};
 /// Reads lines from the terminal. The history is kept in memory only: what was said is nobody's file.
 pub struct Editor {
     editor: rustyline::Editor<RoomHelper, MemHistory>,
+    shared: Arc<Shared>,
 }
 
 impl Editor {
@@ -28,6 +34,8 @@ impl Editor {
     /// # Errors
     /// There is no terminal, or not one that lines can be edited on.
     pub fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
+        let original = rustix::termios::tcgetattr(std::io::stdin())
+            .context("there is no terminal to read from")?;
         let config = Config::builder()
             .completion_type(CompletionType::List)
             // Forced, because only then the helper is asked what to draw; it paints nothing where colours are unwanted.
@@ -38,23 +46,34 @@ impl Editor {
         let mut editor = rustyline::Editor::with_history(config, history)
             .context("the line editor can't use this terminal")?;
         let shared = Arc::new(Shared::default());
-        let style = Style { colors };
+        let style = Style {
+            colors,
+            audience: true,
+        };
+        let (hold, held) = mpsc::channel();
         editor.set_helper(Some(RoomHelper {
             shared: Arc::clone(&shared),
             style,
+            hold,
         }));
+        editor.bind_sequence(
+            KeyEvent::ctrl('C'),
+            EventHandler::Conditional(Box::new(ClearsLine)),
+        );
         let printer = editor
             .create_external_printer()
             .context("the line editor can't print on this terminal")?;
         let terminal = Terminal {
             printer: Box::new(printer),
-            shared,
+            shared: Arc::clone(&shared),
+            original,
             style,
             bell,
             own_name: String::new(),
             progress: Progress::default(),
+            held,
         };
-        Ok((Self { editor }, terminal))
+        Ok((Self { editor, shared }, terminal))
     }
 }
 
@@ -64,7 +83,10 @@ impl LineSource for Editor {
             Prompt::Name => "Enter Your Name: ",
             Prompt::Command => "> ",
         };
-        match self.editor.readline(shown) {
+        self.shared.reading.store(true, Ordering::Release);
+        let read = self.editor.readline(shown);
+        self.shared.reading.store(false, Ordering::Release);
+        match read {
             Ok(line) => {
                 if prompt == Prompt::Command && !line.trim().is_empty() {
                     // A line that can't be kept is only missing from the history.
@@ -72,15 +94,29 @@ impl LineSource for Editor {
                 }
                 Line::Text(line)
             }
-            Err(ReadlineError::Interrupted) => Line::Interrupted,
+            Err(ReadlineError::Interrupted) => {
+                // Here the editor leaves the status standing, and the cursor below it.
+                print!("\x1b[A\r\x1b[J");
+                Line::Interrupted
+            }
             Err(_) => Line::End,
         }
+    }
+}
+
+/// Ctrl-C on a line with something on it clears the line; only on an empty one it leaves.
+struct ClearsLine;
+
+impl ConditionalEventHandler for ClearsLine {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
+        (!context.line().is_empty()).then_some(Cmd::Kill(Movement::WholeLine))
     }
 }
 
 struct RoomHelper {
     shared: Arc<Shared>,
     style: Style,
+    hold: mpsc::Sender<()>,
 }
 
 impl Helper for RoomHelper {}
@@ -123,6 +159,12 @@ impl Hinter for RoomHelper {
 
 impl Highlighter for RoomHelper {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        if self.shared.closing.load(Ordering::Acquire) {
+            let _ = self.hold.send(());
+            loop {
+                thread::park();
+            }
+        }
         Cow::Owned(self.style.paint("1", prompt))
     }
 

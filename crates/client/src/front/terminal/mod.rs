@@ -8,9 +8,11 @@ mod completion;
 mod editor;
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
+use rustix::termios::{OptionalActions, Termios, tcsetattr};
 use rustyline::ExternalPrinter;
 
 use super::FrontEnd;
@@ -23,29 +25,46 @@ pub use editor::Editor;
 /// What makes the editor draw its lines again where they are: one line up, one line down.
 const REDRAW: &str = "\x1b[A\n";
 
+/// Ends the editor's synchronized update and bracketed paste, and clears from the line being edited on.
+const TIDY_UP: &str = "\x1b[?2026l\x1b[?2004l\r\x1b[J";
+
+/// How long the editor may take to be held.
+const HOLD_TIME: Duration = Duration::from_secs(1);
+
 /// Shows events above the line being edited.
 pub struct Terminal {
     printer: Box<dyn ExternalPrinter + Send>,
     shared: Arc<Shared>,
+    /// How the terminal was before the editor took it.
+    original: Termios,
     style: Style,
     bell: bool,
     own_name: String,
     progress: Progress,
+    /// The editor says here that it is held.
+    held: mpsc::Receiver<()>,
 }
 
-/// What the editor's thread needs to know of the room.
+/// What the editor's thread and this one tell each other.
 #[derive(Debug, Default)]
 struct Shared {
+    /// The others in the room, for completion.
     names: Mutex<Vec<String>>,
+    /// What stands below the line being edited.
     status: Mutex<String>,
+    /// Whether a line is being edited.
+    reading: AtomicBool,
+    /// Whether the program ends. The editor can't be told to stop reading, so it is held the next time that it draws,
+    /// when it has cleared its lines.
+    closing: AtomicBool,
 }
 
 impl Shared {
-    fn names(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    fn names(&self) -> MutexGuard<'_, Vec<String>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn status(&self) -> std::sync::MutexGuard<'_, String> {
+    fn status(&self) -> MutexGuard<'_, String> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -54,6 +73,10 @@ impl Terminal {
     fn print(&mut self, mut text: String) -> io::Result<()> {
         text.push('\n');
         self.printer.print(text).map_err(io::Error::other)
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        self.printer.print(REDRAW.into()).map_err(io::Error::other)
     }
 
     fn follow(&self, event: &Event) {
@@ -123,19 +146,19 @@ impl FrontEnd for Terminal {
             return Ok(());
         }
         *self.shared.status() = status;
-        self.printer.print(REDRAW.into()).map_err(io::Error::other)
+        self.redraw()
     }
 
     fn close(&mut self) -> io::Result<()> {
-        // The printer holds one text until the editor takes it: when it takes the second, the first is on the screen.
-        self.printer
-            .print(REDRAW.into())
-            .map_err(io::Error::other)?;
-        self.printer
-            .print(REDRAW.into())
-            .map_err(io::Error::other)?;
+        if self.shared.reading.load(Ordering::Acquire) {
+            self.shared.closing.store(true, Ordering::Release);
+            self.redraw()?;
+            // If it reads a line in this moment it will not draw any more, and nothing is to be waited for.
+            let _ = self.held.recv_timeout(HOLD_TIME);
+        }
+        tcsetattr(io::stdin(), OptionalActions::Drain, &self.original)?;
         let mut out = io::stdout();
-        out.write_all(b"\r\x1b[J\x1b[?2004l")?;
+        out.write_all(TIDY_UP.as_bytes())?;
         out.flush()
     }
 }
