@@ -39,7 +39,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub password_file: Option<PathBuf>,
 
-    /// Votes that put a member out; one person alone never can
+    /// Votes that put a member out, one of each session. Who has the password can open several
+    /// sessions: where that matters, ask for more votes or use --kick console
     #[arg(long, value_name = "N", default_value_t = MIN_KICK_VOTES,
           value_parser = clap::value_parser!(u32).range(i64::from(MIN_KICK_VOTES)..))]
     pub kick_votes: u32,

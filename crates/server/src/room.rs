@@ -32,7 +32,7 @@ use votes::{Tally, Votes};
 /// How long a vote to put somebody out counts.
 pub const VOTE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The fewest votes that may put somebody out: one person alone never does.
+/// The fewest votes that may put somebody out: one session alone never does.
 pub const MIN_KICK_VOTES: u32 = 2;
 
 /// The longest that somebody can be kept out.
