@@ -1,61 +1,203 @@
 //! The docker runner: the real server and clients, unchanged, each in a container on a network of their own.
+//!
+//! - [`engine`]: the Docker Engine, and removing what was started.
+//! - [`owner`]: labels that say which lab something belongs to, and whether that lab still runs.
+//! - [`container`]: the kinds of containers and what each may do.
+//! - [`attached`]: a program in a container, spoken to line by line.
+//! - [`side`], [`member`], [`room`]: a shaper, a member, and all of them together.
+//! - [`transfer`]: one run; [`event`] and [`file`] are what it needs.
+//!
+//! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
+//! and go. A room in which something went wrong is replaced by a new one.
 
+mod attached;
+mod container;
+mod engine;
+mod event;
+mod file;
+mod member;
+mod owner;
+mod room;
+mod side;
+mod transfer;
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use bollard::Docker;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+pub use engine::{DEFAULT_IMAGE, Engine, Unavailable};
+
+use attached::TalkError;
+use container::Containers;
+use owner::Owner;
+use room::{Room, RoomSize};
 
 use crate::plan::{Plan, Run};
 use crate::record::Measurement;
 use crate::runner::{RunError, Runner, RunnerKind, Shaper};
 
-/// An engine that answers and has the project's image.
-#[derive(Clone, Debug)]
-pub struct Engine {
-    /// What it says of itself.
-    pub version: String,
-}
+/// So many rooms that broke one after the other are no accident.
+const MAX_BROKEN_ROOMS: u32 = 3;
 
-/// Why no container can be started, and what would mend it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{why}; {remedy}")]
-pub struct Unavailable {
-    /// What is missing.
-    pub why: String,
-    /// What to do about it, as a command where there is one.
-    pub remedy: String,
-}
-
-/// Looks for an engine that answers at once and has the project's image.
+/// Looks for an engine that answers at once and has `image`.
 ///
 /// # Errors
 /// [`Unavailable`] says what is missing.
-pub fn probe() -> Result<Engine, Unavailable> {
-    Err(Unavailable {
-        why: "this build has no docker runner".to_owned(),
+pub fn probe(image: &str) -> Result<Engine, Unavailable> {
+    let runtime = runtime().map_err(|error| Unavailable {
+        why: format!("no threads to talk to an engine with: {error}"),
         remedy: "use --runner sim".to_owned(),
-    })
+    })?;
+    runtime
+        .block_on(engine::connect(image))
+        .map(|(_, engine)| engine)
 }
 
-/// Members in containers, started once for a whole plan.
+/// Members in containers, started once for a whole plan. Everything is removed when it is dropped.
 pub struct DockerRunner {
+    runtime: Runtime,
+    docker: Docker,
+    owner: Owner,
+    image: String,
     shaper: Shaper,
+    size: RoomSize,
+    room: Option<Room>,
+    broken_rooms: u32,
+    cancelled: CancellationToken,
+}
+
+/// Why a room can't be used any more, or never could.
+#[derive(Debug, thiserror::Error)]
+enum RoomError {
+    /// The engine did not do what it was asked.
+    #[error("the engine: {0}")]
+    Engine(#[from] bollard::errors::Error),
+    /// A program in a container did not.
+    #[error(transparent)]
+    Talk(#[from] TalkError),
+    /// A shaper could not shape as asked.
+    #[error("the network can't be shaped: {0}")]
+    Shaping(String),
+    /// The sender sends nothing more and does not say why.
+    #[error("the transfer stood still; it was given up after {0:.0?}")]
+    Stalled(Duration),
+    /// What was received can't be removed.
+    #[error("what {name} received can't be removed: exit {code}")]
+    Cleaning { name: String, code: i64 },
+    /// The file can't be made.
+    #[error("the file can't be packed: {0}")]
+    Packing(#[from] std::io::Error),
+    /// What is to be said to a shaper can't be written.
+    #[error("can't write a command: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A room for nobody.
+    #[error("a room without members")]
+    Empty,
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Cancelled,
 }
 
 impl DockerRunner {
-    /// Starts what `plan` needs. `shaper` is what was asked for; `None` takes netem where the kernel has it, else
-    /// nfqueue. Everything is removed when the runner is dropped.
+    /// Starts what `plan` needs from `image`. `shaper` is what was asked for; `None` takes netem where the kernel has
+    /// it, else nfqueue. What labs that were killed have left on the engine is removed first.
     ///
     /// # Errors
-    /// [`RunError`] when something can't be started, or `cancelled` comes first.
+    /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then.
     pub fn start(
         plan: &Plan,
+        image: &str,
         shaper: Option<Shaper>,
         cancelled: &CancellationToken,
     ) -> Result<Self, RunError> {
-        let _ = (plan, shaper, cancelled);
-        Err(RunError::Broken(anyhow::anyhow!(
-            probe()
-                .err()
-                .map_or_else(String::new, |missing| missing.to_string())
-        )))
+        let runtime = runtime().context("can't start threads")?;
+        let (docker, _) = runtime
+            .block_on(engine::connect(image))
+            .map_err(anyhow::Error::new)?;
+        let mut runner = Self {
+            runtime,
+            docker,
+            owner: Owner::this_process(),
+            image: image.to_owned(),
+            shaper: shaper.unwrap_or(Shaper::Nfqueue),
+            size: RoomSize::for_plan(plan),
+            room: None,
+            broken_rooms: 0,
+            cancelled: cancelled.clone(),
+        };
+        runner.remove_leftovers()?;
+        runner.shaper = runner.choose_shaper(shaper)?;
+        runner.open_room().map_err(RoomError::into_run_error)?;
+        Ok(runner)
+    }
+
+    fn remove_leftovers(&self) -> Result<(), RunError> {
+        let removed = self
+            .runtime
+            .block_on(engine::remove_leftovers(&self.docker, &self.owner));
+        match removed.context("can't look for what earlier labs left behind")? {
+            0 => {}
+            count => tracing::info!(
+                "removed {count} containers and networks that a killed lab had left behind"
+            ),
+        }
+        Ok(())
+    }
+
+    /// What was asked for if the engine's kernel has it, else the best it has.
+    fn choose_shaper(&self, wanted: Option<Shaper>) -> Result<Shaper, RunError> {
+        let containers = Containers {
+            owner: &self.owner,
+            image: &self.image,
+        };
+        let support = self
+            .runtime
+            .block_on(side::probe(&self.docker, &containers))
+            .map_err(RoomError::into_run_error)?;
+        let available = |shaper: Shaper| match shaper {
+            Shaper::Netem => support.netem.reason(),
+            Shaper::Nfqueue => support.nfqueue.reason(),
+        };
+        let candidates = wanted.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
+        if let Some(&shaper) = candidates
+            .iter()
+            .find(|&&shaper| available(shaper).is_none())
+        {
+            return Ok(shaper);
+        }
+        let reasons = candidates
+            .iter()
+            .filter_map(|&shaper| Some(format!("{}: {}", shaper.name(), available(shaper)?)));
+        Err(anyhow!(
+            "the network can't be shaped; {}",
+            reasons.collect::<Vec<_>>().join("; ")
+        )
+        .into())
+    }
+
+    fn open_room(&mut self) -> Result<(), RoomError> {
+        let containers = Containers {
+            owner: &self.owner,
+            image: &self.image,
+        };
+        let opened = Room::open(
+            &self.docker,
+            &containers,
+            self.shaper,
+            self.size,
+            &self.cancelled,
+        );
+        self.room = Some(self.runtime.block_on(opened)?);
+        Ok(())
+    }
+
+    fn close_room(&mut self) -> Result<(), bollard::errors::Error> {
+        self.room = None;
+        self.runtime
+            .block_on(engine::remove_all_of(&self.docker, &self.owner))
     }
 }
 
@@ -64,7 +206,84 @@ impl Runner for DockerRunner {
         RunnerKind::Docker(self.shaper)
     }
 
-    fn run(&mut self, _run: &Run) -> Result<Measurement, RunError> {
-        Err(RunError::Cancelled)
+    fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
+        if self.room.is_none() {
+            self.open_room().map_err(RoomError::into_run_error)?;
+        }
+        let Some(room) = &mut self.room else {
+            return Err(RoomError::Empty.into_run_error());
+        };
+        let measured = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => Err(RoomError::Cancelled),
+                measured = transfer::carry_out(room, &self.docker, run) => measured,
+            }
+        });
+        match measured {
+            Ok(measurement) => {
+                self.broken_rooms = 0;
+                Ok(measurement)
+            }
+            Err(RoomError::Cancelled) => Err(RunError::Cancelled),
+            Err(error) => {
+                self.broken_rooms += 1;
+                self.close_room()
+                    .context("can't replace a room that went wrong")?;
+                if self.broken_rooms == MAX_BROKEN_ROOMS {
+                    return Err(anyhow::Error::new(error)
+                        .context("one room after the other goes wrong")
+                        .into());
+                }
+                Ok(Measurement {
+                    failure: Some(error.to_string()),
+                    ..Measurement::default()
+                })
+            }
+        }
     }
+}
+
+impl Drop for DockerRunner {
+    fn drop(&mut self) {
+        if let Err(error) = self.close_room() {
+            tracing::warn!("containers may be left, which the next lab removes: {error}");
+        }
+    }
+}
+
+impl RoomSize {
+    fn for_plan(plan: &Plan) -> Self {
+        Self {
+            members: plan
+                .cells
+                .iter()
+                .map(|cell| cell.members())
+                .max()
+                .unwrap_or(1),
+            file_bytes: plan
+                .cells
+                .iter()
+                .map(|cell| cell.file_bytes)
+                .max()
+                .unwrap_or(0),
+        }
+    }
+}
+
+impl RoomError {
+    fn into_run_error(self) -> RunError {
+        match self {
+            Self::Cancelled => RunError::Cancelled,
+            other => RunError::Broken(other.into()),
+        }
+    }
+}
+
+/// One thread reads what the containers say while this one waits.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
 }

@@ -122,9 +122,12 @@ pub enum Availability {
 }
 
 impl Availability {
-    /// Whether it works.
-    pub fn works(&self) -> bool {
-        *self == Self::Works
+    /// Why it does not work; `None` where it does.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Works => None,
+            Self::Missing(reason) => Some(reason),
+        }
     }
 }
 

@@ -90,7 +90,13 @@ impl Engine {
         loop {
             match self.inbox.try_recv() {
                 Ok(Request::Configure(config, answer)) => {
-                    let ShaperConfig { egress, egress_seed, ingress_loss, ingress_seed, .. } = *config;
+                    let ShaperConfig {
+                        egress,
+                        egress_seed,
+                        ingress_loss,
+                        ingress_seed,
+                        ..
+                    } = *config;
                     self.egress.start_over(egress, egress_seed)?;
                     let ingress = LinkConfig {
                         loss: ingress_loss,

@@ -1,0 +1,188 @@
+//! Whose containers and networks these are: labels that say which process started them, and whether it still runs.
+//!
+//! A lab that was killed removes nothing. The next one does, but must leave alone what belongs to a lab that is still
+//! at work on the same engine.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The label that everything of a lab's carries; its value is the id of the lab's run.
+pub(super) const LABEL: &str = "backroom-lab";
+const BOOT: &str = "backroom-lab.boot";
+const HOST: &str = "backroom-lab.host";
+const PID_NAMESPACE: &str = "backroom-lab.pid-namespace";
+const PID: &str = "backroom-lab.pid";
+const STARTED: &str = "backroom-lab.started";
+
+/// A process that cannot be mistaken for a later one with the same number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Names the run; unique among those that share an engine.
+    pub(super) id: String,
+    /// This start of the machine's kernel.
+    boot: String,
+    host: String,
+    pid_namespace: String,
+    pid: u32,
+    /// When the process began, in clock ticks since boot.
+    started: String,
+}
+
+impl Owner {
+    /// This process.
+    pub(super) fn this_process() -> Self {
+        let pid = std::process::id();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            id: format!("{pid:x}-{:x}", since_epoch.as_millis()),
+            boot: first_line("/proc/sys/kernel/random/boot_id"),
+            host: first_line("/proc/sys/kernel/hostname"),
+            pid_namespace: pid_namespace(),
+            pid,
+            started: started(pid).unwrap_or_default(),
+        }
+    }
+
+    /// What its containers and networks are labelled with.
+    pub(super) fn labels(&self) -> HashMap<String, String> {
+        [
+            (LABEL, self.id.clone()),
+            (BOOT, self.boot.clone()),
+            (HOST, self.host.clone()),
+            (PID_NAMESPACE, self.pid_namespace.clone()),
+            (PID, self.pid.to_string()),
+            (STARTED, self.started.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// Who labelled something like this; `None` when nobody did, or not all of it is there.
+    pub(super) fn from_labels(labels: &HashMap<String, String>) -> Option<Self> {
+        let label = |name: &str| labels.get(name).cloned();
+        Some(Self {
+            id: label(LABEL)?,
+            boot: label(BOOT)?,
+            host: label(HOST)?,
+            pid_namespace: label(PID_NAMESPACE)?,
+            pid: label(PID)?.parse().ok()?,
+            started: label(STARTED)?,
+        })
+    }
+
+    /// Whether it is certain, seen from `here`, that the process has ended. What can't be known from here, because it
+    /// runs on another host or in another container, counts as running.
+    pub(super) fn has_ended(&self, here: &Self) -> bool {
+        if self.boot != here.boot {
+            return self.host == here.host;
+        }
+        self.pid_namespace == here.pid_namespace
+            && started(self.pid).as_ref() != Some(&self.started)
+    }
+}
+
+fn first_line(path: &str) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+fn pid_namespace() -> String {
+    fs::read_link("/proc/self/ns/pid")
+        .map(|link| link.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// When process `pid` began; `None` when there is no such process, or only what is left of one.
+fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    parse_started(&stat)
+}
+
+/// The name of the program stands in parentheses and may contain anything. The state follows it, 19 fields on the
+/// time (proc_pid_stat(5)).
+fn parse_started(stat: &str) -> Option<String> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_name_their_owner() {
+        let owner = Owner::this_process();
+        assert_eq!(Owner::from_labels(&owner.labels()), Some(owner));
+        assert_eq!(Owner::from_labels(&HashMap::new()), None);
+    }
+
+    #[test]
+    fn a_process_that_runs_has_not_ended() {
+        let owner = Owner::this_process();
+        assert!(!owner.has_ended(&owner));
+    }
+
+    #[test]
+    fn a_process_has_ended_when_its_number_is_free_or_anothers() {
+        let here = Owner::this_process();
+        let reused = Owner {
+            started: "1".to_owned(),
+            ..here.clone()
+        };
+        assert!(reused.has_ended(&here));
+        let free = Owner {
+            pid: u32::MAX,
+            ..here.clone()
+        };
+        assert!(free.has_ended(&here));
+    }
+
+    #[test]
+    fn a_process_has_ended_when_its_host_was_started_again() {
+        let here = Owner::this_process();
+        assert!(
+            Owner {
+                boot: "before".to_owned(),
+                ..here.clone()
+            }
+            .has_ended(&here)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_from_here_counts_as_running() {
+        let here = Owner::this_process();
+        let elsewhere = Owner {
+            boot: "x".to_owned(),
+            host: "elsewhere".to_owned(),
+            pid: u32::MAX,
+            ..here.clone()
+        };
+        assert!(!elsewhere.has_ended(&here));
+        let contained = Owner {
+            pid_namespace: "pid:[1]".to_owned(),
+            pid: u32::MAX,
+            ..here.clone()
+        };
+        assert!(!contained.has_ended(&here));
+    }
+
+    #[test]
+    fn a_program_name_with_spaces_and_parentheses_hides_nothing() {
+        let stat = "42 (a) Z (b) S 1 42 42 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1000 0";
+        assert_eq!(parse_started(stat).as_deref(), Some("777"));
+        let dead = stat.replace(") S ", ") Z ");
+        assert_eq!(parse_started(&dead), None);
+    }
+}

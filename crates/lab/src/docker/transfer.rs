@@ -1,0 +1,320 @@
+//! One run: the members set up, the file sent, and what the client and the shapers say of it put together.
+
+use std::time::Duration;
+
+use backroom_gbn::Timeout;
+use bollard::Docker;
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
+
+use super::RoomError;
+use super::attached::TalkError;
+use super::event::{Event, Sent};
+use super::member::Member;
+use super::room::Room;
+use crate::plan::{Cell, Run};
+use crate::record::{Measurement, NetworkMeasurement};
+use crate::scenario::{Cast, LossSide};
+use crate::shaper::protocol::{ShaperConfig, ShaperStats};
+use crate::wire;
+
+/// An offer is answered by people in ordinary life, here at once.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A sender from which nothing came for so long, timers apart, sends nothing more.
+const STALL: Duration = Duration::from_secs(30);
+/// How often it is looked whether anything still comes.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// A transfer that takes longer is given up.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Carries `run` out in `room`. What goes wrong with the transfer is in the measurement; an error says that the
+/// room itself can't be trusted any more.
+pub(super) async fn carry_out(
+    room: &mut Room,
+    docker: &Docker,
+    run: &Run,
+) -> Result<Measurement, RoomError> {
+    let cell = &*run.cell;
+    let receivers = usize::from(cell.receivers);
+    let everyone_counts = matches!(cell.cast, Cast::Broadcast | Cast::Blockcast);
+    if room.present() < cell.members() || everyone_counts && room.present() != cell.members() {
+        room.gather(docker, cell.members()).await?;
+    }
+    let path = room.file(docker, cell.file_bytes).await?;
+    room.members().iter_mut().for_each(Member::discard_events);
+    let taking_part = receivers + 1;
+    configure(&mut room.members()[..taking_part], run).await?;
+
+    let command = file_command(cell, room.members(), &path);
+    let sender = room.sender();
+    for setting in settings(cell) {
+        sender.say(&setting).await?;
+    }
+    sender.say(&command).await?;
+    let outcome = wait_until_sent(sender, stall_time(cell)).await?;
+
+    let stats = collect(&mut room.members()[..taking_part]).await?;
+    try_join_all(
+        room.members()[1..taking_part]
+            .iter()
+            .map(|member| member.forget_received(docker)),
+    )
+    .await?;
+    Ok(match outcome {
+        Ok(sent) => measurement(cell, &sent, &stats),
+        Err(reason) => Measurement {
+            network: Some(network(cell, &stats)),
+            failure: Some(reason),
+            ..Measurement::default()
+        },
+    })
+}
+
+/// The client's own words for what a cell asks of a sender.
+fn settings(cell: &Cell) -> [String; 5] {
+    [
+        format!("window|{}", cell.window),
+        format!("recovery|{}", cell.recovery),
+        format!("timeout|{}", cell.timeout),
+        format!("delivery|{}", cell.delivery),
+        format!("segment|{}", cell.segment_bytes),
+    ]
+}
+
+/// The line that sends the file at `path` to the cell's receivers. Who is in the room and not among them stays out.
+fn file_command(cell: &Cell, members: &[Member], path: &str) -> String {
+    let (receivers, others) = members[1..].split_at(usize::from(cell.receivers));
+    let present = others.iter().filter(|member| member.is_present());
+    let names = |members: &mut dyn Iterator<Item = &Member>| {
+        members
+            .map(|member| member.name.as_str())
+            .collect::<Vec<_>>()
+            .join("|")
+    };
+    match cell.cast {
+        Cast::Unicast => format!("funicast|{}|{path}", names(&mut receivers.iter())),
+        Cast::Multicast => format!("fmulticast|{}|{path}", names(&mut receivers.iter())),
+        Cast::Broadcast => format!("fbroadcast|{path}"),
+        Cast::Blockcast => format!("fblockcast|{}|{path}", names(&mut present.into_iter())),
+    }
+}
+
+async fn configure(members: &mut [Member], run: &Run) -> Result<(), RoomError> {
+    let cell = &*run.cell;
+    let configured = members.iter_mut().zip(0..).map(|(member, number)| {
+        member.side.configure(ShaperConfig {
+            egress: cell.egress(),
+            egress_seed: run.egress_seed(number),
+            ingress_loss: cell.ingress_loss(),
+            ingress_seed: run.ingress_seed(number),
+            packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
+        })
+    });
+    try_join_all(configured).await.map(drop)
+}
+
+async fn collect(members: &mut [Member]) -> Result<Vec<ShaperStats>, RoomError> {
+    try_join_all(members.iter_mut().map(|member| member.side.stats())).await
+}
+
+/// Waits for the account of the transfer that was just asked for; as text, why there is none.
+async fn wait_until_sent(
+    sender: &mut Member,
+    stall: Duration,
+) -> Result<Result<Box<Sent>, String>, RoomError> {
+    let id = loop {
+        match sender.next_event(Instant::now() + OFFER_TIMEOUT).await? {
+            Event::Sending { id } => break id,
+            Event::Error { message } => return Ok(Err(message)),
+            _ => {}
+        }
+    };
+    let begun = Instant::now();
+    let mut progress = (0, begun);
+    loop {
+        match sender.next_event(Instant::now() + LOOK_EVERY).await {
+            Ok(Event::Sent(sent)) if sent.id == id => return Ok(Ok(sent)),
+            Ok(_) => {}
+            Err(RoomError::Talk(TalkError::Silent(_))) => {
+                let offered = sender.side.stats().await?.egress.offered;
+                if offered > progress.0 {
+                    progress = (offered, Instant::now());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if progress.1.elapsed() > stall || begun.elapsed() > LONGEST {
+            return Err(RoomError::Stalled(begun.elapsed()));
+        }
+    }
+}
+
+/// A fixed timer keeps a sender silent for as long as it runs.
+fn stall_time(cell: &Cell) -> Duration {
+    match cell.timeout {
+        Timeout::Fixed(timeout) => STALL + 2 * timeout,
+        Timeout::Adaptive { .. } => STALL,
+    }
+}
+
+fn measurement(cell: &Cell, sent: &Sent, stats: &[ShaperStats]) -> Measurement {
+    let failure = failed_receivers(cell, sent)
+        .or_else(|| other_settings(cell, sent))
+        .or_else(|| overrun(stats));
+    Measurement {
+        seconds: failure.is_none().then_some(sent.seconds),
+        segments: sent.segments * u64::from(cell.receivers),
+        segments_sent: sent.segments_sent,
+        segments_retransmitted: sent.segments_retransmitted,
+        timeouts: sent.timeouts,
+        go_backs: sent.go_backs,
+        rtt_measured_ms: sent.min_rtt_ms,
+        network: Some(network(cell, stats)),
+        segment_delay: None,
+        failure,
+    }
+}
+
+fn failed_receivers(cell: &Cell, sent: &Sent) -> Option<String> {
+    let failed: Vec<_> = sent
+        .receivers
+        .iter()
+        .filter(|receiver| !receiver.ok)
+        .map(|receiver| {
+            format!(
+                "{}: {}",
+                receiver.name,
+                receiver.error.as_deref().unwrap_or("no reason given")
+            )
+        })
+        .collect();
+    if !failed.is_empty() {
+        return Some(failed.join("; "));
+    }
+    let (reached, wanted) = (sent.receivers.len(), usize::from(cell.receivers));
+    (reached != wanted).then(|| format!("{reached} receivers instead of {wanted}"))
+}
+
+/// What the client says it did, where it is not what the cell asked for.
+fn other_settings(cell: &Cell, sent: &Sent) -> Option<String> {
+    let pairs = [
+        ("window", sent.window.to_string(), cell.window.to_string()),
+        ("recovery", sent.recovery.clone(), cell.recovery.to_string()),
+        ("delivery", sent.delivery.clone(), cell.delivery.to_string()),
+        (
+            "segment",
+            sent.segment_bytes.to_string(),
+            cell.segment_bytes.to_string(),
+        ),
+    ];
+    let (what, was, wanted) = pairs.into_iter().find(|(_, was, wanted)| was != wanted)?;
+    Some(format!("{what} was {was} instead of {wanted}"))
+}
+
+fn overrun(stats: &[ShaperStats]) -> Option<String> {
+    let lost: u64 = stats
+        .iter()
+        .map(|stats| stats.egress.overrun + stats.ingress.overrun)
+        .sum();
+    (lost > 0).then(|| {
+        format!("the shaper did not keep up and lost {lost} packets that no loss model wanted")
+    })
+}
+
+/// Packets are counted where their loss is decided, as in the simulator.
+fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
+    let mut measured = NetworkMeasurement::default();
+    for member in stats {
+        let deciding = match cell.loss_side {
+            LossSide::Sender => &member.egress,
+            LossSide::Receivers => &member.ingress,
+        };
+        measured.packets += deciding.offered;
+        measured.packets_lost += deciding.lost;
+        measured.queue_drops += member.egress.queue_drops;
+    }
+    measured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::event::ReceiverResult;
+    use crate::plan::Plan;
+    use crate::scenario::Scenario;
+    use crate::shaper::protocol::DirectionStats;
+
+    fn cell(receivers: u16) -> Cell {
+        let text = format!("title = 'x'\n[axes]\ncast = 'broadcast'\nreceivers = {receivers}");
+        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
+        Cell::clone(&plan.cells[0])
+    }
+
+    fn stats(offered: u64, lost: u64, queue_drops: u64, overrun: u64) -> ShaperStats {
+        let egress = DirectionStats {
+            offered,
+            lost,
+            queue_drops,
+            overrun,
+            ..DirectionStats::default()
+        };
+        ShaperStats {
+            egress,
+            ..ShaperStats::default()
+        }
+    }
+
+    fn sent(ok: [bool; 2]) -> Sent {
+        let receivers = ok.map(|ok| ReceiverResult {
+            name: "bob".to_owned(),
+            ok,
+            error: None,
+        });
+        Sent {
+            receivers: receivers.into(),
+            ..Sent::default()
+        }
+    }
+
+    #[test]
+    fn packets_that_the_shaper_itself_lost_spoil_a_run() {
+        assert_eq!(overrun(&[stats(10, 1, 1, 0), stats(5, 0, 0, 0)]), None);
+        assert!(
+            overrun(&[stats(10, 1, 1, 0), stats(5, 0, 0, 2)])
+                .unwrap()
+                .contains("2 packets")
+        );
+    }
+
+    #[test]
+    fn one_receiver_without_the_file_spoils_a_run() {
+        let cell = Cell {
+            receivers: 2,
+            ..Cell::default()
+        };
+        assert_eq!(failed_receivers(&cell, &sent([true, true])), None);
+        assert!(
+            failed_receivers(&cell, &sent([true, false]))
+                .unwrap()
+                .starts_with("bob: ")
+        );
+        let cell = Cell {
+            receivers: 3,
+            ..cell
+        };
+        assert_eq!(
+            failed_receivers(&cell, &sent([true, true])).unwrap(),
+            "2 receivers instead of 3"
+        );
+    }
+
+    #[test]
+    fn losses_of_all_links_add_up() {
+        let cell = cell(1);
+        let sum = network(&cell, &[stats(100, 3, 2, 0), stats(50, 1, 0, 0)]);
+        assert_eq!(
+            (sum.packets, sum.packets_lost, sum.queue_drops),
+            (150, 4, 2)
+        );
+    }
+}
