@@ -34,6 +34,12 @@ pub fn run(mut options: Options) -> Exit {
         Ok(password) => password,
         Err(error) => return complain(&error, Exit::Usage),
     };
+    if !options.download_dir.is_dir() {
+        let folder = options.download_dir.display();
+        let error =
+            anyhow::anyhow!("{folder} is no folder; --download-dir says where received files go");
+        return complain(&error, Exit::Usage);
+    }
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into(), Exit::Lost),

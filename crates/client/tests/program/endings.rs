@@ -1,0 +1,125 @@
+//! How it ends.
+
+use rustix::process::Signal;
+
+use crate::harness::{Files, Room};
+
+#[tokio::test]
+async fn exit_the_end_of_input_and_signals_leave_with_0() {
+    let room = Room::open().await;
+    let mut watcher = room.join("watcher").await;
+    for name in ["exit", "end", "int", "term"] {
+        let mut member = room.join(name).await;
+        match name {
+            "exit" => member.type_line("exit").await,
+            "end" => member.close_input(),
+            "int" => member.signal(Signal::INT),
+            _ => member.signal(Signal::TERM),
+        }
+        assert_eq!(member.end().await.code(), Some(0), "{name}");
+        assert_eq!(watcher.event("member_left").await["name"], name);
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_before_the_end_of_input_is_still_said() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    for number in 0..100 {
+        ada.type_line(&format!("message {number}")).await;
+    }
+    ada.close_input();
+    assert_eq!(ada.end().await.code(), Some(0));
+    for number in 0..100 {
+        assert_eq!(
+            bob.event("message").await["text"],
+            format!("message {number}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn at_the_end_of_input_files_on_their_way_out_are_waited_for() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    let files = Files::new();
+    ada.send_slowly().await;
+    let (path, contents) = files.create("a.bin", 50_000);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    ada.close_input();
+    assert_eq!(ada.end().await.code(), Some(0));
+    assert_eq!(ada.event("sent").await["receivers"][0]["ok"], true);
+    let received = bob.event("received").await;
+    assert!(std::fs::read(received["path"].as_str().unwrap()).unwrap() == contents);
+}
+
+#[tokio::test]
+async fn at_the_end_of_input_files_on_their_way_in_are_waited_for_and_new_ones_are_declined() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    let files = Files::new();
+    ada.send_slowly().await;
+    let (path, contents) = files.create("a.bin", 200_000);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    bob.event("receiving").await;
+    bob.close_input();
+    bob.event("waiting").await;
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    let sent = ada.event("sent").await;
+    assert_eq!(sent["receivers"][0]["error"], "declined: leaving the room");
+    assert_eq!(bob.end().await.code(), Some(0));
+    let received = bob.event("received").await;
+    assert!(std::fs::read(received["path"].as_str().unwrap()).unwrap() == contents);
+    assert_eq!(ada.event("sent").await["receivers"][0]["ok"], true);
+}
+
+#[tokio::test]
+async fn a_signal_ends_transfers_and_tells_their_other_sides() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    let files = Files::new();
+    ada.send_slowly().await;
+    let (path, _) = files.create("a.bin", 1_000_000);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    bob.event("receiving").await;
+    ada.signal(Signal::INT);
+    assert_eq!(ada.end().await.code(), Some(0));
+    assert_eq!(ada.event("sent").await["receivers"][0]["ok"], false);
+    assert_eq!(
+        bob.event("failed").await["error"],
+        "cancelled by the sender"
+    );
+    assert!(bob.downloaded().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_is_a_lost_connection_and_exits_1() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    let files = Files::new();
+    ada.send_slowly().await;
+    let (path, _) = files.create("a.bin", 1_000_000);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    bob.event("receiving").await;
+    room.kill().await;
+    assert_eq!(ada.end().await.code(), Some(1));
+    assert_eq!(bob.end().await.code(), Some(1));
+    assert!(
+        ada.event("error").await["message"]
+            .as_str()
+            .unwrap()
+            .contains("connection lost")
+    );
+    assert_eq!(ada.event("sent").await["receivers"][0]["ok"], false);
+    assert!(bob.downloaded().is_empty());
+}
+
+#[tokio::test]
+async fn when_nobody_reads_the_output_any_more_it_leaves_quietly() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    bob.close_output();
+    ada.type_line("is anybody reading?").await;
+    assert_eq!(bob.exit_status().await.code(), Some(0));
+    assert_eq!(ada.event("member_left").await["name"], "bob");
+}

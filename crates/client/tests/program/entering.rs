@@ -1,0 +1,159 @@
+//! Getting in, and not getting in.
+
+use crate::harness::{PASSWORD, Room};
+
+#[tokio::test]
+async fn who_joins_is_told_who_is_there_and_the_others_are_told_of_it() {
+    let room = Room::open().await;
+    let mut ada = room.join("ada").await;
+    let mut bob = room.start(&["--name", "bob"]);
+    assert_eq!(bob.event("authenticated").await["event"], "authenticated");
+    let joined = bob.event("joined").await;
+    assert_eq!(joined["name"], "bob");
+    assert_eq!(joined["members"], serde_json::json!(["ada", "bob"]));
+    assert_eq!(ada.event("member_joined").await["name"], "bob");
+
+    bob.type_line("getusers").await;
+    let users = bob.event("users").await;
+    let users = users["users"].as_array().unwrap();
+    assert_eq!(users.len(), 2);
+    assert_eq!(users[0]["name"], "ada");
+    assert!(
+        users[0]["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+    assert_eq!(users[1]["fingerprint"], joined["fingerprint"]);
+    assert_ne!(users[0]["fingerprint"], users[1]["fingerprint"]);
+
+    bob.type_line("exit").await;
+    assert_eq!(ada.event("member_left").await["name"], "bob");
+}
+
+#[tokio::test]
+async fn a_wrong_password_says_so_and_exits_3() {
+    let room = Room::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = room.client(folder.path());
+    let output = room
+        .run(
+            client
+                .args(["--name", "ada"])
+                .env("BACKROOM_PASSWORD", "wrong"),
+        )
+        .await;
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("wrong password"));
+
+    let mut member = room.start(&["--name", "ada", "wrong"]);
+    let error = member.event("error").await;
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("wrong password"),
+        "{error}"
+    );
+    assert_eq!(member.end().await.code(), Some(3));
+}
+
+#[tokio::test]
+async fn the_password_comes_from_an_argument_or_a_file_and_only_the_argument_warns() {
+    let room = Room::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, format!("{PASSWORD}\nsecond line\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, warns) in [
+        (vec![PASSWORD], true),
+        (vec!["--password-file", file], false),
+    ] {
+        let mut client = room.client(folder.path());
+        let output = room
+            .run(
+                client
+                    .args(["--name", "ada"])
+                    .args(arguments)
+                    .env_remove("BACKROOM_PASSWORD"),
+            )
+            .await;
+        assert_eq!(output.status.code(), Some(0));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.contains("process list"), warns, "{stderr}");
+        assert!(!stderr.contains(PASSWORD));
+    }
+}
+
+#[tokio::test]
+async fn wrong_use_and_a_server_that_is_not_there_have_exit_codes_of_their_own() {
+    let room = Room::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in [
+        ["--window", "0"],
+        ["--name", "a|b"],
+        ["--output", "xml"],
+        ["--password-file", "/nonexistent"],
+        ["--name", ""],
+    ] {
+        let output = room.run(room.client(folder.path()).args(wrong)).await;
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(output.stdout.is_empty());
+    }
+    let output = room
+        .run(&mut room.client(&folder.path().join("nonexistent")))
+        .await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--download-dir"));
+
+    let mut client = room.client(folder.path());
+    room.kill().await;
+    let room = Room::open().await;
+    let output = room.run(client.args(["--name", "ada"])).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("can't reach a server"));
+}
+
+#[tokio::test]
+async fn a_name_given_as_an_option_that_is_taken_exits_2() {
+    let room = Room::open().await;
+    let _ada = room.join("ada").await;
+    let mut second = room.start(&["--name", "ADA"]);
+    let error = second.event("error").await;
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("the name is taken; try"),
+        "{error}"
+    );
+    assert_eq!(second.end().await.code(), Some(2));
+}
+
+#[tokio::test]
+async fn without_a_name_it_asks_until_it_gets_one_that_can_be_had() {
+    let room = Room::open().await;
+    let _ada = room.join("ada").await;
+    let mut member = room.start(&[]);
+    for (name, error) in [
+        ("", "at least one character"),
+        ("a|b", "can't contain"),
+        ("Ada", "the name is taken"),
+    ] {
+        member.event("name_wanted").await;
+        let message = member.error_of(name).await;
+        assert!(message.contains(error), "{message}");
+    }
+    member.event("name_wanted").await;
+    member.type_line("bob").await;
+    assert_eq!(member.event("joined").await["name"], "bob");
+}
+
+#[tokio::test]
+async fn the_end_of_input_instead_of_a_name_leaves_quietly() {
+    let room = Room::open().await;
+    let mut member = room.start(&[]);
+    member.event("name_wanted").await;
+    member.close_input();
+    assert_eq!(member.end().await.code(), Some(0));
+}

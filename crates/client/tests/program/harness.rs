@@ -1,0 +1,317 @@
+//! A room and its members as processes. Every wait is for an event, and bounded.
+
+use std::collections::VecDeque;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// The password of every room here.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// How long an event may take to come: long enough for the busiest machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for something, but not for ever.
+pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    match timeout(PATIENCE, event).await {
+        Ok(outcome) => outcome,
+        Err(_) => panic!("{what} did not come"),
+    }
+}
+
+/// The server's program, built if it is not there: cargo builds only the programs of the package it tests.
+fn server_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let client = Path::new(env!("CARGO_BIN_EXE_backroom-client"));
+        let server = client.with_file_name("backroom-server");
+        if !server.exists() {
+            let target = client
+                .ancestors()
+                .nth(2)
+                .expect("a program lies in target/PROFILE");
+            let mut cargo = std::process::Command::new(env!("CARGO"));
+            cargo
+                .args(["build", "--package", "backroom-server", "--target-dir"])
+                .arg(target);
+            if !cfg!(debug_assertions) {
+                cargo.arg("--release");
+            }
+            assert!(
+                cargo.status().unwrap().success(),
+                "the server can't be built"
+            );
+        }
+        server
+    })
+}
+
+fn prepare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("BACKROOM_PASSWORD", PASSWORD)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A running server, killed when dropped.
+pub(crate) struct Room {
+    child: Child,
+    port: u16,
+    _stdin: ChildStdin,
+    _stderr: Lines<BufReader<ChildStderr>>,
+}
+
+impl Room {
+    pub(crate) async fn open() -> Self {
+        let mut command = prepare(server_program());
+        let mut child = command
+            .args(["127.0.0.1", "0"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let port = loop {
+            let line = soon("the server's port", stderr.next_line())
+                .await
+                .unwrap()
+                .expect("the server ended");
+            if let Some((_, port)) = line.rsplit_once("address=127.0.0.1:") {
+                break port.trim().parse().unwrap();
+            }
+        };
+        Self {
+            port,
+            _stdin: child.stdin.take().unwrap(),
+            _stderr: stderr,
+            child,
+        }
+    }
+
+    /// The client's program, ready to join this room, and in the folder `downloads`.
+    pub(crate) fn client(&self, downloads: &Path) -> Command {
+        let mut command = prepare(Path::new(env!("CARGO_BIN_EXE_backroom-client")));
+        command
+            .args(["127.0.0.1", &self.port.to_string(), "--download-dir"])
+            .arg(downloads);
+        command
+    }
+
+    /// A member with `--output json`, in the room when this returns.
+    pub(crate) async fn join(&self, name: &str) -> Member {
+        self.join_with(name, &[]).await
+    }
+
+    pub(crate) async fn join_with(&self, name: &str, options: &[&str]) -> Member {
+        let mut member = self.start(&[&["--name", name], options].concat());
+        member.event("joined").await;
+        member
+    }
+
+    /// A client with `--output json` that may still be on its way in.
+    pub(crate) fn start(&self, options: &[&str]) -> Member {
+        let downloads = tempfile::tempdir().unwrap();
+        let mut command = self.client(downloads.path());
+        Member::spawn(command.args(["--output", "json"]).args(options), downloads)
+    }
+
+    /// Members who all know of each other.
+    pub(crate) async fn join_all<const N: usize>(&self, names: [&str; N]) -> [Member; N] {
+        let mut members = Vec::new();
+        for name in names {
+            members.push(self.join(name).await);
+        }
+        for (index, member) in members.iter_mut().enumerate() {
+            for later in &names[index + 1..] {
+                assert_eq!(member.event("member_joined").await["name"], *later);
+            }
+        }
+        members.try_into().ok().unwrap()
+    }
+
+    /// Runs a client to its end, without any input.
+    pub(crate) async fn run(&self, command: &mut Command) -> Output {
+        soon(
+            "the end of the program",
+            command.stdin(Stdio::null()).output(),
+        )
+        .await
+        .unwrap()
+    }
+
+    /// Kills the server.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// A client process, killed when dropped.
+pub(crate) struct Member {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    events: Option<Lines<BufReader<ChildStdout>>>,
+    /// Events that were not waited for yet.
+    passed: VecDeque<Value>,
+    downloads: TempDir,
+}
+
+impl Member {
+    fn spawn(command: &mut Command, downloads: TempDir) -> Self {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            events: child
+                .stdout
+                .take()
+                .map(|stdout| BufReader::new(stdout).lines()),
+            passed: VecDeque::new(),
+            child,
+            downloads,
+        }
+    }
+
+    /// Types a line.
+    pub(crate) async fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("the input has been closed");
+        stdin
+            .write_all(format!("{line}\n").as_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// The next event of this kind. Others stay for later.
+    pub(crate) async fn event(&mut self, kind: &str) -> Value {
+        if let Some(index) = self.passed.iter().position(|event| event["event"] == kind) {
+            return self.passed.remove(index).unwrap();
+        }
+        loop {
+            let event = self
+                .next()
+                .await
+                .unwrap_or_else(|| panic!("the program ended without {kind}"));
+            if event["event"] == kind {
+                return event;
+            }
+            self.passed.push_back(event);
+        }
+    }
+
+    /// The error that a line causes.
+    pub(crate) async fn error_of(&mut self, line: &str) -> String {
+        self.type_line(line).await;
+        self.event("error").await["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Whether an event of this kind has come that was not waited for.
+    pub(crate) fn has_passed(&self, kind: &str) -> bool {
+        self.passed.iter().any(|event| event["event"] == kind)
+    }
+
+    async fn next(&mut self) -> Option<Value> {
+        let events = self.events.as_mut().expect("the output has been closed");
+        let line = soon("an event", events.next_line()).await.unwrap()?;
+        let event: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        assert!(
+            line.starts_with("{\"event\":\""),
+            "`event` is not first: {line}"
+        );
+        Some(event)
+    }
+
+    /// Everything until the program ends, and how it ends.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        while let Some(event) = self.next().await {
+            self.passed.push_back(event);
+        }
+        soon("the end of the program", self.child.wait())
+            .await
+            .unwrap()
+    }
+
+    /// Ends the input.
+    pub(crate) fn close_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Stops reading the output.
+    pub(crate) fn close_output(&mut self) {
+        self.events = None;
+    }
+
+    /// How the program ends, without reading its output.
+    pub(crate) async fn exit_status(&mut self) -> ExitStatus {
+        soon("the end of the program", self.child.wait())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("the program has ended");
+        kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Makes each segment tiny and waited for, so that a file takes long enough to be interrupted for sure.
+    pub(crate) async fn send_slowly(&mut self) {
+        for line in ["window|1", "segment|16"] {
+            self.type_line(line).await;
+            self.event("settings").await;
+        }
+    }
+
+    pub(crate) fn downloads(&self) -> &Path {
+        self.downloads.path()
+    }
+
+    /// The names of the files in the download folder.
+    pub(crate) fn downloaded(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.downloads.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Files to send.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A file of bytes that look like nothing in particular; its path as it is typed in a command.
+    pub(crate) fn create(&self, name: &str, bytes: usize) -> (String, Vec<u8>) {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ bytes as u64;
+        let contents: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        })
+        .take(bytes)
+        .collect();
+        let path = self.0.path().join(name);
+        fs::write(&path, &contents).unwrap();
+        (path.to_str().unwrap().replace('|', "\\|"), contents)
+    }
+}

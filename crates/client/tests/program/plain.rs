@@ -1,0 +1,56 @@
+//! What people read where there is no terminal.
+
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+use crate::harness::{Files, Room, soon};
+
+#[tokio::test]
+async fn the_words_are_the_report_s_and_nothing_moves_or_is_coloured() {
+    let room = Room::open().await;
+    let mut ada = room.join("ada").await;
+    let downloads = tempfile::tempdir().unwrap();
+    let mut child = room
+        .client(downloads.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdin.write_all(b"bob\n").await.unwrap();
+    ada.event("member_joined").await;
+
+    let files = Files::new();
+    let (path, _) = files.create("a.txt", 10);
+    ada.type_line("municast|bob|hi").await;
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    ada.event("sent").await;
+    ada.type_line("exit").await;
+    ada.end().await;
+
+    let mut seen = Vec::new();
+    while seen.last().map(String::as_str) != Some("ada left") {
+        seen.push(soon("a line", lines.next_line()).await.unwrap().unwrap());
+    }
+    let saved = downloads.path().join("a.txt");
+    for expected in [
+        "Authentication successful:)",
+        "Enter Your Name:",
+        "Welcome to chatroom!!!",
+        "***ada : hi",
+        "***Started receiving file from: ada",
+        &format!("Saving it as: {}", saved.display()),
+        &format!("Downloaded successfully: {} (10 B)", saved.display()),
+    ] {
+        assert!(
+            seen.iter().any(|line| line == expected),
+            "{expected:?} is not among {seen:#?}"
+        );
+    }
+    assert!(seen.iter().any(|line| line.starts_with("Time taken: ")));
+    assert!(seen.iter().all(|line| !line.contains('\u{1b}')));
+
+    drop(stdin);
+    assert_eq!(soon("the end", child.wait()).await.unwrap().code(), Some(0));
+}
