@@ -4,13 +4,13 @@
 //! Both files lie in `/dev/shm`, so that no disk takes part; sender and receiver share one process.
 
 use std::env;
-use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::Result;
 use backroom_gbn::{SenderConfig, Window};
 use backroom_protocol::segment::{SegmentBytes, Stream};
 use backroom_protocol::{FileName, Key, TransferId};
@@ -20,8 +20,6 @@ use backroom_transport::file::{
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::oneshot;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 struct Settings {
     mib: u64,

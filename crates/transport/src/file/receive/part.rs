@@ -82,7 +82,7 @@ pub enum PartFileError {
     },
 }
 
-/// A file on its way in. Dropped before [`PartFile::publish`], it is removed.
+/// A file on its way in. Dropped before it has its name, it is removed.
 #[derive(Debug)]
 pub struct PartFile {
     folder: OwnedFd,
