@@ -104,12 +104,13 @@ impl Receiver {
     }
 
     /// The ACK that is due, if any. It covers all that arrived since the last.
+    ///
+    /// An ACK always answers an arrival, or tells of new space after there was none; it is never repeated for its own
+    /// sake. The sender draws conclusions from that.
     pub fn poll_transmit(&mut self) -> Option<Ack> {
-        self.ack_due.then(|| self.acknowledge())
-    }
-
-    /// An ACK of now, due or not: to repeat one that may have been lost.
-    pub fn acknowledge(&mut self) -> Ack {
+        if !self.ack_due {
+            return None;
+        }
         self.ack_due = false;
         self.advertised_free = self.free_segments;
         self.stats.acks += 1;
@@ -117,12 +118,12 @@ impl Receiver {
             .gap
             .take()
             .filter(|gap| gap.seq >= self.expected_seq_num);
-        Ack {
+        Some(Ack {
             cumulative: self.expected_seq_num,
             accepted_round: self.accepted_round,
             gap_round: gap.map(|gap| gap.round),
             free_segments: self.free_segments,
-        }
+        })
     }
 
     /// The next segment that will be delivered: all below were.

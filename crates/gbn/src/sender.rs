@@ -36,7 +36,8 @@ use crate::{
 /// which stays the highest segment sent + 1: a cumulative ACK that arrives late remains valid.
 ///
 /// The one timer belongs to `base`. It starts anew when an ACK advances `base`, when `base` itself is sent again, and
-/// while gap reports show that what was sent before that is still arriving. No other ACK restarts it.
+/// when an ACK shows that what was sent before `base` is still arriving. The duplicate ACKs of what came after a lost
+/// `base` don't touch it.
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,
@@ -160,7 +161,7 @@ impl Sender {
             self.time_round_trip(now, &ack);
             self.base_advanced();
             self.timer = Some(now + self.rto.current());
-        } else if self.awaits_round_of_base(&ack) {
+        } else if self.is_from_before_base(&ack) {
             self.timer = Some(now + self.rto.current());
         }
         self.handle_refused_probe(&ack);

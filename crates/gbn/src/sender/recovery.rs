@@ -22,17 +22,16 @@ impl Sender {
         }
     }
 
-    /// Whether an ACK shows that segments of earlier rounds than the base's are still arriving.
+    /// Whether an ACK that doesn't advance the base shows that what was sent before the base is still arriving: it
+    /// reports a gap from an earlier round than the base's, or no gap, and so answers a duplicate.
     ///
-    /// The base, sent again after them, is then still on its way, perhaps behind a window's worth in a queue, which is
-    /// longer than any round trip measured so far. There are only so many of them, so the timer ends.
-    pub(super) fn awaits_round_of_base(&self, ack: &Ack) -> bool {
+    /// The base is then still on its way, perhaps behind windows' worth in a queue, which is longer than any round trip
+    /// measured so far; sending it again would only lengthen the queue, and with a fixed timer without end. There is
+    /// only so much before it, so the timer does fire if the base is lost.
+    pub(super) fn is_from_before_base(&self, ack: &Ack) -> bool {
         let base = self.base();
-        ack.cumulative == base
-            && base < self.cursor
-            && ack
-                .gap_round
-                .is_some_and(|gap_round| !round::is_not_after(self.sent.round(base), gap_round))
+        let is_earlier = |gap_round| !round::is_not_after(self.sent.round(base), gap_round);
+        ack.cumulative == base && base < self.cursor && ack.gap_round.is_none_or(is_earlier)
     }
 
     pub(super) fn go_back(&mut self, to: u64, cause: GoBackCause) {

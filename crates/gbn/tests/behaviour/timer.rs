@@ -7,7 +7,9 @@ use backroom_gbn::{
     SenderConfig, Timeout, Window,
 };
 
-use crate::harness::{ack, at, ms, transmit_all};
+use backroom_link::LinkConfig;
+
+use crate::harness::{Scenario, ack, at, ms, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
@@ -205,8 +207,19 @@ fn a_fixed_timeout_of_nothing_does_not_spin() {
 fn only_an_ack_that_advances_the_base_restarts_the_timer() {
     let mut sender = sender(Timeout::Fixed(ms(50)));
     transmit_all(&mut sender, at(0));
-    sender.handle_ack(at(10), RECEIVER, ack(0));
-    assert_eq!(sender.poll_timeout(), Some(at(50)));
+    sender.handle_ack(
+        at(10),
+        RECEIVER,
+        Ack {
+            gap_round: Some(0),
+            ..ack(0)
+        },
+    );
+    assert_eq!(
+        sender.poll_timeout(),
+        Some(at(50)),
+        "a duplicate ACK of what came after the base does not"
+    );
     sender.handle_ack(at(20), RECEIVER, ack(1));
     assert_eq!(sender.poll_timeout(), Some(at(70)));
     transmit_all(&mut sender, at(30));
@@ -244,7 +257,7 @@ fn going_back_to_the_base_gives_it_its_whole_time() {
 }
 
 #[test]
-fn the_timer_waits_while_older_rounds_arrive() {
+fn the_timer_waits_while_what_was_sent_before_the_base_arrives() {
     let config = SenderConfig {
         timeout: Timeout::Fixed(ms(50)),
         ..SenderConfig::default()
@@ -254,20 +267,62 @@ fn the_timer_waits_while_older_rounds_arrive() {
     transmit_all(&mut sender, at(0));
     let gap = |gap_round| Ack {
         gap_round: Some(gap_round),
-        ..ack(0)
+        ..ack(1)
     };
+    sender.handle_ack(at(30), RECEIVER, ack(1));
     sender.handle_ack(at(45), RECEIVER, gap(0));
     transmit_all(&mut sender, at(45));
     sender.handle_ack(at(90), RECEIVER, gap(0));
     assert_eq!(
         sender.poll_timeout(),
         Some(at(140)),
-        "segment 0 of round 1 is behind what arrives of round 0"
+        "segment 1 of round 1 is behind what arrives of round 0"
     );
-    sender.handle_ack(at(130), RECEIVER, ack(0));
+    sender.handle_ack(at(120), RECEIVER, ack(1));
     assert_eq!(
         sender.poll_timeout(),
-        Some(at(140)),
-        "this says nothing of it"
+        Some(at(170)),
+        "as it is behind a duplicate of segment 0"
+    );
+    sender.handle_ack(
+        at(160),
+        RECEIVER,
+        Ack {
+            gap_round: Some(9),
+            ..ack(1)
+        },
+    );
+    assert_eq!(
+        sender.poll_timeout(),
+        Some(at(170)),
+        "what nobody sent shows nothing"
+    );
+}
+
+#[test]
+fn a_fixed_timeout_shorter_than_the_round_trip_does_not_choke_the_link() {
+    let path = LinkConfig {
+        delay: ms(20),
+        ..LinkConfig::default()
+    };
+    let scenario = Scenario {
+        sender: SenderConfig {
+            timeout: Timeout::Fixed(ms(20)),
+            ..Scenario::default().sender
+        },
+        segments: 2000,
+        data: LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            ..path.clone()
+        },
+        ack: path,
+        ..Scenario::default()
+    };
+    let outcome = scenario.run().unwrap();
+    assert!(outcome.stats.timeouts > 0, "the round trip is 41 ms");
+    assert!(
+        outcome.duration < ms(3 * 2000),
+        "{:?}, where 2 s of transmission are needed",
+        outcome.duration
     );
 }

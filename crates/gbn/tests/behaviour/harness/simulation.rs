@@ -14,7 +14,7 @@ use super::{
 };
 
 /// A transfer that has not ended after so many steps never will.
-const MAX_STEPS: u64 = 20_000_000;
+const MAX_STEPS: u64 = 2_000_000;
 
 /// Something that should never happen.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ pub(crate) struct Simulation<'a> {
     finished: Vec<u16>,
     lost: Vec<u16>,
     trace: Vec<Entry>,
+    steps: u64,
 }
 
 /// A receiver with what the program around it has.
@@ -94,17 +95,19 @@ impl<'a> Simulation<'a> {
             finished: Vec::new(),
             lost: Vec::new(),
             trace: Vec::new(),
+            steps: 0,
         }
     }
 
     /// The run loop: drain, then go on at the earlier of both next wakeups.
     pub(crate) fn run(mut self) -> Result<Outcome, Violation> {
-        for _ in 0..MAX_STEPS {
+        loop {
             self.drain()?;
             if self.sender.is_finished() {
                 return self.outcome();
             }
             self.check_timer()?;
+            self.count_step()?;
             match (self.network.next_at(), self.sender.poll_timeout()) {
                 (Some(due), timeout) if timeout.is_none_or(|timeout| due <= timeout) => {
                     self.now = due;
@@ -118,7 +121,6 @@ impl<'a> Simulation<'a> {
                 (_, None) => return violation("nothing is on the way and no timer runs"),
             }
         }
-        violation("the transfer does not end")
     }
 
     fn drain(&mut self) -> Result<(), Violation> {
@@ -153,6 +155,7 @@ impl<'a> Simulation<'a> {
                 return Ok(());
             };
             self.send(run)?;
+            self.count_step()?;
         }
         self.network.wait_for_link(self.now);
         Ok(())
@@ -340,6 +343,15 @@ impl<'a> Simulation<'a> {
             return violation("segments are outstanding and no timer runs");
         }
         Ok(())
+    }
+
+    fn count_step(&mut self) -> Result<(), Violation> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            violation("the transfer does not end")
+        } else {
+            Ok(())
+        }
     }
 
     fn outcome(self) -> Result<Outcome, Violation> {
