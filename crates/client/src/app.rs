@@ -21,8 +21,8 @@ use crate::password;
 use crate::session::{Admission, Ending, Session};
 use crate::transfers::{Board, Limits, Transfers};
 
-/// Events that may wait to be shown.
-const EVENTS: usize = 256;
+/// Events that may wait to be shown. When more do, because the output stands still, the session waits, too.
+const EVENTS: usize = 4096;
 
 /// How long the output may take to show the last events.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(2);

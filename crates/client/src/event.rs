@@ -3,7 +3,7 @@
 //! Serialised it is the JSON output: one object, `event` first. Texts and names come from others: control characters
 //! are already out of them, so that no front end can be made to drive a terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use backroom_protocol::{Cast, strip_terminal_controls};
 use serde::{Serialize, Serializer};
@@ -63,6 +63,7 @@ pub enum Event {
         /// Its size.
         bytes: u64,
         /// The name that it will get, unless that is taken before it is complete.
+        #[serde(serialize_with = "display_path")]
         path: PathBuf,
     },
     /// A file arrived whole, and its hash is right.
@@ -74,6 +75,7 @@ pub enum Event {
         /// As in `receiving`.
         file: String,
         /// The name that it got.
+        #[serde(serialize_with = "display_path")]
         path: PathBuf,
         /// Its size.
         bytes: u64,
@@ -261,6 +263,11 @@ fn display<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+/// A path that is not UTF-8 is shown as well as it can be.
+fn display_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 #[cfg(test)]

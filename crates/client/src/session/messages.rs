@@ -114,7 +114,12 @@ impl Session {
                 })
                 .await;
             }
-            Ok(Content::File(message)) => self.transfers.handle_message(&member, message),
+            Ok(Content::File(message)) => {
+                if let Some((answer, event)) = self.transfers.handle_message(&member, message) {
+                    self.tell(from, answer).await;
+                    self.show(event).await;
+                }
+            }
             Err(error) => self.show_envelope_error(&error).await,
         }
     }

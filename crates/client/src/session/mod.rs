@@ -190,8 +190,8 @@ impl Session {
     async fn handle_note(&mut self, note: Note) {
         match note {
             Note::Tell(to, message) => self.tell(to, message).await,
-            Note::Show(event) => self.show(event).await,
-            Note::StreamEnded(_) | Note::Ended(_) => {}
+            Note::Show(event) | Note::Ended(_, event) => self.show(event).await,
+            Note::StreamEnded(_) => {}
         }
     }
 

@@ -44,12 +44,6 @@ impl Incoming {
         self.finish(ended).await;
     }
 
-    /// Declines the offer.
-    pub(super) async fn decline(self, reason: String) {
-        let failure = self.declined(reason.clone(), &reason);
-        self.finish(Err(failure)).await;
-    }
-
     async fn finish(self, ended: Result<ReceiveOutcome, Failure>) {
         let (from, file) = (self.from.name.to_string(), self.offer.name.to_string());
         let event = match ended {
@@ -83,10 +77,9 @@ impl Incoming {
                 }
             }
         };
-        self.link.show(event).await;
         self.link.close().await;
         // Without a session there is nobody to tell.
-        let _ = self.notes.send(Note::Ended(self.id)).await;
+        let _ = self.notes.send(Note::Ended(self.id, event)).await;
     }
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {

@@ -21,8 +21,8 @@ pub(crate) enum Note {
     Show(Event),
     /// The stream needs no messages any more.
     StreamEnded(StreamKey),
-    /// The transfer is over.
-    Ended(u64),
+    /// The transfer with this number is over, and this is how.
+    Ended(u64, Event),
 }
 
 /// A stream's way to the other side.

@@ -126,11 +126,16 @@ impl Transfers {
         Ok(())
     }
 
-    /// Takes a member's message about a file: a new offer, or something about one under way.
-    pub(crate) fn handle_message(&mut self, from: &MemberInfo, message: FileMessage) {
+    /// Takes a member's message about a file: a new offer, or something about one under way. Gives what to answer and
+    /// to show where an offer is declined out of hand.
+    pub(crate) fn handle_message(
+        &mut self,
+        from: &MemberInfo,
+        message: FileMessage,
+    ) -> Option<(FileMessage, Event)> {
         let key = (from.id, message.transfer());
         match (message, self.inboxes.get(&key)) {
-            (FileMessage::Offer(offer), None) => self.handle_offer(from, offer),
+            (FileMessage::Offer(offer), None) => return self.handle_offer(from, offer),
             (message, Some(inbox)) => {
                 if inbox.try_send(message).is_err() {
                     tracing::warn!(from = %from.name, "more messages about a file than the protocol has, left out");
@@ -138,44 +143,49 @@ impl Transfers {
             }
             // The transfer ended here while the message was on its way.
             (message, None) => {
-                tracing::debug!(from = %from.name, ?message, "about no transfer under way")
+                tracing::debug!(from = %from.name, ?message, "about no transfer under way");
             }
         }
+        None
     }
 
-    fn handle_offer(&mut self, from: &MemberInfo, offer: Offer) {
-        let refusal = if self.closed {
-            Some("leaving the room".to_owned())
-        } else if self
-            .running
-            .values()
-            .filter(|running| running.incoming)
-            .count()
-            >= self.limits.max_incoming
-        {
-            Some(format!(
-                "already receiving {} files; try again later",
-                self.limits.max_incoming
-            ))
-        } else {
-            None
-        };
+    fn handle_offer(&mut self, from: &MemberInfo, offer: Offer) -> Option<(FileMessage, Event)> {
+        let incoming = self.running.values().filter(|running| running.incoming);
+        if self.closed {
+            return Some(self.decline(from, &offer, "leaving the room"));
+        }
+        if incoming.count() >= self.limits.max_incoming {
+            let most = self.limits.max_incoming;
+            let reason = format!("already receiving {most} files; try again later");
+            return Some(self.decline(from, &offer, &reason));
+        }
         let (id, stop) = self.begin(true);
-        let link = self.link((from.id, offer.transfer));
         let incoming = Incoming {
             id,
             from: from.clone(),
+            link: self.link((from.id, offer.transfer)),
             offer,
-            link,
             limits: self.limits.clone(),
             board: self.board.clone(),
             stop,
             notes: self.notes.clone(),
         };
-        match refusal {
-            Some(reason) => drop(tokio::spawn(incoming.decline(reason))),
-            None => drop(tokio::spawn(incoming.run())),
-        }
+        tokio::spawn(incoming.run());
+        None
+    }
+
+    /// Without a task: however many offers come, none of them is kept.
+    fn decline(&mut self, from: &MemberInfo, offer: &Offer, reason: &str) -> (FileMessage, Event) {
+        self.last_id += 1;
+        let event = Event::Failed {
+            id: self.last_id,
+            from: from.name.to_string(),
+            file: offer.name.to_string(),
+            error: format!("declined: {reason}"),
+        };
+        let transfer = offer.transfer;
+        let reason = Reason::new(reason);
+        (FileMessage::Decline { transfer, reason }, event)
     }
 
     /// A member left: its streams end, at once.
@@ -228,17 +238,19 @@ impl Transfers {
 
     /// What a transfer wants of the session next. Cancel safe.
     pub(crate) async fn note(&mut self) -> Note {
-        // The channel never closes: this end is one of its senders.
-        let note = self.noted.recv().await;
+        let Some(note) = self.noted.recv().await else {
+            // Does not happen: this end is one of the senders.
+            return std::future::pending().await;
+        };
         match &note {
-            Some(Note::StreamEnded(key)) => drop(self.inboxes.remove(key)),
-            Some(Note::Ended(id)) => {
+            Note::StreamEnded(key) => drop(self.inboxes.remove(key)),
+            Note::Ended(id, _) => {
                 self.running.remove(id);
                 self.board.remove(*id);
             }
-            _ => {}
+            Note::Tell(..) | Note::Show(_) => {}
         }
-        note.unwrap_or(Note::Ended(0))
+        note
     }
 
     fn begin(&mut self, incoming: bool) -> (u64, Stop) {

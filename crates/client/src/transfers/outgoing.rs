@@ -62,8 +62,7 @@ impl Outgoing {
             }
         };
         // Without a session there is nobody to tell.
-        let _ = notes.send(Note::Show(event)).await;
-        let _ = notes.send(Note::Ended(id)).await;
+        let _ = notes.send(Note::Ended(id, event)).await;
     }
 
     async fn open(&self) -> anyhow::Result<(SourceFile, FileName)> {

@@ -76,6 +76,22 @@ async fn a_sender_that_dies_leaves_nothing_with_the_receiver() {
 }
 
 #[tokio::test]
+async fn one_that_does_not_answer_an_offer_is_given_up() {
+    let room = Room::open().await;
+    let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
+    let files = Files::new();
+    let (path, _) = files.create("a.bin", 1_000);
+    bob.signal(Signal::STOP);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    let sent = ada.event("sent").await;
+    let error = result(&sent, "bob")["error"].as_str().unwrap();
+    assert!(error.contains("did not answer the offer"), "{error}");
+    bob.signal(Signal::CONT);
+    bob.event("failed").await;
+    assert!(bob.downloaded().is_empty());
+}
+
+#[tokio::test]
 async fn either_side_can_cancel() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
