@@ -11,15 +11,23 @@
 //! - [`plan`]: the scenario multiplied out, one [`plan::Run`] for each row of the results.
 //! - [`runner`]: what carries a run out. [`sim`] does it in virtual time in this process, [`docker`] with the real
 //!   programs in containers on a network shaped by [`shaper`].
-//! - [`record`]: one CSV row per run.
+//! - [`sweep`]: a plan carried out, its rows in the order of the plan.
+//! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
+//! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in.
 
+pub mod charts;
+pub mod cli;
 pub mod docker;
+pub mod model;
 pub mod plan;
 pub mod record;
+pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod shaper;
 pub mod sim;
 pub mod statistics;
 mod suggest;
+pub mod sweep;
 mod wire;
+mod words;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backroom_gbn::{Recovery, Timeout, Window};
 use backroom_link::{LinkConfig, Loss};
 
-use crate::scenario::{Axes, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
+use crate::scenario::{Axes, Axis, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
 
 /// Every run of a scenario, in the order in which the rows are written.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,23 @@ pub struct Run {
     pub repetition: u32,
 }
 
+/// Why a scenario makes no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// More than anyone will wait for.
+    #[error(
+        "the axes multiply to {runs} runs: at most {} are allowed",
+        Scenario::MAX_RUNS
+    )]
+    TooManyRuns {
+        /// How many.
+        runs: u64,
+    },
+    /// Values that are allowed but not together.
+    #[error("{0}")]
+    Link(#[from] backroom_link::ConfigError),
+}
+
 impl Cell {
     /// What each member's way out does to packets.
     pub fn egress(&self) -> LinkConfig {
@@ -109,9 +126,22 @@ impl Run {
 
 impl Plan {
     /// Multiplies `scenario` out.
-    pub fn new(scenario: &Scenario) -> Self {
+    ///
+    /// # Errors
+    /// [`PlanError`] when there would be too many runs, or a link that can't be.
+    pub fn new(scenario: &Scenario) -> Result<Self, PlanError> {
+        let runs = Axis::ALL
+            .into_iter()
+            .map(|axis| scenario.axes.text(axis).len().max(1) as u64)
+            .fold(u64::from(scenario.repetitions), u64::saturating_mul);
+        if runs > Scenario::MAX_RUNS {
+            return Err(PlanError::TooManyRuns { runs });
+        }
         let name: Arc<str> = scenario.name.as_str().into();
         let cells: Vec<_> = cells(&scenario.axes).into_iter().map(Arc::new).collect();
+        for cell in &cells {
+            cell.link.validate()?;
+        }
         let repetitions = (1..=scenario.repetitions).flat_map(|repetition| {
             cells
                 .iter()
@@ -129,11 +159,11 @@ impl Plan {
                 repetition,
             })
             .collect();
-        Self {
+        Ok(Self {
             scenario: name,
             cells,
             runs,
-        }
+        })
     }
 }
 

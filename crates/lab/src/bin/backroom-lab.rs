@@ -1,3 +1,7 @@
 //! Runs the laboratory.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    backroom_lab::cli::main()
+}

@@ -1,7 +1,14 @@
 //! The scenarios that come with the program.
 
 /// Name and text of each, in the order in which they are listed.
-const BUILTIN: [(&str, &str); 1] = [("window", include_str!("../../scenarios/window.toml"))];
+const BUILTIN: [(&str, &str); 6] = [
+    ("quick", include_str!("../../scenarios/quick.toml")),
+    ("window", include_str!("../../scenarios/window.toml")),
+    ("loss", include_str!("../../scenarios/loss.toml")),
+    ("cast", include_str!("../../scenarios/cast.toml")),
+    ("recovery", include_str!("../../scenarios/recovery.toml")),
+    ("report", include_str!("../../scenarios/report.toml")),
+];
 
 /// Name and TOML text of every built-in scenario.
 pub fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {

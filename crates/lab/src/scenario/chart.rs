@@ -20,6 +20,13 @@ pub struct ChartSpec {
     pub panels: Option<Axis>,
 }
 
+impl ChartSpec {
+    /// Whether the chart tells the values of `axis` apart.
+    pub fn shows(&self, axis: Axis) -> bool {
+        axis == self.against || self.lines.contains(&axis) || self.panels == Some(axis)
+    }
+}
+
 /// What a run is measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -157,6 +157,11 @@ impl FileSize {
         ("B", 1),
     ];
 
+    /// A size of so many bytes.
+    pub fn from_bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// The size in bytes.
     pub fn bytes(self) -> u64 {
         self.0

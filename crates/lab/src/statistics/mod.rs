@@ -1,13 +1,15 @@
 //! The runs of each cell made into one: median and spread.
 
+mod pivot;
 mod spread;
 
 use std::collections::HashMap;
 
+pub(crate) use pivot::{Panel, Pivot, pivots, x_value};
 pub use spread::Spread;
 
 use crate::record::RunRecord;
-use crate::scenario::Axis;
+use crate::scenario::{Axis, Quantity};
 
 /// All repetitions of one cell.
 #[derive(Clone, Debug)]
@@ -60,6 +62,15 @@ pub fn summarise(records: &[RunRecord]) -> Vec<CellSummary> {
 }
 
 impl CellSummary {
+    /// The spread of `quantity`.
+    pub fn of_quantity(&self, quantity: Quantity) -> Option<Spread> {
+        match quantity {
+            Quantity::Goodput => self.goodput_mbps,
+            Quantity::Seconds => self.seconds,
+            Quantity::Transmissions => self.transmissions,
+        }
+    }
+
     /// `None` for a cell without runs.
     fn of(records: &[&RunRecord]) -> Option<Self> {
         let first = RunRecord::clone(records.first()?);

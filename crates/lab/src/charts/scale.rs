@@ -1,0 +1,169 @@
+//! From values to places along an axis.
+
+/// Where values lie between the two ends of an axis, 0 and 1, and which of them are marked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scale {
+    kind: Kind,
+    low: f64,
+    high: f64,
+    /// The values with a mark and a label.
+    pub(super) ticks: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Linear,
+    /// Equal distances are equal factors. Zero, which has no logarithm, stands at the left end.
+    Logarithmic {
+        zero: Option<f64>,
+    },
+}
+
+impl Scale {
+    /// From 0 to a round number not below `highest`, with marks at round numbers.
+    pub(super) fn from_zero(highest: f64) -> Self {
+        let step = round_step(highest.max(f64::MIN_POSITIVE) / 5.0);
+        let steps = (highest / step - 1e-9).ceil().max(1.0);
+        Self {
+            kind: Kind::Linear,
+            low: 0.0,
+            high: steps * step,
+            ticks: (0..=steps as u32)
+                .map(|tick| f64::from(tick) * step)
+                .collect(),
+        }
+    }
+
+    /// Logarithmic over positive `values`, with a little space at both ends, and marks at 1, 2 and 5 times powers of ten.
+    pub(super) fn logarithmic_between(lowest: f64, highest: f64) -> Self {
+        let ticks = powers_of_ten(lowest, highest);
+        let ticks: Vec<_> = if ticks.len() > 7 {
+            let decades = |tick: &f64| tick.log10().fract().abs() < 1e-9;
+            ticks.into_iter().filter(decades).collect()
+        } else {
+            ticks
+        };
+        Self::logarithmic(lowest, highest, None, ticks)
+    }
+
+    /// Logarithmic with a mark at each of these values, of which zero may be one.
+    pub(super) fn logarithmic_at(values: &[f64]) -> Self {
+        let mut ticks = values.to_vec();
+        ticks.sort_by(f64::total_cmp);
+        ticks.dedup();
+        let positive: Vec<_> = ticks.iter().copied().filter(|tick| *tick > 0.0).collect();
+        let lowest = positive.first().copied().unwrap_or(1.0);
+        let highest = positive.last().copied().unwrap_or(1.0);
+        // Zero stands as far to the left of the least value as the values are apart on average.
+        let gaps = positive.len().saturating_sub(1).max(1) as f64;
+        let zero = (positive.len() < ticks.len())
+            .then(|| lowest / (highest / lowest).powf(1.0 / gaps).max(2.0));
+        Self::logarithmic(zero.unwrap_or(lowest), highest, zero, ticks)
+    }
+
+    fn logarithmic(lowest: f64, highest: f64, zero: Option<f64>, ticks: Vec<f64>) -> Self {
+        let margin = (highest / lowest).max(1.5).powf(0.04);
+        Self {
+            kind: Kind::Logarithmic { zero },
+            low: lowest / margin,
+            high: highest * margin,
+            ticks,
+        }
+    }
+
+    /// Where `value` lies: 0 at the beginning of the axis, 1 at its end.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        match self.kind {
+            Kind::Linear => (value - self.low) / (self.high - self.low),
+            Kind::Logarithmic { zero } => {
+                let value = zero.map_or(value, |zero| value.max(zero));
+                (value / self.low).ln() / (self.high / self.low).ln()
+            }
+        }
+    }
+
+    /// Values between the least and the greatest mark, close enough together for a smooth line. Where zero is marked it
+    /// comes first; between it and the least value there is nothing.
+    pub(super) fn samples(&self, count: u32) -> Vec<f64> {
+        let zero = match self.kind {
+            Kind::Logarithmic { zero: Some(_) } => Some(0.0),
+            Kind::Linear | Kind::Logarithmic { zero: None } => None,
+        };
+        let mut marked = self
+            .ticks
+            .iter()
+            .copied()
+            .filter(|tick| zero.is_none_or(|zero| *tick > zero));
+        let Some(first) = marked.next() else {
+            return zero.into_iter().collect();
+        };
+        let last = marked.next_back().unwrap_or(first);
+        let between = |sample: u32| {
+            let fraction = f64::from(sample) / f64::from(count.saturating_sub(1).max(1));
+            match self.kind {
+                Kind::Linear => first + (last - first) * fraction,
+                Kind::Logarithmic { .. } => first * (last / first).powf(fraction),
+            }
+        };
+        zero.into_iter().chain((0..count).map(between)).collect()
+    }
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is not below `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10f64.powf(step.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|round| *round >= step * (1.0 - 1e-9))
+        .unwrap_or(step)
+}
+
+fn powers_of_ten(lowest: f64, highest: f64) -> Vec<f64> {
+    let decades = lowest.log10().floor() as i32..=highest.log10().ceil() as i32;
+    decades
+        .flat_map(|decade| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(decade)))
+        .filter(|tick| (lowest * 0.95..=highest * 1.05).contains(tick))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linear_scale_ends_at_a_round_number() {
+        let scale = Scale::from_zero(9.47);
+        assert_eq!(scale.ticks, [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!((scale.place(0.0), scale.place(10.0)), (0.0, 1.0));
+    }
+
+    #[test]
+    fn equal_factors_are_equal_distances() {
+        let scale = Scale::logarithmic_at(&[1.0, 10.0, 100.0]);
+        let (one, ten, hundred) = (scale.place(1.0), scale.place(10.0), scale.place(100.0));
+        assert!(((ten - one) - (hundred - ten)).abs() < 1e-12);
+        assert!(one > 0.0 && hundred < 1.0);
+    }
+
+    #[test]
+    fn zero_has_a_place_on_a_logarithmic_scale() {
+        let scale = Scale::logarithmic_at(&[0.0, 0.001, 0.01]);
+        assert!(scale.place(0.0) > 0.0);
+        assert!(scale.place(0.0) < scale.place(0.001));
+    }
+
+    #[test]
+    fn samples_run_from_the_first_mark_to_the_last() {
+        let samples = Scale::logarithmic_at(&[1.0, 200.0]).samples(50);
+        assert!((samples[0] - 1.0).abs() < 1e-9);
+        assert!((samples[49] - 200.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn where_zero_is_marked_the_samples_begin_with_it() {
+        let samples = Scale::logarithmic_at(&[0.0, 0.01, 0.1]).samples(10);
+        assert_eq!(samples[0], 0.0);
+        assert!((samples[1] - 0.01).abs() < 1e-9);
+    }
+}

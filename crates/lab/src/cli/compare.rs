@@ -1,0 +1,45 @@
+//! `compare`: two folders of results, cell by cell.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::Failure;
+use crate::compare::{self, Folder, Format};
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// The folder to compare with, like results/window/sim
+    #[arg(value_name = "A")]
+    baseline: PathBuf,
+    /// The folder that may have become slower
+    #[arg(value_name = "B")]
+    candidate: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
+    let read = |path| Folder::read(path).map_err(|error| Failure::Usage(error.into()));
+    let (baseline, candidate) = (read(&arguments.baseline)?, read(&arguments.candidate)?);
+    let comparison = compare::compare(&baseline.records, &candidate.records);
+    if !comparison.has_common_cells() {
+        return Err(Failure::Usage(anyhow!(
+            "{} and {} have no cell in common: compare sweeps of the same scenario with the same settings",
+            baseline.path.display(),
+            candidate.path.display()
+        )));
+    }
+    let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("the comparison can't be written")
+        .map_err(Failure::Broken)?;
+    match comparison.has_regression() {
+        true => Err(Failure::Regression),
+        false => Ok(()),
+    }
+}

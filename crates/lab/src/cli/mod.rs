@@ -1,0 +1,77 @@
+//! The command line.
+
+mod choice;
+mod compare;
+mod list;
+mod progress;
+mod run;
+mod stop;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shaper::{self, ShaperArgs};
+
+/// Measures Go-Back-N: sends files under many conditions, in a simulator or in containers on a shaped network, and draws
+/// what became of them beside what theory expects.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Carry a scenario out: rows, statistics and charts end in a folder.
+    Run(run::RunArgs),
+    /// List the built-in scenarios.
+    List,
+    /// Compare two folders of results, cell by cell; exit 1 where something became slower.
+    Compare(compare::CompareArgs),
+    /// Shape the network of a container; the docker runner starts it beside each member.
+    #[command(hide = true)]
+    Shaper(ShaperArgs),
+}
+
+/// Why a command did not do what was asked. Each has an exit status of its own.
+#[derive(Debug)]
+enum Failure {
+    /// What was asked for can't be done, and nothing was begun: 2, as for any wrong command line.
+    Usage(anyhow::Error),
+    /// Something broke on the way: 1.
+    Broken(anyhow::Error),
+    /// What was compared became slower, which is said already: 1.
+    Regression,
+    /// Somebody interrupted: 130, as a shell has it for SIGINT.
+    Interrupted,
+}
+
+/// Does what the process's arguments say.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::List => list::list(),
+        Command::Compare(arguments) => compare::compare(arguments),
+        Command::Shaper(arguments) => shaper::run(arguments).map_err(Failure::Broken),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Broken(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Regression) => ExitCode::FAILURE,
+        Err(Failure::Interrupted) => {
+            eprintln!("interrupted");
+            ExitCode::from(130)
+        }
+    }
+}

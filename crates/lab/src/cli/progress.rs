@@ -1,0 +1,104 @@
+//! How far a sweep is: a bar on a terminal, else a line now and then.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use humantime::format_duration;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::record::RunRecord;
+
+/// What a person waiting for a sweep sees on stderr.
+#[derive(Debug)]
+pub(super) struct Progress {
+    planned: usize,
+    done: usize,
+    failed: usize,
+    started: Instant,
+    last_line: Instant,
+    bar: Option<ProgressBar>,
+}
+
+/// Time between two lines where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+impl Progress {
+    pub(super) fn begin(planned: usize) -> Self {
+        let now = Instant::now();
+        let progress = Self {
+            planned,
+            done: 0,
+            failed: 0,
+            started: now,
+            last_line: now,
+            bar: io::stderr().is_terminal().then(|| bar(planned)),
+        };
+        if progress.bar.is_none() {
+            eprintln!("0 of {planned} runs");
+        }
+        progress
+    }
+
+    pub(super) fn count(&mut self, record: &RunRecord) {
+        self.done += 1;
+        self.failed += usize::from(!record.ok);
+        match &self.bar {
+            Some(bar) => {
+                let failed = if self.failed > 0 {
+                    format!("{} failed, ", self.failed)
+                } else {
+                    String::new()
+                };
+                let cell = format!(
+                    "{failed}{} window {} loss {}",
+                    record.cast, record.window, record.loss
+                );
+                bar.set_message(cell);
+                bar.inc(1);
+            }
+            None if self.last_line.elapsed() >= BETWEEN_LINES => {
+                self.last_line = Instant::now();
+                eprintln!("{}", self.line());
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        eprintln!("{}", self.line());
+    }
+
+    fn line(&self) -> String {
+        let whole_seconds = |time: Duration| {
+            format_duration(Duration::from_secs(time.as_secs_f64().round() as u64))
+        };
+        let taken = self.started.elapsed();
+        let failed = if self.failed > 0 {
+            format!(", {} failed", self.failed)
+        } else {
+            String::new()
+        };
+        let remaining = self.planned - self.done;
+        let time = if remaining == 0 || self.done == 0 {
+            format!("in {:.1} s", taken.as_secs_f64())
+        } else {
+            let left = taken.mul_f64(remaining as f64 / self.done as f64);
+            format!("about {} left", whole_seconds(left))
+        };
+        format!("{} of {} runs{failed}, {time}", self.done, self.planned)
+    }
+}
+
+fn bar(planned: usize) -> ProgressBar {
+    let bar = ProgressBar::new(planned as u64);
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left  {wide_msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}

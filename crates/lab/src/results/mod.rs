@@ -1,0 +1,160 @@
+//! A folder of results: rows as they come, and at the end what was made of them.
+
+mod manifest;
+mod summary;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use manifest::{Host, Manifest};
+
+use crate::record::RunRecord;
+use crate::statistics::CellSummary;
+
+/// One folder with the results of one scenario from one runner.
+#[derive(Debug)]
+pub struct ResultsFolder {
+    path: PathBuf,
+}
+
+/// What goes wrong with a folder of results, with what was being done.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}", path = path.display())]
+pub struct ResultsError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl ResultsFolder {
+    /// Opens the folder at `path`, making it if need be. Whatever an earlier sweep left there is removed, so that
+    /// nothing in it belongs to another sweep; files that no sweep wrote stay.
+    ///
+    /// # Errors
+    /// When it can't be made or written to.
+    pub fn create(path: &Path) -> Result<Self, ResultsError> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        fs::create_dir_all(path).map_err(folder.error(""))?;
+        for entry in fs::read_dir(path).map_err(folder.error(""))? {
+            let entry = entry.map_err(folder.error(""))?;
+            if is_ours(&entry.path()) {
+                fs::remove_file(entry.path()).map_err(folder.error(""))?;
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins `runs.csv`.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn runs(&self) -> Result<RunsFile, ResultsError> {
+        let path = self.path.join("runs.csv");
+        let file = File::create(&path).map_err(self.error("runs.csv"))?;
+        Ok(RunsFile {
+            path,
+            writer: csv::Writer::from_writer(file),
+        })
+    }
+
+    /// Writes `summary.csv`.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write_summary(&self, cells: &[CellSummary]) -> Result<(), ResultsError> {
+        let file =
+            File::create(self.path.join("summary.csv")).map_err(self.error("summary.csv"))?;
+        let mut writer = csv::Writer::from_writer(file);
+        for cell in cells {
+            let row = summary::Row::new(cell);
+            writer
+                .serialize(row)
+                .map_err(|error| self.error("summary.csv")(error.into()))?;
+        }
+        writer.flush().map_err(self.error("summary.csv"))
+    }
+
+    /// Writes `manifest.json`.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), ResultsError> {
+        let error = self.error("manifest.json");
+        let text = serde_json::to_string_pretty(manifest).map_err(|source| error(source.into()))?;
+        fs::write(self.path.join("manifest.json"), text + "\n").map_err(error)
+    }
+
+    fn error(&self, file: &str) -> impl Fn(io::Error) -> ResultsError + use<> {
+        let path = self.path.join(file);
+        move |source| ResultsError {
+            path: path.clone(),
+            source,
+        }
+    }
+}
+
+/// Whether a sweep writes files of this name.
+fn is_ours(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let chart =
+        [".svg", ".png"].iter().any(|end| name.ends_with(end)) && name.contains("-against-");
+    chart || ["runs.csv", "summary.csv", "manifest.json"].contains(&name)
+}
+
+/// `runs.csv`, a row per run.
+#[derive(Debug)]
+pub struct RunsFile {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+}
+
+impl RunsFile {
+    /// Writes a row. It is in the file when this returns.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&mut self, record: &RunRecord) -> Result<(), ResultsError> {
+        let written = self.writer.serialize(record).map_err(io::Error::from);
+        written
+            .and_then(|()| self.writer.flush())
+            .map_err(|source| ResultsError {
+                path: self.path.clone(),
+                source,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_sweep_is_removed_and_a_strangers_file_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "runs.csv",
+            "goodput-against-window.svg",
+            "notes.txt",
+            "photo.png",
+        ] {
+            fs::write(dir.path().join(name), "old").unwrap();
+        }
+        ResultsFolder::create(dir.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["notes.txt", "photo.png"]);
+    }
+}

@@ -1,0 +1,126 @@
+//! How charts and tables say axes, values and units.
+
+use crate::record::RunRecord;
+use crate::scenario::{Axis, ChartSpec, FileSize, Quantity};
+
+/// The label of an axis, with its unit.
+pub(crate) fn axis_label(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Cast => "cast",
+        Axis::Delivery => "delivery",
+        Axis::Receivers => "receivers",
+        Axis::Rate => "link rate (Mbit/s)",
+        Axis::Delay => "one-way delay (ms)",
+        Axis::Jitter => "jitter (ms)",
+        Axis::Queue => "queue (packets)",
+        Axis::LossSide => "side of the loss",
+        Axis::Burst => "burst (packets)",
+        Axis::Loss => "loss (%)",
+        Axis::Recovery => "recovery",
+        Axis::Timeout => "timer (ms)",
+        Axis::File => "file (bytes)",
+        Axis::Segment => "segment (bytes)",
+        Axis::Window => "window (segments)",
+    }
+}
+
+/// The name of a quantity, as it begins a title.
+pub(crate) fn quantity_name(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Goodput => "Goodput",
+        Quantity::Seconds => "Completion time",
+        Quantity::Transmissions => "Transmissions",
+    }
+}
+
+/// The label of a quantity's axis, with its unit.
+pub(crate) fn quantity_label(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Goodput => "goodput (Mbit/s)",
+        Quantity::Seconds => "completion time (s)",
+        Quantity::Transmissions => "transmissions per segment",
+    }
+}
+
+/// The value of `axis` in a phrase of its own: `1 % loss`, `window 20`.
+pub(crate) fn phrase(axis: Axis, record: &RunRecord) -> String {
+    let plain = record.axis_text(axis);
+    match axis {
+        Axis::Delivery if plain == "ip-multicast" => "IP multicast".to_owned(),
+        Axis::Cast | Axis::Delivery => plain,
+        Axis::Receivers if plain == "1" => "1 receiver".to_owned(),
+        Axis::Receivers => format!("{plain} receivers"),
+        Axis::Rate if plain == "unlimited" => "unlimited rate".to_owned(),
+        Axis::Rate => format!("{plain} Mbit/s"),
+        Axis::Delay => format!("{plain} ms one way"),
+        Axis::Jitter => format!("{plain} ms jitter"),
+        Axis::Queue if plain == "unlimited" => "unlimited queue".to_owned(),
+        Axis::Queue => format!("queue of {plain}"),
+        Axis::LossSide if plain == "sender" => "loss at the sender".to_owned(),
+        Axis::LossSide => "loss at the receivers".to_owned(),
+        Axis::Burst if plain == "random" => "random loss".to_owned(),
+        Axis::Burst => format!("bursts of {plain}"),
+        Axis::Loss if record.loss == 0.0 => "no loss".to_owned(),
+        Axis::Loss => format!("{} % loss", number(record.loss * 100.0)),
+        Axis::Recovery if plain == "fast" => "fast recovery".to_owned(),
+        Axis::Recovery => "recovery by timeout".to_owned(),
+        Axis::Timeout if plain == "adaptive" => "adaptive timer".to_owned(),
+        Axis::Timeout => format!("timer of {plain} ms"),
+        Axis::File => format!(
+            "file of {}",
+            spaced(FileSize::from_bytes(record.file_bytes))
+        ),
+        Axis::Segment => format!("segments of {plain} bytes"),
+        Axis::Window => format!("window {plain}"),
+    }
+}
+
+/// A size with a space before its unit.
+fn spaced(size: FileSize) -> String {
+    let text = size.to_string();
+    match text.find(|letter: char| !letter.is_ascii_digit()) {
+        Some(unit) => format!("{} {}", &text[..unit], &text[unit..]),
+        None => format!("{text} bytes"),
+    }
+}
+
+/// The values of `axes` as one phrase.
+pub(crate) fn phrases(axes: &[Axis], record: &RunRecord) -> String {
+    let phrases: Vec<_> = axes.iter().map(|axis| phrase(*axis, record)).collect();
+    phrases.join(", ")
+}
+
+/// What the panel of `spec` that `record` is in shows. Empty where all is in one.
+pub(crate) fn panel_title(spec: &ChartSpec, record: &RunRecord) -> String {
+    match spec.panels {
+        None => String::new(),
+        Some(Axis::Cast) if !spec.shows(Axis::Receivers) => {
+            format!("{} to {}", record.cast, phrase(Axis::Receivers, record))
+        }
+        Some(axis) => phrase(axis, record),
+    }
+}
+
+/// A number without needless places.
+pub(crate) fn number(value: f64) -> String {
+    let places = match value.abs() {
+        0.0 => 0,
+        magnitude => (2 - magnitude.log10().floor() as i32).clamp(0, 6) as usize,
+    };
+    let text = format!("{value:.places$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_have_three_figures_and_no_needless_zeros() {
+        let shown = [0.0, 1.0, 0.1, 9.4712, 200.0, 0.00123, 1234.0].map(number);
+        assert_eq!(shown, ["0", "1", "0.1", "9.47", "200", "0.00123", "1234"]);
+    }
+}

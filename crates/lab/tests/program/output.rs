@@ -1,0 +1,61 @@
+//! What it says, where: results on stdout, everything else on stderr, and no colour where nobody sees it.
+
+use crate::{output, simulate, stderr, stdout};
+
+#[test]
+fn help_names_every_option() {
+    let help = stdout(&output(&["run", "--help"]));
+    for option in [
+        "--runner", "--shaper", "--set", "--reps", "--seed", "--out", "SCENARIO",
+    ] {
+        assert!(help.contains(option), "{option}: {help}");
+    }
+    assert_eq!(output(&["run", "--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn the_internal_command_is_not_listed() {
+    assert!(!stdout(&output(&["--help"])).contains("shaper"));
+}
+
+#[test]
+fn list_names_the_built_in_scenarios() {
+    let listed = output(&["list"]);
+    assert!(listed.status.success());
+    assert!(
+        stdout(&listed)
+            .lines()
+            .any(|line| line.trim_start().starts_with("window "))
+    );
+}
+
+#[test]
+fn results_go_to_stdout_and_progress_to_stderr_both_without_colour() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [
+        "--set",
+        "window=10,20",
+        "--set",
+        "loss=0",
+        "--set",
+        "file=64KiB",
+        "--reps",
+        "1",
+    ];
+    let output = simulate("window", dir.path(), &settings);
+    let (results, progress) = (stdout(&output), stderr(&output));
+    assert!(
+        results.contains("unicast to 1 receiver, median goodput (Mbit/s)"),
+        "{results}"
+    );
+    assert!(progress.contains("6 of 6 runs"), "{progress}");
+    assert!(!results.contains("of 6 runs"));
+    assert!(!results.contains('\x1b') && !progress.contains('\x1b'));
+}
+
+#[test]
+fn without_arguments_it_says_how_it_is_used() {
+    let output = output(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("Usage:"));
+}
