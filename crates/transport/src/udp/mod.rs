@@ -5,6 +5,7 @@
 
 mod receive;
 mod route;
+mod send;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,12 +18,12 @@ use tokio::net::UdpSocket;
 pub use receive::{Datagram, ReceiveBuffers};
 pub use route::Route;
 
+pub(crate) use send::batch_limit;
+use send::send_run;
+
 /// The largest payload of one UDP datagram over IPv4: 65,535 bytes less the IP and UDP headers. It bounds a GSO
 /// batch as well, since the kernel builds a batch as one oversized datagram.
 pub const MAX_UDP_PAYLOAD_BYTES: usize = 65_507;
-
-/// The most datagrams the kernel splits one GSO batch into (`UDP_MAX_SEGMENTS`).
-const MAX_GSO_DATAGRAMS: usize = 64;
 
 /// Receive errors in a row after which a socket is taken for broken.
 const MAX_RECEIVE_ERRORS: usize = 16;
@@ -126,36 +127,10 @@ impl UdpEndpoint {
         run: &[u8],
         datagram_bytes: usize,
     ) -> io::Result<Sent> {
-        let datagrams = run.len().div_ceil(datagram_bytes.max(1)).max(1);
-        let mut sent = Sent {
-            datagrams: 0,
-            lost: 0,
-        };
-        while sent.datagrams < datagrams {
-            let count = self
-                .max_batch(datagram_bytes)
-                .min(datagrams - sent.datagrams);
-            let from = sent.datagrams * datagram_bytes;
-            let batch = &run[from..run.len().min(from + count * datagram_bytes)];
-            match self.try_send_batch(to, source, batch, datagram_bytes) {
-                Ok(()) => sent.datagrams += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return if sent.datagrams == 0 {
-                        Err(error)
-                    } else {
-                        Ok(sent)
-                    };
-                }
-                // The kernel has just turned GSO off; the same datagrams go one by one.
-                Err(_) if count > self.max_batch(datagram_bytes) => {}
-                Err(error) => {
-                    tracing::debug!(%to, %error, count, "datagrams refused, counted as lost");
-                    sent.datagrams += count;
-                    sent.lost += count;
-                }
-            }
-        }
-        Ok(sent)
+        let max_batch = || self.max_batch(datagram_bytes);
+        send_run(run, datagram_bytes, max_batch, |batch| {
+            self.try_send_batch(to, source, batch, datagram_bytes)
+        })
     }
 
     fn try_send_batch(
@@ -217,11 +192,6 @@ impl UdpEndpoint {
     }
 }
 
-/// How many datagrams of `datagram_bytes` one GSO batch may hold: at most 64, and at most 65,507 bytes together.
-pub(crate) fn batch_limit(datagram_bytes: usize) -> usize {
-    (MAX_UDP_PAYLOAD_BYTES / datagram_bytes.max(1)).clamp(1, MAX_GSO_DATAGRAMS)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -268,15 +238,6 @@ mod tests {
             .collect();
         run.pop();
         run
-    }
-
-    #[test]
-    fn a_batch_is_bounded_in_datagrams_and_in_bytes() {
-        assert_eq!(batch_limit(100), 64);
-        assert_eq!(batch_limit(1_237), 52);
-        assert_eq!(batch_limit(MAX_UDP_PAYLOAD_BYTES), 1);
-        assert_eq!(batch_limit(usize::MAX), 1);
-        assert_eq!(batch_limit(0), 64);
     }
 
     #[tokio::test]
