@@ -1,6 +1,6 @@
 //! The program: a front end, a way in, a session, an exit code.
 
-use std::io::{self, BufReader, IsTerminal as _};
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
@@ -277,7 +277,8 @@ fn interrupt_token() -> io::Result<CancellationToken> {
 }
 
 fn complain(error: &anyhow::Error, exit: Exit) -> Exit {
-    eprintln!("backroom-client: {}", whole_message(error));
+    // A closed standard error leaves the exit code to tell.
+    let _ = writeln!(io::stderr(), "backroom-client: {}", whole_message(error));
     exit
 }
 

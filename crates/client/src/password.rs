@@ -1,7 +1,7 @@
 //! Where the room's password comes from.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -19,7 +19,8 @@ pub const VARIABLE: &str = "BACKROOM_PASSWORD";
 /// It is nowhere, or can't be a password; the message says what to do.
 pub fn find(options: &mut Options) -> anyhow::Result<Password> {
     let password = if let Some(password) = options.password.take() {
-        eprintln!(
+        let _ = writeln!(
+            io::stderr(),
             "backroom-client: a password given as an argument shows in the process list; \
              {VARIABLE}, --password-file and the prompt don't show it"
         );

@@ -100,7 +100,7 @@ impl Session {
 
     /// The user wants to leave now.
     pub(super) fn leave(&mut self) {
-        self.stop(Ending::Left, "left the room");
+        self.stop(Ending::Left, "you left the room");
     }
 
     /// The connection is gone.
@@ -117,7 +117,7 @@ impl Session {
 
     /// This member was put out.
     pub(super) fn put_out(&mut self) {
-        self.stop(Ending::Kicked, "kicked out of the room");
+        self.stop(Ending::Kicked, "you were kicked out of the room");
     }
 
     fn stop(&mut self, ending: Ending, reason: &str) {

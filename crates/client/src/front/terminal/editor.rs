@@ -1,6 +1,7 @@
 //! The line editor: history, Tab completion, and the status line below.
 
 use std::borrow::Cow;
+use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -34,8 +35,8 @@ impl Editor {
     /// # Errors
     /// There is no terminal, or not one that lines can be edited on.
     pub fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
-        let original = rustix::termios::tcgetattr(std::io::stdin())
-            .context("there is no terminal to read from")?;
+        let original =
+            rustix::termios::tcgetattr(io::stdin()).context("there is no terminal to read from")?;
         let config = Config::builder()
             .completion_type(CompletionType::List)
             // Forced, because only then the helper is asked what to draw; it paints nothing where colours are unwanted.
@@ -96,7 +97,8 @@ impl LineSource for Editor {
             }
             Err(ReadlineError::Interrupted) => {
                 // Here the editor leaves the status standing, and the cursor below it.
-                print!("\x1b[A\r\x1b[J");
+                let mut out = io::stdout();
+                let _ = out.write_all(b"\x1b[A\r\x1b[J").and_then(|()| out.flush());
                 Line::Interrupted
             }
             Err(_) => Line::End,
