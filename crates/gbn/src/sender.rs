@@ -196,7 +196,7 @@ impl Sender {
         self.timer
     }
 
-    /// What has happened since, oldest kind first: see [`SenderEvent`].
+    /// What has happened: where the base is now, the newest going back, each receiver's end, and the end of all.
     pub fn poll_event(&mut self) -> Option<SenderEvent> {
         self.events.pop()
     }

@@ -44,11 +44,11 @@ fn a_transfer_of_more_rounds_than_a_u16_holds_arrives() {
             window: 2_u16.try_into().unwrap(),
             ..Scenario::default().sender
         },
-        segments: 80_000,
+        segments: 32_000,
         segment_bytes: 8,
         data: LinkConfig {
             delay: ms(1),
-            loss: Loss::Random(0.5),
+            loss: Loss::Random(0.7),
             ..LinkConfig::default()
         },
         ..Scenario::default()

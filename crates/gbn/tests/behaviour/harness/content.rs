@@ -19,13 +19,13 @@ impl Numbers {
 }
 
 /// The payload of a segment; the last one of a file is shorter.
-pub(crate) fn payload(seed: u64, seq: u64, segments: u64, segment_bytes: usize) -> Vec<u8> {
+pub(crate) fn payload(seed: u64, seq: u64, segments: u64, payload_bytes: usize) -> Vec<u8> {
     let mut numbers = Numbers(seed ^ seq.wrapping_mul(0xd134_2543_de82_ef95));
     let is_last = seq + 1 == segments;
     let bytes = if is_last {
-        1 + numbers.below(segment_bytes as u64) as usize
+        1 + numbers.below(payload_bytes as u64) as usize
     } else {
-        segment_bytes
+        payload_bytes
     };
     (0..bytes).map(|_| numbers.next() as u8).collect()
 }

@@ -15,7 +15,9 @@ pub(crate) struct Scenario {
     pub(crate) sender: SenderConfig,
     pub(crate) receivers: u16,
     pub(crate) segments: u64,
-    /// IP packet of a full segment, and of an ACK.
+    /// What is carried of the file in a full segment; it need not fill the packet.
+    pub(crate) payload_bytes: usize,
+    /// IP packet of a segment, and of an ACK.
     pub(crate) segment_bytes: usize,
     pub(crate) ack_bytes: usize,
     /// The sender's egress.
@@ -55,6 +57,7 @@ impl Default for Scenario {
             },
             receivers: 1,
             segments: 100,
+            payload_bytes: 24,
             segment_bytes: 1250,
             ack_bytes: 82,
             data: LinkConfig::default(),

@@ -165,7 +165,7 @@ impl<'a> Simulation<'a> {
         let Scenario {
             seed,
             segments,
-            segment_bytes,
+            payload_bytes,
             ..
         } = *self.scenario;
         while self.send_buffer.end() < segments && self.send_buffer.has_space() {
@@ -173,7 +173,7 @@ impl<'a> Simulation<'a> {
                 seed,
                 self.send_buffer.end(),
                 segments,
-                segment_bytes,
+                payload_bytes,
             ));
         }
         self.sender.make_available(self.send_buffer.end());
@@ -234,10 +234,10 @@ impl<'a> Simulation<'a> {
             let Scenario {
                 seed,
                 segments,
-                segment_bytes,
+                payload_bytes,
                 ..
             } = *self.scenario;
-            if bytes != payload(seed, seq, segments, segment_bytes) {
+            if bytes != payload(seed, seq, segments, payload_bytes) {
                 return violation(format!(
                     "receiver {receiver} got other bytes as segment {seq}"
                 ));
@@ -358,11 +358,11 @@ impl<'a> Simulation<'a> {
         let Scenario {
             seed,
             segments,
-            segment_bytes,
+            payload_bytes,
             ..
         } = *self.scenario;
         let file: Vec<u8> = (0..segments)
-            .flat_map(|seq| payload(seed, seq, segments, segment_bytes))
+            .flat_map(|seq| payload(seed, seq, segments, payload_bytes))
             .collect();
         for id in &self.finished {
             if self.members[usize::from(*id)].file != file {
