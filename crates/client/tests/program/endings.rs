@@ -59,7 +59,7 @@ async fn at_the_end_of_input_files_on_their_way_in_are_waited_for_and_new_ones_a
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
     ada.send_slowly().await;
-    let (path, contents) = files.create("a.bin", 200_000);
+    let (path, contents) = files.create("a.bin", 600_000);
     ada.type_line(&format!("funicast|bob|{path}")).await;
     bob.event("receiving").await;
     bob.close_input();

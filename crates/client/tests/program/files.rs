@@ -169,8 +169,8 @@ async fn files_go_both_ways_at_once_while_the_chat_goes_on() {
     let files = Files::new();
     ada.send_slowly().await;
     bob.send_slowly().await;
-    let (from_ada, ada_contents) = files.create("ada.bin", 300_000);
-    let (from_bob, bob_contents) = files.create("bob.bin", 300_000);
+    let (from_ada, ada_contents) = files.create("ada.bin", 600_000);
+    let (from_bob, bob_contents) = files.create("bob.bin", 600_000);
     ada.type_line(&format!("funicast|bob|{from_ada}")).await;
     bob.type_line(&format!("funicast|ada|{from_bob}")).await;
     ada.event("receiving").await;

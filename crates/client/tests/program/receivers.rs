@@ -21,7 +21,7 @@ async fn one_that_stands_still_holds_up_nobody_and_one_that_dies_is_reported_whi
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();
     ada.send_slowly().await;
-    let (path, contents) = files.create("a.bin", 200_000);
+    let (path, contents) = files.create("a.bin", 600_000);
     ada.type_line(&format!("fbroadcast|{path}")).await;
     bob.event("receiving").await;
     bob.signal(Signal::STOP);
@@ -47,7 +47,7 @@ async fn one_that_leaves_in_the_middle_is_reported_and_keeps_no_half_file() {
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();
     ada.send_slowly().await;
-    let (path, _) = files.create("a.bin", 200_000);
+    let (path, _) = files.create("a.bin", 600_000);
     ada.type_line(&format!("fmulticast|bob|eve|{path}")).await;
     bob.event("receiving").await;
     bob.type_line("exit").await;
