@@ -14,10 +14,13 @@
 //! - [`sweep`]: a plan carried out, its rows in the order of the plan.
 //! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
 //! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in.
+//! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
 
 pub mod charts;
 pub mod cli;
+pub mod compare;
 pub mod docker;
+pub mod doctor;
 pub mod model;
 pub mod plan;
 pub mod record;

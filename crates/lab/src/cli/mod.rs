@@ -2,6 +2,7 @@
 
 mod choice;
 mod compare;
+mod doctor;
 mod list;
 mod progress;
 mod run;
@@ -31,6 +32,8 @@ enum Command {
     List,
     /// Compare two folders of results, cell by cell; exit 1 where something became slower.
     Compare(compare::CompareArgs),
+    /// Say what works here, and what mends the rest.
+    Doctor(doctor::DoctorArgs),
     /// Shape the network of a container; the docker runner starts it beside each member.
     #[command(hide = true)]
     Shaper(ShaperArgs),
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::List => list::list(),
         Command::Compare(arguments) => compare::compare(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Shaper(arguments) => shaper::run(arguments).map_err(Failure::Broken),
     };
     match outcome {

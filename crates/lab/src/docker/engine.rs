@@ -60,7 +60,8 @@ pub(super) async fn connect(image: &str) -> Result<(Docker, Engine), Unavailable
     ))
 }
 
-async fn reach() -> Result<(Docker, String), bollard::errors::Error> {
+/// Finds the engine that the environment names, and its version.
+pub(crate) async fn reach() -> Result<(Docker, String), bollard::errors::Error> {
     let docker = Docker::connect_with_defaults()?
         .with_timeout(REQUEST_TIMEOUT)
         .negotiate_version()

@@ -26,8 +26,10 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use bollard::Docker;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use engine::reach;
 pub use engine::{DEFAULT_IMAGE, Engine, Unavailable};
 
 use attached::TalkError;
@@ -38,7 +40,10 @@ use room::{Room, RoomSize};
 use crate::plan::{Plan, Run};
 use crate::record::Measurement;
 use crate::runner::{RunError, Runner, RunnerKind, Shaper};
+use crate::shaper::protocol::Support;
 
+/// How long it may take to remove the container of a probe that was given up.
+const REMOVAL_LIMIT: Duration = Duration::from_millis(600);
 /// So many rooms that broke one after the other are no accident.
 const MAX_BROKEN_ROOMS: u32 = 3;
 
@@ -54,6 +59,31 @@ pub fn probe(image: &str) -> Result<Engine, Unavailable> {
     runtime
         .block_on(engine::connect(image))
         .map(|(_, engine)| engine)
+}
+
+/// What the kernel of `docker` can shape with, tried in a container of `image` that is thrown away. `limit` holds for the
+/// trial; removing what an unfinished one left may take [`REMOVAL_LIMIT`] more.
+///
+/// # Errors
+/// Why it could not be tried.
+pub(crate) async fn probe_shaping(
+    docker: &Docker,
+    image: &str,
+    limit: Duration,
+) -> Result<Support, String> {
+    let owner = Owner::this_process();
+    let containers = Containers {
+        owner: &owner,
+        image,
+    };
+    let why = match timeout(limit, side::probe(docker, &containers)).await {
+        Ok(Ok(support)) => return Ok(support),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no container answered within {limit:?}"),
+    };
+    // What this does not manage, the next lab does.
+    let _ = timeout(REMOVAL_LIMIT, engine::remove_all_of(docker, &owner)).await;
+    Err(why)
 }
 
 /// Members in containers, started once for a whole plan. Everything is removed when it is dropped.

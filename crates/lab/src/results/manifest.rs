@@ -145,7 +145,7 @@ impl Host {
 
 /// The commit the lab comes from. An image is built without the repository and is told; anything else is run from its
 /// sources, which are asked now, so that a commit alone makes no new build.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     if let Some(told) = option_env!("BACKROOM_COMMIT") {
         return told.to_owned();
     }

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use manifest::commit;
 pub use manifest::{Host, Manifest};
 
 use crate::record::RunRecord;

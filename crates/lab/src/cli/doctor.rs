@@ -1,0 +1,35 @@
+//! `doctor`: what works here.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::Failure;
+use crate::{docker, doctor};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// For machines: one JSON object
+    #[arg(long)]
+    json: bool,
+    /// The image that containers are made of
+    #[arg(long, value_name = "NAME", default_value = docker::DEFAULT_IMAGE, hide_short_help = true)]
+    image: String,
+}
+
+/// Succeeds whatever it finds: `run` can always simulate.
+pub(super) fn doctor(arguments: &DoctorArgs) -> Result<(), Failure> {
+    print(arguments).map_err(Failure::Broken)
+}
+
+fn print(arguments: &DoctorArgs) -> anyhow::Result<()> {
+    let report = doctor::examine(&arguments.image).context("can't look around")?;
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&report)? + "\n",
+        false => report.text(),
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("the report can't be written")
+}

@@ -1,0 +1,75 @@
+//! The runs of each cell in both sweeps, side by side.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use crate::record::RunRecord;
+use crate::scenario::Axis;
+
+/// What one sweep measured in one cell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Runs {
+    /// Completion times of the runs that count.
+    pub seconds: Vec<f64>,
+    /// Runs that don't.
+    pub failed: usize,
+}
+
+/// A cell that is in either sweep.
+pub(super) struct Pair {
+    pub(super) example: RunRecord,
+    pub(super) baseline: Runs,
+    pub(super) candidate: Runs,
+}
+
+/// Pairs by the values of all axes, in the order of these. Which runner measured is no axis, so that a simulation can
+/// be compared with containers.
+pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair> {
+    let mut pairs: HashMap<Vec<String>, Pair> = HashMap::new();
+    let sides: [(_, fn(&mut Pair) -> &mut Runs); 2] = [
+        (baseline, |pair| &mut pair.baseline),
+        (candidate, |pair| &mut pair.candidate),
+    ];
+    for (records, runs) in sides {
+        for record in records {
+            let pair = pairs.entry(key(record)).or_insert_with(|| Pair {
+                example: record.clone(),
+                baseline: Runs::default(),
+                candidate: Runs::default(),
+            });
+            runs(pair).add(record);
+        }
+    }
+    let mut pairs: Vec<_> = pairs.into_iter().collect();
+    pairs.sort_by(|(one, _), (other, _)| by_value(one, other));
+    pairs.into_iter().map(|(_, pair)| pair).collect()
+}
+
+impl Runs {
+    fn add(&mut self, record: &RunRecord) {
+        match record.seconds.filter(|seconds| *seconds > 0.0) {
+            Some(seconds) if record.ok => self.seconds.push(seconds),
+            _ => self.failed += 1,
+        }
+    }
+}
+
+fn key(record: &RunRecord) -> Vec<String> {
+    Axis::ALL
+        .iter()
+        .map(|axis| record.axis_text(*axis))
+        .collect()
+}
+
+/// Numbers by size, words by letter.
+fn by_value(one: &[String], other: &[String]) -> Ordering {
+    let number = |text: &String| text.parse::<f64>().ok();
+    one.iter()
+        .zip(other)
+        .map(|(one, other)| match (number(one), number(other)) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => one.cmp(other),
+        })
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}

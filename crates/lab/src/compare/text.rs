@@ -1,0 +1,285 @@
+//! A comparison in words and as a table.
+
+use std::fmt::Write;
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::verdict::runs_needed;
+use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict};
+use crate::scenario::Axis;
+use crate::statistics::Spread;
+use crate::words;
+
+/// More unchanged cells than these are counted only: a comment on a pull request holds 65,536 characters.
+const MAX_UNCHANGED: usize = 300;
+
+/// How a comparison is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal
+    Table,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+/// Writes all of `comparison`, with where its numbers come from.
+pub fn render(
+    comparison: &Comparison,
+    baseline: &Folder,
+    candidate: &Folder,
+    format: Format,
+) -> String {
+    let summary = summary(comparison);
+    let origins = origins(baseline, candidate);
+    let method = method(comparison);
+    match format {
+        Format::Table => {
+            let all: Vec<_> = comparison.cells.iter().collect();
+            let table = table(comparison, &all, format);
+            format!(
+                "{}\n\n{table}\n\n{method}\n\n{summary}\n",
+                origins.join("\n")
+            )
+        }
+        Format::Markdown => markdown(comparison, &summary, &origins, &method),
+    }
+}
+
+/// What changed stands open, everything else can be opened.
+fn markdown(comparison: &Comparison, summary: &str, origins: &[String], method: &str) -> String {
+    let mut text = format!("**{summary}**\n\n");
+    for line in origins {
+        let _ = writeln!(text, "- {line}");
+    }
+    let (mut changed, mut rest): (Vec<_>, Vec<_>) = comparison
+        .cells
+        .iter()
+        .partition(|cell| cell.verdict <= Verdict::Faster);
+    changed.sort_by_key(|cell| cell.verdict);
+    if !changed.is_empty() {
+        let table = table(comparison, &changed, Format::Markdown);
+        let _ = write!(text, "\n{table}\n");
+    }
+    if !rest.is_empty() {
+        let unlisted = rest.len().saturating_sub(MAX_UNCHANGED);
+        rest.truncate(MAX_UNCHANGED);
+        let table = table(comparison, &rest, Format::Markdown);
+        let _ = write!(
+            text,
+            "\n<details><summary>{} without a change</summary>\n\n{table}\n",
+            cells(rest.len() + unlisted)
+        );
+        if unlisted > 0 {
+            let _ = write!(text, "\n{} more are not listed.\n", cells(unlisted));
+        }
+        text.push_str("\n</details>\n");
+    }
+    let _ = write!(text, "\n<sub>{method}</sub>\n");
+    text
+}
+
+/// What a person who reads one line should know.
+fn summary(comparison: &Comparison) -> String {
+    let count = |verdict| comparison.count(verdict);
+    let (slower, failed) = (count(Verdict::Slower), count(Verdict::Failed));
+    let (few, missing) = (count(Verdict::TooFewRuns), count(Verdict::Missing));
+    let verdict = match (slower, failed, count(Verdict::Faster)) {
+        (0, 0, 0) if count(Verdict::Same) == 0 => "Nothing can be said".to_owned(),
+        (0, 0, 0) => "No difference was found".to_owned(),
+        (0, 0, faster) => format!("Faster in {}", cells(faster)),
+        (0, failed, _) => format!("Regression: {} no longer completed", cells(failed)),
+        (slower, 0, _) => format!("Regression: slower in {}", cells(slower)),
+        (slower, failed, _) => format!(
+            "Regression: slower in {}, and {} no longer completed",
+            cells(slower),
+            cells(failed)
+        ),
+    };
+    let counts: Vec<_> = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| count(*verdict) > 0)
+        .map(|verdict| format!("{} {verdict}", count(verdict)))
+        .collect();
+    let mut text = format!(
+        "{verdict}. Of {}: {}.",
+        cells(comparison.cells.len()),
+        counts.join(", ")
+    );
+    if let Some((which, cell, ratio)) = extreme(comparison) {
+        let label = label(comparison, cell);
+        let _ = write!(text, " {which}: {label}, {} times as long.", times(ratio));
+    }
+    if let Some(mean) = geometric_mean(comparison) {
+        let _ = write!(text, " All together: {} times as long.", times(mean));
+    }
+    if few > 0 {
+        let runs = runs_needed(comparison.cells.len() - missing);
+        let _ = write!(
+            text,
+            " At least {runs} runs of each cell on both sides would show a difference in any one of them."
+        );
+    }
+    text
+}
+
+/// The cell that changed most, of the slower ones or else of the faster ones, and its ratio.
+fn extreme(comparison: &Comparison) -> Option<(&'static str, &ComparedCell, f64)> {
+    let of = |verdict| {
+        comparison
+            .cells
+            .iter()
+            .filter(move |cell| cell.verdict == verdict)
+            .filter_map(|cell| Some((cell, cell.ratio?.estimate)))
+    };
+    let worst = of(Verdict::Slower).max_by(|(_, one), (_, other)| one.total_cmp(other));
+    let best = of(Verdict::Faster).min_by(|(_, one), (_, other)| one.total_cmp(other));
+    match (worst, best) {
+        (Some((cell, ratio)), _) => Some(("Worst", cell, ratio)),
+        (None, Some((cell, ratio))) => Some(("Best", cell, ratio)),
+        (None, None) => None,
+    }
+}
+
+/// Over all cells that both measured.
+fn geometric_mean(comparison: &Comparison) -> Option<f64> {
+    let logarithms: Vec<_> = comparison
+        .cells
+        .iter()
+        .filter_map(|cell| Some(cell.ratio?.estimate.ln()))
+        .collect();
+    (logarithms.len() > 1).then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+}
+
+/// Where both come from, and what besides the code differs between them.
+fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
+    let line = |name: &str, folder: &Folder| {
+        let mut parts = vec![folder.path.display().to_string()];
+        parts.extend(folder.runners());
+        parts.extend(
+            folder
+                .origin
+                .commit
+                .as_ref()
+                .map(|commit| format!("commit {commit}")),
+        );
+        format!("{name}: {}", parts.join(", "))
+    };
+    let mut lines = vec![line("A", baseline), line("B", candidate)];
+    if baseline.runners() != candidate.runners() {
+        lines.push(
+            "Measured by different runners, so a difference need not be the code's.".to_owned(),
+        );
+    }
+    let (one, other) = (&baseline.origin.host, &candidate.origin.host);
+    if one != other {
+        lines.push(
+            "Measured on different machines or kernels, so a difference need not be the code's."
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// How the verdicts came to be.
+fn method(comparison: &Comparison) -> String {
+    let tested = comparison
+        .cells
+        .iter()
+        .filter(|cell| cell.p.is_some())
+        .count();
+    format!(
+        "Completion times of the runs that are ok. B/A: ratio of the medians with its bootstrap 95 % interval. p: two-sided \
+         Mann-Whitney test, adjusted for {} after Benjamini and Hochberg. A cell is slower or faster where p is at most \
+         {FALSE_ALARMS}, the interval leaves out 1, and the medians differ by at least {} %.",
+        cells(tested),
+        FLOOR * 100.0
+    )
+}
+
+fn table(comparison: &Comparison, listed: &[&ComparedCell], format: Format) -> Table {
+    let mut table = Table::new();
+    table.load_style(match format {
+        Format::Table => presets::NOTHING,
+        Format::Markdown => presets::ASCII_MARKDOWN,
+    });
+    let header = [
+        "cell", "runs A", "runs B", "A (s)", "B (s)", "B/A", "95 %", "p", "verdict",
+    ];
+    table.set_header(header);
+    for cell in listed {
+        table.add_row(row(comparison, cell));
+    }
+    if format == Format::Table {
+        for column in table.column_iter_mut().skip(1).take(header.len() - 2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn row(comparison: &Comparison, cell: &ComparedCell) -> [String; 9] {
+    let missing = || "-".to_owned();
+    let median = |runs: &Runs| {
+        let spread = Spread::of(runs.seconds.iter().copied());
+        spread.map_or_else(missing, |spread| words::number(spread.median))
+    };
+    let runs = |runs: &Runs| match (runs.seconds.len(), runs.failed) {
+        (good, 0) => good.to_string(),
+        (good, failed) => format!("{good} of {}", good + failed),
+    };
+    let interval = cell.ratio.filter(|_| cell.p.is_some());
+    [
+        label(comparison, cell),
+        runs(&cell.baseline),
+        runs(&cell.candidate),
+        median(&cell.baseline),
+        median(&cell.candidate),
+        cell.ratio
+            .map_or_else(missing, |ratio| times(ratio.estimate)),
+        interval.map_or_else(missing, |ratio| {
+            format!("{} to {}", times(ratio.low), times(ratio.high))
+        }),
+        cell.p.map_or_else(missing, |p| p_text(p.adjusted)),
+        cell.verdict.to_string(),
+    ]
+}
+
+/// The cell by what tells it from the others.
+fn label(comparison: &Comparison, cell: &ComparedCell) -> String {
+    let differs = |axis: &Axis| {
+        let here = cell.example.axis_text(*axis);
+        let others = &comparison.cells;
+        others
+            .iter()
+            .any(|other| other.example.axis_text(*axis) != here)
+    };
+    let axes: Vec<_> = Axis::ALL.into_iter().filter(differs).collect();
+    match axes.is_empty() {
+        true => cell.example.scenario.clone(),
+        false => words::phrases(&axes, &cell.example),
+    }
+}
+
+fn p_text(p: f64) -> String {
+    match p {
+        p if p < 0.0001 => "< 0.0001".to_owned(),
+        p if p < 0.01 => format!("{p:.4}"),
+        p => format!("{p:.2}"),
+    }
+}
+
+fn cells(number: usize) -> String {
+    match number {
+        1 => "1 cell".to_owned(),
+        number => format!("{number} cells"),
+    }
+}
+
+/// A ratio. Near 1 it needs all three places.
+fn times(ratio: f64) -> String {
+    match ratio {
+        great if great >= 100.0 => format!("{great:.0}"),
+        ratio => format!("{ratio:.3}"),
+    }
+}

@@ -1,0 +1,175 @@
+//! What the numbers of a cell say.
+
+use std::fmt;
+
+use super::mann_whitney::least_p_value;
+use super::{PValue, Ratio, Runs};
+
+/// A difference smaller than this is none, however certain: two builds of the same source differ by as much.
+pub const FLOOR: f64 = 0.01;
+/// Of comparisons in which nothing changed, so many at most may say that something did.
+pub const FALSE_ALARMS: f64 = 0.05;
+
+/// What became of a cell from A to B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// A has runs that count and B has none, though it tried.
+    Failed,
+    /// B takes longer.
+    Slower,
+    /// B takes less time.
+    Faster,
+    /// It could be chance, or is not worth mentioning.
+    Same,
+    /// Whatever they had measured, so few runs among so many cells could not have told a difference from chance.
+    TooFewRuns,
+    /// Only one of the two measured it.
+    Missing,
+}
+
+impl Verdict {
+    /// Every verdict, the worst first.
+    pub const ALL: [Self; 6] = [
+        Self::Failed,
+        Self::Slower,
+        Self::Faster,
+        Self::Same,
+        Self::TooFewRuns,
+        Self::Missing,
+    ];
+
+    /// Whether B is worse than A.
+    pub fn is_regression(self) -> bool {
+        matches!(self, Self::Failed | Self::Slower)
+    }
+
+    /// The verdict on a cell, one of `tested` that have a p-value.
+    pub(super) fn of(
+        baseline: &Runs,
+        candidate: &Runs,
+        ratio: Option<Ratio>,
+        p: Option<PValue>,
+        tested: usize,
+    ) -> Self {
+        let Some(ratio) = ratio else {
+            let broken = !baseline.seconds.is_empty() && candidate.failed > 0;
+            return if broken { Self::Failed } else { Self::Missing };
+        };
+        let slower = ratio.estimate >= 1.0 + FLOOR;
+        let faster = ratio.estimate <= 1.0 / (1.0 + FLOOR);
+        let certain = p.is_some_and(|p| p.adjusted <= FALSE_ALARMS) && ratio.differs_from_one();
+        match (slower || faster, certain) {
+            (true, true) if slower => Self::Slower,
+            (true, true) => Self::Faster,
+            // Alone among the cells it could not have been shown, so that it was not shown says nothing.
+            (true, false)
+                if least_p_value(baseline.seconds.len(), candidate.seconds.len())
+                    * tested.max(1) as f64
+                    > FALSE_ALARMS =>
+            {
+                Self::TooFewRuns
+            }
+            (false, _) if p.is_none() => Self::TooFewRuns,
+            _ => Self::Same,
+        }
+    }
+}
+
+/// How often each of `cells` has to be measured on both sides so that a difference in one of them alone can be shown.
+pub(super) fn runs_needed(cells: usize) -> usize {
+    (1..)
+        .find(|runs| least_p_value(*runs, *runs) * cells.max(1) as f64 <= FALSE_ALARMS)
+        .unwrap_or(usize::MAX)
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Failed => "failed",
+            Self::Slower => "slower",
+            Self::Faster => "faster",
+            Self::Same => "same",
+            Self::TooFewRuns => "too few runs",
+            Self::Missing => "missing",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(number: usize) -> Runs {
+        Runs {
+            seconds: vec![1.0; number],
+            failed: 0,
+        }
+    }
+
+    fn verdict(number: usize, tested: usize, ratio: (f64, f64, f64), p: Option<f64>) -> Verdict {
+        let (low, estimate, high) = ratio;
+        let ratio = Ratio {
+            estimate,
+            low,
+            high,
+        };
+        let p = p.map(|adjusted| PValue {
+            alone: adjusted,
+            adjusted,
+        });
+        Verdict::of(&runs(number), &runs(number), Some(ratio), p, tested)
+    }
+
+    #[test]
+    fn a_certain_difference_counts_from_one_percent_on() {
+        assert_eq!(
+            verdict(10, 1, (1.005, 1.011, 1.02), Some(0.001)),
+            Verdict::Slower
+        );
+        assert_eq!(
+            verdict(10, 1, (0.98, 0.989, 0.995), Some(0.001)),
+            Verdict::Faster
+        );
+        assert_eq!(
+            verdict(10, 1, (1.005, 1.009, 1.02), Some(0.001)),
+            Verdict::Same
+        );
+        assert_eq!(
+            verdict(10, 1, (0.98, 0.991, 0.995), Some(0.001)),
+            Verdict::Same
+        );
+    }
+
+    #[test]
+    fn a_great_difference_counts_only_if_it_is_certain() {
+        assert_eq!(verdict(10, 1, (1.1, 1.2, 1.3), Some(0.06)), Verdict::Same);
+        assert_eq!(verdict(10, 1, (0.9, 1.2, 1.5), Some(0.01)), Verdict::Same);
+    }
+
+    #[test]
+    fn runs_that_could_have_shown_nothing_are_too_few() {
+        assert_eq!(verdict(3, 0, (1.0, 1.0, 1.0), None), Verdict::TooFewRuns);
+        // 2 / 252, and 48 cells.
+        assert_eq!(
+            verdict(5, 48, (9.0, 10.0, 11.0), Some(0.38)),
+            Verdict::TooFewRuns
+        );
+        assert_eq!(verdict(10, 48, (0.9, 1.1, 1.2), Some(0.38)), Verdict::Same);
+        assert_eq!(runs_needed(1), 4);
+        assert_eq!(runs_needed(48), 7);
+    }
+
+    #[test]
+    fn a_cell_that_works_no_more_is_not_just_missing() {
+        let broken = Runs {
+            seconds: Vec::new(),
+            failed: 10,
+        };
+        let none = Runs::default();
+        let of = |one: &Runs, other: &Runs| Verdict::of(one, other, None, None, 0);
+        assert_eq!(of(&runs(10), &broken), Verdict::Failed);
+        assert_eq!(of(&runs(10), &none), Verdict::Missing);
+        assert_eq!(of(&broken, &runs(10)), Verdict::Missing);
+        assert_eq!(of(&none, &runs(10)), Verdict::Missing);
+    }
+}

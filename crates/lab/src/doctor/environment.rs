@@ -1,0 +1,58 @@
+//! What kind of machine this is, as far as remedies depend on it.
+
+use serde::Serialize;
+
+/// The kind of machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Environment {
+    /// The Windows Subsystem for Linux, with a Linux kernel of Microsoft's.
+    pub wsl2: bool,
+    /// Containers run in a virtual machine of Docker Desktop's, under its kernel.
+    pub docker_desktop: bool,
+    /// Whose packages are installed how.
+    pub distribution: Distribution,
+}
+
+/// Families of distributions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// Debian, Ubuntu and theirs: `apt-get`.
+    Debian,
+    /// Red Hat Enterprise Linux, Fedora and theirs: `dnf`.
+    RedHat,
+    /// Another one.
+    #[default]
+    Other,
+}
+
+impl Environment {
+    /// From `/proc/version`, `/etc/os-release`, and what the engine says it runs on.
+    pub fn detect(proc_version: &str, os_release: &str, engine_system: Option<&str>) -> Self {
+        let kernel = proc_version.to_lowercase();
+        Self {
+            wsl2: kernel.contains("microsoft-standard") || kernel.contains("wsl2"),
+            docker_desktop: engine_system.is_some_and(|system| system.contains("Docker Desktop")),
+            distribution: Distribution::detect(os_release),
+        }
+    }
+}
+
+impl Distribution {
+    /// By the fields `ID` and `ID_LIKE` (os-release(5)).
+    fn detect(os_release: &str) -> Self {
+        let ids: Vec<_> = os_release
+            .lines()
+            .filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")))
+            .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace())
+            .collect();
+        let is_one_of = |family: &[&str]| ids.iter().any(|id| family.contains(id));
+        if is_one_of(&["debian", "ubuntu"]) {
+            Self::Debian
+        } else if is_one_of(&["rhel", "fedora", "centos"]) {
+            Self::RedHat
+        } else {
+            Self::Other
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which modules of the kernel are there, without loading any.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+
+/// A kernel's configuration is a quarter of a megabyte.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// What shaping needs of a kernel.
+#[derive(Clone, Debug, Default)]
+pub struct KernelFacts {
+    /// The network emulator.
+    pub netem: Module,
+    /// Packets handed to user space.
+    pub queue: Module,
+    /// The rule that hands them over.
+    pub queue_rule: Module,
+}
+
+/// What is known of a part of the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Module {
+    /// It is there now.
+    pub loaded: bool,
+    /// Whether it is among what can be loaded. `None` where this kernel's modules can't be seen.
+    pub installed: Option<bool>,
+    /// How the kernel was built. `None` where it does not say.
+    pub configured: Option<Configured>,
+}
+
+/// A line of a kernel's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configured {
+    /// `=y`
+    BuiltIn,
+    /// `=m`
+    AsModule,
+    /// Anything else.
+    Left,
+}
+
+/// Looks at the kernel that runs.
+pub(super) fn look() -> KernelFacts {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = release.trim();
+    let modules = ["modules.dep", "modules.builtin"]
+        .map(|list| fs::read_to_string(Path::new("/lib/modules").join(release).join(list)).ok());
+    let modules = modules
+        .into_iter()
+        .flatten()
+        .reduce(|one, other| one + &other);
+    let config = configuration(release);
+    let module = |name: &str, option: &str| Module {
+        loaded: Path::new("/sys/module").join(name).exists(),
+        installed: modules.as_ref().map(|list| lists_module(list, name)),
+        configured: config.as_ref().map(|config| configured(config, option)),
+    };
+    KernelFacts {
+        netem: module("sch_netem", "CONFIG_NET_SCH_NETEM"),
+        queue: module("nfnetlink_queue", "CONFIG_NETFILTER_NETLINK_QUEUE"),
+        queue_rule: module("xt_NFQUEUE", "CONFIG_NETFILTER_XT_TARGET_NFQUEUE"),
+    }
+}
+
+fn configuration(release: &str) -> Option<String> {
+    let mut text = String::new();
+    if let Ok(file) = File::open("/proc/config.gz") {
+        let read = GzDecoder::new(file)
+            .take(MAX_CONFIG_BYTES)
+            .read_to_string(&mut text);
+        return read.ok().map(|_| text);
+    }
+    fs::read_to_string(format!("/boot/config-{release}")).ok()
+}
+
+/// Lines are paths like `kernel/net/sched/sch_netem.ko.xz: kernel/...`.
+fn lists_module(list: &str, name: &str) -> bool {
+    list.lines().any(|line| {
+        let path = line.split(':').next().unwrap_or_default();
+        let file = path.rsplit('/').next().unwrap_or_default();
+        file.split_once(".ko").is_some_and(|(stem, _)| stem == name)
+    })
+}
+
+fn configured(config: &str, option: &str) -> Configured {
+    let values = config
+        .lines()
+        .filter_map(|line| line.strip_prefix(option)?.strip_prefix('='));
+    match values.last() {
+        Some("y") => Configured::BuiltIn,
+        Some("m") => Configured::AsModule,
+        _ => Configured::Left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_not_mistaken_for_a_longer_one() {
+        let config =
+            "CONFIG_NET_SCH_NETEM_X=y\nCONFIG_A=m\n# CONFIG_NET_SCH_NETEM is not set\nCONFIG_B=y\n";
+        assert_eq!(configured(config, "CONFIG_NET_SCH_NETEM"), Configured::Left);
+        assert_eq!(configured(config, "CONFIG_A"), Configured::AsModule);
+        assert_eq!(configured(config, "CONFIG_B"), Configured::BuiltIn);
+    }
+
+    #[test]
+    fn a_module_is_found_compressed_or_not_but_not_where_it_is_only_needed() {
+        let list = "kernel/net/sched/sch_netem.ko.xz:\nkernel/net/a.ko: kernel/net/b.ko\n";
+        assert!(lists_module(list, "sch_netem"));
+        assert!(lists_module(list, "a"));
+        assert!(!lists_module(list, "b"));
+        assert!(!lists_module(list, "netem"));
+    }
+}

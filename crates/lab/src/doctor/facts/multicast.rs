@@ -1,0 +1,119 @@
+//! Whether a socket on this machine hears what another one on it sends to a group.
+//!
+//! Packets have a time to live of 0, so none leaves the machine: this is about interfaces and firewalls, not about
+//! switches.
+
+use std::fs;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+
+/// An administratively scoped group (RFC 2365).
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 66);
+/// What is sent on this machine arrives at once or never.
+const PATIENCE: Duration = Duration::from_millis(150);
+const MAX_INTERFACES: usize = 12;
+
+/// What came of trying each interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MulticastFacts {
+    /// It works on this interface.
+    Heard {
+        /// Its name.
+        interface: String,
+    },
+    /// It works on none of these, which are all that could.
+    Deaf {
+        /// Their names.
+        interfaces: Vec<String>,
+    },
+}
+
+struct Interface {
+    name: String,
+    index: u32,
+}
+
+/// Tries one interface after the other until one works.
+pub(super) fn listen() -> MulticastFacts {
+    let interfaces = interfaces();
+    match interfaces
+        .iter()
+        .find(|interface| hears(interface).unwrap_or(false))
+    {
+        Some(interface) => MulticastFacts::Heard {
+            interface: interface.name.clone(),
+        },
+        None => MulticastFacts::Deaf {
+            interfaces: interfaces
+                .into_iter()
+                .map(|interface| interface.name)
+                .collect(),
+        },
+    }
+}
+
+/// Those that are up, lead to others, take part in multicast and are no port of a bridge; in the kernel's order.
+fn interfaces() -> Vec<Interface> {
+    const UP: u32 = 0x1;
+    const LOOPBACK: u32 = 0x8;
+    const MULTICAST: u32 = 0x1000;
+    let usable = |path: &Path| {
+        let text = |file| fs::read_to_string(path.join(file)).ok();
+        let flags = text("flags")?;
+        let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
+        let wanted = flags & (UP | LOOPBACK | MULTICAST) == UP | MULTICAST;
+        let interface = Interface {
+            name: path.file_name()?.to_str()?.to_owned(),
+            index: text("ifindex")?.trim().parse().ok()?,
+        };
+        (wanted && !path.join("master").exists()).then_some(interface)
+    };
+    let mut interfaces: Vec<_> = fs::read_dir("/sys/class/net")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| usable(&entry.ok()?.path()))
+        .collect();
+    interfaces.sort_by_key(|interface| interface.index);
+    interfaces.truncate(MAX_INTERFACES);
+    interfaces
+}
+
+fn hears(interface: &Interface) -> io::Result<bool> {
+    let receiver = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    receiver.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into())?;
+    receiver.join_multicast_v4_n(&GROUP, &InterfaceIndexOrAddress::Index(interface.index))?;
+    let port = receiver
+        .local_addr()?
+        .as_socket_ipv4()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?
+        .port();
+
+    let sender = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    sender.bind_device(Some(interface.name.as_bytes()))?;
+    sender.set_multicast_ttl_v4(0)?;
+    sender.set_multicast_loop_v4(true)?;
+    sender.send_to(token().as_bytes(), &SocketAddrV4::new(GROUP, port).into())?;
+
+    let deadline = Instant::now() + PATIENCE;
+    let mut buffer = [MaybeUninit::uninit(); 64];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        receiver.set_read_timeout(Some(left))?;
+        if receiver.recv_from(&mut buffer)?.0 == token().len() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Says whose packet it is, should another's come to the same port.
+fn token() -> String {
+    format!("backroom doctor {}", std::process::id())
+}
