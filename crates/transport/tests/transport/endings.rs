@@ -81,6 +81,34 @@ async fn a_cancelled_receiver_leaves_nothing_and_its_sender_notices() {
 }
 
 #[tokio::test]
+async fn cancelling_ends_a_transfer_that_waits_for_nothing_else() {
+    let mut transfer = Transfer::of(&contents(100));
+    transfer.config.timeout = Timeout::Fixed(Duration::from_secs(3_600));
+    transfer.options.idle_time = Duration::from_secs(3_600);
+    let deaf = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let request = transfer.send_request(deaf.local_addr().unwrap());
+    let send = send_file(&transfer.sender, request, &transfer.send_control);
+    let cancel = async {
+        deaf.recv(&mut [0; 2_000]).await.unwrap();
+        transfer.send_control.cancel.cancel();
+    };
+    let (sent, ()) = within_a_minute(async { tokio::join!(send, cancel) }).await;
+    assert!(matches!(sent.unwrap_err().error, SendError::Cancelled));
+
+    let (_told, finished) = oneshot::channel();
+    let request = transfer.receive_request(finished);
+    let receive = receive_file(&transfer.receiver, request, &transfer.receive_control);
+    let cancel = async {
+        // By its second turn the receiver waits.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        transfer.receive_control.cancel.cancel();
+    };
+    let (received, ()) = within_a_minute(async { tokio::join!(receive, cancel) }).await;
+    assert!(matches!(received, Err(ReceiveError::Cancelled)));
+}
+
+#[tokio::test]
 async fn a_receiver_that_never_answers_is_lost() {
     let mut transfer = Transfer::of(&contents(100_000));
     transfer.config.max_timeouts = 3;
@@ -283,7 +311,6 @@ async fn a_receiver_with_another_key_takes_nothing() {
 #[tokio::test]
 async fn a_segment_that_no_packet_holds_is_refused_at_once() {
     let mut transfer = Transfer::of(&contents(100));
-    transfer.segment_bytes = SegmentBytes::try_from(65_400).unwrap();
     // IPv6 takes 20 bytes more for its header, so this segment fits 65,536 bytes over IPv4 only.
     let receiver = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 9));
     transfer.segment_bytes = SegmentBytes::try_from(65_470).unwrap();
