@@ -79,7 +79,11 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let scenario = scenario(arguments).map_err(usage)?;
     let plan = Plan::new(&scenario).map_err(|error| usage(error.into()))?;
     let (decision, line) = choice::decide(arguments.runner, arguments.shaper, &plan, || {
-        docker::probe(&arguments.image)
+        let patience = match arguments.runner {
+            RunnerChoice::Docker => docker::PATIENTLY,
+            RunnerChoice::Auto | RunnerChoice::Sim => docker::AT_ONCE,
+        };
+        docker::probe(&arguments.image, patience)
     })
     .map_err(usage)?;
     let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;

@@ -14,8 +14,10 @@ use super::owner::{LABEL, Owner};
 /// The image that holds the project's programs.
 pub const DEFAULT_IMAGE: &str = "backroom:latest";
 
-/// An engine that does not answer within this time is none.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(800);
+/// How long to wait for an engine's answer where the simulator would do as well.
+pub const AT_ONCE: Duration = Duration::from_millis(800);
+/// How long to wait for an engine's answer where nothing else will do.
+pub const PATIENTLY: Duration = Duration::from_secs(20);
 /// A single request may take this long. Starting containers on a busy machine does take its time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Removing is tried so often: what was being created when the lab was interrupted appears late.
@@ -39,13 +41,16 @@ pub struct Unavailable {
     pub remedy: String,
 }
 
-/// Finds the engine, and `image` on it.
-pub(super) async fn connect(image: &str) -> Result<(Docker, Engine), Unavailable> {
-    let (docker, version) = tokio::time::timeout(ANSWER_TIMEOUT, reach())
+/// Finds the engine, and `image` on it, where each answers within `patience`.
+pub(super) async fn connect(
+    image: &str,
+    patience: Duration,
+) -> Result<(Docker, Engine), Unavailable> {
+    let (docker, version) = tokio::time::timeout(patience, reach())
         .await
         .map_err(|_| unreachable_engine("it does not answer"))?
-        .map_err(|error| unreachable_engine(&error.to_string()))?;
-    tokio::time::timeout(ANSWER_TIMEOUT, docker.inspect_image(image))
+        .map_err(|error| unreachable_engine(&format!("{:#}", anyhow::Error::new(error))))?;
+    tokio::time::timeout(patience, docker.inspect_image(image))
         .await
         .map_err(|_| unreachable_engine("it does not answer"))?
         .map_err(|_| Unavailable {

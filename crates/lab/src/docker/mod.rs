@@ -8,7 +8,7 @@
 //! - [`transfer`]: one run; [`event`] and [`file`] are what it needs.
 //!
 //! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
-//! and go. A room in which something went wrong is replaced by a new one.
+//! and go. A room in which something failed is replaced by a new one.
 
 mod attached;
 mod container;
@@ -30,7 +30,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use engine::reach;
-pub use engine::{DEFAULT_IMAGE, Engine, Unavailable};
+pub use engine::{AT_ONCE, DEFAULT_IMAGE, Engine, PATIENTLY, Unavailable};
 
 use attached::TalkError;
 use container::Containers;
@@ -47,17 +47,17 @@ const REMOVAL_LIMIT: Duration = Duration::from_millis(600);
 /// So many rooms that broke one after the other are no accident.
 const MAX_BROKEN_ROOMS: u32 = 3;
 
-/// Looks for an engine that answers at once and has `image`.
+/// Looks for an engine that has `image` and answers within `patience`: [`AT_ONCE`] or [`PATIENTLY`].
 ///
 /// # Errors
 /// [`Unavailable`] says what is missing.
-pub fn probe(image: &str) -> Result<Engine, Unavailable> {
+pub fn probe(image: &str, patience: Duration) -> Result<Engine, Unavailable> {
     let runtime = runtime().map_err(|error| Unavailable {
         why: format!("no threads to talk to an engine with: {error}"),
         remedy: "use --runner sim".to_owned(),
     })?;
     runtime
-        .block_on(engine::connect(image))
+        .block_on(engine::connect(image, patience))
         .map(|(_, engine)| engine)
 }
 
@@ -145,7 +145,7 @@ impl DockerRunner {
     ) -> Result<Self, RunError> {
         let runtime = runtime().context("can't start threads")?;
         let (docker, _) = runtime
-            .block_on(engine::connect(image))
+            .block_on(engine::connect(image, PATIENTLY))
             .map_err(anyhow::Error::new)?;
         let mut runner = Self {
             runtime,
@@ -224,6 +224,13 @@ impl DockerRunner {
         Ok(())
     }
 
+    /// Closes the room; the next run opens another.
+    fn replace_room_later(&mut self) -> Result<(), RunError> {
+        Ok(self
+            .close_room()
+            .context("can't replace a room in which something failed")?)
+    }
+
     fn close_room(&mut self) -> Result<(), bollard::errors::Error> {
         self.room = None;
         self.runtime
@@ -253,13 +260,15 @@ impl Runner for DockerRunner {
         match measured {
             Ok(measurement) => {
                 self.broken_rooms = 0;
+                if measurement.failure.is_some() {
+                    self.replace_room_later()?;
+                }
                 Ok(measurement)
             }
             Err(RoomError::Cancelled) => Err(RunError::Cancelled),
             Err(error) => {
                 self.broken_rooms += 1;
-                self.close_room()
-                    .context("can't replace a room that went wrong")?;
+                self.replace_room_later()?;
                 if self.broken_rooms == MAX_BROKEN_ROOMS {
                     return Err(anyhow::Error::new(error)
                         .context("one room after the other goes wrong")

@@ -82,8 +82,9 @@ pub struct DirectionStats {
     pub sojourn: Option<Spread>,
     /// How much later than the link's model a packet was let go. `None` where it can't be seen.
     pub lateness: Option<Spread>,
-    /// Rate in 10^6 bit/s while packets followed each other without a pause. `None` without such a time, or
-    /// where it can't be seen.
+    /// Rate in 10^6 bit/s while packets followed each other without a pause. netem, which does not say when that was:
+    /// the highest over any quarter of a second, which is less where the link was never busy for so long. `None`
+    /// without such a time.
     pub busy_rate_mbps: Option<f64>,
 }
 
