@@ -250,6 +250,34 @@ async fn strangers_datagrams_change_nothing_and_get_no_answer() {
 }
 
 #[tokio::test]
+async fn a_recorded_segment_sent_again_by_a_stranger_is_answered_to_the_sender() {
+    let transfer = Transfer::of(&contents(5_000));
+    let receiver = transfer.receiver.local_addr().unwrap();
+    let (_told, finished) = oneshot::channel();
+    let request = transfer.receive_request(finished);
+    let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let stranger = UdpSocket::bind(LOOPBACK).await.unwrap();
+    let mut datagram = vec![0; SEGMENT_OVERHEAD + 1_200];
+    let mut sealer = SegmentSealer::new(transfer.stream, &transfer.stream_key);
+    sealer.seal(0, 0, &mut datagram).unwrap();
+    let exchange = async {
+        let mut ack = [0; 200];
+        sender.send_to(&datagram, receiver).await.unwrap();
+        sender.recv(&mut ack).await.unwrap();
+        stranger.send_to(&datagram, receiver).await.unwrap();
+        sender.recv(&mut ack).await.unwrap();
+        assert!(
+            stranger.try_recv(&mut ack).is_err(),
+            "a stranger gets no answer"
+        );
+    };
+    tokio::select! {
+        _ = receive_file(&transfer.receiver, request, &transfer.receive_control) => panic!("one segment is no file"),
+        () = within_a_minute(exchange) => {}
+    }
+}
+
+#[tokio::test]
 async fn authentic_segments_that_do_not_fit_the_offered_file_are_dropped() {
     let mut transfer = Transfer::of(&contents(2_000));
     transfer.options.idle_time = Duration::from_millis(300);

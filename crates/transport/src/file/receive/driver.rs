@@ -189,12 +189,15 @@ impl<'a> Driver<'a> {
                 return;
             }
         };
-        self.answer_to = Some(answer_to);
         self.heard = now;
         self.first_segment.get_or_insert(now);
         let received = self.gbn.handle_segment(segment.seq, segment.round);
         if received == Received::Deliver {
             self.writer.push(segment.payload);
+        }
+        // Only what was never delivered before proves where the sender is: a stranger may send a recorded segment again.
+        if received == Received::Deliver || self.answer_to.is_none() {
+            self.answer_to = Some(answer_to);
         }
         self.trace(
             now,
