@@ -290,12 +290,11 @@ impl Sender {
         }
     }
 
-    /// Takes a measurement where the ACK proves which transmission of which segment it answers, and the base waited
-    /// for it: Karn's rule, and in a group the slowest receiver's round trip.
+    /// Takes a measurement where the ACK proves which transmission of which segment it answers (Karn's rule). As the
+    /// ACK advanced the base, in a group it is from the slowest receiver.
     fn time_round_trip(&mut self, now: Instant, ack: &Ack) {
         let answered = ack.cumulative.saturating_sub(1);
-        let proven =
-            ack.cumulative == self.base() && self.sent.round(answered) == ack.accepted_round;
+        let proven = self.sent.round(answered) == ack.accepted_round;
         if proven && answered >= self.timed_from {
             self.rto.measured(self.sent.age(answered, now));
             self.timed_from = self.cursor.max(ack.cumulative);

@@ -114,6 +114,16 @@ fn a_transfer_of_nothing_is_finished_at_once() {
 }
 
 #[test]
+fn what_is_available_only_grows_and_not_beyond_the_end() {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    sender.make_available(3);
+    sender.make_available(2);
+    sender.finish();
+    sender.make_available(4);
+    assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2]);
+}
+
+#[test]
 fn the_end_may_become_known_after_the_last_ack() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(2);
@@ -195,5 +205,19 @@ fn a_gap_is_reported_with_the_newest_round_and_only_while_there_is_one() {
         receiver.poll_transmit().unwrap().gap_round,
         None,
         "3 came again in order"
+    );
+}
+
+#[test]
+fn of_one_round_the_farthest_segment_decides_whether_there_is_a_gap() {
+    let mut receiver = Receiver::new(10);
+    receiver.handle_segment(5, 7);
+    receiver.handle_segment(3, 7);
+    (0..5).for_each(|seq| assert_eq!(receiver.handle_segment(seq, 7), Received::Deliver));
+    let ack = receiver.poll_transmit().unwrap();
+    assert_eq!(
+        (ack.cumulative, ack.gap_round),
+        (5, Some(7)),
+        "5 was dropped"
     );
 }

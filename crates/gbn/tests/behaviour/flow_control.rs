@@ -80,10 +80,25 @@ fn a_probe_that_is_lost_is_sent_again() {
     for probe in 1..=3 {
         let timer = sender.poll_timeout().unwrap();
         sender.handle_timeout(timer);
-        assert_eq!(sent_now(&mut sender, timer), [4]);
-        assert_eq!(sender.stats().window_probes, probe);
+        let asked = sender.poll_transmit(timer, usize::MAX).unwrap();
+        assert_eq!((asked.segments(), asked.round), (4..5, probe - 1));
+        assert_eq!(sender.poll_transmit(timer, usize::MAX), None);
+        assert_eq!(sender.stats().window_probes, u64::from(probe));
     }
     assert_eq!(sender.outstanding(), 1);
+}
+
+#[test]
+fn nobody_is_asked_for_space_while_there_is_nothing_to_send() {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    sender.make_available(4);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(10), RECEIVER, with_space(4, 0));
+    assert_eq!(sent_now(&mut sender, at(10)), []);
+    assert_eq!(sender.poll_timeout(), None);
+    sender.make_available(5);
+    assert_eq!(sent_now(&mut sender, at(20)), []);
+    assert!(sender.poll_timeout().is_some());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! One sender, several receivers.
 
-use backroom_gbn::{GoBackCause, ReceiverId, Sender, SenderConfig, SenderEvent, Timeout, Window};
+use backroom_gbn::{
+    Ack, GoBackCause, INITIAL_RTO, ReceiverId, Sender, SenderConfig, SenderEvent, Timeout, Window,
+};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{Scenario, ack, at, events, gap, ms, sent_now, transmit_all};
@@ -139,6 +141,53 @@ fn a_silent_receiver_is_lost_after_timeouts_in_a_row_and_time() {
             SenderEvent::Finished,
         ]
     );
+}
+
+#[test]
+fn a_lost_receiver_takes_its_back_off_with_it() {
+    let config = SenderConfig {
+        max_timeouts: 3,
+        min_silence: ms(0),
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [A, B]);
+    sender.make_available(100);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(1), A, ack(10));
+    while sender.receivers().len() == 2 {
+        let timer = sender.poll_timeout().unwrap();
+        sender.handle_timeout(timer);
+        transmit_all(&mut sender, timer);
+        sender.handle_ack(timer, A, ack(10));
+    }
+    assert_eq!(sender.base(), 10);
+    assert_eq!(sender.stats().rto, INITIAL_RTO);
+}
+
+#[test]
+fn the_least_space_of_all_is_what_may_be_sent() {
+    let mut sender = sender();
+    sender.set_free_segments(A, 5);
+    sender.set_free_segments(B, 4);
+    assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2, 3]);
+    let with_space = |cumulative, free_segments| Ack {
+        free_segments,
+        ..ack(cumulative)
+    };
+    sender.handle_ack(at(1), A, with_space(4, 1));
+    sender.handle_ack(at(1), B, with_space(4, 2));
+    assert_eq!(sent_now(&mut sender, at(1)), [4]);
+    sender.handle_ack(at(2), A, with_space(5, 9));
+    assert_eq!(sent_now(&mut sender, at(2)), [5]);
+    sender.remove_receiver(B);
+    assert_eq!(sent_now(&mut sender, at(2)), [6, 7, 8, 9, 10]);
+}
+
+#[test]
+fn one_receivers_space_counts_as_soon_as_it_is_known() {
+    let mut sender = sender();
+    sender.set_free_segments(A, 3);
+    assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2]);
 }
 
 #[test]

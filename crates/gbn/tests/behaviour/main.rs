@@ -14,3 +14,4 @@ mod properties;
 mod rounds;
 mod throughput;
 mod timer;
+mod window;

@@ -143,6 +143,44 @@ fn an_ack_that_says_which_transmission_it_answers_is_timed() {
 }
 
 #[test]
+fn what_is_sent_again_is_timed_without_waiting_for_what_is_new() {
+    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
+    sender.make_available(10);
+    transmit_all(&mut sender, at(0));
+    let gap = Ack {
+        gap_round: Some(0),
+        ..ack(1)
+    };
+    sender.handle_ack(at(10), RECEIVER, gap);
+    assert_eq!(sender.stats().srtt, Some(ms(10)));
+    transmit_all(&mut sender, at(10));
+    sender.handle_ack(
+        at(28),
+        RECEIVER,
+        Ack {
+            accepted_round: 1,
+            ..ack(2)
+        },
+    );
+    assert_eq!(sender.stats().srtt, Some(ms(11)), "7/8 x 10 + 1/8 x 18");
+}
+
+#[test]
+fn a_measured_timeout_longer_than_the_cap_is_not_cut() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(3000), RECEIVER, ack(4));
+    assert_eq!(sender.stats().rto, ms(3000 + 4 * 1500));
+    transmit_all(&mut sender, at(3000));
+    fire(&mut sender, at(3000));
+    assert_eq!(
+        sender.stats().rto,
+        ms(3000 + 4 * 1500),
+        "and not doubled beyond it"
+    );
+}
+
+#[test]
 fn a_round_trip_longer_than_the_first_timeout_is_found() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
