@@ -306,3 +306,114 @@ fn expand<'a, T: Copy + 'a>(
         })
         .collect();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+
+    use super::*;
+
+    fn plan(axes: &str) -> Result<Plan, PlanError> {
+        let text = format!("title = 'x'\nseed = 100\nrepetitions = 3\n[axes]\n{axes}");
+        Plan::new(&Scenario::parse("test", &text).unwrap())
+    }
+
+    fn list(values: &[&str]) -> String {
+        let quoted: Vec<_> = values.iter().map(|value| format!("'{value}'")).collect();
+        format!("[{}]", quoted.join(", "))
+    }
+
+    #[test]
+    fn a_room_of_four_gives_each_cast_its_receivers() {
+        let plan = plan("cast = ['unicast', 'multicast', 'broadcast', 'blockcast']").unwrap();
+        let members: Vec<_> = plan
+            .cells
+            .iter()
+            .map(|cell| (cell.receivers, cell.members()))
+            .collect();
+        assert_eq!(members, [(1, 2), (2, 4), (3, 4), (2, 4)]);
+    }
+
+    #[test]
+    fn unicast_takes_part_once_whatever_is_asked_of_the_others() {
+        let plan = plan(
+            "cast = ['unicast', 'broadcast']\nreceivers = [2, 3]\ndelivery = ['sequential', 'parallel']",
+        )
+        .unwrap();
+        assert_eq!(plan.cells.len(), 1 + 2 * 2);
+    }
+
+    #[test]
+    fn all_cells_share_the_seeds_of_their_repetitions() {
+        let plan = plan("window = [1, 2]").unwrap();
+        let seeds: Vec<_> = plan
+            .runs
+            .iter()
+            .map(|run| (run.repetition, run.seed))
+            .collect();
+        assert_eq!(
+            seeds,
+            [(1, 100), (1, 100), (2, 101), (2, 101), (3, 102), (3, 102)]
+        );
+    }
+
+    #[test]
+    fn loss_strikes_on_the_side_that_was_asked_for() {
+        let cell = |side: &str| {
+            let plan = plan(&format!("loss = 0.1\nloss_side = '{side}'")).unwrap();
+            Cell::clone(&plan.cells[0])
+        };
+        assert_eq!(cell("sender").egress().loss, Loss::Random(0.1));
+        assert_eq!(cell("sender").ingress_loss(), Loss::None);
+        assert_eq!(cell("receivers").egress().loss, Loss::None);
+        assert_eq!(cell("receivers").ingress_loss(), Loss::Random(0.1));
+    }
+
+    #[test]
+    fn more_runs_than_anyone_waits_for_are_no_plan() {
+        let windows: Vec<_> = (1..=1_000).map(|window| window.to_string()).collect();
+        let windows: Vec<_> = windows.iter().map(String::as_str).collect();
+        let sizes: Vec<_> = (16..1_016).map(|bytes| bytes.to_string()).collect();
+        let sizes: Vec<_> = sizes.iter().map(String::as_str).collect();
+        let axes = format!("window = {}\nsegment = {}", list(&windows), list(&sizes));
+        assert!(matches!(
+            plan(&axes),
+            Err(PlanError::TooManyRuns { runs: 3_000_000 })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn every_combination_is_there_once_and_every_run_belongs_to_one(
+            windows in subsequence(vec!["1", "2", "10", "50"], 1..=4),
+            losses in subsequence(vec!["0", "0.01", "0.05"], 1..=3),
+            bursts in subsequence(vec!["random", "5"], 1..=2),
+            delays in subsequence(vec!["1ms", "10ms"], 1..=2),
+            recoveries in subsequence(vec!["timeout", "fast"], 1..=2),
+            receivers in subsequence(vec!["1", "2", "8"], 1..=3),
+        ) {
+            let axes = [
+                ("window", &windows),
+                ("loss", &losses),
+                ("burst", &bursts),
+                ("delay", &delays),
+                ("recovery", &recoveries),
+                ("receivers", &receivers),
+            ];
+            let text: String = axes.iter().map(|(key, values)| format!("{key} = {}\n", list(values))).collect();
+            let plan = plan(&format!("cast = 'broadcast'\n{text}")).unwrap();
+            let combinations: usize = axes.iter().map(|(_, values)| values.len()).product();
+            let distinct: HashSet<_> = plan.cells.iter().map(|cell| format!("{cell:?}")).collect();
+            prop_assert_eq!(plan.cells.len(), combinations);
+            prop_assert_eq!(distinct.len(), combinations);
+            prop_assert_eq!(plan.runs.len(), 3 * combinations);
+            for (place, run) in plan.runs.iter().enumerate() {
+                prop_assert_eq!(run.index, place);
+                prop_assert_eq!(&*run.cell, &*plan.cells[run.cell_index]);
+            }
+        }
+    }
+}

@@ -39,6 +39,127 @@ impl Runner for SimRunner {
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
+        if self.cancelled.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
         Simulation::new(run, self.epoch)?.carry_out(&self.cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::scenario::Scenario;
+
+    /// Simulates the one run of a scenario with these axes.
+    fn simulate(axes: &str) -> Measurement {
+        let text = format!("title = 'x'\nrepetitions = 1\n[axes]\n{axes}");
+        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
+        assert_eq!(plan.runs.len(), 1);
+        SimRunner::new(CancellationToken::new())
+            .run(&plan.runs[0])
+            .unwrap()
+    }
+
+    fn seconds(axes: &str) -> f64 {
+        simulate(axes).seconds.unwrap()
+    }
+
+    #[test]
+    fn a_window_of_one_takes_a_round_trip_for_each_segment() {
+        // 100 segments of 1,265 bytes, each answered by 82, at 10 Mbit/s and 10 ms each way.
+        let round_trip = 0.020 + (1_265.0 + 82.0) * 8.0 / 10e6;
+        let measured = seconds("window = 1\nfile = '120000'");
+        assert!((measured - 100.0 * round_trip).abs() < 1e-6, "{measured}");
+    }
+
+    #[test]
+    fn an_empty_file_is_one_segment() {
+        let measured = simulate("file = '0'");
+        assert_eq!((measured.segments, measured.segments_sent), (1, 1));
+    }
+
+    #[test]
+    fn three_receivers_one_after_the_other_take_three_times_as_long() {
+        let one = seconds("cast = 'unicast'");
+        let three = seconds("cast = 'broadcast'\ndelivery = 'sequential'");
+        assert!((three / one - 3.0).abs() < 1e-6, "{}", three / one);
+    }
+
+    #[test]
+    fn three_receivers_at_once_take_the_time_of_one_while_the_link_has_room() {
+        let room = "rate = '1gbit'\n";
+        let one = seconds(&format!("{room}cast = 'unicast'"));
+        let three = seconds(&format!("{room}cast = 'broadcast'\ndelivery = 'parallel'"));
+        assert!(three / one < 1.02, "{}", three / one);
+    }
+
+    #[test]
+    fn three_receivers_at_once_share_a_full_link() {
+        let full = "window = 50\n";
+        let one = seconds(&format!("{full}cast = 'unicast'"));
+        let three = seconds(&format!("{full}cast = 'broadcast'\ndelivery = 'parallel'"));
+        assert!((2.8..3.3).contains(&(three / one)), "{}", three / one);
+    }
+
+    #[test]
+    fn ip_multicast_costs_the_link_once() {
+        let axes = "window = 50\ncast = 'broadcast'\ndelivery = 'ip-multicast'";
+        let measured = simulate(axes);
+        assert_eq!(measured.segments, measured.segments_sent);
+        assert!((seconds(axes) / seconds("window = 50") - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn loss_at_the_sender_is_shared_by_ip_multicast_and_loss_at_the_receivers_is_not() {
+        let sent = |side: &str| {
+            let axes =
+                "cast = 'broadcast'\nreceivers = 32\nloss = 0.02\ndelivery = 'ip-multicast'\n";
+            simulate(&format!("{axes}loss_side = '{side}'")).segments_sent
+        };
+        let (shared, alone) = (sent("sender"), sent("receivers"));
+        assert!(alone as f64 > 1.2 * shared as f64, "{alone} and {shared}");
+    }
+
+    #[test]
+    fn loss_is_measured_where_it_happens() {
+        for side in ["sender", "receivers"] {
+            let axes = format!("loss = 0.05\nfile = '4MiB'\nloss_side = '{side}'");
+            let loss = simulate(&axes).network.unwrap().loss().unwrap();
+            assert!((loss - 0.05).abs() < 0.01, "{side}: {loss}");
+        }
+    }
+
+    #[test]
+    fn a_short_queue_drops_and_is_seen_to() {
+        let measured = simulate("window = 100\nqueue = 10");
+        assert!(measured.network.unwrap().queue_drops > 0);
+        assert!(measured.seconds.is_some());
+    }
+
+    #[test]
+    fn a_segment_takes_its_transmission_and_the_delay() {
+        let delay = simulate("window = 1").segment_delay.unwrap();
+        let expected_ms = 10.0 + 1_265.0 * 8.0 / 10e3;
+        assert!(
+            (delay.p50_ms / expected_ms - 1.0).abs() < 0.002,
+            "{delay:?}"
+        );
+    }
+
+    #[test]
+    fn the_same_run_measures_the_same_twice() {
+        let axes = "loss = 0.05\ncast = 'broadcast'\nburst = 3\njitter = '2ms'";
+        assert_eq!(simulate(axes), simulate(axes));
+    }
+
+    #[test]
+    fn a_cancelled_simulator_begins_no_run() {
+        let plan = Plan::new(&Scenario::parse("test", "title = 'x'").unwrap()).unwrap();
+        let cancelled = CancellationToken::new();
+        cancelled.cancel();
+        let outcome = SimRunner::new(cancelled).run(&plan.runs[0]);
+        assert!(matches!(outcome, Err(RunError::Cancelled)));
     }
 }
