@@ -196,6 +196,7 @@ fn finish(
 fn failure(error: RunError) -> Failure {
     match error {
         RunError::Cancelled => Failure::Interrupted,
+        RunError::Broken(error) if error.is::<docker::Unavailable>() => Failure::Usage(error),
         RunError::Broken(error) => Failure::Broken(error),
     }
 }

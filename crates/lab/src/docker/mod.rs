@@ -23,7 +23,7 @@ mod transfer;
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use bollard::Docker;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -136,7 +136,8 @@ impl DockerRunner {
     /// it, else nfqueue. What labs that were killed have left on the engine is removed first.
     ///
     /// # Errors
-    /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then.
+    /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then. What this machine
+    /// does not have is an [`Unavailable`] in it.
     pub fn start(
         plan: &Plan,
         image: &str,
@@ -177,7 +178,7 @@ impl DockerRunner {
         Ok(())
     }
 
-    /// What was asked for if the engine's kernel has it, else the best it has.
+    /// What was asked for, or else the best that the engine's kernel has.
     fn choose_shaper(&self, wanted: Option<Shaper>) -> Result<Shaper, RunError> {
         let containers = Containers {
             owner: &self.owner,
@@ -192,20 +193,23 @@ impl DockerRunner {
             Shaper::Nfqueue => support.nfqueue.reason(),
         };
         let candidates = wanted.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
-        if let Some(&shaper) = candidates
-            .iter()
-            .find(|&&shaper| available(shaper).is_none())
-        {
+        let works = |shaper: &&Shaper| available(**shaper).is_none();
+        if let Some(&shaper) = candidates.iter().find(works) {
             return Ok(shaper);
         }
-        let reasons = candidates
+        let reasons: Vec<_> = candidates
             .iter()
-            .filter_map(|&shaper| Some(format!("{}: {}", shaper.name(), available(shaper)?)));
-        Err(anyhow!(
-            "the network can't be shaped; {}",
-            reasons.collect::<Vec<_>>().join("; ")
-        )
-        .into())
+            .filter_map(|&shaper| available(shaper))
+            .collect();
+        let remedy = match [Shaper::Netem, Shaper::Nfqueue].iter().find(works) {
+            Some(other) => format!("--shaper {} works here", other.name()),
+            None => "`backroom-lab doctor` says what would help".to_owned(),
+        };
+        let why = format!(
+            "the containers' network can't be shaped: {}",
+            reasons.join("; ")
+        );
+        Err(anyhow::Error::new(Unavailable { why, remedy }).into())
     }
 
     fn open_room(&mut self) -> Result<(), RoomError> {

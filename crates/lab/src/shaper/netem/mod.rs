@@ -64,9 +64,7 @@ impl Netem {
             ShaperError::Tool { said, .. }
                 if said.contains("unknown") || said.contains("not supported") =>
             {
-                ShaperError::Unsupported(
-                    "this kernel has no netem (module sch_netem); use the shaper nfqueue",
-                )
+                ShaperError::Unsupported("this kernel has no netem (module sch_netem)")
             }
             other => other,
         })?;

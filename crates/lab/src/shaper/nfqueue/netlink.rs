@@ -93,7 +93,9 @@ impl QueueSocket {
             Some(NETFILTER),
         )?;
         bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-        sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)?;
+        // Beyond the system's limit only with NET_ADMIN in the first user namespace; in another, up to it.
+        sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
+            .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES))?;
         let queue = Self {
             socket,
             number,
