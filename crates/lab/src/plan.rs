@@ -178,97 +178,77 @@ fn link_seed(run_seed: u64, link: u64) -> u64 {
     mixed(mixed(run_seed) ^ link)
 }
 
-/// Every combination of the axes, the window varying fastest. Unicast has one receiver and so nothing to deliver in
-/// several ways: it takes part once, whatever is asked of the others.
+/// Every combination of the axes, the window varying fastest.
 fn cells(axes: &Axes) -> Vec<Cell> {
-    let unicast = |cell: &Cell| cell.cast == Cast::Unicast;
     let mut cells = vec![blank()];
-    expand(&mut cells, |_| &axes.cast, |cell, cast| cell.cast = cast);
+    expand_receivers(&mut cells, axes);
+    expand_link(&mut cells, axes);
+    expand_sender(&mut cells, axes);
+    cells
+}
+
+/// Unicast has one receiver and so nothing to deliver in several ways: it takes part once, whatever is asked of the
+/// others.
+fn expand_receivers(cells: &mut Vec<Cell>, axes: &Axes) {
+    expand(cells, |_| &axes.cast, |cell, cast| cell.cast = cast);
+    let deliveries = |cell: &Cell| match cell.cast {
+        Cast::Unicast => axes.delivery.get(..1).unwrap_or_default(),
+        Cast::Multicast | Cast::Broadcast | Cast::Blockcast => &axes.delivery,
+    };
+    expand(cells, deliveries, |cell, delivery| cell.delivery = delivery);
+    let receivers = |cell: &Cell| match cell.cast {
+        Cast::Unicast => &[1],
+        Cast::Multicast | Cast::Blockcast if axes.receivers.is_empty() => &[2],
+        Cast::Broadcast if axes.receivers.is_empty() => &[3],
+        Cast::Multicast | Cast::Broadcast | Cast::Blockcast => axes.receivers.as_slice(),
+    };
+    expand(cells, receivers, |cell, count| cell.receivers = count);
+}
+
+fn expand_link(cells: &mut Vec<Cell>, axes: &Axes) {
+    expand(cells, |_| &axes.rate, |cell, rate| cell.link.rate = rate.0);
     expand(
-        &mut cells,
-        |cell| {
-            if unicast(cell) {
-                &axes.delivery[..axes.delivery.len().min(1)]
-            } else {
-                &axes.delivery
-            }
-        },
-        |cell, delivery| cell.delivery = delivery,
-    );
-    expand(
-        &mut cells,
-        |cell| match cell.cast {
-            Cast::Unicast => &[1],
-            Cast::Multicast | Cast::Blockcast if axes.receivers.is_empty() => &[2],
-            Cast::Broadcast if axes.receivers.is_empty() => &[3],
-            Cast::Multicast | Cast::Blockcast | Cast::Broadcast => &axes.receivers,
-        },
-        |cell, receivers| cell.receivers = receivers,
-    );
-    expand(
-        &mut cells,
-        |_| &axes.rate,
-        |cell, rate| cell.link.rate = rate.0,
-    );
-    expand(
-        &mut cells,
+        cells,
         |_| &axes.delay,
-        |cell, delay| cell.link.delay = delay.0,
+        |cell, time| cell.link.delay = time.0,
     );
     expand(
-        &mut cells,
+        cells,
         |_| &axes.jitter,
-        |cell, jitter| cell.link.jitter = jitter.0,
+        |cell, time| cell.link.jitter = time.0,
     );
     expand(
-        &mut cells,
+        cells,
         |_| &axes.queue,
         |cell, queue| cell.link.queue = queue.0,
     );
     expand(
-        &mut cells,
+        cells,
         |_| &axes.loss_side,
         |cell, side| cell.loss_side = side,
     );
+    expand(cells, |_| &axes.burst, |cell, burst| cell.burst = burst);
+    let put_loss = |cell: &mut Cell, loss: LossRate| {
+        cell.loss = loss;
+        cell.link.loss = loss.in_bursts(cell.burst);
+    };
+    expand(cells, |_| &axes.loss, put_loss);
+}
+
+fn expand_sender(cells: &mut Vec<Cell>, axes: &Axes) {
+    expand(cells, |_| &axes.recovery, |cell, rule| cell.recovery = rule);
+    expand(cells, |_| &axes.timeout, |cell, timer| cell.timeout = timer);
     expand(
-        &mut cells,
-        |_| &axes.burst,
-        |cell, burst| cell.burst = burst,
-    );
-    expand(
-        &mut cells,
-        |_| &axes.loss,
-        |cell, loss| {
-            cell.loss = loss;
-            cell.link.loss = loss.in_bursts(cell.burst);
-        },
-    );
-    expand(
-        &mut cells,
-        |_| &axes.recovery,
-        |cell, recovery| cell.recovery = recovery,
-    );
-    expand(
-        &mut cells,
-        |_| &axes.timeout,
-        |cell, timeout| cell.timeout = timeout,
-    );
-    expand(
-        &mut cells,
+        cells,
         |_| &axes.file,
-        |cell, file| cell.file_bytes = file.bytes(),
+        |cell, size| cell.file_bytes = size.bytes(),
     );
     expand(
-        &mut cells,
+        cells,
         |_| &axes.segment,
-        |cell, segment| cell.segment_bytes = segment,
+        |cell, size| cell.segment_bytes = size,
     );
-    expand(
-        &mut cells,
-        |_| &axes.window,
-        |cell, window| cell.window = window,
-    );
-    cells
+    expand(cells, |_| &axes.window, |cell, window| cell.window = window);
 }
 
 /// What the axes are put into, one after the other.

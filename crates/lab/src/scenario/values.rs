@@ -172,7 +172,7 @@ impl fmt::Display for FileSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = Self::UNITS
             .iter()
-            .find(|(_, unit)| self.0 >= *unit && self.0 % unit == 0 && *unit > 1);
+            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit) && *unit > 1);
         match whole {
             Some((name, unit)) => f.pad(&format!("{}{name}", self.0 / unit)),
             None => f.pad(&self.0.to_string()),

@@ -1,6 +1,8 @@
 //! The program `backroom-lab` from outside: its arguments, its exit statuses and the files it writes. Everything is
 //! simulated.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod output;
 mod stop;
 mod sweep;
