@@ -1,7 +1,7 @@
 //! Files under way, out and in. Each has a number here, tasks of its own, and speaks with the session through notes.
 //!
-//! Outgoing, a transfer is a group with a stream for each receiver ([`outgoing`]); incoming, it is one stream
-//! ([`incoming`]). The session carries what streams say to the other side, and hands over what that answers.
+//! Outgoing, a transfer is a group with a stream for each receiver (`outgoing`); incoming, it is one stream
+//! (`incoming`). The session carries what streams say to the other side, and hands over what that answers.
 
 mod board;
 mod incoming;

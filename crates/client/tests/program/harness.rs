@@ -41,9 +41,13 @@ fn server_program() -> &'static Path {
                 .nth(2)
                 .expect("a program lies in target/PROFILE");
             let mut cargo = std::process::Command::new(env!("CARGO"));
+            // With both packages the libraries that they share have the same features as here, and are built once.
+            let packages = ["-p", "backroom-client", "-p", "backroom-server"];
             cargo
-                .args(["build", "--package", "backroom-server", "--target-dir"])
-                .arg(target);
+                .arg("build")
+                .args(packages)
+                .args(["--bin", "backroom-server"]);
+            cargo.arg("--target-dir").arg(target);
             if !cfg!(debug_assertions) {
                 cargo.arg("--release");
             }
