@@ -50,7 +50,7 @@ Exit codes:
 
 /// Joins an encrypted chat room and exchanges files with its members.
 #[derive(Debug, Parser)]
-#[command(name = "backroom-client", version, about, after_help = EXAMPLES)]
+#[command(name = "backroom-client", version, after_help = EXAMPLES)]
 pub struct Options {
     /// Address of the server: an IP address or a host name
     #[arg(value_name = "IP")]
@@ -95,7 +95,12 @@ pub struct Options {
     pub segment: SegmentBytes,
 
     /// Hand the kernel many datagrams at once; off where single packets shall be lost (a shaped network)
-    #[arg(long, value_name = "ON|OFF", default_value = "on")]
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
     pub gso: Switch,
 
     /// Most files received at once; further ones are declined
@@ -107,7 +112,12 @@ pub struct Options {
     pub max_file_size: Option<u64>,
 
     /// What to write on standard output: for people, or one JSON object a line
-    #[arg(long, default_value = "plain")]
+    #[arg(
+        long,
+        value_name = "plain|json",
+        default_value = "plain",
+        hide_possible_values = true
+    )]
     pub output: Output,
 
     /// Ring the terminal's bell when a message names you
