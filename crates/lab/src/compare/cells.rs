@@ -22,11 +22,14 @@ pub(super) struct Pair {
     pub(super) candidate: Runs,
 }
 
+/// Which of a pair's two sweeps a run belongs to.
+type Side = fn(&mut Pair) -> &mut Runs;
+
 /// Pairs by the values of all axes, in the order of these. Which runner measured is no axis, so that a simulation can
 /// be compared with containers.
 pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair> {
     let mut pairs: HashMap<Vec<String>, Pair> = HashMap::new();
-    let sides: [(_, fn(&mut Pair) -> &mut Runs); 2] = [
+    let sides: [(_, Side); 2] = [
         (baseline, |pair| &mut pair.baseline),
         (candidate, |pair| &mut pair.candidate),
     ];

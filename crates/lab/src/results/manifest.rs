@@ -20,7 +20,7 @@ pub struct Manifest {
     pub version: &'static str,
     /// The compiler it was built with.
     pub compiler: &'static str,
-    /// The command line.
+    /// The command line, the program by its name alone: where it lay says nothing about the results.
     pub command: Vec<String>,
     /// `sim` or `docker`.
     pub runner: &'static str,
@@ -83,7 +83,7 @@ impl Manifest {
             commit: commit(),
             version: env!("CARGO_PKG_VERSION"),
             compiler: env!("BACKROOM_COMPILER"),
-            command: std::env::args().collect(),
+            command: command_line(std::env::args()),
             runner: runner.name(),
             shaper: runner.shaper(),
             engine,
@@ -170,4 +170,25 @@ fn git(arguments: &[&str]) -> Option<String> {
         .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
+}
+
+/// The arguments as given, without the folder the program was started from.
+fn command_line(mut arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let program = arguments.next().unwrap_or_default();
+    let name = std::path::Path::new(&program)
+        .file_name()
+        .map_or(program.clone(), |name| name.to_string_lossy().into_owned());
+    std::iter::once(name).chain(arguments).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_names_no_folder_of_the_program() {
+        let arguments = ["/somewhere/backroom-lab", "run", "/a/scenario.toml"];
+        let told = command_line(arguments.map(str::to_owned).into_iter());
+        assert_eq!(told, ["backroom-lab", "run", "/a/scenario.toml"]);
+    }
 }

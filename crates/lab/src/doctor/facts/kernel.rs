@@ -86,10 +86,10 @@ fn lists_module(list: &str, name: &str) -> bool {
 }
 
 fn configured(config: &str, option: &str) -> Configured {
-    let values = config
+    let mut values = config
         .lines()
         .filter_map(|line| line.strip_prefix(option)?.strip_prefix('='));
-    match values.last() {
+    match values.next_back() {
         Some("y") => Configured::BuiltIn,
         Some("m") => Configured::AsModule,
         _ => Configured::Left,
