@@ -4,6 +4,8 @@
 //! Where the system allows no such namespaces or has no NFQUEUE, the tests say so and do nothing, unless
 //! `BACKROOM_TEST_SHAPER=required`.
 
+#![allow(clippy::unwrap_used)] // the helpers of a test may fail it
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
