@@ -1,11 +1,11 @@
 //! The docker runner: the real server and clients, unchanged, each in a container on a network of their own.
 //!
-//! - [`engine`]: the Docker Engine, and removing what was started.
-//! - [`owner`]: labels that say which lab something belongs to, and whether that lab still runs.
-//! - [`container`]: the kinds of containers and what each may do.
-//! - [`attached`]: a program in a container, spoken to line by line.
-//! - [`side`], [`member`], [`room`]: a shaper, a member, and all of them together.
-//! - [`transfer`]: one run; [`event`] and [`file`] are what it needs.
+//! - `engine`: the Docker Engine, and removing what was started.
+//! - `owner`: labels that say which lab something belongs to, and whether that lab still runs.
+//! - `container`: the kinds of containers and what each may do.
+//! - `attached`: a program in a container, spoken to line by line.
+//! - `side`, `member`, `room`: a shaper, a member, and all of them together.
+//! - `transfer`: one run; `event` and `file` are what it needs.
 //!
 //! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
 //! and go. A room in which something failed is replaced by a new one.

@@ -2,7 +2,7 @@
 //! are and need no privilege.
 //!
 //! It shares the member's network namespace, alone has NET_ADMIN there, and is driven through stdin and stdout
-//! ([`protocol`]). Only UDP is shaped. Two ways: [`netem`], the kernel's emulator, and [`nfqueue`], the simulator's
+//! ([`protocol`]). Only UDP is shaped. Two ways: `netem`, the kernel's emulator, and `nfqueue`, the simulator's
 //! link model deciding packet by packet, for kernels without netem. What it put in place it takes away
 //! when it is told to quit, at the end of its stdin, and on SIGINT and SIGTERM.
 
