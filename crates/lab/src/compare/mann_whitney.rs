@@ -12,16 +12,29 @@ use statrs::stats_tests::mannwhitneyu::{MannWhitneyUMethod, mannwhitneyu};
 /// Up to so many values in both samples together the distribution is counted out; it takes milliseconds.
 const MAX_EXACT: usize = 60;
 
-/// The two-sided p-value. 1 where a sample is empty, or a value is not a number.
-pub fn p_value(one: &[f64], other: &[f64]) -> f64 {
+/// The two-sided p-value of `one` and `other` differing by more than the factor `margin`; with 1 it is the usual test.
+/// 1 where a sample is empty, or a value is not a number.
+pub fn p_value(one: &[f64], other: &[f64], margin: f64) -> f64 {
     if one.is_empty() || other.is_empty() || one.iter().chain(other).any(|value| value.is_nan()) {
         return 1.0;
     }
+    let less = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| value / margin)
+            .collect::<Vec<_>>()
+    };
+    let greater = p_of_greater(&less(one), other);
+    (2.0 * greater.min(p_of_greater(&less(other), one))).min(1.0)
+}
+
+/// The p-value of `one` tending to be greater than `other`.
+fn p_of_greater(one: &[f64], other: &[f64]) -> f64 {
     if one.len() + other.len() <= MAX_EXACT {
         return exact(one, other);
     }
     let method = MannWhitneyUMethod::AsymptoticInclContinuityCorrection;
-    mannwhitneyu(one, other, method, Alternative::TwoSided).map_or(1.0, |(_, p)| p)
+    mannwhitneyu(one, other, method, Alternative::Greater).map_or(1.0, |(_, p)| p)
 }
 
 /// The least p-value that samples of these sizes can have: every value of one is greater than all of the other.
@@ -33,15 +46,14 @@ pub fn least_p_value(one: usize, other: usize) -> f64 {
     (2.0 / choices).min(1.0)
 }
 
-/// Twice the smaller tail of the rank sum over all ways to choose the first sample from both.
+/// The upper tail of the rank sum, over all ways to choose the first sample from both.
 fn exact(one: &[f64], other: &[f64]) -> f64 {
     let ranks = doubled_ranks(one, other);
     let observed: usize = ranks[..one.len()].iter().sum();
     let ways = ways_by_sum(&ranks, one.len());
     let all: f64 = ways.iter().sum();
-    let at_most: f64 = ways[..=observed].iter().sum();
     let at_least: f64 = ways[observed..].iter().sum();
-    (2.0 * at_most.min(at_least) / all).min(1.0)
+    at_least / all
 }
 
 /// Twice the rank of each value among all, those of `one` first. Equal values share the mean of their ranks, and twice
@@ -90,24 +102,27 @@ mod tests {
         // Hollander & Wolfe 1973, p. 69: W = 35, one-sided p = 0.1272.
         let at_term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
         let earlier = [1.15, 0.88, 0.90, 0.74, 1.21];
-        assert_near(p_value(&at_term, &earlier), 2.0 * 0.1272);
+        assert_near(p_value(&at_term, &earlier, 1.0), 2.0 * 0.1272);
     }
 
     #[test]
     fn complete_separation_has_the_least_p_also_with_ties() {
         let least = least_p_value(4, 4);
         assert_near(least, 2.0 / 70.0);
-        assert_near(p_value(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0, 7.0, 8.0]), least);
-        assert_near(p_value(&[2.0; 4], &[1.0; 4]), least);
+        assert_near(
+            p_value(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0, 7.0, 8.0], 1.0),
+            least,
+        );
+        assert_near(p_value(&[2.0; 4], &[1.0; 4], 1.0), least);
         assert_near(least_p_value(10, 3), 2.0 / 286.0);
     }
 
     #[test]
     fn what_is_all_the_same_differs_by_chance() {
-        assert_eq!(p_value(&[1.0; 10], &[1.0; 10]), 1.0);
-        assert_eq!(p_value(&[1.0; 40], &[1.0; 40]), 1.0);
-        assert_eq!(p_value(&[], &[1.0]), 1.0);
-        assert_eq!(p_value(&[f64::NAN], &[1.0]), 1.0);
+        assert_eq!(p_value(&[1.0; 10], &[1.0; 10], 1.0), 1.0);
+        assert_eq!(p_value(&[1.0; 40], &[1.0; 40], 1.0), 1.0);
+        assert_eq!(p_value(&[], &[1.0], 1.0), 1.0);
+        assert_eq!(p_value(&[f64::NAN], &[1.0], 1.0), 1.0);
         assert_eq!(least_p_value(0, 10), 1.0);
     }
 
@@ -117,9 +132,18 @@ mod tests {
         let other: Vec<_> = (0..30).map(|n| f64::from(n * 7 % 31) + 4.0).collect();
         let method = MannWhitneyUMethod::AsymptoticInclContinuityCorrection;
         let (_, approximate) = mannwhitneyu(&one, &other, method, Alternative::TwoSided).unwrap();
-        let exact = p_value(&one, &other);
+        let exact = p_value(&one, &other, 1.0);
         assert!((exact - approximate).abs() < 2e-3, "{exact} {approximate}");
         assert!(exact < 0.2, "{exact}");
+    }
+
+    #[test]
+    fn within_the_margin_nothing_differs_and_beyond_it_either_side_can() {
+        let one = [1.0; 8];
+        assert_eq!(p_value(&one, &[1.009; 8], 1.01), 1.0);
+        assert_eq!(p_value(&[1.009; 8], &one, 1.01), 1.0);
+        assert_near(p_value(&one, &[1.011; 8], 1.01), least_p_value(8, 8));
+        assert_near(p_value(&[1.011; 8], &one, 1.01), least_p_value(8, 8));
     }
 
     /// By looking at every choice one after the other.
@@ -146,7 +170,7 @@ mod tests {
         ) {
             let floats = |sample: &[u8]| sample.iter().copied().map(f64::from).collect::<Vec<_>>();
             let (one, other) = (floats(&one), floats(&other));
-            prop_assert!((p_value(&one, &other) - enumerated(&one, &other)).abs() < 1e-12);
+            prop_assert!((p_value(&one, &other, 1.0) - enumerated(&one, &other)).abs() < 1e-12);
         }
     }
 }

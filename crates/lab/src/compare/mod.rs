@@ -45,13 +45,13 @@ pub struct ComparedCell {
     pub candidate: Runs,
     /// The time B takes over the time A takes, where both have a run that counts.
     pub ratio: Option<Ratio>,
-    /// How likely the two differ so much by chance, where there are enough runs to ask.
+    /// How likely the two look so different by chance, where there are enough runs to ask.
     pub p: Option<PValue>,
     /// What follows.
     pub verdict: Verdict,
 }
 
-/// Of a two-sided Mann-Whitney test.
+/// Of a two-sided Mann-Whitney test for a difference of more than [`FLOOR`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PValue {
     /// Of this cell alone.
@@ -94,7 +94,8 @@ pub fn compare(baseline: &[RunRecord], candidate: &[RunRecord]) -> Comparison {
 /// `None` where no outcome whatsoever could be told from chance.
 fn p_of(baseline: &Runs, candidate: &Runs) -> Option<f64> {
     let (one, other) = (&baseline.seconds, &candidate.seconds);
-    (least_p_value(one.len(), other.len()) <= FALSE_ALARMS).then(|| p_value(one, other))
+    (least_p_value(one.len(), other.len()) <= FALSE_ALARMS)
+        .then(|| p_value(one, other, 1.0 + FLOOR))
 }
 
 impl Comparison {

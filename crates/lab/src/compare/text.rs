@@ -190,10 +190,11 @@ fn method(comparison: &Comparison) -> String {
         .count();
     format!(
         "Completion times of the runs that are ok. B/A: ratio of the medians with its bootstrap 95 % interval. p: two-sided \
-         Mann-Whitney test, adjusted for {} after Benjamini and Hochberg. A cell is slower or faster where p is at most \
-         {FALSE_ALARMS}, the interval leaves out 1, and the medians differ by at least {} %.",
+         Mann-Whitney test for a difference of more than {floor} %, adjusted for {} after Benjamini and Hochberg. A cell is \
+         slower or faster where p is at most {FALSE_ALARMS}, the interval leaves out 1, and the medians differ by at least \
+         {floor} %.",
         cells(tested),
-        FLOOR * 100.0
+        floor = FLOOR * 100.0
     )
 }
 
