@@ -1,10 +1,10 @@
 //! Two folders of results, cell by cell: did anything become slower?
 //!
-//! - [`folder`]: what is read of each folder.
-//! - [`cells`]: runs that were made under the same conditions, side by side.
-//! - [`ratio`]: how many times as long one takes as the other. [`mann_whitney`]: whether that could be chance.
-//!   [`multiplicity`]: the same for many cells at once.
-//! - [`verdict`]: what follows for a cell. [`text`]: all of it for people.
+//! - `folder`: what is read of each folder.
+//! - `cells`: runs that were made under the same conditions, side by side.
+//! - `ratio`: how many times as long one takes as the other. `mann_whitney`: whether that could be chance.
+//!   `multiplicity`: the same for many cells at once.
+//! - `verdict`: what follows for a cell. `text`: all of it for people.
 //!
 //! A row counts where it is `ok`, and what is compared is `seconds`. The same two folders always give the same answer:
 //! the bootstrap has a fixed seed.
