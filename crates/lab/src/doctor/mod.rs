@@ -1,9 +1,9 @@
 //! What of the lab works on this machine, and for what does not, the command that mends it.
 //!
-//! - [`facts`]: everything there is to see, looked at concurrently and within a few seconds, without privileges.
-//! - [`environment`]: what kind of machine that makes it.
-//! - [`diagnosis`]: what follows. It looks at nothing but the facts.
-//! - [`report`]: the answer, for people and for machines.
+//! - `facts`: everything there is to see, looked at concurrently and within a few seconds, without privileges.
+//! - `environment`: what kind of machine that makes it.
+//! - `diagnosis`: what follows. It looks at nothing but the facts.
+//! - `report`: the answer, for people and for machines.
 
 mod diagnosis;
 mod environment;
