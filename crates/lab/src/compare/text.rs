@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::folder::Machine;
 use super::verdict::runs_needed;
 use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict};
 use crate::scenario::Axis;
@@ -172,7 +173,8 @@ fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
         );
     }
     let (one, other) = (&baseline.origin.host, &candidate.origin.host);
-    if one != other {
+    let known = |machine: &Machine| *machine != Machine::default();
+    if known(one) && known(other) && one != other {
         lines.push(
             "Measured on different machines or kernels, so a difference need not be the code's."
                 .to_owned(),
