@@ -1,6 +1,7 @@
 //! The program: a front end, a way in, a session, an exit code.
 
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use backroom_protocol::{Name, Password, Refusal};
 use backroom_transport::connection::{ConnectError, Login};
 use backroom_transport::file::ReceiveLimits;
+use backroom_transport::udp::Route;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,7 @@ use crate::input::{Input, Line, Lines, Prompt};
 use crate::join::{Door, JoinError, OpenError};
 use crate::password;
 use crate::session::{Admission, Ending, Session};
+use crate::tracer::Tracer;
 use crate::transfers::{Board, Limits, Transfers};
 
 /// Events that may wait to be shown. When more do, because the output stands still, the session waits, too.
@@ -61,7 +64,18 @@ async fn run_with(options: Options, password: Password) -> Exit {
         Ok(screen) => screen,
         Err(error) => return complain(&error.into(), Exit::Lost),
     };
-    let ended = match enter_and_stay(&options, password, &mut input, &events, board).await {
+    let (trace, trace_end) = match options.trace.as_deref().map(Tracer::start).transpose() {
+        Ok(tracing) => tracing.unzip(),
+        Err(error) => {
+            let path = options.trace.unwrap_or_default();
+            let error = anyhow::anyhow!(
+                "{}: {error}; --trace needs a file that can be written",
+                path.display()
+            );
+            return complain(&error, Exit::Usage);
+        }
+    };
+    let ended = match enter_and_stay(&options, password, &mut input, &events, board, trace).await {
         Ok(ending) => ending.into_result(),
         Err(failure) => Err(failure),
     };
@@ -72,6 +86,9 @@ async fn run_with(options: Options, password: Password) -> Exit {
             .await;
     }
     drop(events);
+    if let Some(end) = trace_end {
+        end.wait(LAST_WORDS_TIME);
+    }
     screen.finish();
     match ended {
         Ok(()) => Exit::Left,
@@ -116,6 +133,7 @@ async fn enter_and_stay(
     input: &mut Input,
     events: &mpsc::Sender<Event>,
     board: Board,
+    trace: Option<Tracer>,
 ) -> Result<Ending, Failure> {
     let interrupt = interrupt_token().map_err(|error| Failure::new(error, Exit::Lost))?;
     let entered = tokio::select! {
@@ -133,10 +151,22 @@ async fn enter_and_stay(
             ..ReceiveLimits::default()
         },
         gso: options.gso == Switch::On,
+        interface: multicast_interface(options, admission.server),
+        trace,
     };
     let transfers = Transfers::new(limits, board);
     let session = Session::new(admission, transfers, options.settings(), events.clone());
     Ok(session.run(input, interrupt).await)
+}
+
+/// The address of the interface that leads to the room: files to many go the same way.
+fn multicast_interface(options: &Options, server: SocketAddr) -> Option<Ipv4Addr> {
+    let server = SocketAddr::new(server.ip().to_canonical(), server.port());
+    let route = Route::to(server).ok()?;
+    match route.local {
+        IpAddr::V4(interface) if options.multicast == Switch::On => Some(interface),
+        _ => None,
+    }
 }
 
 /// Proves the password and gets a name into the room. `None` where the user gives up.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use backroom_gbn::{Recovery, Timeout, Window};
+use backroom_gbn::{Recovery, Timeout, WindowSetting};
 use backroom_protocol::Name;
 use backroom_protocol::segment::SegmentBytes;
 use clap::{Parser, ValueEnum};
@@ -74,9 +74,9 @@ pub struct Options {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub download_dir: PathBuf,
 
-    /// Go-Back-N window in segments, for each receiver: 1 to 65535
-    #[arg(long, value_name = "N", default_value = "128")]
-    pub window: Window,
+    /// Go-Back-N window for each receiver: 1 to 65535 segments, or `auto`: as many as the path is found to need
+    #[arg(long, value_name = "N", default_value = "auto")]
+    pub window: WindowSetting,
 
     /// When the sender goes back: at its timer alone (`timeout`), or also when an ACK shows a gap (`fast`)
     #[arg(long, default_value_t)]
@@ -86,7 +86,8 @@ pub struct Options {
     #[arg(long, default_value_t)]
     pub timeout: Timeout,
 
-    /// Several receivers of a file: all at once (`parallel`) or one after another (`sequential`)
+    /// Several receivers of a file: one stream for all who hear it (`ip-multicast`), one for each at once (`parallel`) or
+    /// after another (`sequential`); `auto` is the first for two or more who hear it, and the second for the others
     #[arg(long, default_value_t)]
     pub delivery: Delivery,
 
@@ -103,6 +104,15 @@ pub struct Options {
     )]
     pub gso: Switch,
 
+    /// Send to IP multicast groups, and join those that are offered
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub multicast: Switch,
+
     /// Most files received at once; further ones are declined
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub max_incoming: usize,
@@ -110,6 +120,10 @@ pub struct Options {
     /// Decline files larger than this, such as `500MB` or `4GiB`
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub max_file_size: Option<u64>,
+
+    /// Write every step of every transfer to a new file, one JSON object a line, for `backroom-lab trace --from`
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 
     /// What to write on standard output: for people, or one JSON object a line
     #[arg(
@@ -200,7 +214,7 @@ mod tests {
             "--window=200",
             "--recovery=timeout",
             "--timeout=200ms",
-            "--delivery=sequential",
+            "--delivery=ip-multicast",
             "--segment=1400",
             "--gso=off",
             "--name=ada",
@@ -208,7 +222,7 @@ mod tests {
             "--max-file-size=4GiB",
         ])
         .unwrap();
-        assert_eq!(options_given.settings().window.segments(), 200);
+        assert_eq!(options_given.settings().window.to_string(), "200");
         assert_eq!(options_given.max_file_size, Some(4 << 30));
         for wrong in [
             "--window=0",
@@ -218,6 +232,7 @@ mod tests {
             "--delivery=random",
             "--segment=0",
             "--gso=maybe",
+            "--multicast=maybe",
             "--name=",
             "--name=a|b",
             "--output=xml",

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use backroom_gbn::WindowSetting;
 use backroom_protocol::{Cast, strip_terminal_controls};
 use serde::{Serialize, Serializer};
 
@@ -160,7 +161,7 @@ pub struct User {
     pub fingerprint: String,
 }
 
-/// The account of a file sent. Counts are sums over the receivers' streams.
+/// The account of a file sent. Counts are sums over all streams; what goes to a group counts once.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sent {
     /// As in `sending`.
@@ -176,8 +177,9 @@ pub struct Sent {
     pub seconds: f64,
     /// `bytes` in bits / the seconds of the slowest receiver that got the file / 10^6; 0 where none did.
     pub goodput_mbps: f64,
-    /// N of Go-Back-N, in segments.
-    pub window: u16,
+    /// N of Go-Back-N, in segments, or `auto`.
+    #[serde(serialize_with = "crate::settings::window")]
+    pub window: WindowSetting,
     /// Segments of the file: what one receiver needs.
     pub segments: u64,
     /// Segments put on the wire, again or not, over all streams.
@@ -192,7 +194,10 @@ pub struct Sent {
     pub srtt_ms: Option<f64>,
     /// Least round-trip time of any stream.
     pub min_rtt_ms: Option<f64>,
-    /// `parallel` or `sequential`.
+    /// How long segments took to be acknowledged, over all streams; absent where none was.
+    pub segment_delay_ms: Option<SegmentDelay>,
+    /// As it turned out: `ip-multicast`, `parallel` or `sequential`; `mixed` where some were served by a group and others,
+    /// or the same, alone.
     pub delivery: String,
     /// `timeout` or `fast`.
     pub recovery: String,
@@ -200,6 +205,22 @@ pub struct Sent {
     pub segment_bytes: u16,
     /// Each receiver's own result, in the order of `sending`.
     pub receivers: Vec<ReceiverResult>,
+}
+
+/// From a segment's first transmission to the ACK that covers it, in a group the last receiver's: to three significant
+/// figures, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SegmentDelay {
+    /// The shortest.
+    pub min: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
 }
 
 /// How it went for one receiver.
@@ -211,6 +232,8 @@ pub struct ReceiverResult {
     pub ok: bool,
     /// From the first segment to the last ACK; absent where no segment was sent.
     pub seconds: Option<f64>,
+    /// By what the segments went: `unicast`, `ip-multicast`, or `moved` from one to the other; absent where none were sent.
+    pub delivery: Option<&'static str>,
     /// Why not, where `ok` is false.
     pub error: Option<String>,
 }
@@ -302,7 +325,7 @@ mod tests {
             bytes: 1,
             seconds: 0.5,
             goodput_mbps: 0.000_016,
-            window: 128,
+            window: "128".parse().unwrap(),
             segments: 1,
             segments_sent: 2,
             segments_retransmitted: 1,
@@ -310,6 +333,7 @@ mod tests {
             go_backs: 1,
             srtt_ms: Some(1.5),
             min_rtt_ms: None,
+            segment_delay_ms: None,
             delivery: "parallel".into(),
             recovery: "fast".into(),
             segment_bytes: 1200,
@@ -317,6 +341,7 @@ mod tests {
                 name: "bob".into(),
                 ok: true,
                 seconds: Some(0.5),
+                delivery: Some("unicast"),
                 error: None,
             }],
         };
@@ -325,7 +350,7 @@ mod tests {
             r#"{"event":"sent","id":3,"cast":"unicast","file":"a","bytes":1,"seconds":0.5,"#
         ));
         assert!(
-            json.ends_with(r#""receivers":[{"name":"bob","ok":true,"seconds":0.5,"error":null}]}"#)
+            json.ends_with(r#""receivers":[{"name":"bob","ok":true,"seconds":0.5,"delivery":"unicast","error":null}]}"#)
         );
     }
 }

@@ -74,13 +74,14 @@ impl Door {
     /// [`JoinError`]; after [`JoinError::Refused`] another name may be tried.
     pub async fn join(&mut self, name: &Name) -> Result<Admission, JoinError> {
         if let Some(connection) = self.connection.take() {
-            match join_on(connection, name).await {
+            match join_on(self.server, connection, name).await {
                 // Whoever thinks long about a name finds the connection closed, and needs a new one.
                 Err(JoinError::Connection(_) | JoinError::NoAnswer) => {}
                 answer => return answer,
             }
         }
-        join_on(connect(self.server, &self.login).await?, name).await
+        let connection = connect(self.server, &self.login).await?;
+        join_on(self.server, connection, name).await
     }
 }
 
@@ -101,6 +102,7 @@ pub enum OpenError {
 }
 
 async fn join_on(
+    server: SocketAddr,
     mut connection: Connection<ServerMessage, ClientMessage>,
     name: &Name,
 ) -> Result<Admission, JoinError> {
@@ -119,6 +121,7 @@ async fn join_on(
             identity,
             own_id: you,
             members,
+            server,
         }),
         Some(ServerMessage::Refused(refusal)) => Err(refusal.into()),
         _ => Err(JoinError::NoAnswer),

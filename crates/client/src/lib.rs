@@ -8,6 +8,7 @@
 //!
 //! - [`input`] reads lines, [`command`] knows their grammar, [`session`] carries them out.
 //! - [`roster`] says whom a name means; [`transfers`] are the files under way; [`delivery`] and [`settings`] say how.
+//! - [`tracer`] writes every step of the transfers down, where that is asked for.
 //! - [`event`] is what happens, and each [`front`] end shows it in its own way.
 //! - [`join`] gets a name into the room; [`app`] puts it all together; [`cli`] and [`password`] are its surroundings.
 
@@ -24,4 +25,5 @@ pub mod paths;
 pub mod roster;
 pub mod session;
 pub mod settings;
+pub mod tracer;
 pub mod transfers;

@@ -1,6 +1,6 @@
 //! How files are sent: what flags set at the start and commands change for the files after them.
 
-use backroom_gbn::{ConfigError, Recovery, SenderConfig, Timeout, Window};
+use backroom_gbn::{ConfigError, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
 use serde::{Serialize, Serializer};
 
@@ -9,16 +9,16 @@ use crate::delivery::{Delivery, UnknownDelivery};
 /// The settings of the next transfer. One under way keeps those that it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Settings {
-    /// N of Go-Back-N, in segments, for each receiver.
-    #[serde(serialize_with = "segments")]
-    pub window: Window,
+    /// N of Go-Back-N, in segments, for each receiver, or `auto`.
+    #[serde(serialize_with = "window")]
+    pub window: WindowSetting,
     /// What makes the sender go back.
     #[serde(serialize_with = "as_text")]
     pub recovery: Recovery,
     /// The retransmission timer.
     #[serde(serialize_with = "as_text")]
     pub timeout: Timeout,
-    /// In which order receivers are served.
+    /// How receivers are served.
     #[serde(serialize_with = "as_text")]
     pub delivery: Delivery,
     /// Payload of each segment but the last.
@@ -53,13 +53,13 @@ impl Settings {
 /// One setting with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// `window|N`.
-    Window(Window),
+    /// `window|N` or `window|auto`.
+    Window(WindowSetting),
     /// `recovery|timeout` or `recovery|fast`.
     Recovery(Recovery),
     /// `timeout|adaptive` or `timeout|200ms`.
     Timeout(Timeout),
-    /// `delivery|parallel` or `delivery|sequential`.
+    /// `delivery|auto`, `delivery|ip-multicast`, `delivery|parallel` or `delivery|sequential`.
     Delivery(Delivery),
     /// `segment|BYTES`.
     Segment(SegmentBytes),
@@ -101,8 +101,15 @@ impl Setting {
     }
 }
 
-fn segments<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(window.segments())
+/// A number of segments, or `auto`.
+pub(crate) fn window<S: Serializer>(
+    window: &WindowSetting,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match window {
+        WindowSetting::Fixed(window) => serializer.serialize_u16(window.segments()),
+        WindowSetting::Auto => serializer.collect_str(window),
+    }
 }
 
 fn as_text<S: Serializer>(

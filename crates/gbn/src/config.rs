@@ -2,11 +2,12 @@
 
 use std::{fmt, num::NonZeroU16, str::FromStr, time::Duration};
 
-/// The retransmission timeout before the first round trip has been measured.
+/// The retransmission timeout before the first round trip has been measured: RFC 6298 section 2.1.
 ///
-/// RFC 6298 section 2.1 says one second, for the Internet. This is a protocol for a LAN, where a second is thousands of
-/// round trips; should the first round trip be longer than this, back-off finds it.
-pub const INITIAL_RTO: Duration = Duration::from_millis(200);
+/// On a LAN a second is thousands of round trips, but not where several streams put a whole window each into one slow
+/// link's queue at once: a timer that fires before the first ACK can have come sends all of that a second time.
+/// Only a transfer whose first segments are all lost, or their ACKs, waits for it.
+pub const INITIAL_RTO: Duration = Duration::from_secs(1);
 
 /// Back-off stops doubling here. A measured timeout that is longer is not cut.
 pub const MAX_BACK_OFF: Duration = Duration::from_secs(2);
@@ -26,6 +27,11 @@ pub enum ConfigError {
     /// Not a window.
     #[error("{0:?} is not a window: it must be a whole number of segments from 1 to 65535")]
     Window(String),
+    /// Neither a window nor the word for the one that finds itself.
+    #[error(
+        "{0:?} is not a window: it must be `auto` or a whole number of segments from 1 to 65535"
+    )]
+    WindowSetting(String),
     /// Not a recovery rule.
     #[error("{0:?} is not a recovery: it must be `timeout` or `fast`")]
     Recovery(String),
@@ -93,6 +99,60 @@ impl FromStr for Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Who says how large the window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WindowSetting {
+    /// Always this.
+    Fixed(Window),
+    /// The sender, by what it measures of the path: the segments that fill the round trip, and a few more.
+    Auto,
+}
+
+impl WindowSetting {
+    /// The window, where it is fixed.
+    pub const fn fixed(self) -> Option<Window> {
+        match self {
+            Self::Fixed(window) => Some(window),
+            Self::Auto => None,
+        }
+    }
+}
+
+impl Default for WindowSetting {
+    fn default() -> Self {
+        Self::Fixed(Window::DEFAULT)
+    }
+}
+
+impl From<Window> for WindowSetting {
+    fn from(window: Window) -> Self {
+        Self::Fixed(window)
+    }
+}
+
+impl FromStr for WindowSetting {
+    type Err = ConfigError;
+
+    /// Reads `auto`, or a number of segments.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        text.parse()
+            .map(Self::Fixed)
+            .map_err(|_: ConfigError| ConfigError::WindowSetting(text.to_owned()))
+    }
+}
+
+impl fmt::Display for WindowSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(window) => window.fmt(f),
+            Self::Auto => f.pad("auto"),
+        }
     }
 }
 
@@ -196,7 +256,7 @@ fn parse_time(text: &str) -> Option<Duration> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderConfig {
     /// How many segments may be outstanding.
-    pub window: Window,
+    pub window: WindowSetting,
     /// What makes it go back.
     pub recovery: Recovery,
     /// How long its timer runs.
@@ -211,7 +271,7 @@ impl Default for SenderConfig {
     /// 64 segments, fast recovery, adaptive timer; 10 timeouts over at least 5 seconds.
     fn default() -> Self {
         Self {
-            window: Window::DEFAULT,
+            window: WindowSetting::default(),
             recovery: Recovery::default(),
             timeout: Timeout::default(),
             max_timeouts: 10,
@@ -237,6 +297,18 @@ mod tests {
         }
         assert!(Window::try_from(0_u16).is_err());
         assert!(Window::try_from(65_536_u32).is_err());
+    }
+
+    #[test]
+    fn a_window_is_set_or_finds_itself() {
+        for text in ["auto", "1", "65535"] {
+            let setting: WindowSetting = text.parse().unwrap();
+            assert_eq!(setting.to_string(), text);
+        }
+        for text in ["0", "65536", "Auto", ""] {
+            let error = text.parse::<WindowSetting>().unwrap_err().to_string();
+            assert!(error.contains("`auto` or a whole number"), "{error}");
+        }
     }
 
     #[test]

@@ -71,11 +71,18 @@
 //! after it overtook it. Where it has been sent again since, the report is old. So the loss of a retransmission is
 //! found as fast as any other, one round trip later, without counting duplicate ACKs.
 //!
+//! # The window
+//!
+//! [`WindowSetting::Fixed`] is the textbook's N. With [`WindowSetting::Auto`] the sender finds it: the bandwidth-delay
+//! product of the path and next to nothing on top, whatever is lost. A window beyond that stands in a queue, and Go-Back-N
+//! sends it again whole after each loss.
+//!
 //! # Groups
 //!
 //! A [`Sender`] serves one receiver or many with the same segments: `base` is the least cumulative ACK of those that
 //! live. A receiver that stops answering is lost after a bounded time, and reported; the others go on. One that is too
-//! slow can be [removed](Sender::remove_receiver) and served by [a sender of its own](Sender::starting_at).
+//! slow for them, as [`Patience`] tells, can be [removed](Sender::remove_receiver) and served by
+//! [a sender of its own](Sender::starting_at).
 
 mod ack;
 mod config;
@@ -86,7 +93,10 @@ mod sender;
 pub use ack::{Ack, Transmit};
 pub use config::{
     ConfigError, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO, Recovery,
-    SenderConfig, Timeout, Window,
+    SenderConfig, Timeout, Window, WindowSetting,
 };
 pub use receiver::{Received, Receiver, ReceiverStats};
-pub use sender::{GoBackCause, ReceiverId, ReceiverProgress, Sender, SenderEvent, SenderStats};
+pub use sender::{
+    GoBackCause, Patience, ReceiverId, ReceiverProgress, SegmentDelays, Sender, SenderEvent,
+    SenderStats,
+};

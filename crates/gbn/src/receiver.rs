@@ -38,6 +38,9 @@ pub struct ReceiverStats {
 #[derive(Debug, Clone)]
 pub struct Receiver {
     expected_seq_num: u64,
+    /// The end of what has arrived on this stream: a sender that started behind `expected_seq_num` may not have sent all
+    /// that is here, and takes no ACK for what it did not send.
+    arrived_end: u64,
     accepted_round: u16,
     free_segments: u32,
     /// The newest segment dropped out of order since the last ACK.
@@ -64,6 +67,7 @@ impl Receiver {
     pub fn starting_at(expected_seq_num: u64, free_segments: u32) -> Self {
         Self {
             expected_seq_num,
+            arrived_end: expected_seq_num,
             accepted_round: 0,
             free_segments,
             gap: None,
@@ -76,6 +80,7 @@ impl Receiver {
     /// Takes note of a segment that arrived. [`Received::Deliver`] uses up one segment of the free space.
     pub fn handle_segment(&mut self, seq: u64, round: u16) -> Received {
         self.ack_due = true;
+        self.arrived_end = self.arrived_end.max(seq.saturating_add(1));
         if seq < self.expected_seq_num {
             self.stats.duplicates += 1;
             Received::Duplicate
@@ -93,6 +98,15 @@ impl Receiver {
             self.free_segments -= 1;
             Received::Deliver
         }
+    }
+
+    /// Goes on with another stream, from a sender that starts at a segment it knows to be needed or earlier. What the
+    /// old stream still brings must not be handed in any more.
+    pub fn change_stream(&mut self) {
+        self.arrived_end = 0;
+        self.accepted_round = 0;
+        self.gap = None;
+        self.ack_due = false;
     }
 
     /// Sets the space there is now, in segments, beyond those delivered.
@@ -118,11 +132,13 @@ impl Receiver {
             .gap
             .take()
             .filter(|gap| gap.seq >= self.expected_seq_num);
+        let cumulative = self.expected_seq_num.min(self.arrived_end);
+        let beyond = u32::try_from(self.expected_seq_num - cumulative).unwrap_or(u32::MAX);
         Some(Ack {
-            cumulative: self.expected_seq_num,
+            cumulative,
             accepted_round: self.accepted_round,
             gap_round: gap.map(|gap| gap.round),
-            free_segments: self.free_segments,
+            free_segments: self.free_segments.saturating_add(beyond),
         })
     }
 

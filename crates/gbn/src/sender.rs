@@ -1,28 +1,35 @@
 //! The sender: one window, one cursor, one timer, for one receiver or many.
 
+mod auto_window;
+mod delays;
 mod events;
 mod group;
+mod patience;
 mod recovery;
 mod rto;
 mod sent;
 mod stats;
+mod window;
 
 use std::time::Instant;
 
 use self::{
+    auto_window::AutoWindow,
     events::Events,
     group::{Group, Standing},
     rto::Rto,
     sent::SentLog,
 };
 pub use self::{
+    delays::SegmentDelays,
     events::{GoBackCause, SenderEvent},
     group::{ReceiverId, ReceiverProgress},
+    patience::Patience,
     stats::SenderStats,
 };
 use crate::{
     ack::{Ack, Transmit},
-    config::{SenderConfig, Window},
+    config::{SenderConfig, Window, WindowSetting},
 };
 
 /// The sending end of one stream, to one receiver or to a group (Kurose & Ross 3.4.3).
@@ -41,6 +48,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,
+    window: Window,
+    auto_window: Option<AutoWindow>,
     group: Group,
     cursor: u64,
     next_seq_num: u64,
@@ -81,8 +90,17 @@ impl Sender {
         receivers: impl IntoIterator<Item = ReceiverId>,
     ) -> Self {
         let rto = Rto::new(config.timeout);
+        let (window, auto_window) = match config.window {
+            WindowSetting::Fixed(window) => (window, None),
+            WindowSetting::Auto => {
+                let auto_window = AutoWindow::new();
+                (auto_window.window(), Some(auto_window))
+            }
+        };
         Self {
             config,
+            window,
+            auto_window,
             group: Group::new(receivers, base),
             cursor: base,
             next_seq_num: base,
@@ -90,7 +108,7 @@ impl Sender {
             complete: false,
             finished: false,
             round: 0,
-            sent: SentLog::new(config.window),
+            sent: SentLog::new(window),
             timer: None,
             timed_from: base,
             probe: Probe::None,
@@ -127,6 +145,7 @@ impl Sender {
             self.await_space(now);
             return None;
         }
+        let count = self.pace(now, count)?;
         if self.probe == Probe::Due {
             self.probe = Probe::Sent(first);
         }
@@ -135,6 +154,9 @@ impl Sender {
         self.sent.record(first..self.cursor, self.round, now);
         if self.timer.is_none() || (retransmission && first == self.base()) {
             self.timer = Some(now + self.rto.current());
+        }
+        if let Some(auto_window) = &mut self.auto_window {
+            auto_window.handle_transmit(now, count);
         }
         self.count_transmission(count, retransmission);
         Some(Transmit {
@@ -154,11 +176,15 @@ impl Sender {
             return;
         }
         self.stats.acks += 1;
+        if let Some(auto_window) = &mut self.auto_window {
+            auto_window.handle_ack();
+        }
         if standing == Standing::Overtaken {
             return;
         }
         if self.base() > old_base {
             self.time_round_trip(now, &ack);
+            self.find_window(now, old_base, &ack);
             self.base_advanced();
             self.timer = Some(now + self.rto.current());
         } else if self.is_from_before_base(&ack) {
@@ -166,6 +192,7 @@ impl Sender {
         }
         self.handle_refused_probe(&ack);
         if let Some(gap_round) = ack.gap_round {
+            self.bound_round_trip(now, ack.cumulative, gap_round);
             self.handle_gap(ack.cumulative, gap_round);
         }
         self.stop_idle_timer();
@@ -176,6 +203,10 @@ impl Sender {
 
     /// Handles the timer's end. Before [`poll_timeout`](Self::poll_timeout) it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(auto_window) = &mut self.auto_window {
+            auto_window.handle_timeout(now);
+        }
+        self.take_window();
         if self.timer.is_none_or(|at| now < at) {
             return;
         }
@@ -193,7 +224,8 @@ impl Sender {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timer
+        let growth = self.auto_window.as_ref().and_then(AutoWindow::poll_timeout);
+        self.timer.into_iter().chain(growth).min()
     }
 
     /// What has happened: where the base is now, the newest going back, each receiver's end, and the end of all.
@@ -218,15 +250,15 @@ impl Sender {
         self.group.set_free_segments(receiver, free_segments);
     }
 
-    /// Changes the window. What is outstanding stays so; nothing beyond the new window is sent, not even again.
+    /// Fixes the window. What is outstanding stays so; nothing beyond the new window is sent, not even again.
     pub fn set_window(&mut self, window: Window) {
-        self.sent.grow(window, self.base()..self.next_seq_num);
-        self.config.window = window;
+        self.auto_window = None;
+        self.resize_window(window);
     }
 
-    /// The window.
+    /// The window of now.
     pub fn window(&self) -> Window {
-        self.config.window
+        self.window
     }
 
     /// The oldest segment that some live receiver has not acknowledged.
@@ -277,7 +309,7 @@ impl Sender {
             Probe::Due => self.base() + 1,
             Probe::None | Probe::Sent(_) => self.base(),
         };
-        let window_end = self.base() + u64::from(self.config.window.segments());
+        let window_end = self.base() + u64::from(self.window.segments());
         window_end.min(self.group.space_end().max(least_space_end))
     }
 

@@ -4,7 +4,7 @@
 //! One direction through the house, a room for each step:
 //!
 //! ```text
-//! scenario -> plan -> runner -> record -> statistics -> charts
+//! scenario -> plan -> runner -> record -> statistics -> charts -> report
 //! ```
 //!
 //! - [`scenario`]: a TOML file: the link, the axes to sweep, repetitions and a seed.
@@ -12,8 +12,11 @@
 //! - [`runner`]: what carries a run out. [`sim`] does it in virtual time in this process, [`docker`] with the real
 //!   programs in containers on a network shaped by [`shaper`].
 //! - [`sweep`]: a plan carried out, its rows in the order of the plan.
+//! - [`gate`]: whether the network of a run was what its cell asks for.
 //! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
-//! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in.
+//! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in,
+//!   [`report`]: all of it on one page.
+//! - `trace`: one transfer step by step. `peers`: other programs beside ours, in containers.
 //! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
 
 pub mod charts;
@@ -21,9 +24,12 @@ pub mod cli;
 pub mod compare;
 pub mod docker;
 pub mod doctor;
+pub mod gate;
 pub mod model;
+mod peers;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod results;
 pub mod runner;
 pub mod scenario;
@@ -32,5 +38,6 @@ pub mod sim;
 pub mod statistics;
 mod suggest;
 pub mod sweep;
+mod trace;
 mod wire;
 mod words;

@@ -1,11 +1,14 @@
 //! What a run measured, and the CSV row it becomes.
 
-use backroom_gbn::Timeout;
+use backroom_gbn::{Timeout, WindowSetting};
 use serde::{Deserialize, Serialize};
 
+use crate::gate;
+use crate::model;
 use crate::plan::Run;
 use crate::runner::RunnerKind;
 use crate::scenario::Axis;
+use crate::statistics;
 
 /// What a runner measured of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,10 +29,12 @@ pub struct Measurement {
     pub rtt_measured_ms: Option<f64>,
     /// What the links saw.
     pub network: Option<NetworkMeasurement>,
-    /// How long segments took from their first transmission to their delivery in order.
+    /// How long segments took from their first transmission to their acknowledgement.
     pub segment_delay: Option<DelayQuantiles>,
     /// Why the run counts as failed. Empty: every receiver has the file.
     pub failure: Option<String>,
+    /// What else is worth saying.
+    pub remark: Option<String>,
 }
 
 /// Counts of all links that the run's packets crossed.
@@ -41,6 +46,13 @@ pub struct NetworkMeasurement {
     pub packets_lost: u64,
     /// Packets dropped because a queue was full.
     pub queue_drops: u64,
+    /// Packets that arrived and found a member's receive buffer full.
+    pub receive_drops: u64,
+    /// Round trip of the bare network, in milliseconds.
+    pub rtt_ms: Option<f64>,
+    /// Rate of the busiest link while its queue was not empty, in 10^6 bit/s. `None` where that was never for long
+    /// enough to tell.
+    pub rate_mbps: Option<f64>,
 }
 
 /// Quantiles of the delay of a run's segments, in milliseconds.
@@ -73,8 +85,9 @@ pub struct RunRecord {
     pub delivery: String,
     /// How many receive.
     pub receivers: u16,
-    /// Segments that may be outstanding in each stream.
-    pub window: u32,
+    /// Segments that may be outstanding in each stream, or `auto`.
+    #[serde(with = "window_text")]
+    pub window: WindowSetting,
     /// `timeout` or `fast`.
     pub recovery: String,
     /// `adaptive`, or the fixed timer in milliseconds.
@@ -129,7 +142,7 @@ pub struct RunRecord {
     pub packets_lost: Option<u64>,
     /// Packets dropped by a full queue.
     pub queue_drops: Option<u64>,
-    /// Shortest delay of a segment, from its first transmission to its delivery in order.
+    /// Shortest delay of a segment, from its first transmission to the ACK that covers it.
     pub segment_delay_min_ms: Option<f64>,
     /// Its median.
     pub segment_delay_p50_ms: Option<f64>,
@@ -139,6 +152,27 @@ pub struct RunRecord {
     pub segment_delay_p99_ms: Option<f64>,
     /// The longest.
     pub segment_delay_max_ms: Option<f64>,
+    /// Place in the order in which the runs were carried out, from 1.
+    #[serde(default)]
+    pub order: u32,
+    /// Whether the network was what it claimed: `pass` or `fail`; empty where the run did not end.
+    #[serde(default)]
+    pub gate: String,
+    /// Round trip of the bare network, as the links measured it.
+    #[serde(default)]
+    pub network_rtt_ms: Option<f64>,
+    /// Rate of the busiest link while its queue was not empty.
+    #[serde(default)]
+    pub network_rate_mbps: Option<f64>,
+    /// The goodput that the model expects.
+    #[serde(default)]
+    pub model_goodput_mbps: Option<f64>,
+    /// The command that repeats this run alone.
+    #[serde(default)]
+    pub command: String,
+    /// Where the goodput differs from the model's by more than 10 % and the run's own counts tell why: `timer` or `queue`.
+    #[serde(default)]
+    pub cause: String,
 }
 
 impl RunRecord {
@@ -147,14 +181,17 @@ impl RunRecord {
         let cell = &*run.cell;
         let network = measurement.network;
         let delay = measurement.segment_delay;
-        Self {
+        let verdict = gate::check(cell, measurement);
+        let notes = [&measurement.failure, &verdict.reason(), &measurement.remark];
+        let notes: Vec<_> = notes.into_iter().flatten().cloned().collect();
+        let mut record = Self {
             scenario: run.scenario.to_string(),
             runner: runner.name().to_owned(),
             shaper: runner.shaper().to_owned(),
             cast: cell.cast.to_string(),
             delivery: cell.delivery.to_string(),
             receivers: cell.receivers,
-            window: u32::from(cell.window.segments()),
+            window: cell.window,
             recovery: cell.recovery.to_string(),
             timeout_ms: timeout_text(cell.timeout),
             rate_mbps: cell
@@ -177,8 +214,10 @@ impl RunRecord {
             timeouts: measurement.timeouts,
             loss_measured: network.and_then(|network| network.loss()).map(rounded),
             rtt_measured_ms: measurement.rtt_measured_ms.map(rounded),
-            ok: measurement.failure.is_none() && measurement.seconds.is_some(),
-            note: measurement.failure.clone().unwrap_or_default(),
+            ok: measurement.failure.is_none()
+                && measurement.seconds.is_some()
+                && !matches!(verdict, gate::Verdict::Fail(_)),
+            note: notes.join("; "),
             go_backs: measurement.go_backs,
             jitter_ms: cell.link.jitter.as_secs_f64() * 1e3,
             queue: cell.link.queue,
@@ -192,14 +231,44 @@ impl RunRecord {
             segment_delay_p90_ms: delay.map(|delay| rounded(delay.p90_ms)),
             segment_delay_p99_ms: delay.map(|delay| rounded(delay.p99_ms)),
             segment_delay_max_ms: delay.map(|delay| rounded(delay.max_ms)),
-        }
+            order: u32::try_from(run.index + 1).unwrap_or(u32::MAX),
+            gate: verdict.name().to_owned(),
+            network_rtt_ms: network.and_then(|network| network.rtt_ms).map(rounded),
+            network_rate_mbps: network.and_then(|network| network.rate_mbps).map(rounded),
+            model_goodput_mbps: None,
+            command: run.command(runner),
+            cause: String::new(),
+        };
+        record.model_goodput_mbps = model::goodput_mbps(&record).map(rounded);
+        record.cause = match measurement.remark {
+            Some(_) => "processor".to_owned(),
+            None => statistics::cause_of_run(&record).to_owned(),
+        };
+        record
     }
 }
 
 impl RunRecord {
+    /// Whether the run says anything: every receiver has the file, and the network was what it claimed.
+    pub fn counts(&self) -> bool {
+        self.ok && self.gate != "fail"
+    }
+
     /// Segments sent for each segment of the file: 1 where nothing was sent again.
     pub fn transmissions(&self) -> Option<f64> {
         (self.segments > 0).then(|| self.segments_sent as f64 / self.segments as f64)
+    }
+
+    /// Whether this is the row of `run`, whatever was measured.
+    pub fn is_of(&self, run: &Run) -> bool {
+        let of_run = Self::new(run, RunnerKind::Sim, &Measurement::default());
+        let place = |record: &Self| (record.order, record.seed, record.repetition);
+        place(self) == place(&of_run) && self.cell_key() == of_run.cell_key()
+    }
+
+    /// Its values on all axes, which it shares with the other runs of its cell alone.
+    pub fn cell_key(&self) -> Vec<String> {
+        Axis::ALL.map(|axis| self.axis_text(axis)).to_vec()
     }
 
     /// The value of `axis` as people write it.
@@ -231,6 +300,29 @@ impl NetworkMeasurement {
     /// The fraction of packets lost; `None` where none was sent.
     pub fn loss(self) -> Option<f64> {
         (self.packets > 0).then(|| self.packets_lost as f64 / self.packets as f64)
+    }
+}
+
+/// A window in a row: a number of segments, or `auto`.
+pub(crate) mod window_text {
+    use backroom_gbn::WindowSetting;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(
+        window: &WindowSetting,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match window {
+            WindowSetting::Fixed(window) => serializer.serialize_u16(window.segments()),
+            WindowSetting::Auto => serializer.collect_str(window),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<WindowSetting, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn quantity_name(quantity: Quantity) -> &'static str {
         Quantity::Goodput => "Goodput",
         Quantity::Seconds => "Completion time",
         Quantity::Transmissions => "Transmissions",
+        Quantity::Retransmissions => "Retransmissions",
+        Quantity::SegmentDelay => "Delay of segments",
     }
 }
 
@@ -39,6 +41,8 @@ pub(crate) fn quantity_label(quantity: Quantity) -> &'static str {
         Quantity::Goodput => "goodput (Mbit/s)",
         Quantity::Seconds => "completion time (s)",
         Quantity::Transmissions => "transmissions per segment",
+        Quantity::Retransmissions => "retransmissions per segment",
+        Quantity::SegmentDelay => "first transmission to ACK (ms)",
     }
 }
 
@@ -92,13 +96,14 @@ pub(crate) fn phrases(axes: &[Axis], record: &RunRecord) -> String {
 
 /// What the panel of `spec` that `record` is in shows. Empty where all is in one.
 pub(crate) fn panel_title(spec: &ChartSpec, record: &RunRecord) -> String {
-    match spec.panels {
-        None => String::new(),
-        Some(Axis::Cast) if !spec.shows(Axis::Receivers) => {
+    let alone = |axis: &Axis| match axis {
+        Axis::Cast if !spec.shows(Axis::Receivers) => {
             format!("{} to {}", record.cast, phrase(Axis::Receivers, record))
         }
-        Some(axis) => phrase(axis, record),
-    }
+        axis => phrase(*axis, record),
+    };
+    let phrases: Vec<_> = spec.panels.iter().map(alone).collect();
+    phrases.join(", ")
 }
 
 /// A number without needless places.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // the helpers of a test may fail it
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -20,7 +21,11 @@ const MANY_TRIALS: u64 = 100;
 /// Seeds of A's sweeps and of B's are far apart.
 const OTHER_SWEEPS: u64 = 1_000_000;
 /// A lossy cell with little noise.
-const ONE_CELL: (u32, f64) = (20, 0.01);
+const ONE_CELL: (u16, f64) = (20, 0.01);
+
+fn segments(record: &RunRecord) -> u16 {
+    record.window.fixed().unwrap().segments()
+}
 
 /// Rows as a sweep of the built-in scenario `quick` writes them, but that their times are made up.
 ///
@@ -41,7 +46,7 @@ fn sweep(seed: u64, repetitions: u32, factor: impl Fn(&RunRecord) -> f64) -> Vec
             loss => 0.02 + loss,
         };
         let outlier = if normal() > 1.7 { 0.3 } else { 0.0 };
-        let usual = 40.0 / f64::from(record.window) + 0.5 + 10.0 * record.loss;
+        let usual = 40.0 / f64::from(segments(&record)) + 0.5 + 10.0 * record.loss;
         let seconds = usual * machine * (1.0 + noise * (normal() + outlier / 0.02 * record.loss));
         record.seconds = Some((seconds * factor(&record) * 1e3).round() / 1e3);
         record.ok = true;
@@ -76,8 +81,9 @@ fn a_slowdown_of_ten_percent_is_found_in_at_least_95_percent_of_trials() {
 
 #[test]
 fn a_slowdown_of_a_single_cell_is_found_there_and_nowhere_else() {
-    let is_the_cell =
-        |record: &RunRecord| record.cast == "unicast" && (record.window, record.loss) == ONE_CELL;
+    let is_the_cell = |record: &RunRecord| {
+        record.cast == "unicast" && (segments(record), record.loss) == ONE_CELL
+    };
     assert!(sweep(0, 1, |_| 1.0).iter().any(is_the_cell));
     let slowdown = |record: &RunRecord| if is_the_cell(record) { 1.1 } else { 1.0 };
     let exactly = |comparison: &Comparison| {
@@ -172,7 +178,7 @@ fn three_runs_are_too_few() {
 /// A folder in `dir` with `records`.
 fn folder(dir: &Path, name: &str, records: &[RunRecord]) -> String {
     let path = dir.join(name);
-    std::fs::create_dir_all(&path).unwrap();
+    fs::create_dir_all(&path).unwrap();
     let mut writer = csv::Writer::from_path(path.join("runs.csv")).unwrap();
     for record in records {
         writer.serialize(record).unwrap();
@@ -217,6 +223,24 @@ fn the_exit_status_is_1_on_a_regression_and_0_without_one() {
 }
 
 #[test]
+fn a_last_row_that_a_killed_sweep_tore_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = sweep(1, 10, |_| 1.0);
+    let a = folder(dir.path(), "a", &rows);
+    let b = folder(dir.path(), "b", &rows);
+    let file = Path::new(&b).join("runs.csv");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 20]).unwrap();
+    let compared = lab(&[&a, &b]);
+    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
+    assert!(
+        said(&compared).contains("the last row of"),
+        "{}",
+        said(&compared)
+    );
+}
+
+#[test]
 fn the_answer_does_not_depend_on_the_order_of_the_rows() {
     let dir = tempfile::tempdir().unwrap();
     let baseline = sweep(1, 10, |_| 1.0);
@@ -225,7 +249,7 @@ fn the_answer_does_not_depend_on_the_order_of_the_rows() {
     let b = folder(dir.path(), "b", &candidate);
     let first = said(&lab(&[&a, &b]));
     assert_eq!(said(&lab(&[&a, &b])), first);
-    candidate.sort_by_key(|record| (record.repetition, u32::MAX - record.window));
+    candidate.sort_by_key(|record| (record.repetition, u16::MAX - segments(record)));
     folder(dir.path(), "b", &candidate);
     assert_eq!(verdicts(&said(&lab(&[&a, &b]))), verdicts(&first));
 }
@@ -242,7 +266,7 @@ fn verdicts(text: &str) -> Vec<(String, String)> {
 #[test]
 fn markdown_begins_with_the_summary_and_folds_what_did_not_change() {
     let dir = tempfile::tempdir().unwrap();
-    let slow = |record: &RunRecord| if record.window == 2 { 1.3 } else { 1.0 };
+    let slow = |record: &RunRecord| if segments(record) == 2 { 1.3 } else { 1.0 };
     let a = folder(dir.path(), "a", &sweep(1, 10, |_| 1.0));
     let b = folder(dir.path(), "b", &sweep(2, 10, slow));
     let text = said(&lab(&[&a, &b, "--format", "markdown"]));
@@ -279,7 +303,7 @@ fn folders_without_a_common_cell_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (one, other): (Vec<_>, Vec<_>) = sweep(1, 4, |_| 1.0)
         .into_iter()
-        .partition(|record| record.window == 2);
+        .partition(|record| segments(record) == 2);
     let a = folder(dir.path(), "a", &one);
     let b = folder(dir.path(), "b", &other);
     let refused = lab(&[&a, &b]);

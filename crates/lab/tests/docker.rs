@@ -1,6 +1,6 @@
 //! The docker runner against a real engine: what it starts, and that nothing of it stays.
 //!
-//! `cargo test -p backroom-lab --test docker -- --ignored`, after `just image`: the image has to be of this commit.
+//! `cargo test -p backroom-lab --test docker -- --ignored --test-threads=1`, since one would disturb the others, after `just image`: the image has to be of this commit.
 
 #![allow(clippy::unwrap_used)] // the helpers of a test may fail it
 
@@ -19,6 +19,10 @@ struct Lab {
 
 impl Lab {
     fn start(repetitions: u32) -> Self {
+        Self::start_with(repetitions, &["--jobs", "1"])
+    }
+
+    fn start_with(repetitions: u32, more: &[&str]) -> Self {
         let out = tempfile::tempdir().unwrap();
         let repetitions = repetitions.to_string();
         let process = Command::new(env!("CARGO_BIN_EXE_backroom-lab"))
@@ -33,6 +37,7 @@ impl Lab {
             ])
             .args(["--set", "file=96KiB", "--reps", &repetitions, "--out"])
             .arg(out.path())
+            .args(more)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -40,15 +45,19 @@ impl Lab {
         Self { process, out }
     }
 
-    /// A lab whose containers are all there: it has said how many runs there will be.
+    /// A lab whose first room is there: it has said how many runs there will be.
     fn at_work(repetitions: u32) -> Self {
-        let mut lab = Self::start(repetitions);
+        Self::start(repetitions).at_work_now()
+    }
+
+    fn at_work_now(mut self) -> Self {
+        let lab = &mut self;
         let mut lines = BufReader::new(lab.process.stderr.take().unwrap()).lines();
         let first = lines.find(|line| line.as_ref().unwrap().starts_with("0 of"));
         assert!(first.is_some(), "the lab has ended before it began");
         // It must not die of a pipe that nobody reads.
         std::thread::spawn(move || lines.for_each(drop));
-        lab
+        self
     }
 
     /// How many containers and networks of this lab's there are.
@@ -81,6 +90,12 @@ impl Lab {
     /// Column `name` of all rows.
     fn column(&self, name: &str) -> Vec<String> {
         column(&self.out.path().join("runs.csv"), name)
+    }
+
+    /// Whether each row's transfer came to its end. On a busy machine the gate may refuse it all the same.
+    fn ended(&self) -> Vec<bool> {
+        let seconds = self.column("seconds");
+        seconds.iter().map(|seconds| !seconds.is_empty()).collect()
     }
 }
 
@@ -125,19 +140,35 @@ fn a_sweep_measures_real_transfers_and_leaves_nothing() {
     assert_eq!(lab.things(), 10);
     assert!(lab.wait().success());
     assert_eq!(lab.things(), 0);
-    assert_eq!(
-        lab.column("ok"),
-        ["true", "true"],
-        "{:?}",
-        lab.column("note")
-    );
+    assert_eq!(lab.ended(), [true, true], "{:?}", lab.column("note"));
     assert_eq!(lab.column("shaper"), ["nfqueue", "nfqueue"]);
+    for verdict in lab.column("gate") {
+        assert!(["pass", "fail"].contains(&verdict.as_str()), "{verdict}");
+    }
     for rtt in lab.column("rtt_measured_ms") {
         assert!(
             rtt.parse::<f64>().unwrap() >= 20.0,
             "{rtt} ms over two links of 10 ms"
         );
     }
+}
+
+#[test]
+#[ignore = "needs a Docker engine and the image of this commit"]
+fn several_rooms_share_a_sweep_and_each_is_removed() {
+    let mut lab = Lab::start_with(6, &["--jobs", "2"]).at_work_now();
+    assert!(lab.wait().success());
+    assert_eq!(lab.things(), 0);
+    assert_eq!(lab.column("repetition"), ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(lab.ended(), [true; 6], "{:?}", lab.column("note"));
+    let manifest = std::fs::read_to_string(lab.out.path().join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert!(manifest["packets_per_second"].as_f64().unwrap() > 500.0);
+
+    let mut lab = Lab::start_with(100, &["--jobs", "2"]).at_work_now();
+    lab.signal("-INT");
+    assert_eq!(lab.wait().code(), Some(130));
+    assert_eq!(lab.things(), 0);
 }
 
 #[test]
@@ -201,16 +232,13 @@ fn a_member_that_dies_spoils_its_run_and_no_other() {
             .success()
     );
     assert!(lab.wait().success());
-    assert_eq!(
-        lab.column("ok"),
-        ["false", "true", "true"],
-        "{:?}",
-        lab.column("note")
-    );
+    assert_eq!(lab.ended(), [false, true, true], "{:?}", lab.column("note"));
+    // It may have died before the file was offered to it.
+    let notes = lab.column("note");
+    let died = |why: &str| notes[0].contains(why);
     assert!(
-        lab.column("note")[0].contains("member-2"),
-        "{:?}",
-        lab.column("note")
+        died("member-2") || died("2 receivers instead of 3"),
+        "{notes:?}"
     );
     assert_eq!(lab.things(), 0);
 }

@@ -115,9 +115,13 @@ impl Shaper {
         let config = ShaperConfig {
             egress,
             egress_seed: 7,
-            ingress_loss,
+            ingress: LinkConfig {
+                loss: ingress_loss,
+                ..LinkConfig::default()
+            },
             ingress_seed: 8,
             packet_bytes: PACKET_BYTES,
+            tcp_port: None,
         };
         let mut command = serde_json::to_value(&config).unwrap();
         command["command"] = "configure".into();
@@ -315,7 +319,7 @@ fn a_line_that_is_no_command_is_an_error_and_nothing_ends() {
         duplicate: 0.5,
         ..delayed(1)
     };
-    let config = serde_json::json!({"command": "configure", "egress": twice, "egress_seed": 1, "ingress_loss": 0.0,
+    let config = serde_json::json!({"command": "configure", "egress": twice, "egress_seed": 1, "ingress": delayed(0),
         "ingress_seed": 1, "packet_bytes": 1});
     assert!(
         matches!(shaper.ask(&config.to_string()), Reply::Error { message } if message.contains("duplicate"))

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::cast::Cast;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::file_name::FileName;
+use crate::group::GroupOffer;
 use crate::key::{Key, RandomError, random_bytes};
 use crate::segment::SegmentBytes;
 use crate::text::{MAX_TEXT_BYTES, Reason, Text};
@@ -109,14 +110,16 @@ pub struct Offer {
     pub bytes: u64,
     /// The payload of each segment but the last.
     pub segment_bytes: SegmentBytes,
-    /// The Go-Back-N stream that the segments come in.
+    /// The receiver's own Go-Back-N stream.
     pub lane: u16,
     /// The receiver's number within the transfer, which its ACKs carry.
     pub receiver: u16,
-    /// The key of the stream's segments.
+    /// The key of its segments.
     pub stream_key: Key,
-    /// The UDP port that the segments come from and the ACKs go to.
+    /// The UDP port that the first segments come from and their ACKs go to.
     pub sender_port: NonZeroU16,
+    /// A stream to a group, which the segments come in first where the receiver hears it.
+    pub group: Option<GroupOffer>,
 }
 
 impl Offer {
@@ -161,6 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::group::{Group, GroupAddress};
 
     fn any_cast() -> impl Strategy<Value = Cast> {
         prop::sample::select(&Cast::ALL[..])
@@ -175,8 +179,9 @@ mod tests {
             16u16..=65_470,
             1u16..,
         );
-        (stream, any_cast(), any::<String>(), any::<u64>()).prop_map(
-            |(stream, cast, name, bytes)| {
+        let group = prop::option::of((any::<[u8; 3]>(), 1u16.., any::<[u8; 32]>(), 1u16..));
+        (stream, any_cast(), any::<String>(), any::<u64>(), group).prop_map(
+            |(stream, cast, name, bytes, group)| {
                 let (transfer, lane, receiver, key, segment_bytes, port) = stream;
                 Offer {
                     transfer: TransferId(transfer),
@@ -188,6 +193,14 @@ mod tests {
                     receiver,
                     stream_key: Key::from_bytes(key),
                     sender_port: port.try_into().unwrap(),
+                    group: group.map(|([b, c, d], port, key, ack_every)| GroupOffer {
+                        group: Group {
+                            address: GroupAddress::try_from([239, b, c, d]).unwrap(),
+                            port: port.try_into().unwrap(),
+                        },
+                        stream_key: Key::from_bytes(key),
+                        ack_every: ack_every.try_into().unwrap(),
+                    }),
                 }
             },
         )
@@ -280,9 +293,10 @@ mod tests {
             u16,
             [u8; 32],
             u16,
+            Option<([u8; 4], u16, [u8; 32], u16)>,
         );
 
-        let decode = |name, segment_bytes, port| {
+        let decode_group = |name, segment_bytes, port, group| {
             let offer = Hostile(
                 1,
                 0,
@@ -295,9 +309,11 @@ mod tests {
                 0,
                 [9; 32],
                 port,
+                group,
             );
             Content::decode(&postcard::to_stdvec(&offer).unwrap())
         };
+        let decode = |name, segment_bytes, port| decode_group(name, segment_bytes, port, None);
         assert!(matches!(
             decode("name", 1_200, 4_000),
             Ok(Content::File(FileMessage::Offer(_)))
@@ -318,6 +334,23 @@ mod tests {
                 "{name} {segment_bytes} {port}"
             );
         }
+        let to_group = |address, port, ack_every| {
+            let group = (address, port, [9; 32], ack_every);
+            decode_group("name", 1_200, 4_000, Some(group))
+        };
+        assert!(to_group([239, 255, 1, 2], 4_000, 1).is_ok());
+        for (address, port, ack_every) in [
+            ([224, 0, 0, 1], 4_000, 1),
+            ([192, 168, 1, 1], 4_000, 1),
+            ([239, 255, 1, 2], 0, 1),
+            ([239, 255, 1, 2], 4_000, 0),
+        ] {
+            assert_eq!(
+                to_group(address, port, ack_every),
+                Err(DecodeError::Malformed),
+                "{address:?} {port} {ack_every}"
+            );
+        }
     }
 
     #[test]
@@ -333,6 +366,7 @@ mod tests {
                 receiver: 0,
                 stream_key: Key::from_bytes([9; 32]),
                 sender_port: NonZeroU16::MIN,
+                group: None,
             };
             offer.segments()
         };

@@ -9,12 +9,13 @@
 //! - [`room`]: what client and server say to each other in them, with the checked types [`Name`] and [`Reason`].
 //! - [`identity`] and [`envelope`]: what members say to each other, sealed so that the server relays what it can't
 //!   read; [`content`] is what lies inside, with [`Cast`], [`Text`] and [`FileName`].
-//! - [`segment`]: the UDP datagrams of a file and their acknowledgements.
+//! - [`segment`]: the UDP datagrams of a file and their acknowledgements; a [`Group`] is where one stream goes to many.
 
 mod cast;
 mod characters;
 mod codec;
 mod file_name;
+mod group;
 mod key;
 mod name;
 mod text;
@@ -33,6 +34,7 @@ pub use codec::{DecodeError, EncodeError};
 pub use content::{Content, FileMessage, Offer, TransferId};
 pub use envelope::{EnvelopeError, Envelopes};
 pub use file_name::{FileName, FileNameError, MAX_FILE_NAME_BYTES};
+pub use group::{BadGroupAddress, Group, GroupAddress, GroupOffer};
 pub use identity::{Fingerprint, Identity, PublicKey};
 pub use key::{Key, RandomError};
 pub use name::{MAX_NAME_CHARS, Name, NameError};

@@ -363,3 +363,19 @@ fn a_session_of_its_own_does_not_open_what_was_for_the_one_before() {
     let mut bob_again = Member::new(BOB);
     assert!(bob_again.open_own_part(&ada, &post).is_err());
 }
+
+#[test]
+fn a_post_prepared_in_steps_is_read_like_any_other() {
+    let (mut ada, mut bob, mut eve) = room();
+    let recipients = [(BOB, bob.key), (EVE, eve.key)];
+    assert_eq!(ada.envelopes.prepare(&recipients, 1), Ok(false));
+    assert_eq!(ada.envelopes.prepare(&recipients, 1), Ok(true));
+    assert_eq!(
+        ada.envelopes.prepare(&recipients, 0),
+        Ok(true),
+        "nothing is left to do"
+    );
+    let post = ada.post(&text("to both"), &[&bob, &eve]);
+    assert_eq!(bob.open_own_part(&ada, &post), Ok(text("to both")));
+    assert_eq!(eve.open_own_part(&ada, &post), Ok(text("to both")));
+}

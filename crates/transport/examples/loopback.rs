@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use backroom_gbn::{SenderConfig, Window};
+use backroom_gbn::{SenderConfig, WindowSetting};
 use backroom_protocol::segment::{SegmentBytes, Stream};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 struct Settings {
     mib: u64,
     segment_bytes: SegmentBytes,
-    window: Window,
+    window: WindowSetting,
     gso: bool,
     runs: usize,
 }
@@ -119,7 +119,9 @@ async fn transfer(
         stream_key: stream_key.clone(),
         segment_bytes: settings.segment_bytes,
         bytes: source.bytes(),
+        receiver_number: 0,
         ack_key: ack_key.clone(),
+        group: None,
         finished,
         options: receive_options,
     };
@@ -129,7 +131,9 @@ async fn transfer(
         stream_key,
         segment_bytes: settings.segment_bytes,
         receiver: receiver.local_addr()?,
+        receiver_number: 0,
         ack_key,
+        first_segment: 0,
         free_segments: receive_options.free_segments(settings.segment_bytes),
         config: SenderConfig {
             window: settings.window,

@@ -68,6 +68,7 @@ fn each_command_of_the_menu_is_understood() {
     assert_eq!(parsed("exit"), Command::Exit);
     for setting in [
         "window|200",
+        "window|auto",
         "recovery|timeout",
         "timeout|200ms",
         "delivery|sequential",

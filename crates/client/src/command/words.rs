@@ -113,7 +113,11 @@ pub const WORDS: &[Word] = &[
     word("kick", "|USER", Arguments::User),
     word("transfers", "", Arguments::None(|| Command::Transfers)),
     word("cancel", "|ID", Arguments::Id),
-    word("window", "|N", Arguments::Setting(Setting::window)),
+    word(
+        "window",
+        "|auto or 128",
+        Arguments::Setting(Setting::window),
+    ),
     word(
         "recovery",
         "|timeout or fast",
@@ -126,7 +130,7 @@ pub const WORDS: &[Word] = &[
     ),
     word(
         "delivery",
-        "|parallel or sequential",
+        "|auto, ip-multicast, parallel or sequential",
         Arguments::Setting(Setting::delivery),
     ),
     word("segment", "|BYTES", Arguments::Setting(Setting::segment)),

@@ -81,10 +81,11 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             goodput_mbps,
             ..
         } => format!(
-            "{}: {} ({})\nTime taken: {seconds:.3} s ({goodput_mbps:.1} Mbit/s)",
+            "{}: {} ({})\n{}",
             style.good("Downloaded successfully"),
             path.display(),
             bytes(*size as f64),
+            time_taken(*seconds, *goodput_mbps),
         ),
         Event::Failed {
             from, file, error, ..
@@ -196,11 +197,7 @@ fn account(sent: &Sent, style: Style) -> String {
         );
     }
     if arrived > 0 {
-        let _ = write!(
-            text,
-            "\nTime taken: {:.3} s ({:.1} Mbit/s)",
-            sent.seconds, sent.goodput_mbps
-        );
+        let _ = write!(text, "\n{}", time_taken(sent.seconds, sent.goodput_mbps));
     }
     if sent.segments_retransmitted > 0 {
         let _ = write!(
@@ -210,6 +207,15 @@ fn account(sent: &Sent, style: Style) -> String {
         );
     }
     text
+}
+
+/// A rate that rounds to nothing, as of a file of one segment, says nothing.
+fn time_taken(seconds: f64, goodput_mbps: f64) -> String {
+    if goodput_mbps < 0.05 {
+        format!("Time taken: {seconds:.3} s")
+    } else {
+        format!("Time taken: {seconds:.3} s ({goodput_mbps:.1} Mbit/s)")
+    }
 }
 
 fn list_of_transfers(transfers: &[Transfer]) -> String {
@@ -323,14 +329,20 @@ mod tests {
             from: "unith".into(),
             file: "a.txt".into(),
             path: "down/a.txt".into(),
-            bytes: 5,
+            bytes: 100_000,
             seconds: 0.5,
-            goodput_mbps: 0.00008,
+            goodput_mbps: 1.6,
         };
         assert_eq!(
             plain(&received),
-            "Downloaded successfully: down/a.txt (5 B)\nTime taken: 0.500 s (0.0 Mbit/s)"
+            "Downloaded successfully: down/a.txt (100 kB)\nTime taken: 0.500 s (1.6 Mbit/s)"
         );
+    }
+
+    #[test]
+    fn no_rate_is_given_where_there_is_none_to_speak_of() {
+        assert_eq!(time_taken(0.0, 0.0), "Time taken: 0.000 s");
+        assert_eq!(time_taken(2.0, 0.1), "Time taken: 2.000 s (0.1 Mbit/s)");
     }
 
     #[test]

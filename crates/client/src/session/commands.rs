@@ -67,7 +67,7 @@ impl Session {
 
     async fn send_text(&mut self, to: &Recipients, text: String) -> anyhow::Result<()> {
         let receivers = self.roster.resolve(to)?;
-        let recipients: Vec<_> = receivers
+        let recipients = receivers
             .iter()
             .map(|member| (member.id, member.public_key))
             .collect();
@@ -75,7 +75,7 @@ impl Session {
             cast: to.cast(),
             text: Text::new(text)?,
         };
-        self.post(&content, &recipients).await;
+        self.post(content, recipients).await;
         Ok(())
     }
 }

@@ -84,6 +84,10 @@ impl Session {
 
     async fn handle_departure(&mut self, id: MemberId) {
         self.envelopes.forget(id);
+        for (_, recipients) in &mut self.posts {
+            recipients.retain(|(to, _)| *to != id);
+        }
+        self.posts.retain(|(_, recipients)| !recipients.is_empty());
         self.transfers.member_left(id);
         if let Some(member) = self.roster.remove(id) {
             self.show(Event::MemberLeft {

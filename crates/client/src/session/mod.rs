@@ -7,6 +7,8 @@ mod commands;
 mod messages;
 mod phase;
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use backroom_protocol::{
@@ -35,6 +37,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// Pings without any word of the room after which the connection counts as lost.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 
+/// Members for whom keys are made before the session looks at what else there is: a millisecond or two.
+const KEYS_AT_ONCE: usize = 4;
+
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -57,6 +62,8 @@ pub struct Admission {
     pub own_id: MemberId,
     /// Everyone, itself included.
     pub members: Vec<MemberInfo>,
+    /// The server.
+    pub server: SocketAddr,
 }
 
 /// A member in the room.
@@ -65,6 +72,8 @@ pub struct Session {
     reader: Reader<ServerMessage>,
     writer: Writer<ClientMessage>,
     envelopes: Envelopes,
+    /// Not sealed yet, since members have had nothing from this one before.
+    posts: VecDeque<(Content, Vec<(MemberId, PublicKey)>)>,
     roster: Roster,
     transfers: Transfers,
     settings: Settings,
@@ -81,6 +90,7 @@ enum Happening {
     Typed(Line),
     Noted(Note),
     Written(Result<(), ConnectionError>),
+    PostWaits,
     Interrupted,
     NobodyWatches,
     PingDue,
@@ -101,12 +111,14 @@ impl Session {
             identity,
             own_id,
             members,
+            server: _,
         } = admission;
         let (reader, writer) = connection.split();
         Self {
             reader,
             writer,
             envelopes: Envelopes::new(identity, own_id),
+            posts: VecDeque::new(),
             roster: Roster::new(own_id, members),
             transfers,
             settings,
@@ -144,15 +156,18 @@ impl Session {
             transfers,
             events,
             phase,
+            posts,
             ..
         } = self;
+        let sealing = !posts.is_empty();
         let waiting_bytes = writer.buffered_bytes();
         let connected = phase.is_connected();
         tokio::select! {
             message = reader.receive(), if connected => Happening::Received(message),
-            note = transfers.note() => Happening::Noted(note),
+            note = transfers.note(), if !sealing => Happening::Noted(note),
             written = writer.flush(), if connected && waiting_bytes > 0 => Happening::Written(written),
-            line = input.next(Prompt::Command), if phase.reads_lines() && waiting_bytes < MAX_WAITING_BYTES => {
+            () = tokio::task::yield_now(), if sealing => Happening::PostWaits,
+            line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_WAITING_BYTES => {
                 Happening::Typed(line)
             }
             () = interrupt.cancelled(), if !phase.is_ending() => Happening::Interrupted,
@@ -173,6 +188,7 @@ impl Session {
                 self.lose(&error.to_string())
             }
             Happening::Written(Ok(())) => {}
+            Happening::PostWaits => self.seal_post().await,
             Happening::Typed(line) => self.handle_line(line).await,
             Happening::Noted(note) => self.handle_note(note).await,
             Happening::Interrupted | Happening::NobodyWatches => self.leave(),
@@ -200,12 +216,28 @@ impl Session {
         let Some(key) = self.roster.member(to).map(|member| member.public_key) else {
             return;
         };
-        self.post(&Content::File(message), &[(to, key)]).await;
+        self.post(Content::File(message), vec![(to, key)]).await;
     }
 
-    /// Seals a content and sends it. Posts leave in the order in which they were sealed.
-    async fn post(&mut self, content: &Content, recipients: &[(MemberId, PublicKey)]) {
-        match self.envelopes.seal(content, recipients) {
+    /// Seals a content and sends it, at once or after those that wait. Posts leave in the order in which they were sealed.
+    async fn post(&mut self, content: Content, recipients: Vec<(MemberId, PublicKey)>) {
+        self.posts.push_back((content, recipients));
+        self.seal_post().await;
+    }
+
+    /// Goes on with the post that waits longest. The first one to a thousand members takes a while in all, during which
+    /// the session does other things, too.
+    async fn seal_post(&mut self) {
+        let Some((content, recipients)) = self.posts.front() else {
+            return;
+        };
+        let sealed = match self.envelopes.prepare(recipients, KEYS_AT_ONCE) {
+            Ok(false) => return,
+            Ok(true) => self.envelopes.seal(content, recipients),
+            Err(error) => Err(error),
+        };
+        self.posts.pop_front();
+        match sealed {
             Ok(post) => self.say(&ClientMessage::Post(post)).await,
             Err(error) => self.show_envelope_error(&error).await,
         }

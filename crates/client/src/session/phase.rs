@@ -70,7 +70,7 @@ impl Phase {
 impl Session {
     /// Goes on to the next phase where it is time for it, and gives the ending where there is one.
     pub(super) fn advance(&mut self) -> Option<Ending> {
-        let idle = self.transfers.is_idle();
+        let idle = self.transfers.is_idle() && self.posts.is_empty();
         match &self.phase {
             Phase::Draining if idle => self.say_good_bye(),
             Phase::Stopping {

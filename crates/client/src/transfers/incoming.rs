@@ -6,10 +6,10 @@ use std::pin::pin;
 use backroom_protocol::segment::Stream as StreamId;
 use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
-    Control, PartFile, PartFileError, ReceiveError, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
-    receive_file,
+    Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
+    ReceiveOutcome, ReceiveRequest, TraceSink, receive_file,
 };
-use backroom_transport::udp::UdpEndpoint;
+use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{mpsc, oneshot};
 
 use super::board::{Board, Entry};
@@ -17,6 +17,7 @@ use super::link::{Link, Note};
 use super::stop::Stop;
 use super::{Limits, endpoint, failed, goodput_mbps};
 use crate::event::{Direction, Event};
+use crate::tracer::Begin;
 
 /// An offer that came.
 #[derive(Debug)]
@@ -86,10 +87,13 @@ impl Incoming {
         let part = self.create_part().await?;
         let (endpoint, port) =
             endpoint(&self.from, self.limits.gso).map_err(|error| self.unable(&error))?;
+        // Before it is accepted, so that nothing that is sent to the group afterwards is missed.
+        let group = self.join_group();
         let ack_key = Key::generate().map_err(|error| self.unable(&error))?;
         let options = ReceiveOptions::default();
         let control = Control {
             cancel: self.stop.token(),
+            trace: self.trace(),
             ..Control::default()
         };
         let path = part.intended_path();
@@ -134,12 +138,29 @@ impl Incoming {
             stream_key: self.offer.stream_key.clone(),
             segment_bytes: self.offer.segment_bytes,
             bytes,
+            receiver_number: self.offer.receiver,
             ack_key,
+            group,
             finished,
             options,
         };
         self.receive_segments(&endpoint, request, &control, told)
             .await
+    }
+
+    /// Where the transfer's steps are written down, if anyone asked for it.
+    fn trace(&self) -> Option<TraceSink> {
+        let tracer = self.limits.trace.as_ref()?;
+        tracer.begin(Begin {
+            stream: StreamId {
+                transfer: self.offer.transfer,
+                lane: self.offer.lane,
+            },
+            is_sender: false,
+            window: None,
+            bytes: self.offer.bytes,
+            segment_bytes: self.offer.segment_bytes.value(),
+        })
     }
 
     /// Receives until the file has its name, listening to the sender meanwhile.
@@ -188,6 +209,24 @@ impl Incoming {
                 here: error.to_string(),
             }),
         }
+    }
+
+    /// Joins the group that the segments may come to. Who can't is served alone.
+    fn join_group(&self) -> Option<GroupMembership> {
+        let (offer, interface) = (self.offer.group.as_ref()?, self.limits.interface?);
+        let group = offer.group.socket_address();
+        let options = UdpOptions {
+            gso: self.limits.gso,
+            ..UdpOptions::default()
+        };
+        let endpoint = UdpEndpoint::join_group(group, interface, options)
+            .inspect_err(|error| tracing::debug!(%group, %error, "can't join a group"))
+            .ok()?;
+        Some(GroupMembership {
+            endpoint,
+            stream_key: offer.stream_key.clone(),
+            ack_every: offer.ack_every,
+        })
     }
 
     async fn create_part(&self) -> Result<PartFile, Failure> {

@@ -1,9 +1,10 @@
 //! Files under way, out and in. Each has a number here, tasks of its own, and speaks with the session through notes.
 //!
-//! Outgoing, a transfer is a group with a stream for each receiver (`outgoing`); incoming, it is one stream
-//! (`incoming`). The session carries what streams say to the other side, and hands over what that answers.
+//! Outgoing, a transfer has a stream for each receiver (`outgoing`, `stream`), and one for those who hear a group
+//! (`group`); incoming, it is one (`incoming`). The session carries what streams say to the other side, and hands over what that answers.
 
 mod board;
+mod group;
 mod incoming;
 mod link;
 mod outgoing;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::event::Event;
 use crate::settings::Settings;
+use crate::tracer::Tracer;
 
 pub use board::Board;
 use incoming::Incoming;
@@ -43,6 +45,10 @@ pub struct Limits {
     pub receive: ReceiveLimits,
     /// Whether the kernel gets many datagrams at once.
     pub gso: bool,
+    /// The interface by which groups are joined and sent to; without one there is no IP multicast.
+    pub interface: Option<Ipv4Addr>,
+    /// Writes every step down, where that was asked for.
+    pub trace: Option<Tracer>,
 }
 
 /// There is no transfer with this number.
@@ -117,6 +123,8 @@ impl Transfers {
             path,
             settings,
             gso: self.limits.gso,
+            interface: self.limits.interface,
+            trace: self.limits.trace.clone(),
             receivers,
             board: self.board.clone(),
             stop,

@@ -1,23 +1,26 @@
 //! A file on its way out: one group, a stream for each receiver.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use backroom_protocol::{Cast, FileName, MemberInfo, TransferId};
-use backroom_transport::file::{Progress, SourceFile};
+use backroom_transport::file::{Progress, SendTotals, SourceFile};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::board::{Board, Entry};
 use super::goodput_mbps;
+use super::group::{GroupStream, GroupTransfer};
 use super::link::{Link, Note};
 use super::stop::Stop;
-use super::stream::{Stream, StreamReport};
+use super::stream::{Stream, StreamReport, Way};
 use crate::delivery::Delivery;
-use crate::event::{Direction, Event, ReceiverResult, Sent};
+use crate::event::{Direction, Event, ReceiverResult, SegmentDelay, Sent};
 use crate::paths::expand_home;
 use crate::settings::Settings;
+use crate::tracer::Tracer;
 
 /// Streams of one file that run at once: more only share what the machine can do, and each costs a window of memory.
 const MAX_PARALLEL_STREAMS: usize = 64;
@@ -31,6 +34,9 @@ pub(super) struct Outgoing {
     pub(super) path: PathBuf,
     pub(super) settings: Settings,
     pub(super) gso: bool,
+    /// The interface that groups are reached by, where they are.
+    pub(super) interface: Option<Ipv4Addr>,
+    pub(super) trace: Option<Tracer>,
     pub(super) receivers: Vec<Receiver>,
     pub(super) board: Board,
     pub(super) stop: Stop,
@@ -106,18 +112,24 @@ impl Outgoing {
 
     async fn deliver(mut self, source: SourceFile, name: FileName) -> Event {
         let at_once = match self.settings.delivery {
-            Delivery::Parallel => MAX_PARALLEL_STREAMS,
             Delivery::Sequential => 1,
+            Delivery::Auto | Delivery::IpMulticast | Delivery::Parallel => MAX_PARALLEL_STREAMS,
         };
         // Fair: streams start in the order of the receivers.
         let turns = Arc::new(Semaphore::new(at_once));
+        let group = self.group(&turns);
         let mut streams = JoinSet::new();
         let names: Vec<String> = self
             .receivers
             .iter()
             .map(|receiver| receiver.member.name.to_string())
             .collect();
+        let mut waiting = Vec::new();
         for (lane, receiver) in (1..).zip(std::mem::take(&mut self.receivers)) {
+            let seat = group
+                .as_ref()
+                .filter(|_| is_ipv4(&receiver.member))
+                .map(GroupStream::seat);
             let stream = Stream {
                 receiver,
                 transfer: self.transfer,
@@ -127,13 +139,23 @@ impl Outgoing {
                 name: name.clone(),
                 settings: self.settings,
                 gso: self.gso,
+                trace: self.trace.clone(),
                 stop: self.stop.child(),
+                seat,
             };
-            let turn = Arc::clone(&turns).acquire_owned().await;
+            waiting.push((usize::from(lane) - 1, stream));
+        }
+        let group = group.map(|group| tokio::spawn(group.run(self.group_transfer(&source))));
+        for (index, stream) in waiting {
+            // In a group all are offered the file at once, and take turns only if they are served alone.
+            let turn = match stream.seat {
+                Some(_) => None,
+                None => Arc::clone(&turns).acquire_owned().await.ok(),
+            };
             streams.spawn(async move {
                 let report = stream.run().await;
                 drop(turn);
-                (usize::from(lane) - 1, report)
+                (index, report)
             });
         }
         let mut reports: Vec<Option<StreamReport>> = names.iter().map(|_| None).collect();
@@ -144,7 +166,50 @@ impl Outgoing {
         }
         let reports: Vec<StreamReport> =
             reports.into_iter().map(Option::unwrap_or_default).collect();
-        Event::Sent(Box::new(self.account(&source, &name, names, &reports)))
+        let shared = match group {
+            Some(group) => group.await.ok().flatten(),
+            None => None,
+        };
+        Event::Sent(Box::new(
+            self.account(&source, &name, names, &reports, shared),
+        ))
+    }
+
+    /// A stream for all, where the delivery wants one and this machine can have one.
+    fn group(&self, turns: &Arc<Semaphore>) -> Option<GroupStream> {
+        let least = self.settings.delivery.least_group()?;
+        let members = self.receivers.iter().map(|receiver| &receiver.member);
+        let receivers = members.filter(|member| is_ipv4(member)).count();
+        let interface = self.interface.filter(|_| receivers >= least)?;
+        let turns = Arc::clone(turns);
+        GroupStream::new(interface, receivers, &self.settings, self.gso, turns)
+            .inspect_err(|error| tracing::warn!(%error, "no IP multicast, each is served alone"))
+            .ok()
+    }
+
+    fn group_transfer(&self, source: &SourceFile) -> GroupTransfer {
+        GroupTransfer {
+            transfer: self.transfer,
+            source: source.clone(),
+            settings: self.settings,
+            least_receivers: self.settings.delivery.least_group().unwrap_or_default(),
+            trace: self.trace.clone(),
+            stop: self.stop.child(),
+        }
+    }
+
+    /// The delivery as it turned out.
+    fn delivery(&self, reports: &[StreamReport]) -> String {
+        if self.settings.delivery.least_group().is_none() {
+            return self.settings.delivery.to_string();
+        }
+        let mut ways: Vec<_> = reports.iter().filter_map(|report| report.way).collect();
+        ways.dedup();
+        match ways[..] {
+            [Way::Multicast] => Delivery::IpMulticast.to_string(),
+            [] | [Way::Unicast] => Delivery::Parallel.to_string(),
+            _ => "mixed".into(),
+        }
     }
 
     /// Sums the streams up.
@@ -154,14 +219,16 @@ impl Outgoing {
         name: &FileName,
         names: Vec<String>,
         reports: &[StreamReport],
+        shared: Option<SendTotals>,
     ) -> Sent {
         let bytes = source.bytes();
-        let stats = || {
+        let totals = || {
             reports
                 .iter()
-                .filter_map(|report| report.totals)
-                .map(|totals| totals.stats)
+                .filter_map(|report| report.totals.as_ref())
+                .chain(&shared)
         };
+        let stats = || totals().map(|totals| totals.stats);
         let slowest = reports
             .iter()
             .filter(|report| report.result.is_ok())
@@ -179,7 +246,7 @@ impl Outgoing {
             bytes,
             seconds: seconds_of_all(reports),
             goodput_mbps: goodput_mbps(bytes, slowest),
-            window: self.settings.window.segments(),
+            window: self.settings.window,
             segments: bytes.div_ceil(u64::from(segment)),
             segments_sent: stats().map(|stats| stats.segments_sent).sum(),
             segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
@@ -191,7 +258,8 @@ impl Outgoing {
                 .filter_map(|stats| stats.min_rtt)
                 .min()
                 .map(|rtt| rtt.as_secs_f64() * 1e3),
-            delivery: self.settings.delivery.to_string(),
+            segment_delay_ms: segment_delay_ms(totals()),
+            delivery: self.delivery(reports),
             recovery: self.settings.recovery.to_string(),
             segment_bytes: segment,
             receivers: names
@@ -209,8 +277,35 @@ fn result(name: String, report: &StreamReport) -> ReceiverResult {
         name,
         ok: error.is_none(),
         seconds: report.seconds(),
+        delivery: report.way.map(|way| match way {
+            Way::Unicast => "unicast",
+            Way::Multicast => "ip-multicast",
+            Way::Moved => "moved",
+        }),
         error,
     }
+}
+
+/// Over the segments of all streams.
+fn segment_delay_ms<'a>(totals: impl Iterator<Item = &'a SendTotals>) -> Option<SegmentDelay> {
+    let delays = totals
+        .map(|totals| totals.delays.clone())
+        .reduce(|mut all, delays| {
+            all.add(&delays);
+            all
+        })?;
+    let at = |share| Some(delays.quantile(share)?.as_secs_f64() * 1e3);
+    Some(SegmentDelay {
+        min: at(0.0)?,
+        p50: at(0.5)?,
+        p90: at(0.9)?,
+        p99: at(0.99)?,
+        max: at(1.0)?,
+    })
+}
+
+fn is_ipv4(member: &MemberInfo) -> bool {
+    matches!(member.address.ip().to_canonical(), IpAddr::V4(_))
 }
 
 /// From the first segment of any stream to the last ACK of any.

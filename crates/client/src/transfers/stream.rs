@@ -1,21 +1,25 @@
 //! One receiver of a file on its way out: offered, accepted, sent, confirmed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use backroom_protocol::segment::Stream as StreamId;
 use backroom_protocol::{Cast, FileMessage, FileName, Key, Offer, TransferId};
 use backroom_transport::file::{
-    Control, SendFailure, SendRequest, SendTotals, SourceFile, send_file,
+    Control, GroupEnd, GroupReceiver, SendFailure, SendRequest, SendTotals, SourceFile, send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::group::{Seat, Served, Word};
 use super::outgoing::Receiver;
 use super::stop::Stop;
 use super::{endpoint, failed};
 use crate::settings::Settings;
+use crate::tracer::{Begin, Tracer};
 
 /// How long a receiver may take to answer an offer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
@@ -25,9 +29,6 @@ const CONFIRM_TIME: Duration = Duration::from_secs(60);
 
 /// And how fast its disk is at least, in bytes per second.
 const SLOWEST_DISK: u64 = 4 << 20;
-
-/// The number of the one receiver that a stream has.
-const ONLY_RECEIVER: u16 = 0;
 
 /// A stream before it begins.
 #[derive(Debug)]
@@ -40,13 +41,29 @@ pub(super) struct Stream {
     pub(super) name: FileName,
     pub(super) settings: Settings,
     pub(super) gso: bool,
+    pub(super) trace: Option<Tracer>,
     pub(super) stop: Stop,
+    /// Its place in a group, where there is one.
+    pub(super) seat: Option<Seat>,
+}
+
+/// By what a receiver got its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A stream of its own.
+    Unicast,
+    /// The group's stream.
+    Multicast,
+    /// The group's and then its own.
+    Moved,
 }
 
 /// How a stream ended.
 #[derive(Debug)]
 pub(super) struct StreamReport {
-    /// What it took, where it came to sending.
+    /// By what segments went to it, where it came to that.
+    pub(super) way: Option<Way>,
+    /// What its own stream took, where it came to sending.
     pub(super) totals: Option<SendTotals>,
     /// From the first segment to the last ACK.
     pub(super) span: Option<(Instant, Instant)>,
@@ -55,9 +72,18 @@ pub(super) struct StreamReport {
 }
 
 impl StreamReport {
+    /// Takes note of a span of sending that ends now.
+    fn note_span(&mut self, elapsed: Duration) {
+        let now = Instant::now();
+        let begun = self.span.map(|(first, _)| first);
+        let first = begun.or_else(|| now.checked_sub(elapsed));
+        self.span = first.map(|first| (first, now));
+    }
+
     /// From the first segment to the last ACK.
     pub(super) fn seconds(&self) -> Option<f64> {
-        self.totals.map(|totals| totals.elapsed.as_secs_f64())
+        let (first, last) = self.span?;
+        Some(last.saturating_duration_since(first).as_secs_f64())
     }
 }
 
@@ -65,6 +91,7 @@ impl Default for StreamReport {
     /// Of a stream whose task did not come to an end.
     fn default() -> Self {
         Self {
+            way: None,
             totals: None,
             span: None,
             result: Err("sending broke off".into()),
@@ -84,6 +111,7 @@ enum Failure {
 struct Accepted {
     address: SocketAddr,
     ack_key: Key,
+    first_segment: u64,
     free_segments: u32,
 }
 
@@ -91,6 +119,7 @@ impl Stream {
     /// Runs it to its end.
     pub(super) async fn run(mut self) -> StreamReport {
         let mut report = StreamReport {
+            way: None,
             totals: None,
             span: None,
             result: Ok(()),
@@ -116,23 +145,135 @@ impl Stream {
 
     async fn offer_and_send(&mut self, report: &mut StreamReport) -> Result<(), Failure> {
         let stream_key = Key::generate().map_err(ours)?;
-        let (endpoint, port) = endpoint(&self.receiver.member, self.gso).map_err(ours)?;
-        let offer = Offer {
+        // A socket is only opened for a stream that is sure to be needed.
+        let (mut own, port) = match &self.seat {
+            Some(seat) => (None, seat.port),
+            None => {
+                let (endpoint, port) = endpoint(&self.receiver.member, self.gso).map_err(ours)?;
+                (Some(endpoint), port)
+            }
+        };
+        if self.stop.is_stopped() {
+            return Err(Failure::Theirs(self.stop.reason()));
+        }
+        let offer = self.offer(stream_key.clone(), port);
+        self.receiver.link.tell(FileMessage::Offer(offer)).await;
+        let mut accepted = match self.answer().await {
+            Ok(accepted) => accepted,
+            Err(failure) => {
+                if let Some(seat) = &self.seat {
+                    let _ = seat.words.send(Word::Declined).await;
+                }
+                return Err(failure);
+            }
+        };
+        let mut hash = None;
+        let mut turn = None;
+        if let Some(seat) = self.seat.take() {
+            hash = self.take_part(&seat, &mut accepted, report).await?;
+            if hash.is_none() {
+                turn = seat.turns.acquire_owned().await.ok();
+                own = Some(endpoint(&self.receiver.member, self.gso).map_err(ours)?.0);
+            }
+        }
+        let hash = match (hash, own) {
+            (Some(hash), _) => hash,
+            (None, Some(own)) => self.send_alone(&own, stream_key, accepted, report).await?,
+            (None, None) => return Err(ours("no socket to send from")),
+        };
+        drop(turn);
+        self.receiver
+            .link
+            .tell(FileMessage::Finished {
+                transfer: self.transfer,
+                hash,
+            })
+            .await;
+        self.confirmation().await
+    }
+
+    fn offer(&self, stream_key: Key, sender_port: NonZeroU16) -> Offer {
+        Offer {
             transfer: self.transfer,
             cast: self.cast,
             name: self.name.clone(),
             bytes: self.source.bytes(),
             segment_bytes: self.settings.segment,
             lane: self.lane,
-            receiver: ONLY_RECEIVER,
-            stream_key: stream_key.clone(),
-            sender_port: port,
-        };
-        if self.stop.is_stopped() {
-            return Err(Failure::Theirs(self.stop.reason()));
+            receiver: self.number(),
+            stream_key,
+            sender_port,
+            group: self.seat.as_ref().map(|seat| seat.offer.clone()),
         }
-        self.receiver.link.tell(FileMessage::Offer(offer)).await;
-        let accepted = self.answer().await?;
+    }
+
+    /// The receiver's number in the transfer.
+    fn number(&self) -> u16 {
+        self.lane - 1
+    }
+
+    /// Is served by the group. Gives the hash if it got everything there, and else notes in `accepted` from where on it
+    /// has to be served alone.
+    async fn take_part(
+        &mut self,
+        seat: &Seat,
+        accepted: &mut Accepted,
+        report: &mut StreamReport,
+    ) -> Result<Option<[u8; 32]>, Failure> {
+        let (tell, mut served) = oneshot::channel();
+        let receiver = GroupReceiver {
+            number: self.number(),
+            address: accepted.address,
+            ack_key: accepted.ack_key.clone(),
+            free_segments: accepted.free_segments,
+            progress: self.receiver.progress.clone(),
+        };
+        let _ = seat.words.send(Word::Joined(receiver, tell)).await;
+        let served = tokio::select! {
+            served = &mut served => served,
+            message = self.receiver.link.hear() => {
+                let _ = seat.words.send(Word::Left(self.number())).await;
+                return Err(self.refused(message));
+            }
+        };
+        let (hash, elapsed) = match served {
+            Ok(Served::End(GroupEnd::Finished { hash, elapsed })) => (Some(hash), elapsed),
+            Ok(Served::End(GroupEnd::Moved {
+                first_segment,
+                free_segments,
+                elapsed,
+                cause,
+            })) => {
+                let receiver = &self.receiver.member.name;
+                tracing::debug!(%receiver, ?cause, first_segment, "is served alone");
+                (accepted.first_segment, accepted.free_segments) = (first_segment, free_segments);
+                (None, elapsed)
+            }
+            Ok(Served::Failed(_)) if self.stop.is_stopped() => {
+                return Err(Failure::Ours(self.stop.reason()));
+            }
+            Ok(Served::Failed(reason)) => return Err(Failure::Ours(reason)),
+            Err(_) => return Err(ours("sending broke off")),
+        };
+        if hash.is_some() || accepted.first_segment > 0 {
+            report.way = Some(Way::Multicast);
+            report.note_span(elapsed);
+        }
+        Ok(hash)
+    }
+
+    /// Sends what the receiver lacks by a stream of its own.
+    async fn send_alone(
+        &mut self,
+        own: &UdpEndpoint,
+        stream_key: Key,
+        accepted: Accepted,
+        report: &mut StreamReport,
+    ) -> Result<[u8; 32], Failure> {
+        report.way = Some(match report.way {
+            Some(_) => Way::Moved,
+            None => Way::Unicast,
+        });
         let request = SendRequest {
             source: self.source.clone(),
             stream: StreamId {
@@ -142,19 +283,13 @@ impl Stream {
             stream_key,
             segment_bytes: self.settings.segment,
             receiver: accepted.address,
+            receiver_number: self.number(),
             ack_key: accepted.ack_key,
+            first_segment: accepted.first_segment,
             free_segments: accepted.free_segments,
             config: self.settings.sender_config(),
         };
-        let hash = self.send(&endpoint, request, report).await?;
-        self.receiver
-            .link
-            .tell(FileMessage::Finished {
-                transfer: self.transfer,
-                hash,
-            })
-            .await;
-        self.confirmation().await
+        self.send(own, request, report).await
     }
 
     async fn answer(&mut self) -> Result<Accepted, Failure> {
@@ -175,6 +310,7 @@ impl Stream {
                 Ok(Accepted {
                     address: SocketAddr::new(ip, port.get()),
                     ack_key,
+                    first_segment: 0,
                     free_segments,
                 })
             }
@@ -192,7 +328,15 @@ impl Stream {
         let control = Control {
             cancel: self.stop.token(),
             progress: self.receiver.progress.clone(),
-            ..Control::default()
+            trace: self.trace.as_ref().and_then(|tracer| {
+                tracer.begin(Begin {
+                    stream: request.stream,
+                    is_sender: true,
+                    window: request.config.window.fixed(),
+                    bytes: self.source.bytes(),
+                    segment_bytes: request.segment_bytes.value(),
+                })
+            }),
         };
         let mut sending = pin!(send_file(endpoint, request, &control));
         let mut theirs = None;
@@ -206,12 +350,11 @@ impl Stream {
             }
         };
         let totals = match &outcome {
-            Ok(outcome) => outcome.totals,
-            Err(SendFailure { totals, .. }) => *totals,
+            Ok(outcome) => outcome.totals.clone(),
+            Err(SendFailure { totals, .. }) => totals.clone(),
         };
-        let now = Instant::now();
+        report.note_span(totals.elapsed);
         report.totals = Some(totals);
-        report.span = now.checked_sub(totals.elapsed).map(|first| (first, now));
         match (outcome, theirs) {
             (_, Some(reason)) => Err(Failure::Theirs(reason)),
             (Ok(outcome), None) => Ok(outcome.hash),

@@ -29,35 +29,37 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     }
 }
 
-/// The server's program, built if it is not there: cargo builds only the programs of the package it tests.
 fn server_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let client = Path::new(env!("CARGO_BIN_EXE_backroom-client"));
-        let server = client.with_file_name("backroom-server");
-        if !server.exists() {
-            let target = client
-                .ancestors()
-                .nth(2)
-                .expect("a program lies in target/PROFILE");
-            let mut cargo = std::process::Command::new(env!("CARGO"));
-            // With both packages the libraries that they share have the same features as here, and are built once.
-            let packages = ["-p", "backroom-client", "-p", "backroom-server"];
-            cargo
-                .arg("build")
-                .args(packages)
-                .args(["--bin", "backroom-server"]);
-            cargo.arg("--target-dir").arg(target);
-            if !cfg!(debug_assertions) {
-                cargo.arg("--release");
-            }
-            assert!(
-                cargo.status().unwrap().success(),
-                "the server can't be built"
-            );
+    PROGRAM.get_or_init(|| built("backroom-server"))
+}
+
+/// The lab's program.
+pub(crate) fn lab_program() -> PathBuf {
+    built("backroom-lab")
+}
+
+/// A program of another package, built if it is not there: cargo builds only the programs of the package it tests.
+fn built(name: &str) -> PathBuf {
+    let client = Path::new(env!("CARGO_BIN_EXE_backroom-client"));
+    let program = client.with_file_name(name);
+    if !program.exists() {
+        let target = client
+            .ancestors()
+            .nth(2)
+            .expect("a program lies in target/PROFILE");
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        // With both packages the libraries that they share have the same features as here, and are built once.
+        cargo
+            .args(["build", "-p", "backroom-client", "-p", name])
+            .args(["--bin", name, "--target-dir"])
+            .arg(target);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
         }
-        server
-    })
+        assert!(cargo.status().unwrap().success(), "{name} can't be built");
+    }
+    program
 }
 
 fn prepare(program: &Path) -> Command {

@@ -7,5 +7,7 @@ mod endings;
 mod entering;
 mod files;
 mod harness;
+mod multicast;
 mod plain;
 mod receivers;
+mod trace;

@@ -12,7 +12,7 @@ fn sender(window: u16) -> Sender {
     let window = Window::try_from(window).unwrap();
     let mut sender = Sender::new(
         SenderConfig {
-            window,
+            window: window.into(),
             ..SenderConfig::default()
         },
         [RECEIVER],
@@ -220,4 +220,43 @@ fn of_one_round_the_farthest_segment_decides_whether_there_is_a_gap() {
         (5, Some(7)),
         "5 was dropped"
     );
+}
+
+#[test]
+fn on_another_stream_a_receiver_acknowledges_no_more_than_has_been_sent_there() {
+    let mut receiver = Receiver::new(100);
+    for seq in 0..20 {
+        receiver.handle_segment(seq, 3);
+    }
+    receiver.handle_segment(25, 3);
+    receiver.change_stream();
+    assert_eq!(
+        receiver.poll_transmit(),
+        None,
+        "the old stream is owed nothing"
+    );
+    // The sender knows of 10, and its window is 4.
+    let config = SenderConfig {
+        window: Window::try_from(4_u16).unwrap().into(),
+        ..SenderConfig::default()
+    };
+    let peer = ReceiverId(0);
+    let mut sender = Sender::starting_at(10, config, [peer]);
+    sender.make_available(30);
+    sender.finish();
+    let mut delivered = 20;
+    while !sender.is_finished() {
+        let run = sender.poll_transmit(at(0), usize::MAX).unwrap();
+        for seq in run.segments() {
+            if receiver.handle_segment(seq, run.round) == Received::Deliver {
+                delivered += 1;
+            }
+        }
+        let ack = receiver.poll_transmit().unwrap();
+        assert_eq!(ack.space_end(), 100, "space is told as it is");
+        sender.handle_ack(at(1), peer, ack);
+    }
+    assert_eq!(delivered, 30);
+    let stats = sender.stats();
+    assert_eq!((stats.acks_refused, stats.segments_retransmitted), (0, 0));
 }

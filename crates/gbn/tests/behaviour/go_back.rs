@@ -12,7 +12,7 @@ const RECEIVER: ReceiverId = ReceiverId(0);
 fn sender(recovery: Recovery) -> Sender {
     let window = Window::try_from(6_u16).unwrap();
     let config = SenderConfig {
-        window,
+        window: window.into(),
         recovery,
         ..SenderConfig::default()
     };
@@ -29,7 +29,7 @@ fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outco
     };
     let scenario = Scenario {
         sender: SenderConfig {
-            window: Window::try_from(window).unwrap(),
+            window: Window::try_from(window).unwrap().into(),
             recovery,
             timeout: Timeout::Fixed(ms(200)),
             ..Scenario::default().sender
@@ -213,7 +213,7 @@ fn a_swapped_pair_costs_one_go_back_at_most() {
 fn reordering_in_a_large_window_costs_at_most_a_go_back_for_each_overtaking() {
     let scenario = Scenario {
         sender: SenderConfig {
-            window: Window::try_from(2000_u16).unwrap(),
+            window: Window::try_from(2000_u16).unwrap().into(),
             ..Scenario::default().sender
         },
         segments: 4000,

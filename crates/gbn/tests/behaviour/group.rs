@@ -14,7 +14,7 @@ fn sender() -> Sender {
     let window = Window::try_from(6_u16).unwrap();
     let mut sender = Sender::new(
         SenderConfig {
-            window,
+            window: window.into(),
             ..SenderConfig::default()
         },
         [B, A, B],

@@ -6,10 +6,12 @@
 )]
 
 mod acks;
+mod auto_window;
 mod flow_control;
 mod go_back;
 mod group;
 mod harness;
+mod patience;
 mod properties;
 mod rounds;
 mod throughput;

@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use backroom_gbn::{GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window};
+use backroom_gbn::{
+    GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window, WindowSetting,
+};
 use backroom_link::{LinkConfig, Loss};
 use proptest::{option, prelude::*};
 
 use crate::harness::{Scenario, Space, What};
 
-fn window() -> impl Strategy<Value = Window> {
+fn window() -> impl Strategy<Value = WindowSetting> {
     let segments = prop_oneof![
         4 => 1_u16..=8,
         4 => 1_u16..=64,
         2 => 1_u16..=1024,
         1 => 1_u16..=u16::MAX,
     ];
-    segments.prop_map(|segments| Window::try_from(segments).unwrap())
+    let fixed = segments.prop_map(|segments| Window::try_from(segments).unwrap().into());
+    prop_oneof![3 => fixed, 1 => Just(WindowSetting::Auto)]
 }
 
 fn sender() -> impl Strategy<Value = SenderConfig> {

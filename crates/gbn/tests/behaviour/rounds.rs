@@ -1,6 +1,6 @@
 //! Rounds wrap at 65,536 and mean the same on both sides of it.
 
-use backroom_gbn::{ReceiverId, Sender, SenderConfig};
+use backroom_gbn::{ReceiverId, Sender, SenderConfig, Window};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{Scenario, at, gap, ms, sent_now, transmit_all};
@@ -41,7 +41,7 @@ fn a_report_is_judged_alike_across_the_wrap() {
 fn a_transfer_of_more_rounds_than_a_u16_holds_arrives() {
     let scenario = Scenario {
         sender: SenderConfig {
-            window: 2_u16.try_into().unwrap(),
+            window: Window::try_from(2_u16).unwrap().into(),
             ..Scenario::default().sender
         },
         segments: 32_000,

@@ -15,7 +15,7 @@ fn scenario(window: u16, delay_ms: u64) -> Scenario {
     };
     Scenario {
         sender: SenderConfig {
-            window: Window::try_from(window).unwrap(),
+            window: Window::try_from(window).unwrap().into(),
             recovery: Recovery::Fast,
             timeout: Timeout::ADAPTIVE,
             ..Scenario::default().sender

@@ -12,7 +12,7 @@ fn window(segments: u16) -> Window {
 
 fn sender(segments: u16) -> Sender {
     let config = SenderConfig {
-        window: window(segments),
+        window: window(segments).into(),
         ..SenderConfig::default()
     };
     let mut sender = Sender::new(config, [RECEIVER]);

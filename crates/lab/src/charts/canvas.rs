@@ -1,7 +1,7 @@
 //! What charts are drawn with: lines, markers and text at places given in points, on any backend and at any scale.
 
 use plotters::coord::Shift;
-use plotters::element::{Circle, PathElement, Polygon};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::prelude::{DrawingArea, DrawingBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
@@ -128,6 +128,28 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         const GAP: f64 = 8.0;
         for dash in dashes(places, DASH, GAP) {
             self.line(&dash, color, width)?;
+        }
+        Ok(())
+    }
+
+    /// A filled rectangle between two opposite corners.
+    pub(super) fn rectangle(&self, corners: [Place; 2], color: RGBColor) -> Drawn {
+        let element = Rectangle::new(corners.map(|corner| self.pixel(corner)), color.filled());
+        self.area.draw(&element).map_err(|error| error.to_string())
+    }
+
+    /// The outline of a rectangle between two opposite corners.
+    pub(super) fn outline(&self, corners: [Place; 2], color: RGBColor, width: f64) -> Drawn {
+        let [(left, top), (right, bottom)] = corners;
+        // A path that turns back on itself loses its corners, and some of its sides.
+        let half = width / 2.0;
+        for y in [top, bottom] {
+            let side = [(left - half, y - half), (right + half, y + half)];
+            self.rectangle(side, color)?;
+        }
+        for x in [left, right] {
+            let side = [(x - half, top - half), (x + half, bottom + half)];
+            self.rectangle(side, color)?;
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ const SUBTITLE_LINE: f64 = 36.0;
 const LEGEND_LINE: f64 = 44.0;
 const PANEL_TITLE: f64 = 34.0;
 /// The coordinate system of a panel, and what stands around it.
-const HEIGHT: f64 = 290.0;
+pub(super) const HEIGHT: f64 = 290.0;
 const ABOVE: f64 = 24.0;
 const BELOW: f64 = 90.0;
-const LEFT: f64 = 95.0;
+pub(super) const LEFT: f64 = 106.0;
 const RIGHT: f64 = 20.0;
 
 /// A rectangle with its corners.
@@ -57,6 +57,11 @@ pub(super) struct Page {
 pub(super) struct Contents {
     pub(super) subtitle_lines: usize,
     pub(super) panels: usize,
+    /// How many stand beside each other.
+    pub(super) columns: usize,
+    /// The height of a panel's coordinate system, and the room to the left of it.
+    pub(super) height: f64,
+    pub(super) left: f64,
     /// Whether the panels have titles.
     pub(super) titled: bool,
     /// The width of each entry of the legend.
@@ -64,10 +69,10 @@ pub(super) struct Contents {
 }
 
 impl Page {
-    /// A page with the panels in two columns. The legend stands in the empty place of the grid where there is one, else
+    /// A page with the panels in columns. The legend stands in the empty place of the grid where there is one, else
     /// above the panels; never on data.
     pub(super) fn new(contents: &Contents) -> Self {
-        let columns = contents.panels.clamp(1, 2);
+        let columns = contents.columns.min(contents.panels).max(1);
         let rows = contents.panels.div_ceil(columns);
         let above = if contents.titled {
             ABOVE + PANEL_TITLE
@@ -75,7 +80,7 @@ impl Page {
             ABOVE
         };
         let panel_width = CONTENT_WIDTH / columns as f64;
-        let panel_height = above + HEIGHT + BELOW;
+        let panel_height = above + contents.height + BELOW;
         let head = SUBTITLE + contents.subtitle_lines as f64 * SUBTITLE_LINE;
         let corner = |place: usize, grid_top: f64| {
             let (column, row) = (place % columns, place / columns);
@@ -86,7 +91,12 @@ impl Page {
         };
         let (legend, grid_top) = if contents.panels < columns * rows {
             let (left, top) = corner(contents.panels, head);
-            let line = |line: usize| (left + LEFT, top + above + (line as f64 + 0.5) * LEGEND_LINE);
+            let line = |line: usize| {
+                (
+                    left + contents.left,
+                    top + above + (line as f64 + 0.5) * LEGEND_LINE,
+                )
+            };
             ((0..contents.legend.len()).map(line).collect(), head)
         } else {
             flow(&contents.legend, head)
@@ -94,10 +104,10 @@ impl Page {
         let frame = |place: usize| {
             let (left, top) = corner(place, grid_top);
             Frame {
-                left: left + LEFT,
+                left: left + contents.left,
                 top: top + above,
                 right: left + panel_width - RIGHT,
-                bottom: top + above + HEIGHT,
+                bottom: top + above + contents.height,
             }
         };
         Self {
@@ -138,6 +148,9 @@ mod tests {
         Page::new(&Contents {
             subtitle_lines: 2,
             panels,
+            columns: 2,
+            height: HEIGHT,
+            left: LEFT,
             titled: true,
             legend: vec![500.0; 5],
         })

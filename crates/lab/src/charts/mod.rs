@@ -2,12 +2,20 @@
 
 mod canvas;
 mod data;
+mod dots;
 mod draw;
 mod layout;
+mod page;
 mod scale;
+mod series;
 mod style;
+mod trace;
 
 use std::path::{Path, PathBuf};
+
+pub(crate) use self::dots::{Dot, DotChart, DotPanel, draw_dots};
+pub use self::series::{SeriesChart, SeriesPanel, SeriesPoint, draw_series};
+pub(crate) use self::trace::{Caption, Limits, draw as draw_trace};
 
 use crate::scenario::ChartSpec;
 use crate::statistics::CellSummary;

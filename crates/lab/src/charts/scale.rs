@@ -13,6 +13,8 @@ pub(super) struct Scale {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Linear,
+    /// Each mark has as much room as the others, whatever its value.
+    OneByOne,
     /// Equal distances are equal factors. Zero, which has no logarithm, stands at the left end.
     Logarithmic {
         zero: Option<f64>,
@@ -34,15 +36,19 @@ impl Scale {
         }
     }
 
-    /// Logarithmic over positive `values`, with a little space at both ends, and marks at 1, 2 and 5 times powers of ten.
+    /// Logarithmic over positive values, with a little space at both ends, and marks at as many round numbers as are easy
+    /// to read.
     pub(super) fn logarithmic_between(lowest: f64, highest: f64) -> Self {
-        let ticks = powers_of_ten(lowest, highest);
-        let ticks: Vec<_> = if ticks.len() > 7 {
-            let decades = |tick: &f64| tick.log10().fract().abs() < 1e-9;
-            ticks.into_iter().filter(decades).collect()
-        } else {
-            ticks
-        };
+        const MOST: usize = 7;
+        const MARKS: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+        let ticks = |marks: &[f64]| round_numbers(marks, lowest, highest);
+        let ticks = MARKS
+            .into_iter()
+            .map(ticks)
+            .find(|ticks| ticks.len() <= MOST)
+            .unwrap_or_else(|| ticks(&[1.0]));
+        let lowest = ticks.iter().copied().fold(lowest, f64::min);
+        let highest = ticks.iter().copied().fold(highest, f64::max);
         Self::logarithmic(lowest, highest, None, ticks)
     }
 
@@ -61,6 +67,19 @@ impl Scale {
         Self::logarithmic(zero.unwrap_or(lowest), highest, zero, ticks)
     }
 
+    /// These values beside each other, at equal distances.
+    pub(super) fn one_by_one(values: &[f64]) -> Self {
+        let mut ticks = values.to_vec();
+        ticks.sort_by(f64::total_cmp);
+        ticks.dedup();
+        Self {
+            kind: Kind::OneByOne,
+            low: 0.0,
+            high: ticks.len() as f64,
+            ticks,
+        }
+    }
+
     fn logarithmic(lowest: f64, highest: f64, zero: Option<f64>, ticks: Vec<f64>) -> Self {
         let margin = (highest / lowest).max(1.5).powf(0.04);
         Self {
@@ -75,6 +94,10 @@ impl Scale {
     pub(super) fn place(&self, value: f64) -> f64 {
         match self.kind {
             Kind::Linear => (value - self.low) / (self.high - self.low),
+            Kind::OneByOne => {
+                let before = self.ticks.iter().filter(|tick| **tick < value).count();
+                (before as f64 + 0.5) / self.high
+            }
             Kind::Logarithmic { zero } => {
                 let value = zero.map_or(value, |zero| value.max(zero));
                 (value / self.low).ln() / (self.high / self.low).ln()
@@ -87,7 +110,7 @@ impl Scale {
     pub(super) fn samples(&self, count: u32) -> Vec<f64> {
         let zero = match self.kind {
             Kind::Logarithmic { zero: Some(_) } => Some(0.0),
-            Kind::Linear | Kind::Logarithmic { zero: None } => None,
+            Kind::Linear | Kind::OneByOne | Kind::Logarithmic { zero: None } => None,
         };
         let mut marked = self
             .ticks
@@ -101,7 +124,7 @@ impl Scale {
         let between = |sample: u32| {
             let fraction = f64::from(sample) / f64::from(count.saturating_sub(1).max(1));
             match self.kind {
-                Kind::Linear => first + (last - first) * fraction,
+                Kind::Linear | Kind::OneByOne => first + (last - first) * fraction,
                 Kind::Logarithmic { .. } => first * (last / first).powf(fraction),
             }
         };
@@ -119,11 +142,13 @@ fn round_step(step: f64) -> f64 {
         .unwrap_or(step)
 }
 
-fn powers_of_ten(lowest: f64, highest: f64) -> Vec<f64> {
+/// `marks` times powers of ten, from little below `lowest` to little above `highest`.
+fn round_numbers(marks: &[f64], lowest: f64, highest: f64) -> Vec<f64> {
+    const LITTLE: f64 = 1.6;
     let decades = lowest.log10().floor() as i32..=highest.log10().ceil() as i32;
     decades
-        .flat_map(|decade| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(decade)))
-        .filter(|tick| (lowest * 0.95..=highest * 1.05).contains(tick))
+        .flat_map(|decade| marks.iter().map(move |mark| mark * 10f64.powi(decade)))
+        .filter(|tick| (lowest / LITTLE..=highest * LITTLE).contains(tick))
         .collect()
 }
 
@@ -147,10 +172,30 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_range_has_few_marks_and_they_stand_around_it() {
+        let scale = Scale::logarithmic_between(11.0, 6_000.0);
+        assert_eq!(scale.ticks, [10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0]);
+        assert!(scale.place(10.0) > 0.0 && scale.place(6_000.0) < 1.0);
+    }
+
+    #[test]
     fn zero_has_a_place_on_a_logarithmic_scale() {
         let scale = Scale::logarithmic_at(&[0.0, 0.001, 0.01]);
         assert!(scale.place(0.0) > 0.0);
         assert!(scale.place(0.0) < scale.place(0.001));
+    }
+
+    #[test]
+    fn one_by_one_gives_each_value_the_same_room() {
+        let scale = Scale::one_by_one(&[0.0, 0.001, 0.1]);
+        assert_eq!(
+            scale
+                .ticks
+                .iter()
+                .map(|tick| scale.place(*tick))
+                .collect::<Vec<_>>(),
+            [0.5 / 3.0, 0.5, 2.5 / 3.0]
+        );
     }
 
     #[test]

@@ -26,6 +26,37 @@ pub(super) const TEXT_SIZE: f64 = 27.0;
 pub(super) const LINE_WIDTH: f64 = 3.5;
 pub(super) const THEORY_WIDTH: f64 = 2.0;
 
+/// The colours of heat maps from nothing to the highest value: one hue that only becomes darker, so that grey paper and any
+/// colour vision keep their order.
+const HEAT: [RGBColor; 3] = [
+    RGBColor(0xf3, 0xf7, 0xfb),
+    RGBColor(0x4f, 0x9c, 0xc9),
+    RGBColor(0x05, 0x2d, 0x4e),
+];
+
+/// The colour of the value at `fraction` of the highest, and the colour of text on it.
+pub(super) fn heat(fraction: f64) -> (RGBColor, RGBColor) {
+    const DARK: f64 = 0.55;
+    let [light, middle, dark] = HEAT;
+    let color = match fraction {
+        low if low < 0.5 => mixed(light, middle, 2.0 * low),
+        high => mixed(middle, dark, (2.0 * high - 1.0).min(1.0)),
+    };
+    (color, if fraction > DARK { PAPER } else { INK })
+}
+
+/// `one`, with `share` of `other` in it.
+pub(super) fn mixed(one: RGBColor, other: RGBColor, share: f64) -> RGBColor {
+    let mix = |one: u8, other: u8| {
+        (f64::from(one) + (f64::from(other) - f64::from(one)) * share.clamp(0.0, 1.0)).round() as u8
+    };
+    RGBColor(
+        mix(one.0, other.0),
+        mix(one.1, other.1),
+        mix(one.2, other.2),
+    )
+}
+
 /// The size of the markers of the line at `place`. Later lines are drawn over earlier ones and have smaller markers, so
 /// that lines which fall on each other all remain to be seen.
 pub(super) fn marker_radius(place: usize) -> f64 {

@@ -4,9 +4,7 @@ use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 
 use crate::docker::{Engine, Unavailable};
-use crate::plan::Plan;
 use crate::runner::Shaper;
-use crate::scenario::Delivery;
 
 /// `--runner`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,21 +54,13 @@ pub(super) enum Decision {
 pub(super) fn decide(
     runner: RunnerChoice,
     shaper: ShaperChoice,
-    plan: &Plan,
     probe: impl FnOnce() -> Result<Engine, Unavailable>,
 ) -> anyhow::Result<(Decision, String)> {
-    let simulated_only = plan
-        .cells
-        .iter()
-        .any(|cell| cell.delivery == Delivery::IpMulticast);
     match runner {
         RunnerChoice::Sim if shaper != ShaperChoice::Auto => {
             bail!("--shaper is for --runner docker: the simulator shapes with its own link model")
         }
         RunnerChoice::Sim => Ok((Decision::Sim, "simulating, as asked".to_owned())),
-        RunnerChoice::Docker if simulated_only => {
-            bail!("delivery=ip-multicast is simulated only: leave it out with --set delivery=parallel, or take --runner sim")
-        }
         RunnerChoice::Docker => match probe() {
             Ok(engine) => {
                 let why = format!("in containers, as asked ({})", engine.version);
@@ -78,13 +68,12 @@ pub(super) fn decide(
             }
             Err(missing) => Err(anyhow!(missing).context("no containers")),
         },
-        RunnerChoice::Auto if simulated_only => Ok((
-            Decision::Sim,
-            "simulating, since delivery=ip-multicast is simulated only; for containers leave it out".to_owned(),
-        )),
         RunnerChoice::Auto => match probe() {
             Ok(engine) => {
-                let why = format!("in containers, since {} has the image; to simulate: --runner sim", engine.version);
+                let why = format!(
+                    "in containers, since {} has the image; to simulate: --runner sim",
+                    engine.version
+                );
                 Ok((Decision::Docker(engine), why))
             }
             Err(Unavailable { why, remedy }) => {
@@ -98,16 +87,11 @@ pub(super) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Scenario;
-
-    fn plan(delivery: &str) -> Plan {
-        let text = format!("title = 'x'\n[axes]\ncast = 'broadcast'\ndelivery = '{delivery}'");
-        Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap()
-    }
 
     fn engine() -> Result<Engine, Unavailable> {
         Ok(Engine {
             version: "Docker 20.10".to_owned(),
+            limit: None,
         })
     }
 
@@ -120,13 +104,7 @@ mod tests {
 
     #[test]
     fn auto_takes_containers_where_it_can_and_says_how_to_simulate() {
-        let (decision, line) = decide(
-            RunnerChoice::Auto,
-            ShaperChoice::Auto,
-            &plan("parallel"),
-            engine,
-        )
-        .unwrap();
+        let (decision, line) = decide(RunnerChoice::Auto, ShaperChoice::Auto, engine).unwrap();
         assert!(matches!(decision, Decision::Docker(_)));
         assert!(
             line.contains("Docker 20.10") && line.contains("--runner sim"),
@@ -136,13 +114,7 @@ mod tests {
 
     #[test]
     fn auto_simulates_where_it_must_and_says_how_to_get_containers() {
-        let (decision, line) = decide(
-            RunnerChoice::Auto,
-            ShaperChoice::Auto,
-            &plan("parallel"),
-            no_engine,
-        )
-        .unwrap();
+        let (decision, line) = decide(RunnerChoice::Auto, ShaperChoice::Auto, no_engine).unwrap();
         assert!(matches!(decision, Decision::Sim));
         assert!(
             line.contains("no engine answers") && line.contains("start one"),
@@ -151,45 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn what_can_only_be_simulated_is_refused_in_containers() {
-        let error = decide(
-            RunnerChoice::Docker,
-            ShaperChoice::Auto,
-            &plan("ip-multicast"),
-            engine,
-        )
-        .unwrap_err();
-        assert!(error.to_string().contains("--runner sim"), "{error}");
-        let (decision, _) = decide(
-            RunnerChoice::Auto,
-            ShaperChoice::Auto,
-            &plan("ip-multicast"),
-            engine,
-        )
-        .unwrap();
-        assert!(matches!(decision, Decision::Sim));
-    }
-
-    #[test]
     fn an_unreachable_engine_is_an_error_where_containers_are_asked_for() {
-        let error = decide(
-            RunnerChoice::Docker,
-            ShaperChoice::Auto,
-            &plan("parallel"),
-            no_engine,
-        )
-        .unwrap_err();
+        let error = decide(RunnerChoice::Docker, ShaperChoice::Auto, no_engine).unwrap_err();
         assert!(format!("{error:#}").contains("start one"), "{error:#}");
     }
 
     #[test]
     fn the_simulator_takes_no_shaper() {
-        decide(
-            RunnerChoice::Sim,
-            ShaperChoice::Netem,
-            &plan("parallel"),
-            engine,
-        )
-        .unwrap_err();
+        decide(RunnerChoice::Sim, ShaperChoice::Netem, engine).unwrap_err();
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, heard};
 use crate::compare::{self, Folder, Format};
 
 #[derive(Debug, Args)]
@@ -25,6 +25,15 @@ pub(super) struct CompareArgs {
 pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
     let read = |path| Folder::read(path).map_err(|error| Failure::Usage(error.into()));
     let (baseline, candidate) = (read(&arguments.baseline)?, read(&arguments.candidate)?);
+    for folder in [&baseline, &candidate] {
+        if folder.torn {
+            let path = folder.path.join("runs.csv");
+            eprintln!(
+                "the last row of {} is not whole, as a killed sweep leaves it, and does not count; `run --resume` makes it again",
+                path.display()
+            );
+        }
+    }
     let comparison = compare::compare(&baseline.records, &candidate.records);
     if !comparison.has_common_cells() {
         return Err(Failure::Usage(anyhow!(
@@ -34,8 +43,7 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
         )));
     }
     let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
-    io::stdout()
-        .write_all(text.as_bytes())
+    heard(io::stdout().write_all(text.as_bytes()))
         .context("the comparison can't be written")
         .map_err(Failure::Broken)?;
     match comparison.has_regression() {

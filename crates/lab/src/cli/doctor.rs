@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, heard};
 use crate::{docker, doctor};
 
 #[derive(Debug, Args)]
@@ -29,7 +29,5 @@ fn print(arguments: &DoctorArgs) -> anyhow::Result<()> {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => report.text(),
     };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("the report can't be written")
+    heard(io::stdout().write_all(text.as_bytes())).context("the report can't be written")
 }

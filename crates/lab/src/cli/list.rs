@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-use super::{Failure, table};
+use super::{Failure, heard, table};
+use crate::peers;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, builtin};
 
@@ -19,5 +20,14 @@ fn print() -> anyhow::Result<()> {
         let plan = Plan::new(&scenario)?;
         listed.add_row([name.to_owned(), plan.runs.len().to_string(), scenario.title]);
     }
-    writeln!(io::stdout(), "{}", listed.trim_fmt()).context("the list can't be written")
+    let contestants: usize = peers::comparisons()
+        .iter()
+        .map(|comparison| comparison.contestants.len())
+        .sum();
+    listed.add_row([
+        peers::NAME.to_owned(),
+        (contestants * peers::REPETITIONS as usize).to_string(),
+        peers::TITLE.to_owned(),
+    ]);
+    heard(writeln!(io::stdout(), "{}", listed.trim_fmt())).context("the list can't be written")
 }

@@ -5,10 +5,13 @@ mod compare;
 mod doctor;
 mod list;
 mod progress;
+mod report;
 mod run;
 mod stop;
 mod table;
+mod trace;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -28,10 +31,14 @@ struct Arguments {
 enum Command {
     /// Carry a scenario out: rows, statistics and charts end in a folder.
     Run(run::RunArgs),
+    /// Draw one transfer step by step, simulated or as clients wrote it down; also for Wireshark.
+    Trace(trace::TraceArgs),
     /// List the built-in scenarios.
     List,
     /// Compare two folders of results, cell by cell; exit 1 where something became slower.
     Compare(compare::CompareArgs),
+    /// Make summary, charts and report of a folder of results anew, without measuring again.
+    Report(report::ReportArgs),
     /// Say what works here, and what mends the rest.
     Doctor(doctor::DoctorArgs),
     /// Shape the network of a container; the docker runner starts it beside each member.
@@ -52,13 +59,23 @@ enum Failure {
     Interrupted,
 }
 
+/// What became of writing to standard output. Who has closed it, like `head`, has read enough.
+fn heard(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Does what the process's arguments say.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Trace(arguments) => trace::trace(arguments),
         Command::List => list::list(),
         Command::Compare(arguments) => compare::compare(arguments),
+        Command::Report(arguments) => report::report(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Shaper(arguments) => shaper::run(arguments).map_err(Failure::Broken),
     };

@@ -13,6 +13,8 @@ use crate::record::RunRecord;
 pub(super) struct Progress {
     planned: usize,
     done: usize,
+    /// Of these, the ones that an earlier start made.
+    before: usize,
     failed: usize,
     started: Instant,
     last_line: Instant,
@@ -23,25 +25,27 @@ pub(super) struct Progress {
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 impl Progress {
-    pub(super) fn begin(planned: usize) -> Self {
+    pub(super) fn begin(planned: usize, before: usize) -> Self {
         let now = Instant::now();
         let progress = Self {
             planned,
-            done: 0,
+            done: before,
+            before,
             failed: 0,
             started: now,
             last_line: now,
-            bar: io::stderr().is_terminal().then(|| bar(planned)),
+            bar: io::stderr().is_terminal().then(|| bar(planned, before)),
         };
         if progress.bar.is_none() {
-            eprintln!("0 of {planned} runs");
+            eprintln!("{before} of {planned} runs");
         }
         progress
     }
 
-    pub(super) fn count(&mut self, record: &RunRecord) {
+    pub(super) fn count(&mut self, record: &RunRecord, planned: usize) {
+        self.planned = planned;
         self.done += 1;
-        self.failed += usize::from(!record.ok);
+        self.failed += usize::from(!record.counts());
         match &self.bar {
             Some(bar) => {
                 let failed = if self.failed > 0 {
@@ -54,6 +58,7 @@ impl Progress {
                     record.cast, record.window, record.loss
                 );
                 bar.set_message(cell);
+                bar.set_length(planned as u64);
                 bar.inc(1);
             }
             None if self.last_line.elapsed() >= BETWEEN_LINES => {
@@ -81,19 +86,19 @@ impl Progress {
         } else {
             String::new()
         };
-        let remaining = self.planned - self.done;
-        let time = if remaining == 0 || self.done == 0 {
+        let remaining = self.planned.saturating_sub(self.done);
+        let time = if remaining == 0 || self.done == self.before {
             format!("in {:.1} s", taken.as_secs_f64())
         } else {
-            let left = taken.mul_f64(remaining as f64 / self.done as f64);
+            let left = taken.mul_f64(remaining as f64 / (self.done - self.before) as f64);
             format!("about {} left", whole_seconds(left))
         };
         format!("{} of {} runs{failed}, {time}", self.done, self.planned)
     }
 }
 
-fn bar(planned: usize) -> ProgressBar {
-    let bar = ProgressBar::new(planned as u64);
+fn bar(planned: usize, before: usize) -> ProgressBar {
+    let bar = ProgressBar::new(planned as u64).with_position(before as u64);
     let style =
         ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left  {wide_msg}");
     if let Ok(style) = style {

@@ -3,8 +3,11 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::scenario::{Axis, ChartSpec, Quantity, Scenario};
-use crate::statistics::{self, CellSummary, Panel, Pivot};
+use crate::statistics::{self, CellSummary, DIFFERENCE, Panel, Pivot};
 use crate::words;
+
+/// What a window that finds itself should have of the best fixed window's goodput.
+const NEAR: f64 = 0.9;
 
 /// An empty table in the lab's look, which needs neither colour nor lines.
 pub(super) fn plain(header: impl IntoIterator<Item = impl ToString>) -> Table {
@@ -65,6 +68,93 @@ fn tables_of(spec: &ChartSpec, pivot: &Pivot<'_>) -> Vec<(String, Table)> {
         .collect()
 }
 
+/// The median with its interval where that has a width: `9.47 (9.1 to 9.8)`.
+fn median(cell: &CellSummary, quantity: Quantity) -> String {
+    let Some(spread) = cell.of_quantity(quantity) else {
+        return "-".to_owned();
+    };
+    let [median, low, high] = match cell.interval_of(quantity) {
+        Some(interval) => [spread.median, interval.low, interval.high].map(words::number),
+        None => return words::number(spread.median),
+    };
+    match low == high {
+        true => median,
+        false => format!("{median} ({low} to {high})"),
+    }
+}
+
+/// The figures that others have published, beside the median completion time of the same cells here. `None` where the
+/// scenario names none of them.
+pub(super) fn references(scenario: &Scenario, cells: &[CellSummary]) -> Option<Table> {
+    let mut table = plain(["published", "theirs (s)", "here (s)", "source"]);
+    for reference in &scenario.references {
+        let beside = cells.iter().find(|cell| reference.is_beside(&cell.first));
+        let here = beside.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
+        table.add_row([
+            reference.label.clone(),
+            words::number(reference.seconds),
+            here,
+            reference.source.clone(),
+        ]);
+    }
+    (!scenario.references.is_empty()).then_some(table)
+}
+
+/// What a reader of the tables has to know of the cells besides: which runs don't count, and which cells are not what was
+/// expected.
+pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
+    let sum = |count: fn(&CellSummary) -> usize| cells.iter().map(count).sum::<usize>();
+    let (failed, refused) = (sum(|cell| cell.failed), sum(|cell| cell.gate_failed));
+    let mut remarks = Vec::new();
+    if cells.iter().any(|cell| cell.goodput_ci.is_some()) {
+        remarks
+            .push("in brackets: 95 % intervals of the median, where they have a width".to_owned());
+    }
+    if failed > 0 {
+        remarks.push(format!(
+            "{failed} runs failed and don't count; `note` in runs.csv says why"
+        ));
+    }
+    if refused > 0 {
+        remarks.push(format!(
+            "{refused} runs were on a network that was not what it claimed, and don't count; `note` in runs.csv says why"
+        ));
+    }
+    let differences = |difference: &dyn Fn(&CellSummary) -> Option<f64>| -> Vec<_> {
+        cells.iter().filter_map(difference).collect()
+    };
+    for (reference, differences) in [
+        ("the model", differences(&CellSummary::model_difference)),
+        ("the simulator", differences(&CellSummary::sim_difference)),
+    ] {
+        let near = differences
+            .iter()
+            .filter(|part| part.abs() <= DIFFERENCE)
+            .count();
+        if !differences.is_empty() {
+            remarks.push(format!(
+                "{near} of {} cells are within 10 % of {reference}; `cause` in summary.csv says what is behind the others",
+                differences.len()
+            ));
+        }
+    }
+    remarks.extend(beside_best_window(cells));
+    remarks
+}
+
+/// How near the window that finds itself comes to the best fixed one, where a sweep has both.
+fn beside_best_window(cells: &[CellSummary]) -> Option<String> {
+    let ratios = statistics::auto_ratios(cells);
+    let near = ratios.iter().filter(|ratio| **ratio >= NEAR).count();
+    let least = ratios.iter().copied().min_by(f64::total_cmp)?;
+    Some(format!(
+        "`auto` has at least 90 % of the best fixed window's goodput in {near} of {} cells ({:.1} %), at the least {:.0} % of it",
+        ratios.len(),
+        100.0 * near as f64 / ratios.len() as f64,
+        100.0 * least
+    ))
+}
+
 /// A row for each value along the x axis, with the median of each line.
 fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
     let x = |cell: &CellSummary| statistics::x_value(spec.against, &cell.first);
@@ -85,8 +175,7 @@ fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
         .map(|place| {
             let medians = panel.lines.iter().map(|line| {
                 let cell = line.iter().find(|cell| x(cell) == Some(place));
-                let spread = cell.and_then(|cell| cell.of_quantity(spec.show));
-                spread.map_or_else(|| "-".to_owned(), |spread| words::number(spread.median))
+                cell.map_or_else(|| "-".to_owned(), |cell| median(cell, spec.show))
             });
             std::iter::once(words::number(place * percent))
                 .chain(medians)

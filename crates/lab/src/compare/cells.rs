@@ -1,10 +1,9 @@
 //! The runs of each cell in both sweeps, side by side.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::record::RunRecord;
-use crate::scenario::Axis;
+use crate::statistics::by_value;
 
 /// What one sweep measured in one cell.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +34,7 @@ pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair>
     ];
     for (records, runs) in sides {
         for record in records {
-            let pair = pairs.entry(key(record)).or_insert_with(|| Pair {
+            let pair = pairs.entry(record.cell_key()).or_insert_with(|| Pair {
                 example: record.clone(),
                 baseline: Runs::default(),
                 candidate: Runs::default(),
@@ -51,28 +50,8 @@ pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair>
 impl Runs {
     fn add(&mut self, record: &RunRecord) {
         match record.seconds.filter(|seconds| *seconds > 0.0) {
-            Some(seconds) if record.ok => self.seconds.push(seconds),
+            Some(seconds) if record.counts() => self.seconds.push(seconds),
             _ => self.failed += 1,
         }
     }
-}
-
-fn key(record: &RunRecord) -> Vec<String> {
-    Axis::ALL
-        .iter()
-        .map(|axis| record.axis_text(*axis))
-        .collect()
-}
-
-/// Numbers by size, words by letter.
-fn by_value(one: &[String], other: &[String]) -> Ordering {
-    let number = |text: &String| text.parse::<f64>().ok();
-    one.iter()
-        .zip(other)
-        .map(|(one, other)| match (number(one), number(other)) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => one.cmp(other),
-        })
-        .find(|order| order.is_ne())
-        .unwrap_or(Ordering::Equal)
 }

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::record::RunRecord;
+use crate::results::Rows;
 
 /// A folder that `run` wrote.
 #[derive(Clone, Debug)]
 pub struct Folder {
     /// Where it is.
     pub path: PathBuf,
-    /// The rows of its `runs.csv`.
+    /// The whole rows of its `runs.csv`.
     pub records: Vec<RunRecord>,
+    /// Whether its last row is not whole, as a killed sweep leaves it. It is left out.
+    pub torn: bool,
     /// Where they come from, as far as its `manifest.json` says.
     pub(super) origin: Origin,
 }
@@ -82,10 +85,8 @@ impl Folder {
                 source,
             },
         })?;
-        let records = csv::Reader::from_reader(&text[..])
-            .into_deserialize()
-            .collect::<Result<_, _>>()
-            .map_err(|source| FolderError::Malformed { path: runs, source })?;
+        let rows =
+            Rows::parse(&text).map_err(|source| FolderError::Malformed { path: runs, source })?;
         // Numbers without a manifest are still numbers.
         let origin = fs::read(path.join("manifest.json"))
             .ok()
@@ -93,7 +94,8 @@ impl Folder {
             .unwrap_or_default();
         Ok(Self {
             path: path.to_owned(),
-            records,
+            records: rows.records,
+            torn: rows.torn,
             origin,
         })
     }

@@ -1,14 +1,7 @@
 //! How many times as long.
 
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// Resamples of both samples. With 2,000 the ends of the interval move by a few hundredths of its width.
-const RESAMPLES: usize = 2_000;
-/// Of the resamples, the part that lies below the interval, and the part above.
-const OUTSIDE: f64 = 0.025;
-/// The same folders give the same intervals.
-const SEED: u64 = 0x0062_6163_6b72_6f6f;
+use crate::statistics::Interval;
+use crate::statistics::interval::{median, random, resample};
 
 /// A ratio of medians with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,19 +19,15 @@ impl Ratio {
     /// introduction to the bootstrap*, 1993, 13.3). `None` where one of them is empty.
     pub fn of(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
         let estimate = median(&mut candidate.to_vec())? / median(&mut baseline.to_vec())?;
-        let mut random = ChaCha8Rng::seed_from_u64(SEED);
-        let mut ratios = (0..RESAMPLES)
-            .map(|_| {
-                let above = median(&mut resample(candidate, &mut random))?;
-                Some(above / median(&mut resample(baseline, &mut random))?)
-            })
-            .collect::<Option<Vec<_>>>()?;
-        ratios.sort_by(f64::total_cmp);
-        let below = (RESAMPLES as f64 * OUTSIDE) as usize;
+        let mut random = random();
+        let Interval { low, high } = Interval::of_resamples(|| {
+            let above = median(&mut resample(candidate, &mut random))?;
+            Some(above / median(&mut resample(baseline, &mut random))?)
+        })?;
         Some(Self {
             estimate,
-            low: ratios[below],
-            high: ratios[RESAMPLES - 1 - below],
+            low,
+            high,
         })
     }
 
@@ -48,23 +37,11 @@ impl Ratio {
     }
 }
 
-fn resample(values: &[f64], random: &mut impl Rng) -> Vec<f64> {
-    values
-        .iter()
-        .map(|_| values[random.random_range(0..values.len())])
-        .collect()
-}
-
-/// Between the two in the middle where their number is even.
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    let lower = *values.get((values.len() - 1) / 2)?;
-    Some((lower + upper) / 2.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     #[test]

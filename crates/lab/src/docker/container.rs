@@ -17,6 +17,9 @@ pub(super) struct Containers<'a> {
     pub(super) owner: &'a Owner,
     /// What they run.
     pub(super) image: &'a str,
+    /// Whether members send in batches. Where the network is shaped they must not: a batch would be shaped, and lost, as
+    /// one packet.
+    pub(super) gso: bool,
 }
 
 impl Containers<'_> {
@@ -69,7 +72,6 @@ impl Containers<'_> {
             ..unprivileged()
         };
         let (address, port) = (server.0, server.1.to_string());
-        // A GSO batch would be shaped, and lost, as one packet.
         let command = [
             "backroom-client",
             address,
@@ -79,7 +81,7 @@ impl Containers<'_> {
             "--output",
             "json",
             "--gso",
-            "off",
+            if self.gso { "on" } else { "off" },
         ]
         .into_iter()
         .chain(["--download-dir", DOWNLOAD_DIR])
@@ -130,6 +132,7 @@ mod tests {
         let containers = Containers {
             owner: &owner,
             image: "image",
+            gso: false,
         };
         let server = containers.server("network", 9000, "secret");
         let member = containers.member("shaper", ("10.0.0.2", 9000), "ann", "secret", 1 << 20);
@@ -152,6 +155,7 @@ mod tests {
         let containers = Containers {
             owner: &owner,
             image: "image",
+            gso: false,
         };
         let server = containers.server("network", 9000, "secret");
         let member = containers.member("shaper", ("10.0.0.2", 9000), "ann", "secret", 1 << 20);

@@ -9,6 +9,7 @@ use bollard::query_parameters::{
 };
 use futures_util::future::join_all;
 
+use super::limit::Limit;
 use super::owner::{LABEL, Owner};
 
 /// The image that holds the project's programs.
@@ -29,6 +30,8 @@ const PAUSE_BETWEEN_REMOVALS: Duration = Duration::from_millis(300);
 pub struct Engine {
     /// What it is and of which version.
     pub version: String,
+    /// What its machine holds, once that was measured.
+    pub limit: Option<Limit>,
 }
 
 /// Why no container can be started, and what would mend it.
@@ -55,12 +58,17 @@ pub(super) async fn connect(
         .map_err(|_| unreachable_engine("it does not answer"))?
         .map_err(|_| Unavailable {
             why: format!("the engine has no image {image}"),
-            remedy: "`just image` builds it".to_owned(),
+            remedy: if image == super::peers::IMAGE {
+                "`docker/peers/image` builds it".to_owned()
+            } else {
+                "`just image` builds it".to_owned()
+            },
         })?;
     Ok((
         docker,
         Engine {
             version: format!("Docker {version}"),
+            limit: None,
         },
     ))
 }
@@ -87,12 +95,18 @@ fn unreachable_engine(why: &str) -> Unavailable {
     }
 }
 
-/// Removes everything that labs which no longer run have left on this engine. Returns how many things that was.
-pub(super) async fn remove_leftovers(
-    docker: &Docker,
-    here: &Owner,
-) -> Result<usize, bollard::errors::Error> {
-    remove(docker, |owner| owner.has_ended(here)).await
+/// Removes what labs left behind that run no more. What can't be removed is in nobody's way: an engine may, for one, take
+/// a network for one in use though no container is on it.
+pub(super) async fn remove_leftovers(docker: &Docker, here: &Owner) {
+    match remove(docker, |owner| owner.has_ended(here)).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(
+            "removed {count} containers and networks that a killed lab had left behind"
+        ),
+        Err(error) => tracing::warn!(
+            "something that an earlier lab left behind can't be removed; restarting the engine may help: {error}"
+        ),
+    }
 }
 
 /// Removes everything that `owner` started.
@@ -151,11 +165,15 @@ async fn remove(
         .into_iter()
         .filter(|network| network.labels.as_ref().is_some_and(belongs));
     let mut count = removed.len();
+    let mut outcome = Ok(());
     for id in networks.filter_map(|network| network.id) {
-        gone(docker.remove_network(&id).await)?;
-        count += 1;
+        match gone(docker.remove_network(&id).await) {
+            Ok(()) => count += 1,
+            // The others are removed all the same.
+            failed => outcome = failed,
+        }
     }
-    Ok(count)
+    outcome.map(|()| count)
 }
 
 /// What another is removing already, or has, counts as removed.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::ExecConfig;
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, UploadToContainerOptionsBuilder,
     WaitContainerOptions,
@@ -15,10 +14,14 @@ use super::attached::{Attached, TalkError};
 use super::container::{Containers, DOWNLOAD_DIR};
 use super::event::Event;
 use super::side::SideContainer;
-use super::{RoomError, file};
+use super::{RoomError, exec, file};
 
 /// Joining takes 0.2 s of processor time; with dozens of members at once they wait for each other.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// What has been received is removed when it has come to so many files, or to so many bytes.
+const KEPT_FILES: u32 = 50;
+/// As above.
+pub(super) const KEPT_BYTES: u64 = 32 << 20;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A member of the room, or one that waits outside.
@@ -27,9 +30,12 @@ pub(super) struct Member {
     pub(super) name: String,
     /// What shapes its network.
     pub(super) side: SideContainer,
-    container: String,
+    /// Where its client runs.
+    pub(super) container: String,
     /// While it is in the room.
     client: Option<Attached>,
+    /// Files that it has received and still has, and their bytes.
+    received: (u32, u64),
 }
 
 impl Member {
@@ -52,6 +58,7 @@ impl Member {
             side,
             container,
             client: None,
+            received: (0, 0),
         })
     }
 
@@ -133,25 +140,29 @@ impl Member {
         Ok(file::path(bytes))
     }
 
-    /// Removes what the member has received.
-    pub(super) async fn forget_received(&self, docker: &Docker) -> Result<(), RoomError> {
-        let command = ["find", DOWNLOAD_DIR, "-mindepth", "1", "-delete"].map(str::to_owned);
-        let config = ExecConfig {
-            cmd: Some(command.into()),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            ..ExecConfig::default()
-        };
-        let exec = docker.create_exec(&self.container, config).await?.id;
-        if let bollard::exec::StartExecResults::Attached { mut output, .. } =
-            docker.start_exec(&exec, None).await?
-        {
-            // The stream ends with the command.
-            while let Some(Ok(_)) = output.next().await {}
+    /// Takes note of a file that the member has received, and removes all of them before they become too many: that
+    /// takes longer than a short run.
+    pub(super) async fn has_received(
+        &mut self,
+        docker: &Docker,
+        file_bytes: u64,
+    ) -> Result<(), RoomError> {
+        let (files, bytes) = &mut self.received;
+        *files += 1;
+        *bytes += file_bytes;
+        if *files >= KEPT_FILES || *bytes >= KEPT_BYTES {
+            self.received = (0, 0);
+            self.forget_received(docker).await?;
         }
-        match docker.inspect_exec(&exec).await?.exit_code {
-            Some(0) | None => Ok(()),
-            Some(code) => Err(RoomError::Cleaning {
+        Ok(())
+    }
+
+    /// Removes all that it has received.
+    pub(super) async fn forget_received(&self, docker: &Docker) -> Result<(), RoomError> {
+        let words = ["find", DOWNLOAD_DIR, "-mindepth", "1", "-delete"];
+        match exec::run(docker, &self.container, None, &words).await?.code {
+            0 => Ok(()),
+            code => Err(RoomError::Cleaning {
                 name: self.name.clone(),
                 code,
             }),

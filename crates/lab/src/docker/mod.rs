@@ -6,21 +6,27 @@
 //! - `attached`: a program in a container, spoken to line by line.
 //! - `side`, `member`, `room`: a shaper, a member, and all of them together.
 //! - `transfer`: one run; `event` and `file` are what it needs.
+//! - `exec`: further programs in a container, and `peers`: other programs beside ours.
+//! - `limit`: how many packets a second the machine holds, and so how many rooms may be at work at the same time.
 //!
 //! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
-//! and go. A room in which something failed is replaced by a new one.
+//! and go. A room in which something failed is replaced by a new one. Rooms know nothing of each other.
 
 mod attached;
 mod container;
 mod engine;
 mod event;
+mod exec;
 mod file;
+mod limit;
 mod member;
 mod owner;
+pub(crate) mod peers;
 mod room;
 mod side;
 mod transfer;
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -31,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use engine::reach;
 pub use engine::{AT_ONCE, DEFAULT_IMAGE, Engine, PATIENTLY, Unavailable};
+pub use limit::Limit;
 
 use attached::TalkError;
 use container::Containers;
@@ -75,6 +82,7 @@ pub(crate) async fn probe_shaping(
     let containers = Containers {
         owner: &owner,
         image,
+        gso: false,
     };
     let why = match timeout(limit, side::probe(docker, &containers)).await {
         Ok(Ok(support)) => return Ok(support),
@@ -86,7 +94,7 @@ pub(crate) async fn probe_shaping(
     Err(why)
 }
 
-/// Members in containers, started once for a whole plan. Everything is removed when it is dropped.
+/// A room in containers, started once for a whole plan. Everything is removed when it is dropped.
 pub struct DockerRunner {
     runtime: Runtime,
     docker: Docker,
@@ -96,7 +104,17 @@ pub struct DockerRunner {
     size: RoomSize,
     room: Option<Room>,
     broken_rooms: u32,
+    limit: Option<Limit>,
     cancelled: CancellationToken,
+}
+
+/// Rooms that may carry out a plan together, and what the machine holds, if that could be measured.
+pub struct DockerRunners {
+    rooms: Vec<DockerRunner>,
+    /// Which runner each of them is.
+    pub kind: RunnerKind,
+    /// Packets a second.
+    pub limit: Option<Limit>,
 }
 
 /// Why a room can't be used any more, or never could.
@@ -133,7 +151,8 @@ enum RoomError {
 
 impl DockerRunner {
     /// Starts what `plan` needs from `image`. `shaper` is what was asked for; `None` takes netem where the kernel has
-    /// it, else nfqueue. What labs that were killed have left on the engine is removed first.
+    /// it, else nfqueue. `jobs` is the number of rooms; `None` takes as many as the machine holds without one slowing
+    /// down the other. What labs that were killed have left on the engine is removed first.
     ///
     /// # Errors
     /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then. What this machine
@@ -142,40 +161,68 @@ impl DockerRunner {
         plan: &Plan,
         image: &str,
         shaper: Option<Shaper>,
+        jobs: Option<usize>,
+        cancelled: &CancellationToken,
+    ) -> Result<DockerRunners, RunError> {
+        let owner = Owner::this_process();
+        let mut first = Self::new(plan, image, owner.room(1), cancelled)?;
+        first.remove_leftovers();
+        first.shaper = first.choose_shaper(shaper)?;
+        first.open_room().map_err(RoomError::into_run_error)?;
+        first.limit = first.calibrate()?;
+        let limit = first.limit;
+        let count = jobs.unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
+        let mut rooms = vec![first];
+        for number in 2..=count.min(plan.runs.len()) {
+            let mut room = Self::new(plan, image, owner.room(number), cancelled)?;
+            (room.shaper, room.limit) = (rooms[0].shaper, limit);
+            rooms.push(room);
+        }
+        open_all(&mut rooms[1..]).map_err(RoomError::into_run_error)?;
+        Ok(DockerRunners {
+            kind: rooms[0].kind(),
+            rooms,
+            limit,
+        })
+    }
+
+    /// A room that is not open yet.
+    fn new(
+        plan: &Plan,
+        image: &str,
+        owner: Owner,
         cancelled: &CancellationToken,
     ) -> Result<Self, RunError> {
         let runtime = runtime().context("can't start threads")?;
         let (docker, _) = runtime
             .block_on(engine::connect(image, PATIENTLY))
             .map_err(anyhow::Error::new)?;
-        let mut runner = Self {
+        Ok(Self {
             runtime,
             docker,
-            owner: Owner::this_process(),
+            owner,
             image: image.to_owned(),
-            shaper: shaper.unwrap_or(Shaper::Nfqueue),
+            shaper: Shaper::Nfqueue,
             size: RoomSize::for_plan(plan),
             room: None,
             broken_rooms: 0,
+            limit: None,
             cancelled: cancelled.clone(),
-        };
-        runner.remove_leftovers()?;
-        runner.shaper = runner.choose_shaper(shaper)?;
-        runner.open_room().map_err(RoomError::into_run_error)?;
-        Ok(runner)
+        })
     }
 
-    fn remove_leftovers(&self) -> Result<(), RunError> {
-        let removed = self
-            .runtime
-            .block_on(engine::remove_leftovers(&self.docker, &self.owner));
-        match removed.context("can't look for what earlier labs left behind")? {
-            0 => {}
-            count => tracing::info!(
-                "removed {count} containers and networks that a killed lab had left behind"
-            ),
+    /// Measures what the machine holds. `None` where that fails, which is no reason not to try the plan.
+    fn calibrate(&mut self) -> Result<Option<Limit>, RunError> {
+        let measured = self.run(&Limit::calibration()?)?;
+        if let Some(failure) = &measured.failure {
+            tracing::warn!("what this machine holds can't be measured: {failure}");
         }
-        Ok(())
+        Ok(Limit::from_calibration(&measured))
+    }
+
+    fn remove_leftovers(&self) {
+        self.runtime
+            .block_on(engine::remove_leftovers(&self.docker, &self.owner));
     }
 
     /// What was asked for, or else the best that the engine's kernel has.
@@ -183,39 +230,17 @@ impl DockerRunner {
         let containers = Containers {
             owner: &self.owner,
             image: &self.image,
+            gso: false,
         };
-        let support = self
-            .runtime
-            .block_on(side::probe(&self.docker, &containers))
-            .map_err(RoomError::into_run_error)?;
-        let available = |shaper: Shaper| match shaper {
-            Shaper::Netem => support.netem.reason(),
-            Shaper::Nfqueue => support.nfqueue.reason(),
-        };
-        let candidates = wanted.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
-        let works = |shaper: &&Shaper| available(**shaper).is_none();
-        if let Some(&shaper) = candidates.iter().find(works) {
-            return Ok(shaper);
-        }
-        let reasons: Vec<_> = candidates
-            .iter()
-            .filter_map(|&shaper| available(shaper))
-            .collect();
-        let remedy = match [Shaper::Netem, Shaper::Nfqueue].iter().find(works) {
-            Some(other) => format!("--shaper {} works here", other.name()),
-            None => "`backroom-lab doctor` says what would help".to_owned(),
-        };
-        let why = format!(
-            "the containers' network can't be shaped: {}",
-            reasons.join("; ")
-        );
-        Err(anyhow::Error::new(Unavailable { why, remedy }).into())
+        self.runtime
+            .block_on(choose_shaper(&self.docker, &containers, wanted))
     }
 
     fn open_room(&mut self) -> Result<(), RoomError> {
         let containers = Containers {
             owner: &self.owner,
             image: &self.image,
+            gso: false,
         };
         let opened = Room::open(
             &self.docker,
@@ -239,6 +264,16 @@ impl DockerRunner {
         self.room = None;
         self.runtime
             .block_on(engine::remove_all_of(&self.docker, &self.owner))
+    }
+}
+
+impl DockerRunners {
+    /// The rooms, each of which takes runs on its own.
+    pub fn workers(self) -> Vec<Box<dyn Runner>> {
+        let rooms = self.rooms.into_iter();
+        rooms
+            .map(|room| Box::new(room) as Box<dyn Runner>)
+            .collect()
     }
 }
 
@@ -267,7 +302,10 @@ impl Runner for DockerRunner {
                 if measurement.failure.is_some() {
                     self.replace_room_later()?;
                 }
-                Ok(measurement)
+                Ok(Measurement {
+                    remark: self.limit.and_then(|limit| limit.remark(&run.cell)),
+                    ..measurement
+                })
             }
             Err(RoomError::Cancelled) => Err(RunError::Cancelled),
             Err(error) => {
@@ -321,6 +359,52 @@ impl RoomError {
             other => RunError::Broken(other.into()),
         }
     }
+}
+
+/// Opens all at the same time, and before the first run: members that join are what would disturb it most.
+fn open_all(rooms: &mut [DockerRunner]) -> Result<(), RoomError> {
+    thread::scope(|scope| {
+        let opening: Vec<_> = rooms
+            .iter_mut()
+            .map(|room| scope.spawn(|| room.open_room()))
+            .collect();
+        opening
+            .into_iter()
+            .try_for_each(|room| room.join().unwrap_or(Err(RoomError::Empty)))
+    })
+}
+
+/// What was asked for, or else the best that the engine's kernel has.
+async fn choose_shaper(
+    docker: &Docker,
+    containers: &Containers<'_>,
+    wanted: Option<Shaper>,
+) -> Result<Shaper, RunError> {
+    let support = side::probe(docker, containers)
+        .await
+        .map_err(RoomError::into_run_error)?;
+    let available = |shaper: Shaper| match shaper {
+        Shaper::Netem => support.netem.reason(),
+        Shaper::Nfqueue => support.nfqueue.reason(),
+    };
+    let candidates = wanted.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
+    let works = |shaper: &&Shaper| available(**shaper).is_none();
+    if let Some(&shaper) = candidates.iter().find(works) {
+        return Ok(shaper);
+    }
+    let reasons: Vec<_> = candidates
+        .iter()
+        .filter_map(|&shaper| available(shaper))
+        .collect();
+    let remedy = match [Shaper::Netem, Shaper::Nfqueue].iter().find(works) {
+        Some(other) => format!("--shaper {} works here", other.name()),
+        None => "`backroom-lab doctor` says what would help".to_owned(),
+    };
+    let why = format!(
+        "the containers' network can't be shaped: {}",
+        reasons.join("; ")
+    );
+    Err(anyhow::Error::new(Unavailable { why, remedy }).into())
 }
 
 /// One thread reads what the containers say while this one waits.

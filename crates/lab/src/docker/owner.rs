@@ -47,6 +47,14 @@ impl Owner {
         }
     }
 
+    /// The same process, with things of its own for its room `number`.
+    pub(super) fn room(&self, number: usize) -> Self {
+        Self {
+            id: format!("{}-{number}", self.id),
+            ..self.clone()
+        }
+    }
+
     /// What its containers and networks are labelled with.
     pub(super) fn labels(&self) -> HashMap<String, String> {
         [

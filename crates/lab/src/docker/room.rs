@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::{CreateContainerOptions, InspectContainerOptions};
+use bollard::query_parameters::CreateContainerOptions;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
@@ -15,8 +15,8 @@ use super::RoomError;
 use super::attached::{Attached, TalkError};
 use super::container::Containers;
 use super::event::Event;
-use super::member::{Member, RoomAddress};
-use super::side::SideContainer;
+use super::member::{KEPT_BYTES, Member, RoomAddress};
+use super::side::{SideContainer, address};
 use crate::runner::Shaper;
 
 /// The room's own network has nobody else on this port.
@@ -26,6 +26,8 @@ const SERVER_TIMEOUT: Duration = Duration::from_secs(30);
 const NEWS_TIMEOUT: Duration = Duration::from_secs(20);
 /// Containers that are created at the same time. More make an engine slower, not faster.
 const AT_ONCE: usize = 4;
+/// What a client wants to stay free, 64 MiB, and the file of the calibration.
+const SPARE_BYTES: u64 = 96 << 20;
 /// An Ethernet's, so that a segment meets what it meets on a LAN.
 const MTU: &str = "1500";
 
@@ -66,7 +68,7 @@ impl Room {
             address: &address,
             port: PORT,
             password: &password,
-            download_bytes: 2 * size.file_bytes + (64 << 20),
+            download_bytes: 2 * size.file_bytes + KEPT_BYTES + SPARE_BYTES,
         };
         let members = stream::iter(0..size.members)
             .map(|number| {
@@ -163,15 +165,19 @@ fn check(cancelled: &CancellationToken) -> Result<(), RoomError> {
     }
 }
 
-/// A bridge that leads nowhere else.
+/// A bridge that leads nowhere else: nobody translates its addresses, so nothing answers from outside. One that Docker calls
+/// internal would lead to no group either, since its rules drop what is not for the bridge's own addresses.
 async fn create_network(docker: &Docker, containers: &Containers<'_>) -> Result<String, RoomError> {
     let name = format!("backroom-lab-{}", containers.owner.id);
-    let options = HashMap::from([("com.docker.network.driver.mtu".to_owned(), MTU.to_owned())]);
+    let options = [
+        ("com.docker.network.driver.mtu", MTU),
+        ("com.docker.network.bridge.enable_ip_masquerade", "false"),
+    ];
+    let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let request = NetworkCreateRequest {
         name: name.clone(),
         driver: Some("bridge".to_owned()),
-        internal: Some(true),
-        options: Some(options),
+        options: Some(HashMap::from(options)),
         labels: Some(containers.owner.labels()),
         ..NetworkCreateRequest::default()
     };
@@ -197,15 +203,9 @@ async fn start_server(
         .await?
         .contains("Server is online")
     {}
-    let inspected = docker
-        .inspect_container(&id, None::<InspectContainerOptions>)
-        .await?;
-    let address = inspected
-        .network_settings
-        .and_then(|settings| settings.networks)
-        .and_then(|mut networks| networks.remove(network))
-        .and_then(|endpoint| endpoint.ip_address)
-        .filter(|address| !address.is_empty())
+    let address = address(docker, &id, network)
+        .await?
+        .map(|address| address.to_string())
         .ok_or_else(|| TalkError::Ended {
             name: "the server".to_owned(),
             errors: Vec::new(),

@@ -1,16 +1,19 @@
 //! The side containers: a shaper for each member.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptionsBuilder,
+};
 use tokio::time::Instant;
 
 use super::RoomError;
 use super::attached::Attached;
 use super::container::Containers;
 use crate::runner::Shaper;
-use crate::shaper::protocol::{Command, Reply, ShaperConfig, ShaperStats, Support};
+use crate::shaper::protocol::{Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support};
 
 /// A shaper answers within milliseconds, unless the machine is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,6 +22,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct SideContainer {
     /// Its container.
     pub(super) id: String,
+    /// Its address on the network, and that of the member beside it.
+    pub(super) address: Ipv4Addr,
     shaper: Attached,
 }
 
@@ -36,9 +41,12 @@ impl SideContainer {
             .create_container(None::<CreateContainerOptions>, body)
             .await?
             .id;
+        let shaper = Attached::start(docker, &id, name).await?;
+        let address = address(docker, &id, network).await?;
         let mut side = Self {
-            shaper: Attached::start(docker, &id, name).await?,
             id,
+            address: address.ok_or_else(|| shaper.unexpected("no address".to_owned()))?,
+            shaper,
         };
         match side.reply().await? {
             Reply::Ready => Ok(side),
@@ -62,6 +70,14 @@ impl SideContainer {
         }
     }
 
+    /// Measures the path to another shaper.
+    pub(super) async fn probe(&mut self, path: Probe) -> Result<Probed, RoomError> {
+        match self.ask(&Command::Probe(path)).await? {
+            Reply::Probed(probed) => Ok(probed),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
     async fn ask(&mut self, command: &Command) -> Result<Reply, RoomError> {
         self.shaper.say(&serde_json::to_string(command)?).await?;
         self.reply().await
@@ -81,6 +97,22 @@ impl SideContainer {
             other => self.shaper.unexpected(format!("{other:?}")).into(),
         }
     }
+}
+
+/// The address of container `id` on `network`; `None` where it has none.
+pub(super) async fn address(
+    docker: &Docker,
+    id: &str,
+    network: &str,
+) -> Result<Option<Ipv4Addr>, RoomError> {
+    let inspected = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await?;
+    Ok(inspected
+        .network_settings
+        .and_then(|settings| settings.networks)
+        .and_then(|mut networks| networks.remove(network))
+        .and_then(|endpoint| endpoint.ip_address?.parse().ok()))
 }
 
 /// What the engine's kernel can shape with, tried in a container that is thrown away.

@@ -1,21 +1,24 @@
 //! One run: the members set up, the file sent, and what the client and the shapers say of it put together.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use backroom_gbn::Timeout;
+use backroom_link::LinkConfig;
 use bollard::Docker;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::RoomError;
 use super::attached::TalkError;
-use super::event::{Event, Sent};
+use super::event::{Event, SegmentDelay, Sent};
 use super::member::Member;
 use super::room::Room;
 use crate::plan::{Cell, Run};
-use crate::record::{Measurement, NetworkMeasurement};
-use crate::scenario::{Cast, LossSide};
-use crate::shaper::protocol::{ShaperConfig, ShaperStats};
+use crate::record::{DelayQuantiles, Measurement, NetworkMeasurement};
+use crate::scenario::{Cast, Delivery, LossSide};
+use crate::shaper::SMALL_PACKET_BYTES;
+use crate::shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 use crate::wire;
 
 /// An offer is answered by people in ordinary life, here at once.
@@ -24,6 +27,11 @@ const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
 const STALL: Duration = Duration::from_secs(30);
 /// How often it is looked whether anything still comes.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How long answers to probes may take beyond what was asked for, on a busy machine.
+const PROBE_PATIENCE_MS: u64 = 250;
+const TRAIN_SECONDS: f64 = 0.2;
+/// A packet let go a millisecond late makes 1 % of this.
+const LEAST_BUSY_SECONDS: f64 = 0.1;
 /// A transfer that takes longer is given up.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -54,7 +62,8 @@ pub(super) async fn carry_out(
     let outcome = wait_until_sent(sender, stall_time(cell)).await?;
 
     let stats = collect(&mut room.members()[..taking_part]).await?;
-    let measured = match outcome {
+    let probed = probe(cell, &mut room.members()[..taking_part], &stats).await?;
+    let mut measured = match outcome {
         Ok(sent) => measurement(cell, &sent, &stats),
         Err(reason) => Measurement {
             network: Some(network(cell, &stats)),
@@ -62,13 +71,16 @@ pub(super) async fn carry_out(
             ..Measurement::default()
         },
     };
+    if let (Some(network), Some(probed)) = (&mut measured.network, probed) {
+        (network.rtt_ms, network.rate_mbps) = (probed.rtt_ms, probed.rate_mbps);
+    }
     // A room in which something failed is replaced, with all that it has received.
     if measured.failure.is_none() {
-        let receivers = &room.members()[1..taking_part];
+        let receivers = &mut room.members()[1..taking_part];
         try_join_all(
             receivers
-                .iter()
-                .map(|member| member.forget_received(docker)),
+                .iter_mut()
+                .map(|member| member.has_received(docker, cell.file_bytes)),
         )
         .await?;
     }
@@ -110,9 +122,13 @@ async fn configure(members: &mut [Member], run: &Run) -> Result<(), RoomError> {
         member.side.configure(ShaperConfig {
             egress: cell.egress(),
             egress_seed: run.egress_seed(number),
-            ingress_loss: cell.ingress_loss(),
+            ingress: LinkConfig {
+                loss: cell.ingress_loss(),
+                ..LinkConfig::default()
+            },
             ingress_seed: run.ingress_seed(number),
             packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
+            tcp_port: None,
         })
     });
     try_join_all(configured).await.map(drop)
@@ -123,7 +139,7 @@ async fn collect(members: &mut [Member]) -> Result<Vec<ShaperStats>, RoomError> 
 }
 
 /// Waits for the account of the transfer that was just asked for; as text, why there is none.
-async fn wait_until_sent(
+pub(super) async fn wait_until_sent(
     sender: &mut Member,
     stall: Duration,
 ) -> Result<Result<Box<Sent>, String>, RoomError> {
@@ -168,15 +184,34 @@ fn measurement(cell: &Cell, sent: &Sent, stats: &[ShaperStats]) -> Measurement {
         .or_else(|| overrun(stats));
     Measurement {
         seconds: failure.is_none().then_some(sent.seconds),
-        segments: sent.segments * u64::from(cell.receivers),
+        segments: sent.segments * streams(cell),
         segments_sent: sent.segments_sent,
         segments_retransmitted: sent.segments_retransmitted,
         timeouts: sent.timeouts,
         go_backs: sent.go_backs,
         rtt_measured_ms: sent.min_rtt_ms,
         network: Some(network(cell, stats)),
-        segment_delay: None,
+        segment_delay: sent.segment_delay_ms.map(quantiles),
         failure,
+        remark: None,
+    }
+}
+
+fn quantiles(delay: SegmentDelay) -> DelayQuantiles {
+    DelayQuantiles {
+        min_ms: delay.min,
+        p50_ms: delay.p50,
+        p90_ms: delay.p90,
+        p99_ms: delay.p99,
+        max_ms: delay.max,
+    }
+}
+
+/// Streams that the file goes by.
+fn streams(cell: &Cell) -> u64 {
+    match cell.delivery {
+        Delivery::Sequential | Delivery::Parallel => cell.receivers.into(),
+        Delivery::IpMulticast => 1,
     }
 }
 
@@ -203,7 +238,7 @@ fn failed_receivers(cell: &Cell, sent: &Sent) -> Option<String> {
 /// What the client says it did, where it is not what the cell asked for.
 fn other_settings(cell: &Cell, sent: &Sent) -> Option<String> {
     let pairs = [
-        ("window", sent.window.to_string(), cell.window.to_string()),
+        ("window", sent.window.clone(), cell.window.to_string()),
         ("recovery", sent.recovery.clone(), cell.recovery.to_string()),
         ("delivery", sent.delivery.clone(), cell.delivery.to_string()),
         (
@@ -237,8 +272,101 @@ fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
         measured.packets += deciding.offered;
         measured.packets_lost += deciding.lost;
         measured.queue_drops += member.egress.queue_drops;
+        measured.receive_drops += member.receive_drops;
     }
+    measured.rtt_ms = rtt_ms(cell, stats);
+    measured.rate_mbps = rate_mbps(stats);
     measured
+}
+
+/// The bare round trip over the sender's way out and that receiver's which is furthest from what was asked for: how long
+/// packets were held beyond their queueing and transmission, on average.
+fn rtt_ms(cell: &Cell, stats: &[ShaperStats]) -> Option<f64> {
+    let asked_ms = cell.link.delay.as_secs_f64() * 1e3;
+    let delay = |member: &ShaperStats| Some(member.egress.propagation?.mean_ms);
+    let (sender, receivers) = stats.split_first()?;
+    let back = receivers
+        .iter()
+        .filter_map(delay)
+        .max_by(|a, b| (a - asked_ms).abs().total_cmp(&(b - asked_ms).abs()));
+    Some(delay(sender)? + back?)
+}
+
+/// What the sender's shaper finds out with packets of its own after the transfer, where it could not see how long those
+/// of the transfer took: the round trip furthest from what was asked for, and the rate.
+async fn probe(
+    cell: &Cell,
+    members: &mut [Member],
+    stats: &[ShaperStats],
+) -> Result<Option<Probed>, RoomError> {
+    if stats
+        .iter()
+        .all(|member| member.egress.propagation.is_some())
+    {
+        return Ok(None);
+    }
+    let peers: Vec<_> = members[1..].iter().map(|peer| peer.side.address).collect();
+    let mut found = Probed::default();
+    for peer in peers {
+        // The rate is the sender's own; the first answers tell it.
+        let train = match found.rate_mbps {
+            Some(_) => 0,
+            None => train(cell),
+        };
+        let probed = members[0].side.probe(path(cell, peer, train)).await?;
+        let off = |rtt_ms: f64| (rtt_ms - asked_rtt_ms(cell)).abs();
+        let rtts = [
+            found.rtt_ms,
+            probed.rtt_ms.map(|ms| ms - small_packets_ms(cell)),
+        ];
+        found.rtt_ms = rtts
+            .into_iter()
+            .flatten()
+            .max_by(|a, b| off(*a).total_cmp(&off(*b)));
+        found.rate_mbps = found.rate_mbps.or(probed.rate_mbps);
+    }
+    Ok(Some(found))
+}
+
+fn path(cell: &Cell, peer: Ipv4Addr, train: u32) -> Probe {
+    let jitter_ms = 2.0 * cell.link.jitter.as_secs_f64() * 1e3;
+    Probe {
+        peer,
+        packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
+        train,
+        patience_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
+        lost_after_transmission: cell.loss_side == LossSide::Receivers,
+    }
+}
+
+fn asked_rtt_ms(cell: &Cell) -> f64 {
+    2.0 * cell.link.delay.as_secs_f64() * 1e3
+}
+
+/// What sending a small packet and its answer takes.
+fn small_packets_ms(cell: &Cell) -> f64 {
+    cell.link.rate.map_or(0.0, |rate| {
+        2.0 * rate.transmission_time(SMALL_PACKET_BYTES).as_secs_f64() * 1e3
+    })
+}
+
+/// As many packets as the link sends in [`TRAIN_SECONDS`].
+fn train(cell: &Cell) -> u32 {
+    let packet_bytes = usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES);
+    cell.link.rate.map_or(0, |rate| {
+        let packets = TRAIN_SECONDS / rate.transmission_time(packet_bytes).as_secs_f64();
+        packets.clamp(20.0, 500.0) as u32
+    })
+}
+
+/// The rate of the link that was busy longest, if that is long enough to tell.
+fn rate_mbps(stats: &[ShaperStats]) -> Option<f64> {
+    stats
+        .iter()
+        .map(|member| &member.egress)
+        .max_by(|a, b| a.busy_seconds.total_cmp(&b.busy_seconds))
+        .filter(|busiest| busiest.busy_seconds >= LEAST_BUSY_SECONDS)
+        .and_then(|busiest| busiest.busy_rate_mbps)
 }
 
 #[cfg(test)]
@@ -247,7 +375,7 @@ mod tests {
     use crate::docker::event::ReceiverResult;
     use crate::plan::Plan;
     use crate::scenario::Scenario;
-    use crate::shaper::protocol::DirectionStats;
+    use crate::shaper::protocol::{DirectionStats, Spread};
 
     fn cell(receivers: u16) -> Cell {
         let text = format!("title = 'x'\n[axes]\ncast = 'broadcast'\nreceivers = {receivers}");
@@ -298,6 +426,38 @@ mod tests {
         assert!(failed.starts_with("bob: "), "{failed}");
         let failed = failed_receivers(&cell(3), &sent([true, true])).unwrap();
         assert_eq!(failed, "2 receivers instead of 3");
+    }
+
+    fn delayed(mean_ms: f64, busy_seconds: f64) -> ShaperStats {
+        let egress = DirectionStats {
+            propagation: Some(Spread {
+                mean_ms,
+                ..Spread::default()
+            }),
+            busy_rate_mbps: Some(9.5),
+            busy_seconds,
+            ..DirectionStats::default()
+        };
+        ShaperStats {
+            egress,
+            ..ShaperStats::default()
+        }
+    }
+
+    #[test]
+    fn the_round_trip_is_that_to_the_receiver_whose_link_is_furthest_from_what_was_asked_for() {
+        let stats = [10.1, 10.2, 4.0, 12.0].map(|mean_ms| delayed(mean_ms, 0.0));
+        let rtt_ms = rtt_ms(&cell(3), &stats).unwrap();
+        assert!((rtt_ms - 14.1).abs() < 1e-9, "{rtt_ms}");
+    }
+
+    #[test]
+    fn a_link_that_was_hardly_busy_says_nothing_of_its_rate() {
+        assert_eq!(rate_mbps(&[delayed(10.0, 0.05)]), None);
+        assert_eq!(
+            rate_mbps(&[delayed(10.0, 0.0), delayed(10.0, 0.2)]),
+            Some(9.5)
+        );
     }
 
     #[test]

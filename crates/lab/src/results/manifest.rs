@@ -5,36 +5,49 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::docker::Engine;
 use crate::record::RunRecord;
 use crate::runner::RunnerKind;
 use crate::scenario::{Axis, Scenario};
+use crate::sweep::Precision;
 
 /// Everything one needs to know to repeat a sweep, or to doubt it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// The commit of the lab's sources; `-dirty` where they differ from it.
     pub commit: String,
     /// Version of the lab.
-    pub version: &'static str,
+    pub version: String,
     /// The compiler it was built with.
-    pub compiler: &'static str,
+    pub compiler: String,
     /// The command line, the program by its name alone: where it lay says nothing about the results.
     pub command: Vec<String>,
     /// `sim` or `docker`.
-    pub runner: &'static str,
+    pub runner: String,
     /// `link`, `netem` or `nfqueue`.
-    pub shaper: &'static str,
+    pub shaper: String,
     /// The container engine, where one took part.
     pub engine: Option<String>,
+    /// Packets that its machine lets through in a second, as measured before the first run.
+    #[serde(default)]
+    pub packets_per_second: Option<f64>,
     /// Where it ran.
     pub host: Host,
     /// What ran, after all that the command line changed.
     pub scenario: ScenarioAsRun,
+    /// In which order the runs were carried out.
+    #[serde(default)]
+    pub order: Order,
+    /// The part of the median that the interval of a cell's goodput was to be no wider than, where `--until-ci` was given.
+    pub until_ci: Option<f64>,
     /// When the first run began, UTC.
     pub started: String,
-    /// How long all runs took.
+    /// When it went on after it had been broken off.
+    #[serde(default)]
+    pub resumed: Vec<Resumption>,
+    /// How long all runs took; of a resumed sweep, those since it went on.
     pub duration_seconds: f64,
     /// Rows in `runs.csv`.
     pub runs: usize,
@@ -46,8 +59,52 @@ pub struct Manifest {
     pub charts: Vec<String>,
 }
 
-/// The machine.
+/// In which order the runs were carried out. The column `order` says it of each run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Order {
+    rule: String,
+    seed: u64,
+}
+
+/// A sweep that was broken off went on.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Resumption {
+    /// When, UTC.
+    pub at: String,
+    /// With which commit of the lab's sources.
+    pub commit: String,
+}
+
+/// What is to be said of any measurement, also where no scenario was swept.
 #[derive(Debug, Serialize)]
+pub struct Circumstances {
+    /// The commit of the sources; `-dirty` where they differ from it.
+    pub commit: String,
+    /// The compiler the program was built with.
+    pub compiler: String,
+    /// The command line, the program by its name alone.
+    pub command: Vec<String>,
+    /// Where it ran.
+    pub host: Host,
+    /// When the measurement began, UTC.
+    pub started: String,
+}
+
+impl Circumstances {
+    /// Those of this process, which begins to measure now.
+    pub fn now() -> Self {
+        Self {
+            commit: commit_of(&["..", "../../benches", "../../docker", "../../Cargo.lock"]),
+            compiler: env!("BACKROOM_COMPILER").to_owned(),
+            command: command_line(std::env::args()),
+            host: Host::this(),
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }
+    }
+}
+
+/// The machine.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Host {
     /// Kernel release.
     pub kernel: Option<String>,
@@ -60,15 +117,15 @@ pub struct Host {
 }
 
 /// The scenario with every axis spelt out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ScenarioAsRun {
-    name: String,
+    pub(crate) name: String,
     title: String,
-    seed: u64,
-    repetitions: u32,
-    axes: serde_json::Map<String, serde_json::Value>,
+    pub(super) seed: u64,
+    pub(super) repetitions: u32,
+    pub(super) axes: serde_json::Map<String, serde_json::Value>,
     /// The same as a file that `run` takes.
-    toml: String,
+    pub(crate) toml: String,
 }
 
 impl Manifest {
@@ -76,30 +133,41 @@ impl Manifest {
     pub fn new(
         scenario: &Scenario,
         runner: RunnerKind,
-        engine: Option<String>,
-        planned: usize,
+        engine: Option<&Engine>,
+        precision: Option<Precision>,
     ) -> Self {
         Self {
             commit: commit(),
-            version: env!("CARGO_PKG_VERSION"),
-            compiler: env!("BACKROOM_COMPILER"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            compiler: env!("BACKROOM_COMPILER").to_owned(),
             command: command_line(std::env::args()),
-            runner: runner.name(),
-            shaper: runner.shaper(),
-            engine,
+            runner: runner.name().to_owned(),
+            shaper: runner.shaper().to_owned(),
+            engine: engine.map(|engine| engine.version.clone()),
+            packets_per_second: engine
+                .and_then(|engine| engine.limit)
+                .map(|limit| limit.packets_per_second.round()),
             host: Host::this(),
             scenario: ScenarioAsRun::new(scenario),
+            order: Order {
+                rule: "one repetition of all cells after the other, the cells of each shuffled"
+                    .to_owned(),
+                seed: scenario.seed,
+            },
+            until_ci: precision.map(Precision::fraction),
+            resumed: Vec::new(),
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             duration_seconds: 0.0,
             runs: 0,
-            planned,
+            planned: 0,
             failed: 0,
             charts: Vec::new(),
         }
     }
 
     /// Takes note of what became of the sweep.
-    pub fn finish(&mut self, duration: Duration, records: &[RunRecord]) {
+    pub fn finish(&mut self, duration: Duration, planned: usize, records: &[RunRecord]) {
+        self.planned = planned;
         self.runs = records.len();
         self.failed = records.iter().filter(|record| !record.ok).count();
         self.duration_seconds = (duration.as_secs_f64() * 1e3).round() / 1e3;
@@ -149,11 +217,15 @@ pub(crate) fn commit() -> String {
     if let Some(told) = option_env!("BACKROOM_COMMIT") {
         return told.to_owned();
     }
+    commit_of(&["../gbn", "../lab", "../link", "../../Cargo.lock"])
+}
+
+/// The commit that is checked out; `-dirty` where `sources`, paths from the lab's own folder, differ from it.
+fn commit_of(sources: &[&str]) -> String {
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
         return "unknown".to_owned();
     };
-    let sources = ["../gbn", "../lab", "../link", "../../Cargo.lock"];
-    let changes = git(&[&["status", "--porcelain", "--"][..], &sources].concat());
+    let changes = git(&[&["status", "--porcelain", "--"][..], sources].concat());
     if changes.is_some_and(|changes| !changes.is_empty()) {
         return commit + "-dirty";
     }

@@ -1,6 +1,8 @@
 //! A folder of results: rows as they come, and at the end what was made of them.
 
 mod manifest;
+mod resume;
+mod rows;
 mod summary;
 
 use std::fs::{self, File};
@@ -8,10 +10,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use manifest::commit;
-pub use manifest::{Host, Manifest};
+pub use manifest::{Circumstances, Host, Manifest, Resumption};
+pub use resume::ResumeError;
+pub use rows::Rows;
 
 use crate::record::RunRecord;
-use crate::statistics::CellSummary;
+use crate::report;
+use crate::statistics::{self, CellSummary};
+
+/// The folder with the simulator's results, beside those of containers.
+pub(crate) const SIM_FOLDER: &str = "sim";
+/// What becomes `manifest.json`.
+const UNFINISHED_MANIFEST: &str = "manifest.json.new";
 
 /// One folder with the results of one scenario from one runner.
 #[derive(Debug)]
@@ -34,16 +44,42 @@ impl ResultsFolder {
     /// # Errors
     /// When it can't be made or written to.
     pub fn create(path: &Path) -> Result<Self, ResultsError> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
-        fs::create_dir_all(path).map_err(folder.error(""))?;
+        let folder = Self::open(path)?;
         for entry in fs::read_dir(path).map_err(folder.error(""))? {
             let entry = entry.map_err(folder.error(""))?;
             if is_ours(&entry.path()) {
                 fs::remove_file(entry.path()).map_err(folder.error(""))?;
             }
         }
+        Ok(folder)
+    }
+
+    /// Opens the folder at `path` to make anew what was made of its rows: the old charts are removed, the rows stay.
+    ///
+    /// # Errors
+    /// When it can't be read or written to.
+    pub fn redo(path: &Path) -> Result<Self, ResultsError> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        for entry in fs::read_dir(path).map_err(folder.error(""))? {
+            let entry = entry.map_err(folder.error(""))?;
+            if is_chart(&entry.path()) {
+                fs::remove_file(entry.path()).map_err(folder.error(""))?;
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Opens the folder at `path` and leaves in it what is there, making it if need be.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn open(path: &Path) -> Result<Self, ResultsError> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        fs::create_dir_all(path).map_err(folder.error(""))?;
         Ok(folder)
     }
 
@@ -89,7 +125,35 @@ impl ResultsFolder {
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), ResultsError> {
         let error = self.error("manifest.json");
         let text = serde_json::to_string_pretty(manifest).map_err(|source| error(source.into()))?;
-        fs::write(self.path.join("manifest.json"), text + "\n").map_err(error)
+        // All of it or nothing: whoever is killed meanwhile leaves the one before.
+        let unfinished = self.path.join(UNFINISHED_MANIFEST);
+        fs::write(&unfinished, text + "\n")
+            .and_then(|()| fs::rename(&unfinished, self.path.join("manifest.json")))
+            .map_err(error)
+    }
+
+    /// What `records`, the rows of this folder, come to: beside containers what the folder `sim` in this one or next to it
+    /// has of the same cells.
+    pub fn summarise(&self, records: &[RunRecord]) -> Vec<CellSummary> {
+        let mut cells = statistics::summarise(records);
+        let in_containers = records.iter().any(|record| record.runner == "docker");
+        let simulated = match in_containers {
+            true => self.simulated(),
+            false => Vec::new(),
+        };
+        statistics::explain(&mut cells, &statistics::summarise(&simulated));
+        cells
+    }
+
+    /// The rows of the simulator. Without them nothing stands beside, which is no error.
+    fn simulated(&self) -> Vec<RunRecord> {
+        let inside = self.path.join(SIM_FOLDER);
+        let beside = self.path.join("..").join(SIM_FOLDER);
+        [inside, beside]
+            .iter()
+            .filter_map(|folder| fs::read(folder.join("runs.csv")).ok())
+            .find_map(|text| Some(Rows::parse(&text).ok()?.records))
+            .unwrap_or_default()
     }
 
     fn error(&self, file: &str) -> impl Fn(io::Error) -> ResultsError + use<> {
@@ -103,13 +167,26 @@ impl ResultsFolder {
 
 /// Whether a sweep writes files of this name.
 fn is_ours(path: &Path) -> bool {
-    let name = path
-        .file_name()
+    let others = [
+        "runs.csv",
+        "summary.csv",
+        "manifest.json",
+        UNFINISHED_MANIFEST,
+        report::FILE,
+    ];
+    is_chart(path) || others.contains(&name(path))
+}
+
+/// Whether a sweep draws pictures of this name.
+fn is_chart(path: &Path) -> bool {
+    let name = name(path);
+    [".svg", ".png"].iter().any(|end| name.ends_with(end)) && name.contains("-against-")
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name()
         .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    let chart =
-        [".svg", ".png"].iter().any(|end| name.ends_with(end)) && name.contains("-against-");
-    chart || ["runs.csv", "summary.csv", "manifest.json"].contains(&name)
+        .unwrap_or_default()
 }
 
 /// `runs.csv`, a row per run.

@@ -1,9 +1,9 @@
 //! The rows of `summary.csv`.
 
+use backroom_gbn::WindowSetting;
 use serde::Serialize;
 
-use crate::model;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, window_text};
 use crate::statistics::{CellSummary, Spread};
 
 /// One cell. The columns are the fields, in this order; what can't be said is empty.
@@ -15,7 +15,8 @@ pub(super) struct Row<'a> {
     cast: &'a str,
     delivery: &'a str,
     receivers: u16,
-    window: u32,
+    #[serde(serialize_with = "window_text::serialize")]
+    window: WindowSetting,
     recovery: &'a str,
     timeout_ms: &'a str,
     rate_mbps: Option<f64>,
@@ -35,7 +36,6 @@ pub(super) struct Row<'a> {
     goodput_mbps_upper_quartile: Option<f64>,
     goodput_mbps_max: Option<f64>,
     goodput_mbps_mad: Option<f64>,
-    goodput_mbps_closed_form: Option<f64>,
     seconds_median: Option<f64>,
     seconds_min: Option<f64>,
     seconds_lower_quartile: Option<f64>,
@@ -49,6 +49,16 @@ pub(super) struct Row<'a> {
     rtt_measured_ms_median: Option<f64>,
     segment_delay_p50_ms_median: Option<f64>,
     segment_delay_p99_ms_median: Option<f64>,
+    goodput_mbps_ci_low: Option<f64>,
+    goodput_mbps_ci_high: Option<f64>,
+    seconds_ci_low: Option<f64>,
+    seconds_ci_high: Option<f64>,
+    gate_failed: usize,
+    goodput_mbps_model: Option<f64>,
+    model_difference: Option<f64>,
+    cause: &'a str,
+    goodput_mbps_sim: Option<f64>,
+    sim_difference: Option<f64>,
 }
 
 impl<'a> Row<'a> {
@@ -97,7 +107,6 @@ impl<'a> Row<'a> {
             goodput_mbps_upper_quartile: of(goodput, |spread| spread.upper_quartile),
             goodput_mbps_max: of(goodput, |spread| spread.max),
             goodput_mbps_mad: of(goodput, |spread| spread.mad),
-            goodput_mbps_closed_form: model::goodput_mbps(first).map(rounded),
             seconds_median: of(seconds, |spread| spread.median),
             seconds_min: of(seconds, |spread| spread.min),
             seconds_lower_quartile: of(seconds, |spread| spread.lower_quartile),
@@ -111,6 +120,16 @@ impl<'a> Row<'a> {
             rtt_measured_ms_median: of(&cell.rtt_measured_ms, |spread| spread.median),
             segment_delay_p50_ms_median: of(&cell.segment_delay_p50_ms, |spread| spread.median),
             segment_delay_p99_ms_median: of(&cell.segment_delay_p99_ms, |spread| spread.median),
+            goodput_mbps_ci_low: cell.goodput_ci.map(|interval| rounded(interval.low)),
+            goodput_mbps_ci_high: cell.goodput_ci.map(|interval| rounded(interval.high)),
+            seconds_ci_low: cell.seconds_ci.map(|interval| rounded(interval.low)),
+            seconds_ci_high: cell.seconds_ci.map(|interval| rounded(interval.high)),
+            gate_failed: cell.gate_failed,
+            goodput_mbps_model: cell.model_goodput_mbps.map(rounded),
+            model_difference: cell.model_difference().map(rounded),
+            cause: &cell.cause,
+            goodput_mbps_sim: cell.sim_goodput_mbps.map(rounded),
+            sim_difference: cell.sim_difference().map(rounded),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use backroom_gbn::{Recovery, Timeout, Window};
+use backroom_gbn::{Recovery, Timeout, WindowSetting};
 use backroom_link::Rate;
 
 use super::axis::Axis;
@@ -23,7 +23,7 @@ pub struct Axes {
     /// How many receive. Empty: a room of four, so multicast reaches two and broadcast three. Unicast is always one.
     pub receivers: Vec<u16>,
     /// Segments that may be outstanding.
-    pub window: Vec<Window>,
+    pub window: Vec<WindowSetting>,
     /// What makes the sender go back.
     pub recovery: Vec<Recovery>,
     /// The retransmission timer.
@@ -220,9 +220,9 @@ fn whole<T: FromStr + PartialOrd + fmt::Display>(
         .ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
-fn window(text: &str) -> Result<Window, String> {
+fn window(text: &str) -> Result<WindowSetting, String> {
     text.parse()
-        .map_err(|_| "a whole number of segments from 1 to 65535".to_owned())
+        .map_err(|_| "`auto` or a whole number of segments from 1 to 65535".to_owned())
 }
 
 fn recovery(text: &str) -> Result<Recovery, String> {

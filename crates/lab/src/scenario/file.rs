@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Axes, Axis, AxisError, ChartSpec, Scenario, builtin};
+use super::{Axes, Axis, AxisError, ChartSpec, Reference, Scenario, builtin};
 use crate::suggest;
 
 /// Why there is no scenario. The message says what is allowed.
@@ -68,7 +68,10 @@ impl Scenario {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(name, &text)
+        Ok(Self {
+            source: name_or_path.to_owned(),
+            ..Self::parse(name, &text)?
+        })
     }
 
     /// Reads the scenario `name` from TOML.
@@ -100,12 +103,15 @@ impl Scenario {
         })?;
         Ok(Self {
             name: name.to_owned(),
+            source: name.to_owned(),
             title: file.title,
             description: file.description.trim().to_owned(),
             seed: file.seed,
             repetitions: file.repetitions,
+            axes_in_file: axes.clone(),
             axes,
             charts: file.charts,
+            references: file.reference,
         })
     }
 
@@ -129,6 +135,7 @@ impl Scenario {
                 })
                 .collect(),
             charts: self.charts.clone(),
+            reference: self.references.clone(),
         };
         toml::to_string(&file).unwrap_or_default()
     }
@@ -151,6 +158,8 @@ struct ScenarioFile {
     axes: BTreeMap<String, Values>,
     #[serde(default)]
     charts: Vec<ChartSpec>,
+    #[serde(default)]
+    reference: Vec<Reference>,
 }
 
 #[derive(Clone, Deserialize, serde::Serialize)]
@@ -160,16 +169,17 @@ enum Values {
     Many(Vec<Value>),
 }
 
-#[derive(Clone, Deserialize, serde::Serialize)]
+/// A number or a word.
+#[derive(Clone, Debug, PartialEq, Deserialize, serde::Serialize)]
 #[serde(untagged)]
-enum Value {
+pub(super) enum Value {
     Integer(i64),
     Float(f64),
     Text(String),
 }
 
 impl Value {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Integer(number) => number.to_string(),
             Self::Float(number) => number.to_string(),

@@ -6,14 +6,16 @@ mod builtin;
 mod chart;
 mod file;
 mod loss;
+mod reference;
 mod values;
 
 pub use axes::{Axes, AxisError};
 pub use axis::Axis;
 pub use builtin::builtin;
-pub use chart::{ChartSpec, Quantity};
+pub use chart::{ChartKind, ChartSpec, Quantity};
 pub use file::ScenarioError;
 pub use loss::{Burst, LossRate};
+pub use reference::Reference;
 pub use values::{Cast, Delivery, FileSize, LossSide, Optional, Time};
 
 /// A scenario, read from a TOML file and perhaps changed on the command line.
@@ -21,6 +23,8 @@ pub use values::{Cast, Delivery, FileSize, LossSide, Optional, Time};
 pub struct Scenario {
     /// Its name: that of its file without the extension.
     pub name: String,
+    /// How a command line names it: by its name where it is built in, else by the path of its file.
+    pub source: String,
     /// One line for people.
     pub title: String,
     /// What it shows, in a sentence or two.
@@ -31,8 +35,12 @@ pub struct Scenario {
     pub repetitions: u32,
     /// What is swept.
     pub axes: Axes,
+    /// What its file sweeps, where the command line changes `axes`.
+    pub axes_in_file: Axes,
     /// The pictures drawn of it.
     pub charts: Vec<ChartSpec>,
+    /// What others measured, to stand beside.
+    pub references: Vec<Reference>,
 }
 
 impl Scenario {

@@ -2,13 +2,15 @@
 //! are and need no privilege.
 //!
 //! It shares the member's network namespace, alone has NET_ADMIN there, and is driven through stdin and stdout
-//! ([`protocol`]). Only UDP is shaped. Two ways: `netem`, the kernel's emulator, and `nfqueue`, the simulator's
+//! ([`protocol`]). Only UDP is shaped, and TCP of a port where that is asked for. Two ways: `netem`, the kernel's emulator, and `nfqueue`, the simulator's
 //! link model deciding packet by packet, for kernels without netem. What it put in place it takes away
 //! when it is told to quit, at the end of its stdin, and on SIGINT and SIGTERM.
 
 mod netem;
 mod nfqueue;
+mod probe;
 pub mod protocol;
+mod snmp;
 mod tool;
 
 use std::io::Write;
@@ -17,7 +19,9 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::AbortOnDropHandle;
 
+pub(crate) use probe::SMALL_PACKET_BYTES;
 use protocol::{Availability, Command, Reply, ShaperConfig, ShaperStats, Support};
 
 /// Arguments of the internal command `shaper`.
@@ -66,6 +70,9 @@ enum ShaperError {
         "the kernel's packet queue can't be used: {0}; it takes NET_ADMIN and a kernel with nfnetlink_queue"
     )]
     Queue(std::io::Error),
+    /// The path to another shaper can't be probed.
+    #[error("can't probe the path: {0}")]
+    Probe(std::io::Error),
     /// The thread that decides has ended.
     #[error("the shaper no longer decides about packets; its log says why")]
     Stopped,
@@ -95,7 +102,7 @@ trait Backend {
 /// When this kernel can't shape as asked, or stdout is gone.
 pub fn run(arguments: &ShaperArgs) -> anyhow::Result<()> {
     let backend: Box<dyn Backend> = match arguments.backend {
-        _ if arguments.probe => return print(&probe()),
+        _ if arguments.probe => return print(&support()),
         None => anyhow::bail!("say which --backend: netem or nfqueue"),
         Some(BackendKind::Netem) => Box::new(netem::Netem::start(&arguments.interface)?),
         Some(BackendKind::Nfqueue) => Box::new(nfqueue::Nfqueue::start()?),
@@ -113,6 +120,7 @@ async fn serve(mut backend: Box<dyn Backend>) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let _answering = AbortOnDropHandle::new(tokio::spawn(probe::answer()));
     print(&Reply::Ready)?;
     loop {
         let line = tokio::select! {
@@ -126,6 +134,10 @@ async fn serve(mut backend: Box<dyn Backend>) -> anyhow::Result<()> {
                 backend.configure(&config).map(|()| Reply::Configured)
             }
             Ok(Command::Stats) => backend.stats().map(|stats| Reply::Stats(Box::new(stats))),
+            Ok(Command::Probe(path)) => probe::probe(&path)
+                .await
+                .map(Reply::Probed)
+                .map_err(ShaperError::Probe),
             Ok(Command::Quit) => {
                 drop(backend);
                 return print(&Reply::Closed);
@@ -143,7 +155,7 @@ async fn serve(mut backend: Box<dyn Backend>) -> anyhow::Result<()> {
     }
 }
 
-fn probe() -> Support {
+fn support() -> Support {
     Support {
         netem: Availability::from(netem::Netem::probe()),
         nfqueue: Availability::from(nfqueue::Nfqueue::probe()),

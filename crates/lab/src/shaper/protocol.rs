@@ -1,8 +1,9 @@
 //! What the lab and a shaper say to each other: one JSON object a line, a reply to each command.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
-use backroom_link::{LinkConfig, Loss};
+use backroom_link::LinkConfig;
 use serde::{Deserialize, Serialize};
 
 /// What the lab asks of a shaper.
@@ -13,11 +14,13 @@ pub enum Command {
     Configure(Box<ShaperConfig>),
     /// Say what was seen since the last `configure`.
     Stats,
+    /// Measure the path to another shaper with datagrams of your own. They are shaped and counted as all others.
+    Probe(Probe),
     /// Take the shaping away and end.
     Quit,
 }
 
-/// How a member's UDP is shaped. Nothing else of its traffic is.
+/// How a member's UDP is shaped, and of its TCP that of one port at most. Nothing else of its traffic is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShaperConfig {
@@ -25,12 +28,40 @@ pub struct ShaperConfig {
     pub egress: LinkConfig,
     /// Seed of everything random on the way out. netem on kernels before 6.6 takes none.
     pub egress_seed: u64,
-    /// Which packets are lost on their way in.
-    pub ingress_loss: Loss,
-    /// Seed of these losses.
+    /// What happens to packets on their way in.
+    pub ingress: LinkConfig,
+    /// Seed of everything random on the way in.
     pub ingress_seed: u64,
     /// Size of the IP packets that fill the link. netem's delay line has to be told how many it holds.
     pub packet_bytes: usize,
+    /// TCP to and from this port is shaped too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_port: Option<u16>,
+}
+
+/// How to measure a path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The address of the other shaper, which answers.
+    pub peer: Ipv4Addr,
+    /// Size of the IP packets that measure the rate.
+    pub packet_bytes: usize,
+    /// So many of them, one right after the other; 0 leaves the rate out.
+    pub train: u32,
+    /// How long an answer may take.
+    pub patience_ms: u64,
+    /// Whether packets are lost where the link ends, and not where it begins.
+    pub lost_after_transmission: bool,
+}
+
+/// What a path was measured to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Round trip of a small packet in milliseconds; `None` where none came back.
+    pub rtt_ms: Option<f64>,
+    /// Rate in 10^6 bit/s; `None` where it was not asked for or could not be told.
+    pub rate_mbps: Option<f64>,
 }
 
 /// What a shaper answers.
@@ -43,6 +74,8 @@ pub enum Reply {
     Configured,
     /// What was seen.
     Stats(Box<ShaperStats>),
+    /// What a path was measured to be.
+    Probed(Probed),
     /// The shaping is gone.
     Closed,
     /// The command had no effect.
@@ -57,8 +90,10 @@ pub enum Reply {
 pub struct ShaperStats {
     /// Packets on their way out.
     pub egress: DirectionStats,
-    /// Packets on their way in; all zero where none are to be lost.
+    /// Packets on their way in; all zero where nothing happens to them there.
     pub ingress: DirectionStats,
+    /// Packets that arrived and found the buffer of their socket full.
+    pub receive_drops: u64,
 }
 
 /// Counts of one direction. Bytes are those of IP packets.
@@ -82,10 +117,15 @@ pub struct DirectionStats {
     pub sojourn: Option<Spread>,
     /// How much later than the link's model a packet was let go. `None` where it can't be seen.
     pub lateness: Option<Spread>,
+    /// From when a packet would have left a transmitter of the link's rate until it was let go: the delay alone, as it
+    /// really was. `None` where it can't be seen.
+    pub propagation: Option<Spread>,
     /// Rate in 10^6 bit/s while packets followed each other without a pause. netem, which does not say when that was:
     /// the highest over any quarter of a second, which is less where the link was never busy for so long. `None`
     /// without such a time.
     pub busy_rate_mbps: Option<f64>,
+    /// How long that was, altogether.
+    pub busy_seconds: f64,
 }
 
 /// A distribution of times in milliseconds.

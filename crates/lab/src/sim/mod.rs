@@ -1,8 +1,8 @@
 //! The sim runner: `gbn` over `link` in virtual time, in this process. The same run gives the same bytes everywhere.
 
-mod delays;
 mod events;
 mod network;
+mod observer;
 mod simulation;
 mod stream;
 
@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use self::observer::Nobody;
+pub(crate) use self::observer::{Observer, Step, StepKind};
 use self::simulation::Simulation;
 use crate::plan::Run;
 use crate::record::Measurement;
@@ -42,8 +44,20 @@ impl Runner for SimRunner {
         if self.cancelled.is_cancelled() {
             return Err(RunError::Cancelled);
         }
-        Simulation::new(run, self.epoch)?.carry_out(&self.cancelled)
+        Simulation::new(run, self.epoch, Nobody)?.carry_out(&self.cancelled)
     }
+}
+
+/// Simulates one run with somebody watching. What is measured is the same as without.
+///
+/// # Errors
+/// As of any run.
+pub(crate) fn watch(
+    run: &Run,
+    observer: &mut impl Observer,
+    cancelled: &CancellationToken,
+) -> Result<Measurement, RunError> {
+    Simulation::new(run, Instant::now(), observer)?.carry_out(cancelled)
 }
 
 #[cfg(test)]
@@ -51,6 +65,7 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use crate::scenario::Scenario;
+    use crate::wire;
 
     /// Simulates the one run of a scenario with these axes.
     fn simulate(axes: &str) -> Measurement {
@@ -104,6 +119,13 @@ mod tests {
     }
 
     #[test]
+    fn streams_that_fill_one_queue_between_them_do_not_take_the_wait_for_a_loss() {
+        // Three windows are 3.1 s of transmission; the first timer runs for one.
+        let measured = simulate("window = 1024\nfile = '4MiB'\ncast = 'broadcast'");
+        assert_eq!(measured.segments_retransmitted, 0);
+    }
+
+    #[test]
     fn ip_multicast_costs_the_link_once() {
         let axes = "window = 50\ncast = 'broadcast'\ndelivery = 'ip-multicast'";
         let measured = simulate(axes);
@@ -139,9 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_takes_its_transmission_and_the_delay() {
+    fn a_segment_takes_its_transmission_its_acks_and_both_delays() {
         let delay = simulate("window = 1").segment_delay.unwrap();
-        let expected_ms = 10.0 + 1_265.0 * 8.0 / 10e3;
+        let packets_bytes = 1_265.0 + f64::from(wire::ACK_PACKET_BYTES);
+        let expected_ms = 20.0 + packets_bytes * 8.0 / 10e3;
         assert!(
             (delay.p50_ms / expected_ms - 1.0).abs() < 0.002,
             "{delay:?}"
@@ -152,6 +175,47 @@ mod tests {
     fn the_same_run_measures_the_same_twice() {
         let axes = "loss = 0.05\ncast = 'broadcast'\nburst = 3\njitter = '2ms'";
         assert_eq!(simulate(axes), simulate(axes));
+    }
+
+    #[derive(Default)]
+    struct Steps(Vec<Step>);
+
+    impl Observer for Steps {
+        fn observe(&mut self, step: Step) {
+            self.0.push(step);
+        }
+    }
+
+    #[test]
+    fn who_watches_sees_every_step_and_changes_nothing() {
+        let axes = "loss = 0.05\ncast = 'broadcast'\nqueue = 20\nloss_side = 'receivers'";
+        let text = format!("title = 'x'\nrepetitions = 1\n[axes]\n{axes}");
+        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
+        let mut steps = Steps::default();
+        let watched = watch(&plan.runs[0], &mut steps, &CancellationToken::new()).unwrap();
+        assert_eq!(watched, simulate(axes));
+        let count = |wanted: fn(&StepKind) -> bool| {
+            steps.0.iter().filter(|step| wanted(&step.kind)).count() as u64
+        };
+        let network = watched.network.unwrap();
+        assert_eq!(
+            count(|kind| matches!(kind, StepKind::Sent { .. })),
+            watched.segments_sent
+        );
+        assert_eq!(
+            count(|kind| matches!(kind, StepKind::WentBack { .. })),
+            watched.go_backs
+        );
+        let lost = |kind: &StepKind| {
+            use StepKind::{AckLostOnTheWayIn, LostOnTheWayIn};
+            matches!(kind, LostOnTheWayIn { .. } | AckLostOnTheWayIn { .. })
+        };
+        assert_eq!(count(lost), network.packets_lost);
+        let dropped = |kind: &StepKind| {
+            use StepKind::{AckLostOnTheWayOut, LostOnTheWayOut};
+            matches!(kind, LostOnTheWayOut { .. } | AckLostOnTheWayOut { .. })
+        };
+        assert_eq!(count(dropped), network.queue_drops);
     }
 
     #[test]

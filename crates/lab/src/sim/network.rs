@@ -1,8 +1,8 @@
 //! The members' links: each one's way out shapes, and where losses are the receivers' own, each one's way in loses.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use backroom_link::{Link, LinkConfig, Verdict};
+use backroom_link::{DropCause, Link, LinkConfig, Verdict};
 
 use crate::plan::Run;
 use crate::record::NetworkMeasurement;
@@ -18,12 +18,20 @@ pub(super) struct Network {
 
 #[derive(Debug)]
 struct Member {
-    egress: Link,
+    egress: Egress,
     ingress: Link,
 }
 
-/// When the copies of a packet arrive: none if it was lost, two if it was duplicated.
-pub(super) type Arrivals = [Option<Instant>; 2];
+/// A way out, and how long packets took on it beyond their queueing and transmission.
+#[derive(Debug)]
+struct Egress {
+    link: Link,
+    delays: Duration,
+    delivered: u32,
+}
+
+/// When the copies of a packet arrive, one or two if it was duplicated, or why none does.
+pub(super) type Arrivals = Result<[Option<Instant>; 2], DropCause>;
 
 impl Network {
     /// The links of `run`, each with a seed of its own made from the run's.
@@ -34,7 +42,7 @@ impl Network {
             ..LinkConfig::default()
         };
         let member = |number: u16| Member {
-            egress: Link::new(cell.egress(), run.egress_seed(number)),
+            egress: Egress::new(Link::new(cell.egress(), run.egress_seed(number))),
             ingress: Link::new(ingress.clone(), run.ingress_seed(number)),
         };
         Self {
@@ -46,51 +54,100 @@ impl Network {
 
     /// Sends a data segment on the sender's way out: when it reaches the receivers' ways in.
     pub(super) fn send_data(&mut self, now: Instant, bytes: usize) -> Arrivals {
-        arrivals(self.sender.egress.send(now, bytes))
+        self.sender.egress.send(now, bytes)
     }
 
-    /// Whether a data segment that has arrived at `receiver` is let in.
-    pub(super) fn admits_data(&mut self, now: Instant, receiver: usize, bytes: usize) -> bool {
-        admits(&mut self.receivers[receiver].ingress, now, bytes)
+    /// Lets in a data segment that has arrived at `receiver`, or loses it.
+    pub(super) fn admit_data(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        bytes: usize,
+    ) -> Result<(), DropCause> {
+        admit(&mut self.receivers[receiver].ingress, now, bytes)
     }
 
     /// Sends an ACK on the way out of `receiver`: when it reaches the sender's way in.
     pub(super) fn send_ack(&mut self, now: Instant, receiver: usize, bytes: usize) -> Arrivals {
-        arrivals(self.receivers[receiver].egress.send(now, bytes))
+        self.receivers[receiver].egress.send(now, bytes)
     }
 
-    /// Whether an ACK that has arrived at the sender is let in.
-    pub(super) fn admits_ack(&mut self, now: Instant, bytes: usize) -> bool {
-        admits(&mut self.sender.ingress, now, bytes)
+    /// Lets in an ACK that has arrived at the sender, or loses it.
+    pub(super) fn admit_ack(&mut self, now: Instant, bytes: usize) -> Result<(), DropCause> {
+        admit(&mut self.sender.ingress, now, bytes)
     }
 
     /// What the links counted. Packets are counted where loss is decided.
     pub(super) fn measurement(&self) -> NetworkMeasurement {
         let members = || std::iter::once(&self.sender).chain(&self.receivers);
         let deciding = members().map(|member| match self.loss_side {
-            LossSide::Sender => member.egress.stats(),
+            LossSide::Sender => member.egress.link.stats(),
             LossSide::Receivers => member.ingress.stats(),
         });
         let queue_drops = members()
-            .map(|member| member.egress.stats().dropped_by_queue)
+            .map(|member| member.egress.link.stats().dropped_by_queue)
             .sum();
-        deciding.fold(NetworkMeasurement::default(), |sum, stats| {
-            NetworkMeasurement {
-                packets: sum.packets + stats.offered,
-                packets_lost: sum.packets_lost + stats.dropped_by_loss,
-                queue_drops,
-            }
+        let network = NetworkMeasurement {
+            queue_drops,
+            rtt_ms: self.rtt_ms(),
+            rate_mbps: self.sender.egress.rate_mbps(),
+            ..NetworkMeasurement::default()
+        };
+        deciding.fold(network, |sum, stats| NetworkMeasurement {
+            packets: sum.packets + stats.offered,
+            packets_lost: sum.packets_lost + stats.dropped_by_loss,
+            ..sum
         })
     }
-}
 
-fn arrivals(verdict: Verdict) -> Arrivals {
-    match verdict {
-        Verdict::Deliver { at, duplicate_at } => [Some(at), duplicate_at],
-        Verdict::Drop(_) => [None; 2],
+    /// The bare round trip: the mean delay on the sender's way out and the longest mean of the receivers'.
+    fn rtt_ms(&self) -> Option<f64> {
+        let back = self
+            .receivers
+            .iter()
+            .filter_map(|member| member.egress.mean_delay());
+        let rtt = self.sender.egress.mean_delay()? + back.max()?;
+        Some(rtt.as_secs_f64() * 1e3)
     }
 }
 
-fn admits(ingress: &mut Link, now: Instant, bytes: usize) -> bool {
-    matches!(ingress.send(now, bytes), Verdict::Deliver { .. })
+impl Egress {
+    fn new(link: Link) -> Self {
+        Self {
+            link,
+            delays: Duration::ZERO,
+            delivered: 0,
+        }
+    }
+
+    fn send(&mut self, now: Instant, bytes: usize) -> Arrivals {
+        let queueing = self.link.backlog(now);
+        match self.link.send(now, bytes) {
+            Verdict::Deliver { at, duplicate_at } => {
+                let transmission = match self.link.config().rate {
+                    Some(rate) => rate.transmission_time(bytes),
+                    None => Duration::ZERO,
+                };
+                self.delays += at.saturating_duration_since(now + queueing + transmission);
+                self.delivered += 1;
+                Ok([Some(at), duplicate_at])
+            }
+            Verdict::Drop(cause) => Err(cause),
+        }
+    }
+
+    fn mean_delay(&self) -> Option<Duration> {
+        (self.delivered > 0).then(|| self.delays / self.delivered)
+    }
+
+    fn rate_mbps(&self) -> Option<f64> {
+        self.link.stats().rate_measured().map(|rate| rate / 1e6)
+    }
+}
+
+fn admit(ingress: &mut Link, now: Instant, bytes: usize) -> Result<(), DropCause> {
+    match ingress.send(now, bytes) {
+        Verdict::Deliver { .. } => Ok(()),
+        Verdict::Drop(cause) => Err(cause),
+    }
 }

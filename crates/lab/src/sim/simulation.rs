@@ -2,22 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use backroom_gbn::Ack;
+use backroom_gbn::{Ack, Window};
 use tokio_util::sync::CancellationToken;
 
-use super::delays::SegmentDelays;
 use super::events::EventQueue;
 use super::network::Network;
+use super::observer::{Observer, Step, StepKind};
 use super::stream::Stream;
 use crate::plan::{Cell, Run};
-use crate::record::Measurement;
+use crate::record::{DelayQuantiles, Measurement};
 use crate::runner::RunError;
 use crate::scenario::Delivery;
 use crate::wire;
 
 /// A run in virtual time.
 #[derive(Debug)]
-pub(super) struct Simulation<'a> {
+pub(super) struct Simulation<'a, O> {
     cell: &'a Cell,
     start: Instant,
     now: Instant,
@@ -25,9 +25,9 @@ pub(super) struct Simulation<'a> {
     lanes: Vec<Lane>,
     unfinished: usize,
     events: EventQueue<Event>,
-    delays: SegmentDelays,
     /// Data segments sent so far.
     sent: u64,
+    observer: O,
 }
 
 /// A stream and the members it reaches.
@@ -69,8 +69,8 @@ const MAX_SENT: u64 = 200_000_000;
 /// How many events go by between looks at whether the sweep was cancelled.
 const EVENTS_BETWEEN_LOOKS: u32 = 1 << 16;
 
-impl<'a> Simulation<'a> {
-    pub(super) fn new(run: &'a Run, epoch: Instant) -> Result<Self, RunError> {
+impl<'a, O: Observer> Simulation<'a, O> {
+    pub(super) fn new(run: &'a Run, epoch: Instant, observer: O) -> Result<Self, RunError> {
         let cell = &*run.cell;
         let lane = |first_receiver: u16, receivers: u16| Lane {
             stream: Stream::new(cell, receivers),
@@ -92,8 +92,8 @@ impl<'a> Simulation<'a> {
             unfinished: lanes.len(),
             lanes,
             events: EventQueue::new(),
-            delays: SegmentDelays::new()?,
             sent: 0,
+            observer,
         })
     }
 
@@ -104,9 +104,7 @@ impl<'a> Simulation<'a> {
     ) -> Result<Measurement, RunError> {
         match self.cell.delivery {
             Delivery::Sequential => self.transmit(0),
-            Delivery::Parallel | Delivery::IpMulticast => {
-                (0..self.lanes.len()).for_each(|lane| self.transmit(lane))
-            }
+            Delivery::Parallel | Delivery::IpMulticast => self.begin_together(),
         }
         let mut until_look = EVENTS_BETWEEN_LOOKS;
         while let Some((at, event)) = self.events.next() {
@@ -143,19 +141,12 @@ impl<'a> Simulation<'a> {
                 lane,
                 receiver,
                 ack,
-            } => {
-                if self
-                    .network
-                    .admits_ack(self.now, usize::from(wire::ACK_PACKET_BYTES))
-                {
-                    self.lanes[lane].stream.handle_ack(self.now, receiver, ack);
-                    self.continue_with(lane);
-                }
-            }
+            } => self.handle_ack(lane, receiver, ack),
             Event::WakeUp { lane } => {
                 let woken = &mut self.lanes[lane];
                 woken.wake_up = woken.wake_up.filter(|at| *at > self.now);
                 woken.stream.handle_timeout(self.now);
+                self.tell_go_back(lane);
                 self.continue_with(lane);
             }
         }
@@ -165,19 +156,38 @@ impl<'a> Simulation<'a> {
     fn handle_data(&mut self, lane: usize, receiver: usize, seq: u64, round: u16) {
         let bytes = self.data_packet_bytes(seq);
         let member = self.lanes[lane].first_receiver + receiver;
-        if !self.network.admits_data(self.now, member, bytes) {
-            return;
+        if let Err(cause) = self.network.admit_data(self.now, member, bytes) {
+            let lost = StepKind::LostOnTheWayIn {
+                receiver,
+                seq,
+                round,
+                cause,
+            };
+            return self.tell(lane, lost);
         }
-        let (ack, delay) = self.lanes[lane]
-            .stream
-            .handle_segment(self.now, receiver, seq, round);
-        if let Some(delay) = delay {
-            self.delays.record(delay);
+        let (received, ack) = self.lanes[lane].stream.handle_segment(receiver, seq, round);
+        let arrived = StepKind::Arrived {
+            receiver,
+            seq,
+            round,
+            received,
+        };
+        self.tell(lane, arrived);
+        if let Some(ack) = ack {
+            self.send_ack(lane, receiver, ack);
         }
-        let Some(ack) = ack else { return };
-        let arrivals = self
-            .network
-            .send_ack(self.now, member, usize::from(wire::ACK_PACKET_BYTES));
+    }
+
+    fn send_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
+        self.tell(lane, StepKind::AckSent { receiver, ack });
+        let member = self.lanes[lane].first_receiver + receiver;
+        let bytes = usize::from(wire::ACK_PACKET_BYTES);
+        let arrivals = match self.network.send_ack(self.now, member, bytes) {
+            Ok(arrivals) => arrivals,
+            Err(cause) => {
+                return self.tell(lane, StepKind::AckLostOnTheWayOut { receiver, cause });
+            }
+        };
         for at in arrivals.into_iter().flatten() {
             self.events.schedule(
                 at,
@@ -190,13 +200,60 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Sends all that the lane's window allows, and schedules the wake-up its sender asks for.
-    fn transmit(&mut self, lane: usize) {
-        while let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) {
-            for seq in transmit.segments() {
-                self.send_data(lane, seq, transmit.round);
+    /// An ACK reaches the sender.
+    fn handle_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
+        let bytes = usize::from(wire::ACK_PACKET_BYTES);
+        if let Err(cause) = self.network.admit_ack(self.now, bytes) {
+            return self.tell(lane, StepKind::AckLostOnTheWayIn { receiver, cause });
+        }
+        self.lanes[lane].stream.handle_ack(self.now, receiver, ack);
+        self.tell(lane, StepKind::AckArrived { receiver, ack });
+        self.tell_go_back(lane);
+        self.continue_with(lane);
+    }
+
+    fn tell_go_back(&mut self, lane: usize) {
+        if let Some((to, cause)) = self.lanes[lane].stream.take_go_back() {
+            self.tell(lane, StepKind::WentBack { to, cause });
+        }
+    }
+
+    #[inline]
+    fn tell(&mut self, lane: usize, kind: StepKind) {
+        self.observer.observe(Step {
+            at: self.now - self.start,
+            lane,
+            base: self.lanes[lane].stream.base(),
+            kind,
+        });
+    }
+
+    /// Sends the first window of every lane, in turns.
+    fn begin_together(&mut self) {
+        let mut sent = true;
+        while sent {
+            sent = false;
+            for lane in 0..self.lanes.len() {
+                sent |= self.transmit_a_turn(lane);
             }
         }
+        (0..self.lanes.len()).for_each(|lane| self.transmit(lane));
+    }
+
+    /// Sends what a lane sends before it is another's turn. False where the window allows nothing.
+    fn transmit_a_turn(&mut self, lane: usize) -> bool {
+        let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) else {
+            return false;
+        };
+        for seq in transmit.segments() {
+            self.send_data(lane, seq, transmit.round, transmit.retransmission);
+        }
+        true
+    }
+
+    /// Sends all that the lane's window allows, and schedules the wake-up its sender asks for.
+    fn transmit(&mut self, lane: usize) {
+        while self.transmit_a_turn(lane) {}
         let sending = &mut self.lanes[lane];
         if let Some(at) = sending.stream.poll_timeout()
             && sending.wake_up.is_none_or(|scheduled| at < scheduled)
@@ -206,16 +263,16 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn send_data(&mut self, lane: usize, seq: u64, round: u16) {
+    fn send_data(&mut self, lane: usize, seq: u64, round: u16, again: bool) {
         self.sent += 1;
+        self.tell(lane, StepKind::Sent { seq, round, again });
         let bytes = self.data_packet_bytes(seq);
         let receivers = self.lanes[lane].stream.receivers();
-        for at in self
-            .network
-            .send_data(self.now, bytes)
-            .into_iter()
-            .flatten()
-        {
+        let arrivals = match self.network.send_data(self.now, bytes) {
+            Ok(arrivals) => arrivals,
+            Err(cause) => return self.tell(lane, StepKind::LostOnTheWayOut { seq, round, cause }),
+        };
+        for at in arrivals.into_iter().flatten() {
             for receiver in 0..receivers {
                 self.events.schedule(
                     at,
@@ -246,8 +303,8 @@ impl<'a> Simulation<'a> {
     /// Why it makes no sense to go on, if it makes none.
     fn hopeless(&self) -> Option<String> {
         let cell = self.cell;
-        let on_the_way =
-            4 * u64::from(cell.window.segments()) * u64::from(cell.receivers) + 100_000;
+        let window = cell.window.fixed().unwrap_or(Window::MAX);
+        let on_the_way = 4 * u64::from(window.segments()) * u64::from(cell.receivers) + 100_000;
         if self.events.len() as u64 > on_the_way {
             let reason = "more packets are on the way than four windows: the timer is shorter than the round trip";
             return Some(reason.to_owned());
@@ -268,6 +325,23 @@ impl<'a> Simulation<'a> {
             .saturating_sub(seq * segment_bytes)
             .min(segment_bytes);
         payload as usize + usize::from(wire::DATA_OVERHEAD_BYTES)
+    }
+
+    /// Over the segments of all streams.
+    fn segment_delay(&self) -> Option<DelayQuantiles> {
+        let (first, others) = self.lanes.split_first()?;
+        let mut delays = first.stream.delays().clone();
+        others
+            .iter()
+            .for_each(|lane| delays.add(lane.stream.delays()));
+        let at_ms = |share| Some(delays.quantile(share)?.as_secs_f64() * 1e3);
+        Some(DelayQuantiles {
+            min_ms: at_ms(0.0)?,
+            p50_ms: at_ms(0.5)?,
+            p90_ms: at_ms(0.9)?,
+            p99_ms: at_ms(0.99)?,
+            max_ms: at_ms(1.0)?,
+        })
     }
 
     fn measurement(&self, given_up: Option<String>) -> Measurement {
@@ -296,8 +370,9 @@ impl<'a> Simulation<'a> {
             go_backs: stats().map(|stats| stats.go_backs).sum(),
             rtt_measured_ms: min_rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             network: Some(self.network.measurement()),
-            segment_delay: self.delays.quantiles(),
+            segment_delay: self.segment_delay(),
             failure,
+            remark: None,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! One Go-Back-N stream: a sender and the receivers it serves.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backroom_gbn::{
-    Ack, Received, Receiver, ReceiverId, Sender, SenderConfig, SenderEvent, SenderStats, Transmit,
+    Ack, GoBackCause, Received, Receiver, ReceiverId, SegmentDelays, Sender, SenderConfig,
+    SenderEvent, SenderStats, Transmit,
 };
 
 use crate::plan::Cell;
@@ -14,15 +14,19 @@ use crate::plan::Cell;
 pub(super) struct Stream {
     sender: Sender,
     receivers: Vec<Receiver>,
-    /// When each segment was first sent, from `base` on.
-    first_sent: VecDeque<Instant>,
+    delays: SegmentDelays,
     base: u64,
     lost_receivers: usize,
+    /// Where it went back to and why, until somebody asks.
+    went_back: Option<(u64, GoBackCause)>,
     finished: bool,
 }
 
 /// Space is never short in the simulator: a delivered segment is gone at once.
 const FREE_SEGMENTS: u32 = u32::MAX;
+
+/// What a member sends of one stream before it is the turn of the others.
+const SEGMENTS_A_TURN: usize = 1;
 
 impl Stream {
     /// A stream that sends the file of `cell` to so many receivers.
@@ -41,9 +45,10 @@ impl Stream {
             receivers: (0..receivers)
                 .map(|_| Receiver::new(FREE_SEGMENTS))
                 .collect(),
-            first_sent: VecDeque::new(),
+            delays: SegmentDelays::new(0),
             base: 0,
             lost_receivers: 0,
+            went_back: None,
             finished: false,
         }
     }
@@ -53,47 +58,37 @@ impl Stream {
         self.receivers.len()
     }
 
-    /// The next segments to send.
+    /// The next segments to send, as many as a stream sends before others get their turn.
     pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
-        let transmit = self.sender.poll_transmit(now, usize::MAX)?;
-        if !transmit.retransmission {
-            self.first_sent
-                .extend(std::iter::repeat_n(now, transmit.count));
-        }
+        let transmit = self.sender.poll_transmit(now, SEGMENTS_A_TURN)?;
+        self.delays.handle_transmit(&transmit, now);
         Some(transmit)
     }
 
-    /// Takes in a segment that reached a receiver. Returns the ACK, and if the segment was delivered, how long after
-    /// it was first sent.
+    /// Takes in a segment that reached a receiver. Returns what became of it, and the ACK.
     pub(super) fn handle_segment(
         &mut self,
-        now: Instant,
         receiver: usize,
         seq: u64,
         round: u16,
-    ) -> (Option<Ack>, Option<Duration>) {
+    ) -> (Received, Option<Ack>) {
         let receiving = &mut self.receivers[receiver];
         let received = receiving.handle_segment(seq, round);
         receiving.set_free_segments(FREE_SEGMENTS);
-        let ack = receiving.poll_transmit();
-        let delay = (received == Received::Deliver)
-            .then(|| self.first_sent.get((seq - self.base) as usize))
-            .flatten()
-            .map(|first_sent| now - *first_sent);
-        (ack, delay)
+        (received, receiving.poll_transmit())
     }
 
     /// Takes in an ACK that reached the sender.
     pub(super) fn handle_ack(&mut self, now: Instant, receiver: usize, ack: Ack) {
         self.sender
             .handle_ack(now, ReceiverId(receiver as u16), ack);
-        self.handle_events();
+        self.handle_events(now);
     }
 
     /// Tells the sender the time. Too early does nothing.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.sender.handle_timeout(now);
-        self.handle_events();
+        self.handle_events(now);
     }
 
     /// When the sender wants to be told.
@@ -106,9 +101,24 @@ impl Stream {
         self.finished
     }
 
+    /// The oldest segment that is not acknowledged.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Where the sender has gone back to since this was last asked, and why.
+    pub(super) fn take_go_back(&mut self) -> Option<(u64, GoBackCause)> {
+        self.went_back.take()
+    }
+
     /// Receivers that were given up because they did not answer.
     pub(super) fn lost_receivers(&self) -> usize {
         self.lost_receivers
+    }
+
+    /// How long segments took to be acknowledged.
+    pub(super) fn delays(&self) -> &SegmentDelays {
+        &self.delays
     }
 
     /// What the sender counted.
@@ -116,16 +126,17 @@ impl Stream {
         self.sender.stats()
     }
 
-    fn handle_events(&mut self) {
+    fn handle_events(&mut self, now: Instant) {
         while let Some(event) = self.sender.poll_event() {
             match event {
                 SenderEvent::BaseAdvanced { base } => {
-                    self.first_sent.drain(..(base - self.base) as usize);
+                    self.delays.handle_base(base, now);
                     self.base = base;
                 }
                 SenderEvent::ReceiverLost { .. } => self.lost_receivers += 1,
                 SenderEvent::Finished => self.finished = true,
-                SenderEvent::GoBack { .. } | SenderEvent::ReceiverFinished { .. } => {}
+                SenderEvent::GoBack { to, cause } => self.went_back = Some((to, cause)),
+                SenderEvent::ReceiverFinished { .. } => {}
             }
         }
     }

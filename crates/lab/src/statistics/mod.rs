@@ -1,15 +1,25 @@
 //! The runs of each cell made into one: median and spread.
 
+mod best_window;
+mod cause;
+pub(crate) mod interval;
+mod order;
 mod pivot;
 mod spread;
 
 use std::collections::HashMap;
 
+pub(crate) use best_window::auto_ratios;
+pub use cause::DIFFERENCE;
+pub(crate) use cause::of_run as cause_of_run;
+pub use interval::Interval;
+pub(crate) use interval::median;
+pub(crate) use order::by_value;
 pub(crate) use pivot::{Panel, Pivot, pivots, x_value};
 pub use spread::Spread;
 
-use crate::record::RunRecord;
-use crate::scenario::{Axis, Quantity};
+use crate::record::{DelayQuantiles, RunRecord};
+use crate::scenario::Quantity;
 
 /// All repetitions of one cell.
 #[derive(Clone, Debug)]
@@ -18,8 +28,10 @@ pub struct CellSummary {
     pub first: RunRecord,
     /// Runs that count.
     pub runs: usize,
-    /// Runs that failed and don't.
+    /// Runs that failed and don't, but for the ones that the gate refused.
     pub failed: usize,
+    /// Runs that the gate refused: they ended, on a network that was not what it claimed.
+    pub gate_failed: usize,
     /// Bits of the file a second, in 10^6 bit/s.
     pub goodput_mbps: Option<Spread>,
     /// Time until the last receiver had the file.
@@ -38,27 +50,54 @@ pub struct CellSummary {
     pub segment_delay_p50_ms: Option<Spread>,
     /// The 99th percentile of the delay of a run's segments.
     pub segment_delay_p99_ms: Option<Spread>,
+    /// Of each quantile of the delay of a run's segments, the median over the runs.
+    pub segment_delay: Option<DelayQuantiles>,
+    /// Where the median of `goodput_mbps` lies.
+    pub goodput_ci: Option<Interval>,
+    /// Where the median of `seconds` lies.
+    pub seconds_ci: Option<Interval>,
+    /// Where the median of `transmissions` lies.
+    pub transmissions_ci: Option<Interval>,
+    /// The goodput that the model expects.
+    pub model_goodput_mbps: Option<f64>,
+    /// Packets that a full queue dropped in a run.
+    pub queue_drops: Option<Spread>,
+    /// Whether most of the runs that count were beyond what the machine holds, as their rows say.
+    pub beyond_machine: bool,
+    /// The median goodput of the same cell in the simulator, beside containers.
+    pub sim_goodput_mbps: Option<f64>,
+    /// Why the goodput probably differs from the model's, or in containers from the simulator's, where it does so by more
+    /// than 10 %: `timer`, `queue`, `processor` or `unexplained`.
+    pub cause: String,
 }
 
-/// Groups `records` by cell, in the order in which the cells first come.
+/// Groups `records` by cell. The cells come in the order of their axes' values, the last axis varying fastest, whatever the
+/// order of the rows.
 pub fn summarise(records: &[RunRecord]) -> Vec<CellSummary> {
-    let mut places: HashMap<Vec<String>, usize> = HashMap::new();
-    let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
+    let mut groups: HashMap<Vec<String>, Vec<&RunRecord>> = HashMap::new();
     for record in records {
-        let key = Axis::ALL
-            .iter()
-            .map(|axis| record.axis_text(*axis))
-            .collect();
-        let place = *places.entry(key).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        groups[place].push(record);
+        groups.entry(record.cell_key()).or_default().push(record);
     }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|(one, _), (other, _)| by_value(one, other));
     groups
         .iter()
-        .filter_map(|group| CellSummary::of(group))
+        .filter_map(|(_, group)| CellSummary::of(group))
         .collect()
+}
+
+/// Puts beside each of `cells` what the simulator measured of it, and says why it differs from that or from the model.
+pub fn explain(cells: &mut [CellSummary], simulated: &[CellSummary]) {
+    let simulated: HashMap<_, _> = simulated
+        .iter()
+        .map(|cell| (cell.first.cell_key(), cell))
+        .collect();
+    for cell in cells {
+        let simulated = simulated.get(&cell.first.cell_key()).copied();
+        let goodput = simulated.and_then(|simulated| simulated.goodput_mbps);
+        cell.sim_goodput_mbps = goodput.map(|spread| spread.median);
+        cell.cause = cause::of_cell(cell, simulated).to_owned();
+    }
 }
 
 impl CellSummary {
@@ -68,22 +107,66 @@ impl CellSummary {
             Quantity::Goodput => self.goodput_mbps,
             Quantity::Seconds => self.seconds,
             Quantity::Transmissions => self.transmissions,
+            Quantity::Retransmissions => self.transmissions.map(|sent| sent.lowered_by(1.0)),
+            Quantity::SegmentDelay => self.segment_delay_p50_ms,
         }
+    }
+
+    /// Where the median of `quantity` lies. `None` also for a quantity whose interval nobody asks for.
+    pub fn interval_of(&self, quantity: Quantity) -> Option<Interval> {
+        match quantity {
+            Quantity::Goodput => self.goodput_ci,
+            Quantity::Seconds => self.seconds_ci,
+            Quantity::Transmissions => self.transmissions_ci,
+            Quantity::Retransmissions => self.transmissions_ci.map(|sent| Interval {
+                low: sent.low - 1.0,
+                high: sent.high - 1.0,
+            }),
+            Quantity::SegmentDelay => None,
+        }
+    }
+
+    /// How far the median goodput is from the model's, as a fraction of it.
+    pub fn model_difference(&self) -> Option<f64> {
+        self.difference(self.model_goodput_mbps)
+    }
+
+    /// How far the median goodput is from the simulator's, as a fraction of it.
+    pub fn sim_difference(&self) -> Option<f64> {
+        self.difference(self.sim_goodput_mbps)
+    }
+
+    fn difference(&self, expected: Option<f64>) -> Option<f64> {
+        let expected = expected.filter(|expected| *expected > 0.0)?;
+        Some(self.goodput_mbps?.median / expected - 1.0)
     }
 
     /// `None` for a cell without runs.
     fn of(records: &[&RunRecord]) -> Option<Self> {
         let first = RunRecord::clone(records.first()?);
-        let good: Vec<_> = records.iter().copied().filter(|record| record.ok).collect();
+        let good: Vec<_> = records
+            .iter()
+            .copied()
+            .filter(|record| record.counts())
+            .collect();
         let spread = |value: &dyn Fn(&RunRecord) -> Option<f64>| {
             Spread::of(good.iter().filter_map(|record| value(record)))
+        };
+        let gate_failed = records
+            .iter()
+            .filter(|record| record.gate == "fail")
+            .count();
+        let interval = |value: &dyn Fn(&RunRecord) -> Option<f64>| {
+            Interval::of_median(good.iter().filter_map(|record| value(record)))
         };
         let packets: u64 = good.iter().filter_map(|record| record.packets).sum();
         let lost: u64 = good.iter().filter_map(|record| record.packets_lost).sum();
         Some(Self {
+            model_goodput_mbps: first.model_goodput_mbps,
             first,
             runs: good.len(),
-            failed: records.len() - good.len(),
+            failed: records.len() - good.len() - gate_failed,
+            gate_failed,
             goodput_mbps: spread(&|record| record.goodput_mbps),
             seconds: spread(&|record| record.seconds),
             transmissions: spread(&|record| record.transmissions()),
@@ -93,6 +176,33 @@ impl CellSummary {
             rtt_measured_ms: spread(&|record| record.rtt_measured_ms),
             segment_delay_p50_ms: spread(&|record| record.segment_delay_p50_ms),
             segment_delay_p99_ms: spread(&|record| record.segment_delay_p99_ms),
+            segment_delay: median_delays(&good),
+            goodput_ci: interval(&|record| record.goodput_mbps),
+            seconds_ci: interval(&|record| record.seconds),
+            transmissions_ci: interval(&RunRecord::transmissions),
+            queue_drops: spread(&|record| record.queue_drops.map(|drops| drops as f64)),
+            beyond_machine: good
+                .iter()
+                .filter(|record| record.cause == "processor")
+                .count()
+                * 2
+                > good.len(),
+            sim_goodput_mbps: None,
+            cause: String::new(),
         })
     }
+}
+
+fn median_delays(records: &[&RunRecord]) -> Option<DelayQuantiles> {
+    let median = |value: fn(&RunRecord) -> Option<f64>| {
+        let values = records.iter().filter_map(|record| value(record));
+        Spread::of(values).map(|spread| spread.median)
+    };
+    Some(DelayQuantiles {
+        min_ms: median(|record| record.segment_delay_min_ms)?,
+        p50_ms: median(|record| record.segment_delay_p50_ms)?,
+        p90_ms: median(|record| record.segment_delay_p90_ms)?,
+        p99_ms: median(|record| record.segment_delay_p99_ms)?,
+        max_ms: median(|record| record.segment_delay_max_ms)?,
+    })
 }

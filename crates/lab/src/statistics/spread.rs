@@ -36,6 +36,18 @@ impl Spread {
             mad: quantile(&distances, 0.5)?,
         })
     }
+
+    /// The spread of the same values, each less by `amount`.
+    pub fn lowered_by(self, amount: f64) -> Self {
+        Self {
+            min: self.min - amount,
+            lower_quartile: self.lower_quartile - amount,
+            median: self.median - amount,
+            upper_quartile: self.upper_quartile - amount,
+            max: self.max - amount,
+            mad: self.mad,
+        }
+    }
 }
 
 /// The value below which a fraction of `sorted` lies, interpolated between neighbours (Hyndman & Fan 1996, type 7).

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod output;
+mod repeat;
+mod report;
 mod stop;
 mod sweep;
+mod trace;
 mod usage;
 
 use std::path::Path;

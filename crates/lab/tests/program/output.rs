@@ -1,12 +1,21 @@
 //! What it says, where: results on stdout, everything else on stderr, and no colour where nobody sees it.
 
-use crate::{output, simulate, stderr, stdout};
+use crate::{lab, output, simulate, stderr, stdout};
 
 #[test]
 fn help_names_every_option() {
     let help = stdout(&output(&["run", "--help"]));
     for option in [
-        "--runner", "--shaper", "--set", "--reps", "--seed", "--out", "SCENARIO",
+        "--runner",
+        "--shaper",
+        "--set",
+        "--reps",
+        "--until-ci",
+        "--resume",
+        "--jobs",
+        "--seed",
+        "--out",
+        "SCENARIO",
     ] {
         assert!(help.contains(option), "{option}: {help}");
     }
@@ -58,4 +67,16 @@ fn without_arguments_it_says_how_it_is_used() {
     let output = output(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("Usage:"));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = lab(&["trace", "--set", "file=4KiB", "--out", out]);
+    let ended = command.stdout(writer).output().unwrap();
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    assert_eq!(stderr(&ended), "");
 }

@@ -63,27 +63,16 @@ impl Envelopes {
 
     /// Seals a content for its recipients. On an error nothing is sealed, for nobody.
     ///
-    /// The first post to a member costs some scalar multiplications, a few tenths of a millisecond: to a thousand new
-    /// members that is long enough to be kept off a thread that others wait for. Each later one takes about a
-    /// microsecond.
+    /// The first post to a member costs some scalar multiplications, a few tenths of a millisecond: who has other things
+    /// to do meanwhile calls [`Self::prepare`] first. Each later one takes about a microsecond.
     pub fn seal(
         &mut self,
         content: &Content,
         recipients: &[(MemberId, PublicKey)],
     ) -> Result<Post, EnvelopeError> {
-        self.check_recipients(recipients)?;
+        self.prepare(recipients, usize::MAX)?;
         let content_key = Key::generate()?;
         let sealed_content = seal_content(&content_key, &content.encode()?)?;
-        for &(to, key) in recipients {
-            if let Entry::Vacant(vacant) = self.sending.entry(to) {
-                let direction = Direction {
-                    from: self.own_id,
-                    to,
-                };
-                let pair = SendingPair::set_up(direction, &self.identity, key);
-                vacant.insert(pair.ok_or(EnvelopeError::Unusable(to))?);
-            }
-        }
         let digest = Sha256::digest(&sealed_content).into();
         let parts = recipients
             .iter()
@@ -102,6 +91,33 @@ impl Envelopes {
             content: sealed_content,
             parts,
         })
+    }
+
+    /// Does what [`Self::seal`] does only the first time, for at most `most` of these recipients. True where there was
+    /// no more to do.
+    pub fn prepare(
+        &mut self,
+        recipients: &[(MemberId, PublicKey)],
+        most: usize,
+    ) -> Result<bool, EnvelopeError> {
+        self.check_recipients(recipients)?;
+        let mut left = most;
+        for &(to, key) in recipients {
+            let Entry::Vacant(vacant) = self.sending.entry(to) else {
+                continue;
+            };
+            if left == 0 {
+                return Ok(false);
+            }
+            left -= 1;
+            let direction = Direction {
+                from: self.own_id,
+                to,
+            };
+            let pair = SendingPair::set_up(direction, &self.identity, key);
+            vacant.insert(pair.ok_or(EnvelopeError::Unusable(to))?);
+        }
+        Ok(true)
     }
 
     /// Opens what the room delivered from a member, which was introduced with `from_key`. What does not open changes

@@ -115,6 +115,15 @@ impl AckOpener {
     }
 }
 
+/// Which receiver a datagram claims to be an ACK of: whose [`AckOpener`] to try. `None` where it is none of `stream`.
+pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
+    let header = datagram.first_chunk::<HEADER_BYTES>()?;
+    stream
+        .read_ack_header(header)
+        .ok()
+        .map(|(receiver, _)| receiver)
+}
+
 const LANE_END: usize = 11;
 const RECEIVER_END: usize = 13;
 

@@ -1,9 +1,11 @@
 //! Data datagrams: sealed once by the sender, in place, and sent again as they are.
+//!
+//! `ring` has the cipher in assembly for each processor, and segments are nearly all that is ever sealed. Everything
+//! else is sealed by `aes-gcm`, which is slower and wipes its keys.
 
 use std::fmt;
 
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Tag};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::{
     HEADER_BYTES, Kind, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD, SealError, Stream,
@@ -25,7 +27,7 @@ const ROUND_END: usize = 13;
 pub struct SegmentSealer {
     keys: StreamKeys,
     epoch: u64,
-    cipher: Aes256Gcm,
+    cipher: LessSafeKey,
     least_seq: u64,
 }
 
@@ -64,11 +66,12 @@ impl SegmentSealer {
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
         self.keys.stream.write_data_header(seq, round, header);
         let (payload, tag) = rest.split_at_mut(bytes - SEGMENT_OVERHEAD);
+        let associated_data = Aad::from(associated_data(header));
         let sealed = self
             .cipher
-            .encrypt_inout_detached(&nonce(seq), &associated_data(header), payload.into())
+            .seal_in_place_separate_tag(nonce_of(seq), associated_data, payload)
             .map_err(|_| SealError::Length { bytes })?;
-        tag.copy_from_slice(&sealed);
+        tag.copy_from_slice(sealed.as_ref());
         Ok(())
     }
 }
@@ -80,9 +83,9 @@ pub struct SegmentOpener {
     epoch: u64,
     /// The ciphers of the epoch before, of this one and of the next. All three are at hand, so that a forged number
     /// costs no key derivation.
-    previous: Option<Aes256Gcm>,
-    current: Aes256Gcm,
-    next: Aes256Gcm,
+    previous: Option<LessSafeKey>,
+    current: LessSafeKey,
+    next: LessSafeKey,
 }
 
 /// A segment that opened.
@@ -113,7 +116,7 @@ impl SegmentOpener {
         }
     }
 
-    /// Opens a datagram in place. One that fails is left as it was and changes nothing.
+    /// Opens a datagram in place. One that fails changes nothing but its own bytes.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Segment<'a>, OpenError> {
         let bytes = datagram.len();
         if !is_datagram_length(bytes) {
@@ -123,15 +126,8 @@ impl SegmentOpener {
         let (seq, round) = self.keys.stream.read_data_header(header)?;
         let epoch = epoch_of(seq);
         let cipher = self.cipher(epoch).ok_or(OpenError::NotAuthentic)?;
-        let (payload, tag) = rest.split_at_mut(bytes - SEGMENT_OVERHEAD);
-        let tag = Tag::try_from(&*tag).map_err(|_| OpenError::Malformed)?;
-        cipher
-            .decrypt_inout_detached(
-                &nonce(seq),
-                &associated_data(header),
-                (&mut *payload).into(),
-                &tag,
-            )
+        let payload = cipher
+            .open_in_place(nonce_of(seq), Aad::from(associated_data(header)), rest)
             .map_err(|_| OpenError::NotAuthentic)?;
         if epoch > self.epoch {
             self.advance();
@@ -143,7 +139,7 @@ impl SegmentOpener {
         })
     }
 
-    fn cipher(&self, epoch: u64) -> Option<&Aes256Gcm> {
+    fn cipher(&self, epoch: u64) -> Option<&LessSafeKey> {
         match epoch {
             _ if epoch == self.epoch => Some(&self.current),
             _ if epoch == self.epoch + 1 => Some(&self.next),
@@ -185,8 +181,11 @@ impl StreamKeys {
         ])
     }
 
-    fn cipher(&self, epoch: u64) -> Aes256Gcm {
-        Aes256Gcm::new(self.key(epoch).as_bytes().into())
+    fn cipher(&self, epoch: u64) -> LessSafeKey {
+        match UnboundKey::new(&AES_256_GCM, self.key(epoch).as_bytes()) {
+            Ok(key) => LessSafeKey::new(key),
+            Err(_) => unreachable!("AES-256 refused a key of 32 bytes"),
+        }
     }
 }
 
@@ -211,6 +210,11 @@ fn associated_data(header: &[u8]) -> [u8; HEADER_BYTES - 2] {
     data[..LANE_END].copy_from_slice(&header[..LANE_END]);
     data[LANE_END..].copy_from_slice(&header[ROUND_END..]);
     data
+}
+
+/// Numbers rise, so that no nonce is used twice; that makes the "less safe" key safe.
+fn nonce_of(seq: u64) -> Nonce {
+    Nonce::assume_unique_for_key(nonce(seq).into())
 }
 
 fn is_datagram_length(bytes: usize) -> bool {

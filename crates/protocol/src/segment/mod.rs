@@ -1,4 +1,4 @@
-//! A file's UDP datagrams: sealed segments one way, sealed acknowledgements the other.
+//! A file's UDP datagrams: sealed segments and probes one way, sealed acknowledgements the other.
 //!
 //! All integers are big endian. A datagram that does not open is dropped without a word.
 //!
@@ -25,17 +25,27 @@
 //! | gap round | 2 | yes | yes |
 //! | free segments | 4 | yes | yes |
 //! | tag | 16 | | |
+//!
+//! | probe | bytes | sealed | authenticated |
+//! | --- | --- | --- | --- |
+//! | kind = 3 | 1 | | yes |
+//! | transfer | 8 | | yes |
+//! | lane | 2 | | yes |
+//! | number | 4 | | yes |
+//! | tag | 16 | | |
 
 mod ack;
 mod data;
+mod probe;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use ack::{ACK_BYTES, Ack, AckOpener, AckSealer};
+pub use ack::{ACK_BYTES, Ack, AckOpener, AckSealer, ack_receiver};
 pub use data::{SEGMENTS_PER_EPOCH, Segment, SegmentOpener, SegmentSealer, set_round};
+pub use probe::{PROBE_BYTES, ProbeOpener, ProbeSealer};
 
 use crate::content::TransferId;
 use crate::record::TAG_BYTES;
@@ -51,6 +61,9 @@ pub const MIN_SEGMENT_BYTES: u16 = 16;
 
 /// The most payload of a segment: what fits into a UDP datagram over IPv4 (65,507 bytes).
 pub const MAX_SEGMENT_BYTES: u16 = 65_507 - SEGMENT_OVERHEAD as u16;
+
+/// The lane of a transfer's stream to a group. Receivers' own lanes are numbered from 1 on.
+pub const GROUP_LANE: u16 = 0;
 
 /// The payload of a file's segments (the last may be shorter), in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,7 +133,7 @@ pub struct BadSegmentBytes;
 pub struct Stream {
     /// The transfer.
     pub transfer: TransferId,
-    /// Its stream: one for each receiver.
+    /// Its stream: one for each receiver, and [`GROUP_LANE`].
     pub lane: u16,
 }
 
@@ -166,17 +179,18 @@ pub enum OpenError {
 enum Kind {
     Data = 1,
     Ack = 2,
+    Probe = 3,
 }
 
 impl Stream {
-    /// What both kinds of datagram begin with: kind, transfer, lane.
+    /// What all kinds of datagram begin with: kind, transfer, lane.
     fn write_prefix(self, kind: Kind, header: &mut [u8]) {
         header[0] = kind as u8;
         header[1..9].copy_from_slice(&self.transfer.0.to_be_bytes());
         header[9..11].copy_from_slice(&self.lane.to_be_bytes());
     }
 
-    /// Checks what both kinds begin with and returns the rest of the header.
+    /// Checks what all kinds begin with and returns the rest of the header.
     fn read_prefix(self, kind: Kind, header: &[u8]) -> Result<&[u8], OpenError> {
         let (found, rest) = header.split_first().ok_or(OpenError::Malformed)?;
         let (transfer, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;

@@ -1,4 +1,4 @@
-//! A file over UDP: one Go-Back-N stream from one sender to one receiver.
+//! A file over UDP: a Go-Back-N stream from one sender to one receiver, or to a group.
 //!
 //! ```text
 //! file -> reader thread (BLAKE3, seals) -> segments of the window -> gbn::Sender -> UDP
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What the two sides agree on beforehand, and the hash afterwards, travels over the sealed TCP path and is the
-//! caller's: [`send_file`] ends with the hash to be told, [`receive_file`] waits to be told it. Each takes one socket
-//! and, besides its task, one blocking thread. Both need a window of segments and a few MiB, whatever the file's size.
+//! caller's: [`send_file`] and [`send_to_group`] end with the hash to be told, [`receive_file`] waits to be told it. Each
+//! takes one socket (a receiver in a group two) and, besides its task, one blocking thread. They need a window of segments and a few MiB, whatever the file's size.
 
 mod control;
 mod receive;
@@ -18,18 +18,18 @@ mod trace;
 
 pub use control::{Control, Progress};
 pub use receive::{
-    PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome,
-    ReceiveRequest, receive_file,
+    GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
+    ReceiveOutcome, ReceiveRequest, receive_file,
 };
-pub use send::{SendError, SendFailure, SendOutcome, SendRequest, SendTotals, send_file};
+pub use send::{
+    GroupEnd, GroupMembers, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,
+    SendOutcome, SendRequest, SendTotals, send_file, send_to_group,
+};
 pub use source::{SourceError, SourceFile};
 pub use trace::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
 
 use backroom_gbn::Ack;
 use backroom_protocol::segment;
-
-/// The number of the only receiver of a stream that has one.
-const ONLY_RECEIVER: u16 = 0;
 
 /// An ACK as it travels.
 fn wire_ack(ack: Ack) -> segment::Ack {

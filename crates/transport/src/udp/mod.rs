@@ -3,6 +3,7 @@
 //! Whatever the network or the kernel refuses is a lost datagram, since Go-Back-N repairs exactly that; only a
 //! socket that has no room yet is reported, as [`io::ErrorKind::WouldBlock`].
 
+mod multicast;
 mod receive;
 mod route;
 mod send;
@@ -79,10 +80,20 @@ impl UdpEndpoint {
             Type::DGRAM.cloexec().nonblocking(),
             Some(Protocol::UDP),
         )?;
+        Self::set_up(socket, address, options, |_| Ok(()))
+    }
+
+    fn set_up(
+        socket: Socket,
+        address: SocketAddr,
+        options: UdpOptions,
+        once_bound: impl FnOnce(&Socket) -> io::Result<()>,
+    ) -> io::Result<Self> {
         // A kernel that grants less still works, with a smaller burst.
         socket.set_send_buffer_size(options.send_buffer_bytes)?;
         socket.set_recv_buffer_size(options.receive_buffer_bytes)?;
         socket.bind(&address.into())?;
+        once_bound(&socket)?;
         let socket = UdpSocket::from_std(socket.into())?;
         let offload = UdpSocketState::new((&socket).into())?;
         Ok(Self {
@@ -173,6 +184,14 @@ impl UdpEndpoint {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// As [`Self::try_receive`], but asks the kernel even where the runtime has not heard of anything yet.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where nothing has arrived, and those of the system.
+    pub(crate) fn receive_now(&self, buffers: &mut ReceiveBuffers) -> io::Result<()> {
+        buffers.fill(|slices, metas| self.offload.recv((&self.socket).into(), slices, metas))
     }
 
     /// Waits until there may be something to receive.

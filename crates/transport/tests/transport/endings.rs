@@ -21,7 +21,7 @@ use crate::support::{Faults, LOOPBACK, Transfer, contents, names_in, within_a_mi
 /// A transfer that takes long enough to be interrupted: stop-and-wait over a network that loses half.
 fn endless() -> Transfer {
     let mut transfer = Transfer::of(&contents(5_000_000));
-    transfer.config.window = Window::MIN;
+    transfer.config.window = Window::MIN.into();
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(20));
     transfer.config.min_silence = Duration::from_secs(60);
     transfer.faults = Some(Faults {

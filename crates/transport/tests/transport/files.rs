@@ -84,7 +84,7 @@ async fn windows_from_one_segment_to_the_most_work() {
     for window in [1_u32, 2, 51, 52, 53, 1_000, 65_535] {
         let sent = contents(400_000);
         let mut transfer = Transfer::of(&sent);
-        transfer.config.window = Window::try_from(window).unwrap();
+        transfer.config.window = Window::try_from(window).unwrap().into();
         arrives(&transfer, &sent).await;
     }
 }

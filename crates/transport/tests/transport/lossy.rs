@@ -19,7 +19,7 @@ async fn retransmitted(recovery: Recovery, window: u32, gso: bool, faults: Fault
             ..UdpOptions::default()
         },
     );
-    transfer.config.window = Window::try_from(window).unwrap();
+    transfer.config.window = Window::try_from(window).unwrap().into();
     transfer.config.recovery = recovery;
     transfer.config.timeout = Timeout::Adaptive {
         floor: Duration::from_millis(3),
@@ -83,7 +83,7 @@ async fn both_recoveries_repair_loss_of_single_datagrams_without_gso() {
 async fn fast_recovery_repairs_most_losses_before_a_slow_timer_fires() {
     let sent = contents(600 * 1_200);
     let mut transfer = Transfer::of(&sent);
-    transfer.config.window = Window::try_from(32_u32).unwrap();
+    transfer.config.window = Window::try_from(32_u32).unwrap().into();
     transfer.config.recovery = Recovery::Fast;
     transfer.config.timeout = Timeout::Fixed(Duration::from_secs(2));
     transfer.faults = Some(Faults {

@@ -8,6 +8,7 @@
 mod connection;
 mod endings;
 mod files;
+mod group;
 mod lossy;
 mod support;
 mod tampering;

@@ -160,7 +160,7 @@ mod tests {
     fn values_of_settings_are_completed() {
         assert_eq!(offered("recovery|"), ["recovery|timeout", "recovery|fast"]);
         assert_eq!(offered("delivery|s"), ["delivery|sequential"]);
-        assert_eq!(offered("window|"), Vec::<String>::new());
+        assert_eq!(offered("window|"), ["window|auto", "window|128"]);
     }
 
     #[test]

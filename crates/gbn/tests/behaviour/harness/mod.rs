@@ -3,6 +3,7 @@
 mod content;
 mod network;
 mod scenario;
+pub(crate) mod shared_link;
 mod simulation;
 mod trace;
 

@@ -64,7 +64,7 @@ impl Network {
         Self {
             data: link(1, 0, &scenario.data),
             last_hops: (0..scenario.receivers)
-                .map(|r| link(2, r, &scenario.last_hop))
+                .map(|r| link(2, r, scenario.last_hop_of(r)))
                 .collect(),
             acks: (0..scenario.receivers)
                 .map(|r| link(3, r, &scenario.ack))

@@ -24,6 +24,8 @@ pub(crate) struct Scenario {
     pub(crate) data: LinkConfig,
     /// Each receiver's own part of the way.
     pub(crate) last_hop: LinkConfig,
+    /// Another one, for the first receiver.
+    pub(crate) first_last_hop: Option<LinkConfig>,
     /// Each receiver's egress.
     pub(crate) ack: LinkConfig,
     /// How long a receiver waits for more segments before it acknowledges.
@@ -36,6 +38,8 @@ pub(crate) struct Scenario {
     pub(crate) waits_for_link: bool,
     /// Receivers from this number on fall silent at this time.
     pub(crate) silent_from: Option<(u16, Duration)>,
+    /// Whether receivers that are too slow for the others are taken out.
+    pub(crate) patience: bool,
 }
 
 /// A receiver's buffer, and how fast its bytes are taken out: up to `taken` segments each `every`.
@@ -62,17 +66,27 @@ impl Default for Scenario {
             ack_bytes: 82,
             data: LinkConfig::default(),
             last_hop: LinkConfig::default(),
+            first_last_hop: None,
             ack: LinkConfig::default(),
             ack_delay: Duration::ZERO,
             space: None,
             max_segments: usize::MAX,
             waits_for_link: false,
             silent_from: None,
+            patience: false,
         }
     }
 }
 
 impl Scenario {
+    /// The receiver's own part of the way.
+    pub(crate) fn last_hop_of(&self, receiver: u16) -> &LinkConfig {
+        match &self.first_last_hop {
+            Some(link) if receiver == 0 => link,
+            _ => &self.last_hop,
+        }
+    }
+
     /// Runs it to its end.
     ///
     /// # Errors

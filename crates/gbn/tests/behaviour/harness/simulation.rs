@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use backroom_gbn::{Received, Receiver, ReceiverId, Sender, SenderEvent, SenderStats, Transmit};
+use backroom_gbn::{
+    Patience, Received, Receiver, ReceiverId, Sender, SenderEvent, SenderStats, Transmit, Window,
+    WindowSetting,
+};
 use backroom_link::LinkStats;
 
 use super::{
@@ -32,6 +35,8 @@ pub(crate) struct Outcome {
     /// Those that have the whole file.
     pub(crate) finished: Vec<u16>,
     pub(crate) lost: Vec<u16>,
+    /// Those that were too slow for the others.
+    pub(crate) moved: Vec<u16>,
     pub(crate) trace: Vec<Entry>,
 }
 
@@ -53,8 +58,18 @@ pub(crate) struct Simulation<'a> {
     network: Network,
     finished: Vec<u16>,
     lost: Vec<u16>,
+    patience: Patience,
+    moved: Vec<u16>,
     trace: Vec<Entry>,
     steps: u64,
+}
+
+/// How many segments the program around a sender keeps.
+fn most_segments(window: WindowSetting) -> usize {
+    match window {
+        WindowSetting::Fixed(window) => window.segments().into(),
+        WindowSetting::Auto => Window::MAX.segments().into(),
+    }
 }
 
 /// A receiver with what the program around it has.
@@ -86,7 +101,7 @@ impl<'a> Simulation<'a> {
         Self {
             scenario,
             now: epoch(),
-            send_buffer: SendBuffer::new(scenario.sender.window.segments().into()),
+            send_buffer: SendBuffer::new(most_segments(scenario.sender.window)),
             sender,
             members: std::iter::repeat_with(member)
                 .take(scenario.receivers.into())
@@ -94,6 +109,8 @@ impl<'a> Simulation<'a> {
             network: Network::new(scenario),
             finished: Vec::new(),
             lost: Vec::new(),
+            patience: Patience::default(),
+            moved: Vec::new(),
             trace: Vec::new(),
             steps: 0,
         }
@@ -103,6 +120,9 @@ impl<'a> Simulation<'a> {
     pub(crate) fn run(mut self) -> Result<Outcome, Violation> {
         loop {
             self.drain()?;
+            if self.scenario.patience {
+                self.lose_patience()?;
+            }
             if self.sender.is_finished() {
                 return self.outcome();
             }
@@ -121,6 +141,16 @@ impl<'a> Simulation<'a> {
                 (_, None) => return violation("nothing is on the way and no timer runs"),
             }
         }
+    }
+
+    /// Takes out who is too slow.
+    fn lose_patience(&mut self) -> Result<(), Violation> {
+        while let Some(slow) = self.patience.observe(self.now, &self.sender) {
+            self.moved.push(slow.0);
+            self.sender.remove_receiver(slow);
+            self.drain()?;
+        }
+        Ok(())
     }
 
     fn drain(&mut self) -> Result<(), Violation> {
@@ -184,7 +214,7 @@ impl<'a> Simulation<'a> {
 
     fn send(&mut self, run: Transmit) -> Result<(), Violation> {
         self.note(What::Sent(run));
-        self.check_window()?;
+        self.check_window(run)?;
         self.check_space(run)?;
         for seq in run.segments() {
             let Some(payload) = self.send_buffer.copy(seq) else {
@@ -307,13 +337,11 @@ impl<'a> Simulation<'a> {
             .is_some_and(|(first, at)| receiver >= first && self.now >= epoch() + at)
     }
 
-    fn check_window(&self) -> Result<(), Violation> {
-        let outstanding = self.sender.next_seq_num() - self.sender.base();
+    fn check_window(&self, run: Transmit) -> Result<(), Violation> {
         let window = self.sender.window();
-        if outstanding > u64::from(window.segments()) {
-            return violation(format!(
-                "{outstanding} segments are outstanding, window {window}"
-            ));
+        let end = self.sender.base() + u64::from(window.segments());
+        if run.segments().end > end {
+            return violation(format!("{run:?} goes beyond {end}, window {window}"));
         }
         Ok(())
     }
@@ -376,6 +404,7 @@ impl<'a> Simulation<'a> {
             losses: self.network.losses(),
             finished: self.finished,
             lost: self.lost,
+            moved: self.moved,
             trace: self.trace,
         })
     }

@@ -1,7 +1,5 @@
 //! What the kernel counts of netem's packets, and telling its drops apart.
 
-use std::fs;
-
 use serde::Deserialize;
 
 use super::ETHERNET_HEADER_BYTES;
@@ -66,33 +64,10 @@ pub(super) fn direction_stats(
         delivered_bytes,
         sojourn: None,
         lateness: None,
+        propagation: None,
         busy_rate_mbps: None,
+        busy_seconds: 0.0,
     })
-}
-
-/// Datagrams that this network namespace's IP layer could not hand to a device.
-///
-/// # Errors
-/// When the kernel does not say.
-pub(super) fn out_discards() -> Result<u64, ShaperError> {
-    const FILE: &str = "/proc/self/net/snmp";
-    let unreadable = |reason: String| ShaperError::Unreadable {
-        command: FILE,
-        reason,
-    };
-    let table = fs::read_to_string(FILE).map_err(|error| unreadable(error.to_string()))?;
-    parse_out_discards(&table).ok_or_else(|| unreadable("it has no OutDiscards".to_owned()))
-}
-
-/// Two lines begin with `Ip:`, one of names, one of values.
-fn parse_out_discards(table: &str) -> Option<u64> {
-    let mut lines = table.lines().filter_map(|line| line.strip_prefix("Ip:"));
-    let (names, values) = (lines.next()?, lines.next()?);
-    let (_, value) = names
-        .split_whitespace()
-        .zip(values.split_whitespace())
-        .find(|&(name, _)| name == "OutDiscards")?;
-    value.parse().ok()
 }
 
 #[cfg(test)]
@@ -119,12 +94,5 @@ mod tests {
             direction_stats(qdiscs, "other", 0).unwrap(),
             DirectionStats::default()
         );
-    }
-
-    #[test]
-    fn discarded_datagrams_are_found_by_their_column() {
-        let table = "Ip: Forwarding OutRequests OutDiscards OutNoRoutes\nIp: 1 500 12 0\nUdp: InDatagrams\nUdp: 9\n";
-        assert_eq!(parse_out_discards(table), Some(12));
-        assert_eq!(parse_out_discards("Udp: x\nUdp: 1\n"), None);
     }
 }

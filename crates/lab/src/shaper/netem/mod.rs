@@ -1,12 +1,12 @@
 //! Shaping by the kernel's network emulator, told what to do by `tc`.
 //!
 //! netem has its traps, and this is how they are met:
-//! - It shapes whatever crosses it, so a `prio` qdisc sends only UDP there.
+//! - It shapes whatever crosses it, so a `prio` qdisc sends only what is to be shaped there.
 //! - Its `rate` counts Ethernet frames; a packet overhead of -14 makes that IP packets, as in the link model.
 //! - With a rate, its `limit` is delay line and queue in one. It is set to the link's queue plus the packets that fit
 //!   into rate x delay; without a limited queue to a million, never to the 1,000 that it takes by itself.
 //! - It loses and counts a GSO super-packet as one packet: shaped members send without GSO.
-//! - It shapes only what leaves, so losses on the way in are made on an `ifb` device that incoming UDP passes first.
+//! - It shapes only what leaves, so what is to happen on the way in happens on an `ifb` device that comes first.
 //! - Its `drops` are losses and overflows together, but only an overflow is reported to the sender, as a discarded
 //!   datagram of its IP layer (`OutDiscards`). That tells the two apart.
 //! - It says nothing of its rate; the interface is watched instead ([`peak`]).
@@ -20,7 +20,7 @@ mod script;
 use peak::PeakMeter;
 
 use super::protocol::{ShaperConfig, ShaperStats};
-use super::{Backend, ShaperError, tool};
+use super::{Backend, ShaperError, snmp, tool};
 
 /// The device that incoming UDP passes where some of it is to be lost.
 const INGRESS_DEVICE: &str = "backroom-in";
@@ -31,6 +31,7 @@ const ETHERNET_HEADER_BYTES: u64 = 14;
 pub(super) struct Netem {
     interface: String,
     discards_before: u64,
+    receive_drops_before: u64,
     /// Once it shapes.
     peak: Option<PeakMeter>,
 }
@@ -45,6 +46,7 @@ impl Netem {
         Ok(Self {
             interface: interface.to_owned(),
             discards_before: 0,
+            receive_drops_before: 0,
             peak: None,
         })
     }
@@ -81,8 +83,9 @@ impl Netem {
 
 impl Backend for Netem {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
-        let egress = script::egress(&self.interface, &config.egress, config.packet_bytes)?;
-        let ingress = script::ingress(&self.interface, &config.ingress_loss)?;
+        let (bytes, tcp_port) = (config.packet_bytes, config.tcp_port);
+        let egress = script::egress(&self.interface, &config.egress, bytes, tcp_port)?;
+        let ingress = script::ingress(&self.interface, &config.ingress, bytes, tcp_port)?;
         self.clear();
         tool::run_with_input("tc", &["-batch", "-"], &egress)?;
         if let Some(ingress) = ingress {
@@ -90,18 +93,23 @@ impl Backend for Netem {
             tool::run("ip", &["link", "set", INGRESS_DEVICE, "up"])?;
             tool::run_with_input("tc", &["-batch", "-"], &ingress)?;
         }
-        self.discards_before = counters::out_discards()?;
+        self.discards_before = snmp::out_discards()?;
+        self.receive_drops_before = snmp::receive_drops()?;
         self.peak = Some(PeakMeter::start(&self.interface)?);
         Ok(())
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
         let qdiscs = tool::run("tc", &["-s", "-j", "qdisc", "show"])?;
-        let overflows = counters::out_discards()?.saturating_sub(self.discards_before);
+        let overflows = snmp::out_discards()?.saturating_sub(self.discards_before);
         let mut egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;
         egress.busy_rate_mbps = self.peak.as_ref().and_then(PeakMeter::mbps);
         let ingress = counters::direction_stats(&qdiscs, INGRESS_DEVICE, 0)?;
-        Ok(ShaperStats { egress, ingress })
+        Ok(ShaperStats {
+            egress,
+            ingress,
+            receive_drops: snmp::receive_drops()?.saturating_sub(self.receive_drops_before),
+        })
     }
 }
 

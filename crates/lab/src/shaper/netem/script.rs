@@ -10,7 +10,7 @@ use crate::shaper::ShaperError;
 /// Packets that a link holds for which no queue limit was asked.
 const UNLIMITED: usize = 1_000_000;
 
-/// What shapes all UDP that leaves `interface`.
+/// What shapes all UDP that leaves `interface`, and the TCP of `tcp_port`.
 ///
 /// # Errors
 /// When netem can't do what `link` asks.
@@ -18,29 +18,60 @@ pub(super) fn egress(
     interface: &str,
     link: &LinkConfig,
     packet_bytes: usize,
+    tcp_port: Option<u16>,
 ) -> Result<String, ShaperError> {
     let netem = netem_options(link, packet_bytes)?;
-    Ok(format!(
+    let mut script = format!(
         "qdisc add dev {interface} root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n\
-         qdisc add dev {interface} parent 1:3 handle 30: netem {netem}\n\
-         filter add dev {interface} parent 1: protocol ip prio 1 u32 match ip protocol 17 0xff flowid 1:3\n"
-    ))
+         qdisc add dev {interface} parent 1:3 handle 30: netem {netem}\n"
+    );
+    for traffic in shaped(tcp_port) {
+        let _ = writeln!(
+            script,
+            "filter add dev {interface} parent 1: protocol ip prio 1 u32 {traffic} flowid 1:3"
+        );
+    }
+    Ok(script)
 }
 
-/// What loses some of the UDP that comes in on `interface`; `None` where nothing is to be lost.
+/// What shapes the same as it comes in on `interface`; `None` where nothing is to happen to it there.
 ///
 /// # Errors
-/// When netem can't lose in this way.
-pub(super) fn ingress(interface: &str, loss: &Loss) -> Result<Option<String>, ShaperError> {
-    let loss = loss_options(loss)?;
-    Ok((!loss.is_empty()).then(|| {
-        format!(
-            "qdisc add dev {INGRESS_DEVICE} root handle 30: netem limit {UNLIMITED}{loss}\n\
-             qdisc add dev {interface} handle ffff: ingress\n\
-             filter add dev {interface} parent ffff: protocol ip prio 1 u32 match ip protocol 17 0xff \
-             action mirred egress redirect dev {INGRESS_DEVICE}\n"
-        )
-    }))
+/// When netem can't do what `link` asks.
+pub(super) fn ingress(
+    interface: &str,
+    link: &LinkConfig,
+    packet_bytes: usize,
+    tcp_port: Option<u16>,
+) -> Result<Option<String>, ShaperError> {
+    let netem = netem_options(link, packet_bytes)?;
+    if *link == LinkConfig::default() {
+        return Ok(None);
+    }
+    let mut script = format!(
+        "qdisc add dev {INGRESS_DEVICE} root handle 30: netem {netem}\n\
+         qdisc add dev {interface} handle ffff: ingress\n"
+    );
+    for traffic in shaped(tcp_port) {
+        let _ = writeln!(
+            script,
+            "filter add dev {interface} parent ffff: protocol ip prio 1 u32 {traffic} \
+             action mirred egress redirect dev {INGRESS_DEVICE}"
+        );
+    }
+    Ok(Some(script))
+}
+
+/// What is shaped, in the words of the u32 classifier.
+fn shaped(tcp_port: Option<u16>) -> Vec<String> {
+    let mut shaped = vec!["match ip protocol 17 0xff".to_owned()];
+    if let Some(port) = tcp_port {
+        shaped.extend(
+            ["sport", "dport"]
+                .map(|side| format!("match ip protocol 6 0xff match ip {side} {port} 0xffff")),
+        );
+    }
+    shaped
 }
 
 /// What follows the word `netem`.
@@ -177,7 +208,7 @@ mod tests {
 
     #[test]
     fn only_udp_is_sent_through_netem() {
-        let script = egress("eth0", &link(), 1265).unwrap();
+        let script = egress("eth0", &link(), 1265, None).unwrap();
         assert!(
             script.contains("match ip protocol 17 0xff flowid 1:3"),
             "{script}"
@@ -186,6 +217,26 @@ mod tests {
             script.contains("parent 1:3 handle 30: netem limit"),
             "{script}"
         );
-        assert_eq!(ingress("eth0", &Loss::None).unwrap(), None);
+        assert!(!script.contains("protocol 6"), "{script}");
+        let nothing = ingress("eth0", &LinkConfig::default(), 1265, None);
+        assert_eq!(nothing.unwrap(), None);
+    }
+
+    #[test]
+    fn the_tcp_of_a_port_is_sent_through_netem_both_ways_where_asked_for() {
+        let egress = egress("eth0", &link(), 1265, Some(5201)).unwrap();
+        let ingress = ingress("eth0", &link(), 1265, Some(5201)).unwrap().unwrap();
+        for side in ["sport", "dport"] {
+            let filter = format!("match ip protocol 6 0xff match ip {side} 5201 0xffff ");
+            assert!(
+                egress.contains(&format!("{filter}flowid 1:3\n")),
+                "{egress}"
+            );
+            assert!(
+                ingress.contains(&format!("{filter}action mirred")),
+                "{ingress}"
+            );
+        }
+        assert!(ingress.contains("netem limit 110 delay"), "{ingress}");
     }
 }

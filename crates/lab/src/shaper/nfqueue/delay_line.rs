@@ -4,28 +4,29 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use backroom_link::{DropCause, Link, LinkConfig, Verdict};
+use backroom_link::{DropCause, Link, LinkConfig, Rate, Verdict};
 use hdrhistogram::Histogram;
 
 use crate::shaper::protocol::{DirectionStats, Spread};
 
 /// Times are recorded up to here; longer ones count as this.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Clocks and divisions round; packets this close to following each other do.
-const SAME_MOMENT: Duration = Duration::from_micros(2);
-
 /// The packets that one direction of a link holds.
 ///
 /// After any [`offer`](Self::offer), drain [`release`](Self::release) before waiting until
 /// [`next_release`](Self::next_release).
+///
+/// What the link model decides is checked against a transmitter that knows the rate alone: how long a packet was held after
+/// that would have sent it is the delay that it really had.
 pub(super) struct DelayLine {
     link: Link,
-    config: LinkConfig,
+    transmitter: Transmitter,
     held: BinaryHeap<Reverse<Held>>,
     arrivals: u64,
     counts: DirectionStats,
     sojourn: Histogram<u64>,
     lateness: Histogram<u64>,
+    propagation: Histogram<u64>,
     busy: BusyPeriods,
 }
 
@@ -44,6 +45,7 @@ struct Held {
     due: Instant,
     arrival: u64,
     arrived: Instant,
+    transmission: Transmission,
     id: u32,
     bytes: usize,
 }
@@ -52,13 +54,14 @@ impl DelayLine {
     /// A link that nothing has crossed yet.
     pub(super) fn new(config: LinkConfig, seed: u64) -> Self {
         Self {
-            link: Link::new(config.clone(), seed),
-            config,
+            transmitter: Transmitter::new(config.rate),
+            link: Link::new(config, seed),
             held: BinaryHeap::new(),
             arrivals: 0,
             counts: DirectionStats::default(),
             sojourn: histogram(),
             lateness: histogram(),
+            propagation: histogram(),
             busy: BusyPeriods::default(),
         }
     }
@@ -74,6 +77,7 @@ impl DelayLine {
                     due: at,
                     arrival: self.arrivals,
                     arrived: now,
+                    transmission: self.transmitter.transmit(now, bytes),
                     id,
                     bytes,
                 }));
@@ -102,14 +106,11 @@ impl DelayLine {
             now.saturating_duration_since(held.arrived),
         );
         record(&mut self.lateness, now.saturating_duration_since(held.due));
-        if let (Some(rate), true) = (self.config.rate, self.config.jitter.is_zero()) {
-            self.busy.add(
-                held.due,
-                now,
-                held.bytes,
-                rate.transmission_time(held.bytes),
-            );
-        }
+        record(
+            &mut self.propagation,
+            now.saturating_duration_since(held.transmission.ends),
+        );
+        self.busy.add(&held, now);
         Some(held.id)
     }
 
@@ -127,37 +128,117 @@ impl DelayLine {
 
     /// What happened so far.
     pub(super) fn stats(&self) -> DirectionStats {
+        let busy = self.busy.total();
         DirectionStats {
             sojourn: spread(&self.sojourn),
             lateness: spread(&self.lateness),
-            busy_rate_mbps: self.busy.rate_mbps(),
+            propagation: spread(&self.propagation),
+            busy_rate_mbps: busy.rate_mbps(),
+            busy_seconds: busy.seconds,
             ..self.counts.clone()
         }
     }
 }
 
-/// The times in which packets left one right after the other, measured by when they were really let go.
+/// Sends one packet after the other at a rate, and nothing else.
+#[derive(Debug)]
+struct Transmitter {
+    rate: Option<Rate>,
+    free_at: Option<Instant>,
+}
+
+/// When a packet should have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Transmission {
+    ends: Instant,
+    takes: Duration,
+    /// The packet before it was still being sent when it came.
+    waited: bool,
+}
+
+impl Transmitter {
+    fn new(rate: Option<Rate>) -> Self {
+        Self {
+            rate,
+            free_at: None,
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, bytes: usize) -> Transmission {
+        let Some(rate) = self.rate else {
+            return Transmission {
+                ends: now,
+                takes: Duration::ZERO,
+                waited: false,
+            };
+        };
+        let begins = self.free_at.map_or(now, |free_at| free_at.max(now));
+        let takes = rate.transmission_time(bytes);
+        let ends = begins + takes;
+        self.free_at = Some(ends);
+        Transmission {
+            ends,
+            takes,
+            waited: begins > now,
+        }
+    }
+}
+
+/// The times in which packets waited for each other, measured by when they were really let go. Short ones don't count: where
+/// they begin and end, a packet let go a little late or early makes too much of a difference.
 #[derive(Debug, Default)]
 struct BusyPeriods {
-    last: Option<(Instant, Instant)>,
+    /// Number and release of the packet before.
+    last: Option<(u64, Instant)>,
+    /// The period that has not ended yet, and how long it should take.
+    current: Busy,
+    planned: Duration,
+    ended: Busy,
+}
+
+/// What was sent in which time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Busy {
     bits: f64,
     seconds: f64,
 }
 
 impl BusyPeriods {
-    /// A packet due at `due` was let go at `now`; sending it takes `transmission`.
-    fn add(&mut self, due: Instant, now: Instant, bytes: usize, transmission: Duration) {
-        if let Some((last_due, last_released)) = self.last {
-            let gap = due.saturating_duration_since(last_due);
-            if gap.abs_diff(transmission) <= SAME_MOMENT {
-                self.bits += bytes as f64 * 8.0;
-                self.seconds += now.saturating_duration_since(last_released).as_secs_f64();
+    /// What counts should take at least so long: packets are let go some 50 µs late.
+    const LEAST: Duration = Duration::from_millis(10);
+
+    /// `held` was let go at `now`.
+    fn add(&mut self, held: &Held, now: Instant) {
+        match self.last {
+            Some((arrival, released))
+                if held.transmission.waited && held.arrival == arrival + 1 =>
+            {
+                self.planned += held.transmission.takes;
+                self.current.bits += held.bytes as f64 * 8.0;
+                self.current.seconds += now.saturating_duration_since(released).as_secs_f64();
+            }
+            _ => {
+                self.ended = self.total();
+                self.current = Busy::default();
+                self.planned = Duration::ZERO;
             }
         }
-        self.last = Some((due, now));
+        self.last = Some((held.arrival, now));
     }
 
-    fn rate_mbps(&self) -> Option<f64> {
+    fn total(&self) -> Busy {
+        if self.planned < Self::LEAST {
+            return self.ended;
+        }
+        Busy {
+            bits: self.ended.bits + self.current.bits,
+            seconds: self.ended.seconds + self.current.seconds,
+        }
+    }
+}
+
+impl Busy {
+    fn rate_mbps(self) -> Option<f64> {
         (self.seconds > 0.0).then(|| self.bits / self.seconds / 1e6)
     }
 }
@@ -291,10 +372,10 @@ mod tests {
     fn a_packet_let_go_late_is_counted_as_late_and_lowers_the_rate() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(0), 1);
-        for id in 0..11 {
+        for id in 0..21 {
             line.offer(epoch, id, PACKET_BYTES);
         }
-        for _ in 0..10 {
+        for _ in 0..20 {
             let due = line.next_release().unwrap();
             line.release(due);
         }
@@ -302,7 +383,7 @@ mod tests {
         line.release(line.next_release().unwrap() + ms(10));
         let stats = line.stats();
         assert!(
-            (stats.busy_rate_mbps.unwrap() - 5.0).abs() < 1e-6,
+            (stats.busy_rate_mbps.unwrap() - 20.0 / 3.0).abs() < 1e-6,
             "{stats:?}"
         );
         assert!(
@@ -310,7 +391,7 @@ mod tests {
             "{stats:?}"
         );
         assert!(
-            (stats.sojourn.unwrap().max_ms - 21.0).abs() < 0.02,
+            (stats.sojourn.unwrap().max_ms - 31.0).abs() < 0.04,
             "{stats:?}"
         );
     }
@@ -320,12 +401,42 @@ mod tests {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         for second in 0..5 {
-            for id in 0..4 {
+            for id in 0..20 {
                 line.offer(epoch + Duration::from_secs(second), id, PACKET_BYTES);
             }
         }
         drain(&mut line, epoch);
         assert!((line.stats().busy_rate_mbps.unwrap() - 10.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_link_that_was_busy_for_moments_only_has_no_rate() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        for second in 0..50 {
+            for id in 0..4 {
+                line.offer(epoch + Duration::from_secs(second), id, PACKET_BYTES);
+            }
+        }
+        drain(&mut line, epoch);
+        assert_eq!(line.stats().busy_rate_mbps, None);
+    }
+
+    #[test]
+    fn the_delay_that_is_measured_knows_no_queueing_and_no_transmission() {
+        let epoch = Instant::now();
+        let mut line = DelayLine::new(link(10), 1);
+        for id in 0..20 {
+            line.offer(epoch, id, PACKET_BYTES);
+        }
+        while let Some(due) = line.next_release() {
+            line.release(due + ms(2));
+        }
+        let stats = line.stats();
+        let propagation = stats.propagation.unwrap();
+        assert!((propagation.mean_ms - 12.0).abs() < 0.02, "{propagation:?}");
+        assert!((stats.busy_rate_mbps.unwrap() - 10.0).abs() < 1e-6);
+        assert!((stats.busy_seconds - 0.019).abs() < 1e-6);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::delay_line::{DelayLine, Fate};
 use super::netlink::{QueueSocket, Received, Verdict};
-use crate::shaper::protocol::{DirectionStats, ShaperConfig, ShaperStats};
+use crate::shaper::protocol::{DirectionStats, ShaperConfig};
 
 /// Packets taken in before those that are due get their turn.
 const BATCH: usize = 16;
@@ -25,10 +25,13 @@ pub(super) enum Request {
     /// Start over with other links.
     Configure(Box<ShaperConfig>, mpsc::Sender<()>),
     /// Say what was seen.
-    Stats(mpsc::Sender<io::Result<ShaperStats>>),
+    Stats(mpsc::Sender<io::Result<BothStats>>),
     /// Let everything go and end.
     Stop(mpsc::Sender<()>),
 }
+
+/// What was seen on the way out and on the way in.
+pub(super) type BothStats = (DirectionStats, DirectionStats);
 
 /// Both directions of a member's traffic.
 pub(super) struct Engine {
@@ -93,15 +96,11 @@ impl Engine {
                     let ShaperConfig {
                         egress,
                         egress_seed,
-                        ingress_loss,
+                        ingress,
                         ingress_seed,
                         ..
                     } = *config;
                     self.egress.start_over(egress, egress_seed)?;
-                    let ingress = LinkConfig {
-                        loss: ingress_loss,
-                        ..LinkConfig::default()
-                    };
                     self.ingress.start_over(ingress, ingress_seed)?;
                     let _ = answer.send(());
                 }
@@ -120,11 +119,8 @@ impl Engine {
         }
     }
 
-    fn stats(&self) -> io::Result<ShaperStats> {
-        Ok(ShaperStats {
-            egress: self.egress.stats()?,
-            ingress: self.ingress.stats()?,
-        })
+    fn stats(&self) -> io::Result<BothStats> {
+        Ok((self.egress.stats()?, self.ingress.stats()?))
     }
 
     fn wait(&self) -> io::Result<()> {

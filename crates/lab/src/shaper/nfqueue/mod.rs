@@ -1,4 +1,4 @@
-//! Shaping by verdicts from user space: every UDP packet waits in the kernel until the link model says what becomes
+//! Shaping by verdicts from user space: every packet that is shaped waits in the kernel until the link model says what becomes
 //! of it. It needs no netem, counts exactly, and takes the same seeds as the simulator.
 //!
 //! - [`delay_line`]: who is dropped and when the others are due; knows neither kernel nor clock.
@@ -7,24 +7,28 @@
 //! - [`engine`]: the thread that does nothing else.
 //!
 //! Packets that wait still count against the send buffer of the socket that sent them, so a sender has at most that much
-//! on its link; then its `send` waits.
+//! on its link; then its `send` waits. TCP holds back much sooner (its small queues: a millisecond's worth), so it can only be
+//! given a delay on the way in, where packets belong to no socket yet. Of a super-packet that TCP hands down (GSO) the kernel
+//! makes packets before it queues them.
 
 mod delay_line;
 mod engine;
 mod netlink;
 mod rules;
 
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use backroom_link::LinkConfig;
 use rustix::event::{EventfdFlags, eventfd};
 
 use engine::{Engine, Request};
-use rules::{Hook, Rule};
+use rules::{Hook, Rule, Traffic};
 
 use super::protocol::{ShaperConfig, ShaperStats};
-use super::{Backend, ShaperError};
+use super::{Backend, ShaperError, snmp};
 
 /// Queue numbers are each network namespace's own.
 const EGRESS_QUEUE: u16 = 1;
@@ -36,6 +40,7 @@ pub(super) struct Nfqueue {
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
     rules: Vec<Rule>,
+    receive_drops_before: u64,
 }
 
 impl Nfqueue {
@@ -64,6 +69,7 @@ impl Nfqueue {
             wake,
             thread: Some(thread),
             rules: Vec::new(),
+            receive_drops_before: 0,
         })
     }
 
@@ -73,7 +79,7 @@ impl Nfqueue {
     /// What is missing.
     pub(super) fn probe() -> Result<(), ShaperError> {
         let _queues = Self::start()?;
-        Rule::insert(Hook::Output, EGRESS_QUEUE).map(drop)
+        Rule::insert(Hook::Output, EGRESS_QUEUE, Traffic::Udp).map(drop)
     }
 
     /// Asks the engine's thread, which answers at once.
@@ -89,29 +95,52 @@ impl Nfqueue {
 
 impl Backend for Nfqueue {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
-        if config.egress.duplicate > 0.0 {
+        if config.egress.duplicate > 0.0 || config.ingress.duplicate > 0.0 {
             return Err(ShaperError::Unsupported(
                 "nfqueue can't duplicate packets; set duplicate = 0 or use netem",
             ));
         }
-        let loses_ingress = config.ingress_loss != backroom_link::Loss::None;
         self.ask(|answer| Request::Configure(Box::new(config.clone()), answer))?;
-        let mut hooks = vec![(Hook::Output, EGRESS_QUEUE)];
-        if loses_ingress {
-            hooks.push((Hook::Input, INGRESS_QUEUE));
-        }
-        if self.rules.len() != hooks.len() {
+        let wanted = caught(config);
+        let same = wanted.len() == self.rules.len()
+            && (wanted.iter().zip(&self.rules))
+                .all(|(&(hook, _, traffic), rule)| rule.catches(hook, traffic));
+        if !same {
             self.rules.clear();
-            for (hook, queue) in hooks {
-                self.rules.push(Rule::insert(hook, queue)?);
+            for (hook, queue, traffic) in wanted {
+                self.rules.push(Rule::insert(hook, queue, traffic)?);
             }
         }
+        self.receive_drops_before = snmp::receive_drops()?;
         Ok(())
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
-        self.ask(Request::Stats)?.map_err(ShaperError::queue)
+        let (egress, ingress) = self.ask(Request::Stats)?.map_err(ShaperError::queue)?;
+        Ok(ShaperStats {
+            egress,
+            ingress,
+            receive_drops: snmp::receive_drops()?.saturating_sub(self.receive_drops_before),
+        })
     }
+}
+
+/// What is to be handed over: all that leaves, and what comes in where something happens to it there.
+fn caught(config: &ShaperConfig) -> Vec<(Hook, u16, Traffic)> {
+    let mut hooks = vec![(Hook::Output, EGRESS_QUEUE)];
+    if config.ingress != LinkConfig::default() {
+        hooks.push((Hook::Input, INGRESS_QUEUE));
+    }
+    let tcp = config
+        .tcp_port
+        .map(|port| [Traffic::TcpTo(port), Traffic::TcpFrom(port)]);
+    let traffic: Vec<_> = iter::once(Traffic::Udp)
+        .chain(tcp.into_iter().flatten())
+        .collect();
+    hooks
+        .into_iter()
+        .flat_map(|(hook, queue)| traffic.iter().map(move |&traffic| (hook, queue, traffic)))
+        .collect()
 }
 
 impl Drop for Nfqueue {
@@ -122,5 +151,32 @@ impl Drop for Nfqueue {
         {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_and_tcp_are_handed_over_only_where_asked_for() {
+        let mut config = ShaperConfig {
+            egress: LinkConfig::default(),
+            egress_seed: 1,
+            ingress: LinkConfig::default(),
+            ingress_seed: 1,
+            packet_bytes: 1_265,
+            tcp_port: None,
+        };
+        assert_eq!(
+            caught(&config),
+            [(Hook::Output, EGRESS_QUEUE, Traffic::Udp)]
+        );
+        config.ingress.loss = backroom_link::Loss::Random(0.01);
+        assert_eq!(caught(&config).len(), 2);
+        config.tcp_port = Some(5_201);
+        let caught = caught(&config);
+        assert_eq!(caught.len(), 6);
+        assert!(caught.contains(&(Hook::Input, INGRESS_QUEUE, Traffic::TcpFrom(5_201))));
     }
 }

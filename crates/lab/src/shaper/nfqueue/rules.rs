@@ -1,4 +1,4 @@
-//! The iptables rules that hand a member's UDP to a queue.
+//! The iptables rules that hand a member's packets to a queue.
 
 use crate::shaper::{ShaperError, tool};
 
@@ -8,6 +8,7 @@ use crate::shaper::{ShaperError, tool};
 pub(super) struct Rule {
     hook: Hook,
     queue: u16,
+    traffic: Traffic,
 }
 
 /// Where packets are caught.
@@ -19,13 +20,28 @@ pub(super) enum Hook {
     Input,
 }
 
+/// Which packets are caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Traffic {
+    /// All UDP.
+    Udp,
+    /// TCP to this port.
+    TcpTo(u16),
+    /// TCP from this port.
+    TcpFrom(u16),
+}
+
 impl Rule {
-    /// Hands the UDP of `hook`, but for loopback's, to `queue`.
+    /// Hands the `traffic` of `hook`, but for loopback's, to `queue`.
     ///
     /// # Errors
     /// Without NET_ADMIN, without iptables, or on a kernel that has no NFQUEUE.
-    pub(super) fn insert(hook: Hook, queue: u16) -> Result<Self, ShaperError> {
-        let rule = Self { hook, queue };
+    pub(super) fn insert(hook: Hook, queue: u16, traffic: Traffic) -> Result<Self, ShaperError> {
+        let rule = Self {
+            hook,
+            queue,
+            traffic,
+        };
         // What a killed shaper left would hand over every packet twice.
         while rule.iptables("-C").is_ok() {
             rule.iptables("-D")?;
@@ -34,28 +50,33 @@ impl Rule {
         Ok(rule)
     }
 
+    /// Whether it hands this traffic of `hook` over.
+    pub(super) fn catches(&self, hook: Hook, traffic: Traffic) -> bool {
+        (self.hook, self.traffic) == (hook, traffic)
+    }
+
     fn iptables(&self, action: &str) -> Result<(), ShaperError> {
+        let words = self.words();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        tool::run("iptables", &[&["-w", "5", action], &words[..]].concat()).map(drop)
+    }
+
+    /// The rule in iptables' words, the chain first.
+    fn words(&self) -> Vec<String> {
         let (chain, interface) = match self.hook {
             Hook::Output => ("OUTPUT", "-o"),
             Hook::Input => ("INPUT", "-i"),
         };
-        let queue = self.queue.to_string();
-        let udp_to_queue = [
-            "-p",
-            "udp",
-            "!",
-            interface,
-            "lo",
-            "-j",
-            "NFQUEUE",
-            "--queue-num",
-            &queue,
-        ];
-        tool::run(
-            "iptables",
-            &[&["-w", "5", action, chain], &udp_to_queue[..]].concat(),
-        )
-        .map(drop)
+        let traffic = match self.traffic {
+            Traffic::Udp => "-p udp".to_owned(),
+            Traffic::TcpTo(port) => format!("-p tcp --dport {port}"),
+            Traffic::TcpFrom(port) => format!("-p tcp --sport {port}"),
+        };
+        let rule = format!(
+            "{chain} {traffic} ! {interface} lo -j NFQUEUE --queue-num {}",
+            self.queue
+        );
+        rule.split(' ').map(str::to_owned).collect()
     }
 }
 
@@ -64,5 +85,37 @@ impl Drop for Rule {
         if let Err(error) = self.iptables("-D") {
             tracing::warn!("a rule stays behind: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    #[test]
+    fn udp_and_the_tcp_of_a_port_are_caught_and_loopbacks_is_not() {
+        let words = |hook, traffic| {
+            // Dropping it would call iptables.
+            let rule = ManuallyDrop::new(Rule {
+                hook,
+                queue: 2,
+                traffic,
+            });
+            rule.words().join(" ")
+        };
+        assert_eq!(
+            words(Hook::Output, Traffic::Udp),
+            "OUTPUT -p udp ! -o lo -j NFQUEUE --queue-num 2"
+        );
+        assert_eq!(
+            words(Hook::Input, Traffic::TcpTo(5201)),
+            "INPUT -p tcp --dport 5201 ! -i lo -j NFQUEUE --queue-num 2"
+        );
+        assert_eq!(
+            words(Hook::Input, Traffic::TcpFrom(5201)),
+            "INPUT -p tcp --sport 5201 ! -i lo -j NFQUEUE --queue-num 2"
+        );
     }
 }

@@ -5,17 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Ack, Received, Receiver};
-use backroom_protocol::segment::{AckSealer, SegmentBytes, SegmentOpener, Stream};
+use backroom_protocol::segment::{
+    AckSealer, PROBE_BYTES, Segment, SegmentBytes, SegmentOpener, Stream,
+};
 use tokio::sync::oneshot;
 
+use super::group::{self, GroupLane};
 use super::writer::Writer;
 use super::{PartFile, ReceiveError, ReceiveOutcome, ReceiveRequest};
 use crate::file::timer::{Timer, now};
-use crate::file::{Control, ONLY_RECEIVER, TraceKind, wire_ack};
+use crate::file::{Control, TraceKind, wire_ack};
 use crate::udp::{Datagram, ReceiveBuffers, UdpEndpoint};
 
 /// Trains of datagrams taken in one call, and answered by one ACK: few enough that the sender hears soon.
-const BUFFERS: usize = 4;
+pub(super) const BUFFERS: usize = 4;
 
 /// One stream on its way in.
 pub(super) struct Driver<'a> {
@@ -31,6 +34,8 @@ pub(super) struct Driver<'a> {
     gbn: Receiver,
     opener: SegmentOpener,
     acks: AckSealer,
+    /// Until segments come to this receiver alone.
+    group: Option<GroupLane>,
     writer: Writer,
     answer_to: Option<(SocketAddr, Option<IpAddr>)>,
     first_segment: Option<Instant>,
@@ -51,7 +56,9 @@ impl<'a> Driver<'a> {
             stream_key,
             segment_bytes,
             bytes,
+            receiver_number,
             ack_key,
+            group,
             finished,
             options,
         } = request;
@@ -69,7 +76,10 @@ impl<'a> Driver<'a> {
             finished,
             gbn: Receiver::new(free_segments),
             opener: SegmentOpener::new(stream, &stream_key),
-            acks: AckSealer::new(stream, ONLY_RECEIVER, &ack_key),
+            acks: AckSealer::new(stream, receiver_number, &ack_key),
+            group: group.map(|membership| {
+                GroupLane::new(membership, stream, receiver_number, &ack_key, segment_bytes)
+            }),
             writer,
             answer_to: None,
             first_segment: None,
@@ -119,7 +129,7 @@ impl<'a> Driver<'a> {
             if self.writer.reclaim() {
                 self.grant_space()?;
             }
-            let busy = self.take_datagrams(buffers)?;
+            let busy = self.take_datagrams(buffers)? | self.take_group_datagrams()?;
             if cancel.is_cancelled() {
                 return Err(ReceiveError::Cancelled);
             }
@@ -131,10 +141,16 @@ impl<'a> Driver<'a> {
                 continue;
             }
             let deadline = self.heard + self.idle_time;
+            let put_off = self
+                .group
+                .as_ref()
+                .and_then(|group| group.pace.put_off_until());
+            let wake = put_off.map_or(deadline, |until| until.min(deadline));
             tokio::select! {
                 () = cancel.cancelled() => return Err(ReceiveError::Cancelled),
                 ready = self.endpoint.readable() => ready?,
-                written = self.writer.written(), if writing => match written {
+                ready = group::readable(self.group.as_ref()) => ready?,
+                written = self.writer.written(), if writing && self.is_waiting_for_writer() => match written {
                     true => self.grant_space()?,
                     false if self.last_byte.is_some() => writing = false,
                     // It ended too early, and the reason comes with its result.
@@ -143,11 +159,17 @@ impl<'a> Driver<'a> {
                 hash = &mut self.finished, if told.is_none() => {
                     told = Some(hash.map_err(|_| ReceiveError::SenderLost)?);
                 }
-                () = timer.wait(Some(deadline)) => if now() >= deadline {
+                () = timer.wait(Some(wake)) => if now() >= deadline {
                     return Err(ReceiveError::SenderLost);
                 },
             }
         }
+    }
+
+    /// Whether nothing can go on before something is written. Otherwise the writer need not wake this task: what it has
+    /// done is noticed when more arrives.
+    fn is_waiting_for_writer(&self) -> bool {
+        self.last_byte.is_some() || self.writer.free_segments() == 0
     }
 
     async fn written_hash(&mut self) -> Result<[u8; 32], ReceiveError> {
@@ -166,47 +188,134 @@ impl<'a> Driver<'a> {
         for datagram in buffers.datagrams() {
             self.handle_datagram(datagram, now);
         }
-        self.control
-            .progress
-            .set(self.bytes_below(self.gbn.expected_seq_num()));
-        self.end_if_complete(now);
-        if let Some(ack) = self.gbn.poll_transmit() {
-            self.send_ack(ack, now)?;
+        self.note_progress(now);
+        if self.group.is_none() {
+            self.acknowledge(now)?;
         }
         Ok(true)
     }
 
-    /// What does not open, or does not fit the file that was offered, is dropped without an answer.
-    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
-        let answer_to = (datagram.source, datagram.destination);
-        let segment = match self.opener.open(datagram.contents) {
-            Ok(segment) if segment.payload.len() as u64 == self.payload_bytes(segment.seq) => {
-                segment
-            }
-            _ => {
-                self.dropped += 1;
-                self.trace(now, TraceKind::Dropped);
-                return;
-            }
+    /// Takes what has come to the group. True where there may be more.
+    fn take_group_datagrams(&mut self) -> Result<bool, ReceiveError> {
+        let Some(mut group) = self.group.take() else {
+            return Ok(false);
         };
+        let received = group.endpoint.try_receive(&mut group.buffers);
+        let now = now();
+        let mut probed = false;
+        if received.is_ok() {
+            let GroupLane {
+                buffers,
+                opener,
+                probes,
+                pace,
+                ..
+            } = &mut group;
+            for datagram in buffers.datagrams() {
+                // The group's address is none to answer from.
+                let from = (datagram.source, None);
+                if datagram.contents.len() == PROBE_BYTES {
+                    if probes.open(datagram.contents).is_ok() {
+                        self.answer_to.get_or_insert(from);
+                        probed = true;
+                    }
+                    continue;
+                }
+                let segment = opener.open(datagram.contents).ok();
+                if let Some((received, round)) = self.take_segment(segment, from, now) {
+                    pace.note(received, round);
+                }
+            }
+            self.note_progress(now);
+        }
+        let is_due = self.last_byte.is_some() || group.pace.is_due(now);
+        self.group = Some(group);
+        if probed {
+            self.answer_probe(now)?;
+        }
+        if is_due {
+            self.acknowledge(now)?;
+        }
+        match received {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn note_progress(&mut self, now: Instant) {
+        self.control
+            .progress
+            .set(self.bytes_below(self.gbn.expected_seq_num()));
+        self.end_if_complete(now);
+    }
+
+    fn acknowledge(&mut self, now: Instant) -> Result<(), ReceiveError> {
+        match self.gbn.poll_transmit() {
+            Some(ack) => self.send_ack(ack, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that the group is heard: an ACK of what is here, which is nothing yet.
+    fn answer_probe(&mut self, now: Instant) -> Result<(), ReceiveError> {
+        self.heard = now;
+        let ack = Ack {
+            cumulative: self.gbn.expected_seq_num(),
+            accepted_round: 0,
+            gap_round: None,
+            free_segments: self.gbn.free_segments(),
+        };
+        self.send_ack(ack, now)
+    }
+
+    /// Takes a datagram to this receiver alone. The first one ends the hearing of the group.
+    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let from = (datagram.source, datagram.destination);
+        let segment = self.opener.open(datagram.contents).ok();
+        if segment.is_some() && self.group.take().is_some() {
+            self.gbn.change_stream();
+            self.answer_to = None;
+        }
+        self.take_segment(segment, from, now);
+    }
+
+    /// What does not open, or does not fit the file that was offered, is dropped without an answer.
+    fn take_segment(
+        &mut self,
+        segment: Option<Segment<'_>>,
+        from: (SocketAddr, Option<IpAddr>),
+        now: Instant,
+    ) -> Option<(Received, u16)> {
+        let fits =
+            |segment: &Segment<'_>| segment.payload.len() as u64 == self.payload_bytes(segment.seq);
+        let Some(segment) = segment.filter(fits) else {
+            self.dropped += 1;
+            self.trace(now, TraceKind::Dropped);
+            return None;
+        };
+        let Segment {
+            seq,
+            round,
+            payload,
+        } = segment;
         self.heard = now;
         self.first_segment.get_or_insert(now);
-        let received = self.gbn.handle_segment(segment.seq, segment.round);
+        let received = self.gbn.handle_segment(seq, round);
         if received == Received::Deliver {
-            self.writer.push(segment.payload);
+            self.writer.push(payload);
         }
         // Only what was never delivered before proves where the sender is: a stranger may send a recorded segment again.
         if received == Received::Deliver || self.answer_to.is_none() {
-            self.answer_to = Some(answer_to);
+            self.answer_to = Some(from);
         }
-        self.trace(
-            now,
-            TraceKind::Segment {
-                seq: segment.seq,
-                round: segment.round,
-                received,
-            },
-        );
+        let kind = TraceKind::Segment {
+            seq,
+            round,
+            received,
+        };
+        self.trace(now, kind);
+        Some((received, round))
     }
 
     /// Once the last byte is here, the writer may end.
@@ -220,17 +329,20 @@ impl<'a> Driver<'a> {
     /// Tells the sender of space that it was told there is none of.
     fn grant_space(&mut self) -> Result<(), ReceiveError> {
         self.gbn.set_free_segments(self.writer.free_segments());
-        match self.gbn.poll_transmit() {
-            Some(ack) => self.send_ack(ack, now()),
-            None => Ok(()),
-        }
+        self.acknowledge(now())
     }
 
     fn send_ack(&mut self, ack: Ack, now: Instant) -> Result<(), ReceiveError> {
         let Some((to, source)) = self.answer_to else {
             return Ok(());
         };
-        let datagram = self.acks.seal(wire_ack(ack))?;
+        let datagram = match &mut self.group {
+            Some(group) => {
+                group.pace.acknowledged(now);
+                group.acks.seal(wire_ack(ack))?
+            }
+            None => self.acks.seal(wire_ack(ack))?,
+        };
         match self
             .endpoint
             .try_send(to, source, &datagram, datagram.len())
@@ -258,7 +370,8 @@ impl<'a> Driver<'a> {
 
     fn trace(&self, now: Instant, kind: TraceKind) {
         if let Some(sink) = &self.control.trace {
-            sink.record(now, self.stream, kind);
+            let group = self.group.as_ref().map(|group| group.stream);
+            sink.record(now, group.unwrap_or(self.stream), kind);
         }
     }
 }

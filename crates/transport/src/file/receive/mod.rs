@@ -1,6 +1,7 @@
 //! Receiving a file.
 
 mod driver;
+mod group;
 mod part;
 mod writer;
 
@@ -17,6 +18,7 @@ use self::driver::Driver;
 use super::Control;
 use crate::udp::UdpEndpoint;
 
+pub use group::GroupMembership;
 pub use part::{PartFile, PartFileError, ReceiveLimits};
 
 /// How much is buffered and how long is waited.
@@ -31,10 +33,10 @@ pub struct ReceiveOptions {
 }
 
 impl Default for ReceiveOptions {
-    /// 4 MiB and 30 s.
+    /// 2.5 MiB and 30 s.
     fn default() -> Self {
         Self {
-            buffer_bytes: 4 << 20,
+            buffer_bytes: 5 << 19,
             idle_time: Duration::from_secs(30),
         }
     }
@@ -55,16 +57,20 @@ impl ReceiveOptions {
 pub struct ReceiveRequest {
     /// The file it becomes.
     pub part: PartFile,
-    /// Its stream.
+    /// The stream to this receiver alone.
     pub stream: Stream,
-    /// The key that segments are sealed with.
+    /// The key that its segments are sealed with.
     pub stream_key: Key,
     /// The payload of a segment.
     pub segment_bytes: SegmentBytes,
     /// The file's size, in bytes.
     pub bytes: u64,
-    /// The key that ACKs are sealed with. Never used for another stream.
+    /// This receiver's number in the transfer, which its ACKs carry.
+    pub receiver_number: u16,
+    /// The key that ACKs are sealed with. Never used for another transfer.
     pub ack_key: Key,
+    /// Where segments may come first.
+    pub group: Option<GroupMembership>,
     /// Resolves to the BLAKE3 hash that the sender tells once it knows that all has arrived.
     pub finished: oneshot::Receiver<[u8; 32]>,
     /// Buffer and patience.
@@ -107,7 +113,7 @@ pub enum ReceiveError {
     Io(#[from] io::Error),
 }
 
-/// Receives a file, checks it against the sender's hash, and gives it its name.
+/// Receives a file, from a group until a stream of its own begins, checks it against the sender's hash, and gives it its name.
 ///
 /// Until the hash is known it goes on answering the sender, whose last segments' ACKs may have been lost. Must run
 /// within a tokio runtime with time and I/O. Dropping the future removes what was received.

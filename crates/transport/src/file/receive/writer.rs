@@ -7,8 +7,8 @@ use backroom_protocol::segment::SegmentBytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Bytes handed to the thread in one piece: enough for hash and disk to work at full speed.
-const CHUNK_BYTES: usize = 128 << 10;
+/// Bytes handed to the thread in one piece: a power of two, so that BLAKE3 hashes whole subtrees at full speed.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// The least space in segments, so that one chunk can fill while another is written.
 pub(super) const MIN_FREE_SEGMENTS: u32 = 2;
@@ -17,6 +17,7 @@ pub(super) const MIN_FREE_SEGMENTS: u32 = 2;
 #[derive(Debug, Default)]
 struct Chunk {
     bytes: Vec<u8>,
+    /// Those that end in it.
     segments: u32,
 }
 
@@ -26,7 +27,7 @@ struct Chunk {
 #[derive(Debug)]
 pub(super) struct Writer {
     filling: Chunk,
-    chunk_segments: u32,
+    chunk_bytes: usize,
     spare: Vec<Chunk>,
     free_segments: u32,
     chunks: Option<mpsc::Sender<Chunk>>,
@@ -38,15 +39,17 @@ impl Writer {
     /// Starts to write to `file`, with space for `free_segments`.
     pub(super) fn start(file: File, free_segments: u32, segment_bytes: SegmentBytes) -> Self {
         let free_segments = free_segments.max(MIN_FREE_SEGMENTS);
-        let segments = (CHUNK_BYTES / usize::from(segment_bytes.value())).max(1) as u32;
-        let chunk_segments = segments.min(free_segments / 2);
+        let segment_bytes = usize::from(segment_bytes.value());
+        let space_bytes = free_segments as usize * segment_bytes;
+        // Half of the segments fill a chunk at most.
+        let chunk_bytes = CHUNK_BYTES.min(free_segments as usize / 2 * segment_bytes);
         // Chunks are full but for the last, so no more than these are ever under way.
-        let capacity = (free_segments / chunk_segments) as usize + 1;
+        let capacity = space_bytes / chunk_bytes + 2;
         let (chunks, to_write) = mpsc::channel(capacity);
         let (done, written) = mpsc::channel(capacity);
         Self {
             filling: Chunk::default(),
-            chunk_segments,
+            chunk_bytes,
             spare: Vec::new(),
             free_segments,
             chunks: Some(chunks),
@@ -64,24 +67,34 @@ impl Writer {
 
     /// Takes the next segment's bytes. Only called while there is space.
     pub(super) fn push(&mut self, payload: &[u8]) {
-        self.filling.bytes.extend_from_slice(payload);
-        self.filling.segments += 1;
         self.free_segments = self.free_segments.saturating_sub(1);
-        if self.filling.segments >= self.chunk_segments {
+        let mut rest = payload;
+        while self.filling.bytes.len() + rest.len() >= self.chunk_bytes {
+            let (fits, beyond) = rest.split_at(self.chunk_bytes - self.filling.bytes.len());
+            self.filling.bytes.extend_from_slice(fits);
+            self.filling.segments += u32::from(beyond.is_empty());
             self.flush();
+            rest = beyond;
+        }
+        if !rest.is_empty() {
+            self.filling.bytes.extend_from_slice(rest);
+            self.filling.segments += 1;
         }
     }
 
     /// Ends the file with what was pushed so far.
     pub(super) fn end(&mut self) {
-        if self.filling.segments > 0 {
+        if !self.filling.bytes.is_empty() {
             self.flush();
         }
         self.chunks = None;
     }
 
     fn flush(&mut self) {
-        let next = self.spare.pop().unwrap_or_default();
+        let next = self.spare.pop().unwrap_or_else(|| Chunk {
+            bytes: Vec::with_capacity(self.chunk_bytes),
+            segments: 0,
+        });
         let chunk = std::mem::replace(&mut self.filling, next);
         if let Some(chunks) = &self.chunks {
             // The channel has room for all the space there is; a thread that failed says so in `finish`.

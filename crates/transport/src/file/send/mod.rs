@@ -1,20 +1,26 @@
-//! Sending a file to one receiver.
+//! Sending a file, to one receiver or to a group.
 
 mod driver;
+mod group;
+mod plaintext;
 mod reader;
+mod receivers;
 mod store;
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use backroom_gbn::{SenderConfig, SenderStats};
+use backroom_gbn::{SegmentDelays, SenderConfig, SenderStats};
 use backroom_protocol::Key;
 use backroom_protocol::segment::{SealError, SegmentBytes, Stream};
 
-use self::driver::Driver;
+use self::driver::{Driver, Job};
+use self::receivers::Receivers;
 use super::{Control, SourceError, SourceFile};
 use crate::udp::{Route, UdpEndpoint};
+
+pub use group::{GroupEnd, GroupMembers, GroupReceiver, GroupRequest, MoveCause, send_to_group};
 
 /// A file and whom it goes to, after the receiver has accepted it.
 #[derive(Debug)]
@@ -29,9 +35,13 @@ pub struct SendRequest {
     pub segment_bytes: SegmentBytes,
     /// Where the receiver listens: its address, and the port it accepted with.
     pub receiver: SocketAddr,
+    /// Its number in the transfer, which its ACKs carry.
+    pub receiver_number: u16,
     /// The key that the receiver seals its ACKs with.
     pub ack_key: Key,
-    /// The space the receiver has to begin with.
+    /// The first segment that it lacks: 0, unless it had others from a group.
+    pub first_segment: u64,
+    /// The space the receiver has from there on.
     pub free_segments: u32,
     /// Window, recovery and timer.
     pub config: SenderConfig,
@@ -47,7 +57,7 @@ pub struct SendOutcome {
 }
 
 /// What a stream took, whether it succeeded or not.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SendTotals {
     /// Bytes of the file acknowledged.
     pub bytes: u64,
@@ -59,6 +69,8 @@ pub struct SendTotals {
     pub refused: u64,
     /// Datagrams that arrived and were no new ACK of this stream.
     pub dropped: u64,
+    /// How long segments took to be acknowledged.
+    pub delays: SegmentDelays,
 }
 
 /// A file that did not arrive, and what was spent on it.
@@ -126,22 +138,43 @@ pub async fn send_file(
     request: SendRequest,
     control: &Control,
 ) -> Result<SendOutcome, SendFailure> {
-    let mut driver = Driver::new(endpoint, request, control);
-    let ended = driver.run().await;
+    let receiver = request.receiver;
+    let mut receivers = Receivers::new(request.stream);
+    receivers.insert(
+        request.receiver_number,
+        &request.ack_key,
+        request.first_segment,
+        request.free_segments,
+        control.progress.clone(),
+    );
+    let job = Job {
+        source: request.source,
+        stream: request.stream,
+        stream_key: request.stream_key,
+        segment_bytes: request.segment_bytes,
+        to: receiver,
+        first_segment: request.first_segment,
+        config: request.config,
+    };
+    let fits = check_route(receiver, request.segment_bytes);
+    let mut driver = Driver::new(endpoint, job, receivers, control, None);
+    let ended = match fits {
+        Ok(()) => driver.run().await,
+        Err(error) => Err(error),
+    };
     let totals = driver.totals();
-    match ended {
-        Ok(hash) => Ok(SendOutcome { hash, totals }),
-        Err(error) => Err(SendFailure { error, totals }),
+    match (ended, driver.hash()) {
+        (Ok(()), Some(hash)) => Ok(SendOutcome { hash, totals }),
+        (Ok(()), None) => Err(SendFailure {
+            error: SendError::ReceiverLost { receiver },
+            totals,
+        }),
+        (Err(error), _) => Err(SendFailure { error, totals }),
     }
 }
 
 /// Fails where a full segment would not fit one packet: every one of them would be refused.
-fn check_route(request: &SendRequest) -> Result<(), SendError> {
-    let SendRequest {
-        receiver,
-        segment_bytes,
-        ..
-    } = *request;
+fn check_route(receiver: SocketAddr, segment_bytes: SegmentBytes) -> Result<(), SendError> {
     let route = Route::to(receiver).map_err(|source| SendError::NoRoute { receiver, source })?;
     let excess_bytes = segment_bytes
         .datagram_bytes()

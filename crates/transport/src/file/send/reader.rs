@@ -5,11 +5,12 @@ use backroom_protocol::segment::{HEADER_BYTES, SegmentSealer, Stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::plaintext::Plaintext;
 use super::store::{Layout, SealedBatch};
 use super::{SendError, SourceFile};
 
 /// How far the reader may be ahead of the window, in bytes.
-const AHEAD_BYTES: usize = 1 << 20;
+const AHEAD_BYTES: usize = 512 << 10;
 
 /// The round that segments are sealed with: that of a first transmission before any go-back.
 pub(super) const SEALED_ROUND: u16 = 0;
@@ -22,14 +23,16 @@ pub(super) const SEALED_ROUND: u16 = 0;
 pub(super) struct Reader {
     sealed: mpsc::Receiver<SealedBatch>,
     empty: mpsc::Sender<SealedBatch>,
-    thread: JoinHandle<Result<[u8; 32], SendError>>,
+    thread: Option<JoinHandle<Result<[u8; 32], SendError>>>,
 }
 
 impl Reader {
-    /// Starts to read `source` with a window of `window` segments in mind.
+    /// Starts to read `source` with a window of `window` segments in mind. Batches come from that of `first_segment` on;
+    /// what lies before is only hashed.
     pub(super) fn start(
         source: SourceFile,
         layout: Layout,
+        first_segment: u64,
         window: usize,
         stream: Stream,
         stream_key: &Key,
@@ -50,18 +53,18 @@ impl Reader {
         }
         let sealer = SegmentSealer::new(stream, stream_key);
         let thread = tokio::task::spawn_blocking(move || {
+            let batch_bytes = layout.segments_per_batch * usize::from(layout.segment_bytes.value());
             let work = Work {
-                source,
+                plaintext: Plaintext::new(source, batch_bytes),
                 layout,
                 sealer,
-                plaintext: Vec::new(),
             };
-            work.run(empties, &seals)
+            work.run(layout.batch_start(first_segment), empties, &seals)
         });
         Self {
             sealed,
             empty,
-            thread,
+            thread: Some(thread),
         }
     }
 
@@ -81,63 +84,62 @@ impl Reader {
         let _ = self.empty.try_send(batch);
     }
 
-    /// The hash of everything that was sealed, or why reading ended early.
-    pub(super) async fn finish(self) -> Result<[u8; 32], SendError> {
-        self.thread.await.map_err(std::io::Error::from)?
+    /// The hash of the file, or why reading ended early. Only asked once, after the last batch.
+    pub(super) async fn finish(&mut self) -> Result<[u8; 32], SendError> {
+        match self.thread.take() {
+            Some(thread) => thread.await.map_err(std::io::Error::from)?,
+            None => Err(SendError::Cancelled),
+        }
     }
 }
 
 /// What the thread works with.
 struct Work {
-    source: SourceFile,
+    plaintext: Plaintext,
     layout: Layout,
     sealer: SegmentSealer,
-    plaintext: Vec<u8>,
 }
 
 impl Work {
     fn run(
         mut self,
+        start: u64,
         mut empties: mpsc::Receiver<SealedBatch>,
         seals: &mpsc::Sender<SealedBatch>,
     ) -> Result<[u8; 32], SendError> {
-        let mut hasher = blake3::Hasher::new();
-        let mut first = 0;
+        while !self
+            .plaintext
+            .skip_towards(self.layout.bytes_below(start))?
+        {
+            if seals.is_closed() {
+                return Err(SendError::Cancelled);
+            }
+        }
+        let mut first = start;
         while first < self.layout.segments {
             let Some(mut batch) = empties.blocking_recv() else {
                 return Err(SendError::Cancelled);
             };
             let per_batch = self.layout.segments_per_batch as u64;
             let end = (first + per_batch).min(self.layout.segments);
-            self.fill(&mut batch, first, end, &mut hasher)?;
+            self.fill(&mut batch, first, end)?;
             if seals.blocking_send(batch).is_err() {
                 return Err(SendError::Cancelled);
             }
             first = end;
         }
-        Ok(hasher.finalize().into())
+        Ok(self.plaintext.hash())
     }
 
-    /// Reads and hashes the batch's plaintext in one piece, which both like best, and then seals it segment by segment.
-    fn fill(
-        &mut self,
-        batch: &mut SealedBatch,
-        first: u64,
-        end: u64,
-        hasher: &mut blake3::Hasher,
-    ) -> Result<(), SendError> {
-        let offset = self.layout.bytes_below(first);
-        let bytes = (self.layout.bytes_below(end) - offset) as usize;
-        self.plaintext.resize(bytes, 0);
-        self.source.read_at(&mut self.plaintext, offset)?;
-        hasher.update(&self.plaintext);
-
+    fn fill(&mut self, batch: &mut SealedBatch, first: u64, end: u64) -> Result<(), SendError> {
+        let bytes = (self.layout.bytes_below(end) - self.layout.bytes_below(first)) as usize;
+        let plaintext = self.plaintext.take(bytes)?;
         batch.segments = (end - first) as usize;
         let segment_bytes = usize::from(self.layout.segment_bytes.value());
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let overhead = datagram_bytes - segment_bytes;
         batch.datagrams.resize(bytes + batch.segments * overhead, 0);
-        let payloads = self.plaintext.chunks(segment_bytes);
+        let payloads = plaintext.chunks(segment_bytes);
         let datagrams = batch.datagrams.chunks_mut(datagram_bytes);
         for ((seq, payload), datagram) in (first..end).zip(payloads).zip(datagrams) {
             datagram[HEADER_BYTES..HEADER_BYTES + payload.len()].copy_from_slice(payload);

@@ -4,7 +4,13 @@ use std::collections::VecDeque;
 
 use backroom_protocol::segment::SegmentBytes;
 
-/// How a file is cut into segments, and segments into batches of one GSO send.
+use crate::udp::batch_limit;
+
+/// How many GSO sends a batch is. Each batch is handed from thread to thread, and with fewer sends in it the two would
+/// wake each other all the time.
+const SENDS_PER_BATCH: usize = 4;
+
+/// How a file is cut into segments, and segments into batches of a few GSO sends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     pub(super) file_bytes: u64,
@@ -19,13 +25,18 @@ impl Layout {
             file_bytes,
             segment_bytes,
             segments: file_bytes.div_ceil(u64::from(segment_bytes.value())),
-            segments_per_batch: crate::udp::batch_limit(segment_bytes.datagram_bytes()),
+            segments_per_batch: SENDS_PER_BATCH * batch_limit(segment_bytes.datagram_bytes()),
         }
     }
 
     /// Bytes of the file below segment `seq`.
     pub(super) fn bytes_below(&self, seq: u64) -> u64 {
         (seq * u64::from(self.segment_bytes.value())).min(self.file_bytes)
+    }
+
+    /// The first segment of the batch that `segment` is in.
+    pub(super) fn batch_start(&self, segment: u64) -> u64 {
+        segment - segment % self.segments_per_batch as u64
     }
 
     /// How many batches `segments` may spread over.
@@ -58,12 +69,14 @@ pub(super) struct SegmentStore {
 }
 
 impl SegmentStore {
-    pub(super) fn new(layout: Layout) -> Self {
+    /// A store that is filled from the batch of `first_segment` on.
+    pub(super) fn new(layout: Layout, first_segment: u64) -> Self {
+        let start = layout.batch_start(first_segment);
         Self {
             layout,
             batches: VecDeque::new(),
-            first_batch: 0,
-            end: 0,
+            first_batch: start / layout.segments_per_batch as u64,
+            end: start,
         }
     }
 
@@ -112,16 +125,19 @@ impl SegmentStore {
 mod tests {
     use super::*;
 
-    const SEGMENTS: u64 = 130;
+    const SEGMENTS: u64 = 442;
 
-    /// 130 segments, the last of them one byte long, in batches of 52; each datagram tells its number.
+    /// 442 segments, the last of them one byte long, in batches of 208; each datagram tells its number.
     fn filled() -> SegmentStore {
         let segment_bytes = SegmentBytes::DEFAULT;
-        let layout = Layout::new(129 * 1_200 + 1, segment_bytes);
-        assert_eq!((layout.segments, layout.segments_per_batch), (SEGMENTS, 52));
-        let mut store = SegmentStore::new(layout);
-        for first in (0..SEGMENTS).step_by(52) {
-            let end = (first + 52).min(SEGMENTS);
+        let layout = Layout::new(441 * 1_200 + 1, segment_bytes);
+        assert_eq!(
+            (layout.segments, layout.segments_per_batch),
+            (SEGMENTS, 208)
+        );
+        let mut store = SegmentStore::new(layout, 0);
+        for first in (0..SEGMENTS).step_by(208) {
+            let end = (first + 208).min(SEGMENTS);
             let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
             let datagrams = (first..end).flat_map(datagram).collect();
             store.push(SealedBatch {
@@ -146,7 +162,14 @@ mod tests {
     fn a_run_is_the_datagrams_of_its_segments() {
         let mut store = filled();
         assert_eq!(store.end(), SEGMENTS);
-        for (first, count) in [(0, 52), (51, 1), (52, 10), (100, 4), (104, 26), (129, 1)] {
+        for (first, count) in [
+            (0, 208),
+            (207, 1),
+            (208, 10),
+            (400, 16),
+            (416, 26),
+            (441, 1),
+        ] {
             let last_bytes = if first + count as u64 == SEGMENTS {
                 38
             } else {
@@ -165,15 +188,15 @@ mod tests {
     #[test]
     fn a_batch_goes_once_none_of_its_segments_is_needed() {
         let mut store = filled();
-        assert!(store.pop_below(51).is_none());
-        assert_eq!(store.pop_below(52).unwrap().segments, 52);
-        assert!(store.pop_below(103).is_none());
+        assert!(store.pop_below(207).is_none());
+        assert_eq!(store.pop_below(208).unwrap().segments, 208);
+        assert!(store.pop_below(415).is_none());
         assert!(
-            store.run(51, 1).is_empty(),
+            store.run(207, 1).is_empty(),
             "what was freed is not there any more"
         );
-        assert_eq!(store.run(52, 1)[0], 52);
-        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 52);
+        assert_eq!(store.run(208, 1)[0], 208);
+        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 208);
         assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 26);
         assert!(store.pop_below(SEGMENTS).is_none());
     }
@@ -181,9 +204,9 @@ mod tests {
     #[test]
     fn a_run_is_cut_where_a_batch_ends() {
         let layout = Layout::new(1 << 20, SegmentBytes::DEFAULT);
-        assert_eq!(layout.within_batch(0, 100), 52);
-        assert_eq!(layout.within_batch(50, 100), 2);
-        assert_eq!(layout.within_batch(50, 1), 1);
-        assert_eq!(layout.within_batch(104, usize::MAX), 52);
+        assert_eq!(layout.within_batch(0, 1_000), 208);
+        assert_eq!(layout.within_batch(206, 100), 2);
+        assert_eq!(layout.within_batch(206, 1), 1);
+        assert_eq!(layout.within_batch(416, usize::MAX), 208);
     }
 }

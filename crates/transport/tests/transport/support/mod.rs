@@ -1,5 +1,6 @@
 //! What the tests share: a bound on every wait, one transfer from end to end, and networks that misbehave.
 
+mod fan_out;
 mod tcp_relay;
 mod udp_proxy;
 
@@ -22,6 +23,7 @@ use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+pub(crate) use fan_out::{FanOut, Hearing};
 pub(crate) use tcp_relay::TcpRelay;
 pub(crate) use udp_proxy::{Faults, UdpProxy};
 
@@ -150,7 +152,9 @@ impl Transfer {
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
             receiver,
+            receiver_number: 0,
             ack_key: self.ack_key.clone(),
+            first_segment: 0,
             free_segments: self.options.free_segments(self.segment_bytes),
             config: self.config,
         }
@@ -166,7 +170,9 @@ impl Transfer {
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
             bytes,
+            receiver_number: 0,
             ack_key: self.ack_key.clone(),
+            group: None,
             finished,
             options: self.options,
         }

@@ -1,20 +1,34 @@
 //! A scenario multiplied out: one [`Run`] for each row of the results.
 
+mod cells;
+mod command;
+pub(crate) mod order;
+
 use std::sync::Arc;
 
-use backroom_gbn::{Recovery, Timeout, Window};
+use backroom_gbn::{Recovery, Timeout, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
 
-use crate::scenario::{Axes, Axis, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
+use crate::scenario::{Axis, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
 
-/// Every run of a scenario, in the order in which the rows are written.
+/// Every run of a scenario, in the order in which they are carried out and their rows written: one repetition of all cells
+/// after the other, the cells of each in an order of its own that the scenario's seed decides. So whatever changes in the
+/// course of a sweep strikes all cells alike, and a sweep that is broken off has whole repetitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The scenario's name.
     pub scenario: Arc<str>,
+    /// How a command line names the scenario.
+    source: Arc<str>,
+    /// The image that containers are made of, where it is not the usual one.
+    image: Option<Arc<str>>,
+    /// The scenario's seed.
+    seed: u64,
+    /// How often each cell is measured in any case.
+    repetitions: u32,
     /// Every combination of the axes.
     pub cells: Vec<Arc<Cell>>,
-    /// Every repetition of every cell.
+    /// Every repetition of every cell that is made in any case.
     pub runs: Vec<Run>,
 }
 
@@ -28,7 +42,7 @@ pub struct Cell {
     /// How many receive.
     pub receivers: u16,
     /// Segments that may be outstanding in each stream.
-    pub window: Window,
+    pub window: WindowSetting,
     /// What makes the sender go back.
     pub recovery: Recovery,
     /// The retransmission timer.
@@ -45,6 +59,8 @@ pub struct Cell {
     pub file_bytes: u64,
     /// File bytes carried by one segment.
     pub segment_bytes: u16,
+    /// The options that make this cell alone of the scenario's file.
+    settings: String,
 }
 
 /// One transfer to be measured: a row of the results.
@@ -54,6 +70,10 @@ pub struct Run {
     pub index: usize,
     /// The scenario's name.
     pub scenario: Arc<str>,
+    /// How a command line names the scenario.
+    source: Arc<str>,
+    /// The image that containers are made of, where it is not the usual one.
+    image: Option<Arc<str>>,
     /// Place of its cell in the plan, from 0.
     pub cell_index: usize,
     /// What is measured.
@@ -137,33 +157,61 @@ impl Plan {
         if runs > Scenario::MAX_RUNS {
             return Err(PlanError::TooManyRuns { runs });
         }
-        let name: Arc<str> = scenario.name.as_str().into();
-        let cells: Vec<_> = cells(&scenario.axes).into_iter().map(Arc::new).collect();
-        for cell in &cells {
+        let mut cells = cells::cells(&scenario.axes);
+        for cell in &mut cells {
             cell.link.validate()?;
+            cell.settings = command::settings(cell, &scenario.axes_in_file);
         }
-        let repetitions = (1..=scenario.repetitions).flat_map(|repetition| {
-            cells
-                .iter()
-                .enumerate()
-                .map(move |(cell_index, cell)| (repetition, cell_index, cell))
-        });
-        let runs = repetitions
+        let plan = Self {
+            scenario: scenario.name.as_str().into(),
+            source: scenario.source.as_str().into(),
+            image: None,
+            seed: scenario.seed,
+            repetitions: scenario.repetitions,
+            cells: cells.into_iter().map(Arc::new).collect(),
+            runs: Vec::new(),
+        };
+        Ok(plan.with_runs())
+    }
+
+    /// The same in containers of this image instead of the usual one.
+    pub fn with_image(self, image: &str) -> Self {
+        let image = Some(image.into());
+        Self { image, ..self }.with_runs()
+    }
+
+    fn with_runs(mut self) -> Self {
+        self.runs.clear();
+        for repetition in 1..=self.repetitions {
+            let runs = self.repetition(repetition, self.runs.len(), |_| true);
+            self.runs.extend(runs);
+        }
+        self
+    }
+
+    /// The runs of one repetition, from 1, of the cells whose places `wanted` says yes to. The first is at place `index` of
+    /// all runs.
+    pub fn repetition(
+        &self,
+        repetition: u32,
+        index: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<Run> {
+        order::shuffled(self.cells.len(), self.seed, repetition)
+            .into_iter()
+            .filter(|cell_index| wanted(*cell_index))
             .enumerate()
-            .map(|(index, (repetition, cell_index, cell))| Run {
-                index,
-                scenario: Arc::clone(&name),
+            .map(|(place, cell_index)| Run {
+                index: index + place,
+                scenario: Arc::clone(&self.scenario),
+                source: Arc::clone(&self.source),
+                image: self.image.clone(),
                 cell_index,
-                cell: Arc::clone(cell),
-                seed: scenario.seed.wrapping_add(u64::from(repetition) - 1),
+                cell: Arc::clone(&self.cells[cell_index]),
+                seed: self.seed.wrapping_add(u64::from(repetition) - 1),
                 repetition,
             })
-            .collect();
-        Ok(Self {
-            scenario: name,
-            cells,
-            runs,
-        })
+            .collect()
     }
 }
 
@@ -176,115 +224,6 @@ fn link_seed(run_seed: u64, link: u64) -> u64 {
         seed ^ (seed >> 31)
     };
     mixed(mixed(run_seed) ^ link)
-}
-
-/// Every combination of the axes, the window varying fastest.
-fn cells(axes: &Axes) -> Vec<Cell> {
-    let mut cells = vec![blank()];
-    expand_receivers(&mut cells, axes);
-    expand_link(&mut cells, axes);
-    expand_sender(&mut cells, axes);
-    cells
-}
-
-/// Unicast has one receiver and so nothing to deliver in several ways: it takes part once, whatever is asked of the
-/// others.
-fn expand_receivers(cells: &mut Vec<Cell>, axes: &Axes) {
-    expand(cells, |_| &axes.cast, |cell, cast| cell.cast = cast);
-    let deliveries = |cell: &Cell| match cell.cast {
-        Cast::Unicast => axes.delivery.get(..1).unwrap_or_default(),
-        Cast::Multicast | Cast::Broadcast | Cast::Blockcast => &axes.delivery,
-    };
-    expand(cells, deliveries, |cell, delivery| cell.delivery = delivery);
-    let receivers = |cell: &Cell| match cell.cast {
-        Cast::Unicast => &[1],
-        Cast::Multicast | Cast::Blockcast if axes.receivers.is_empty() => &[2],
-        Cast::Broadcast if axes.receivers.is_empty() => &[3],
-        Cast::Multicast | Cast::Broadcast | Cast::Blockcast => axes.receivers.as_slice(),
-    };
-    expand(cells, receivers, |cell, count| cell.receivers = count);
-}
-
-fn expand_link(cells: &mut Vec<Cell>, axes: &Axes) {
-    expand(cells, |_| &axes.rate, |cell, rate| cell.link.rate = rate.0);
-    expand(
-        cells,
-        |_| &axes.delay,
-        |cell, time| cell.link.delay = time.0,
-    );
-    expand(
-        cells,
-        |_| &axes.jitter,
-        |cell, time| cell.link.jitter = time.0,
-    );
-    expand(
-        cells,
-        |_| &axes.queue,
-        |cell, queue| cell.link.queue = queue.0,
-    );
-    expand(
-        cells,
-        |_| &axes.loss_side,
-        |cell, side| cell.loss_side = side,
-    );
-    expand(cells, |_| &axes.burst, |cell, burst| cell.burst = burst);
-    let put_loss = |cell: &mut Cell, loss: LossRate| {
-        cell.loss = loss;
-        cell.link.loss = loss.in_bursts(cell.burst);
-    };
-    expand(cells, |_| &axes.loss, put_loss);
-}
-
-fn expand_sender(cells: &mut Vec<Cell>, axes: &Axes) {
-    expand(cells, |_| &axes.recovery, |cell, rule| cell.recovery = rule);
-    expand(cells, |_| &axes.timeout, |cell, timer| cell.timeout = timer);
-    expand(
-        cells,
-        |_| &axes.file,
-        |cell, size| cell.file_bytes = size.bytes(),
-    );
-    expand(
-        cells,
-        |_| &axes.segment,
-        |cell, size| cell.segment_bytes = size,
-    );
-    expand(cells, |_| &axes.window, |cell, window| cell.window = window);
-}
-
-/// What the axes are put into, one after the other.
-fn blank() -> Cell {
-    Cell {
-        cast: Cast::Unicast,
-        delivery: Delivery::Parallel,
-        receivers: 1,
-        window: Window::default(),
-        recovery: Recovery::default(),
-        timeout: Timeout::default(),
-        link: LinkConfig::default(),
-        loss: LossRate::NONE,
-        burst: Burst::Random,
-        loss_side: LossSide::Sender,
-        file_bytes: 0,
-        segment_bytes: 1,
-    }
-}
-
-/// Replaces each cell by one for each of the `values` that it may take.
-fn expand<'a, T: Copy + 'a>(
-    cells: &mut Vec<Cell>,
-    values: impl Fn(&Cell) -> &'a [T],
-    put: impl Fn(&mut Cell, T),
-) {
-    *cells = cells
-        .iter()
-        .flat_map(|cell| {
-            values(cell).iter().map(|value| {
-                let mut cell = cell.clone();
-                put(&mut cell, *value);
-                cell
-            })
-        })
-        .collect();
 }
 
 #[cfg(test)]

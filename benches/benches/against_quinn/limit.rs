@@ -1,0 +1,102 @@
+//! What this machine could do at most: sealing and sending on one core, receiving and opening on the other. No file, no
+//! hash, no acknowledgement, and what does not arrive in time is not sent again.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use backroom_protocol::segment::{SegmentBytes, SegmentOpener, SegmentSealer, Stream};
+use backroom_protocol::{Key, TransferId};
+use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+
+/// Silence after which the sender has ended.
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// Trains of datagrams taken at a time.
+const BUFFERS: usize = 4;
+
+/// What of `bytes` sent without pause is opened, in 10^6 bytes a second.
+pub(crate) fn megabytes_per_second(segment: u16, bytes: u64) -> anyhow::Result<f64> {
+    let segment = SegmentBytes::try_from(segment)?;
+    let (key, stream) = (
+        Key::generate()?,
+        Stream {
+            transfer: TransferId::generate()?,
+            lane: 1,
+        },
+    );
+    let (tell, port) = mpsc::channel();
+    let opener = SegmentOpener::new(stream, &key);
+    let receiving = thread::spawn(move || receive(segment, opener, &tell));
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port.recv().context("no receiver")?));
+    send(segment, SegmentSealer::new(stream, &key), to, bytes)?;
+    match receiving.join() {
+        Ok(rate) => rate,
+        Err(_) => anyhow::bail!("the receiver panicked"),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn send(
+    segment: SegmentBytes,
+    mut sealer: SegmentSealer,
+    to: SocketAddr,
+    bytes: u64,
+) -> anyhow::Result<()> {
+    let endpoint = endpoint()?;
+    endpoint.writable().await?;
+    let datagram_bytes = segment.datagram_bytes();
+    let batch = endpoint.max_batch(datagram_bytes);
+    let mut datagrams = vec![7; batch * datagram_bytes];
+    let segments = bytes.div_ceil(segment.value().into());
+    for first in (0..segments).step_by(batch) {
+        for (seq, datagram) in (first..segments).zip(datagrams.chunks_mut(datagram_bytes)) {
+            sealer.seal(seq, 0, datagram)?;
+        }
+        while let Err(error) = endpoint.try_send(to, None, &datagrams, datagram_bytes) {
+            anyhow::ensure!(error.kind() == io::ErrorKind::WouldBlock, error);
+            endpoint.writable().await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn receive(
+    segment: SegmentBytes,
+    mut opener: SegmentOpener,
+    port: &mpsc::Sender<u16>,
+) -> anyhow::Result<f64> {
+    let endpoint = endpoint()?;
+    port.send(endpoint.local_addr()?.port())?;
+    let mut buffers = endpoint.receive_buffers(segment.datagram_bytes(), BUFFERS);
+    endpoint.readable().await?;
+    let begun = Instant::now();
+    let (mut opened, mut last) = (0, begun);
+    while tokio::time::timeout(SILENCE, endpoint.readable())
+        .await
+        .is_ok()
+    {
+        while endpoint.try_receive(&mut buffers).is_ok() {
+            let segments = buffers.datagrams().filter_map(|datagram| {
+                opener
+                    .open(datagram.contents)
+                    .ok()
+                    .map(|segment| segment.payload.len())
+            });
+            opened += segments.sum::<usize>();
+            last = Instant::now();
+        }
+    }
+    Ok(opened as f64 / last.duration_since(begun).as_secs_f64() / 1e6)
+}
+
+fn endpoint() -> io::Result<UdpEndpoint> {
+    UdpEndpoint::bind(
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        UdpOptions::default(),
+    )
+}

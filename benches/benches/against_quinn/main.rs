@@ -1,0 +1,189 @@
+//! A file to one receiver on loopback, by the real programs, beside `quinn` and beside what sealing and sending alone
+//! can do; all in one run, in turn.
+//!
+//! ```text
+//! just bench-loopback --runs 5 --mib 1024
+//! ```
+//!
+//! The programs send from tmpfs to tmpfs and are timed from the command to the sender's word that the file has its
+//! name; `quinn` from memory to memory, from the opening of the stream to the answer to its end. Both are two
+//! processes. The limit is a thread that seals and sends without waiting for anybody, and one that receives and opens.
+
+mod limit;
+mod programs;
+mod quic;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::programs::{Pair, Spent};
+
+/// Segment whose datagram fits a packet of 1,480 bytes.
+const SMALL_SEGMENT: u16 = 1_415;
+
+/// Segment whose datagram is the largest there is, which loopback takes.
+const LARGE_SEGMENT: u16 = 65_470;
+
+#[derive(Parser)]
+#[command(about = "A file over loopback: ours, quinn's, and the limit")]
+struct Options {
+    /// Runs of each
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+
+    /// Size of the file, in MiB
+    #[arg(long, default_value_t = 1_024)]
+    mib: u64,
+
+    /// Window for segments of 1,415 bytes
+    #[arg(long, default_value = "1024")]
+    small_window: String,
+
+    /// Window for segments of 65,470 bytes
+    #[arg(long, default_value = "32")]
+    large_window: String,
+
+    #[command(flatten)]
+    quinn: quic::Setup,
+
+    #[arg(long, hide = true)]
+    bench: bool,
+
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// What the program is when it starts itself.
+#[derive(Subcommand)]
+enum Role {
+    #[command(hide = true)]
+    QuicServer { certificate: std::path::PathBuf },
+    #[command(hide = true)]
+    QuicClient {
+        certificate: std::path::PathBuf,
+        port: u16,
+        bytes: u64,
+    },
+}
+
+/// One contestant's runs.
+struct Row {
+    name: &'static str,
+    /// In 10^6 bytes a second.
+    rates: Vec<f64>,
+    spent: Vec<Spent>,
+}
+
+impl Row {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            rates: Vec::new(),
+            spent: Vec::new(),
+        }
+    }
+
+    fn median(&self) -> f64 {
+        median(self.rates.iter().copied())
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    match options.role {
+        Some(Role::QuicServer { certificate }) => quic::serve(options.quinn, &certificate),
+        Some(Role::QuicClient {
+            certificate,
+            port,
+            bytes,
+        }) => quic::send(options.quinn, &certificate, port, bytes),
+        None => compare(&options),
+    }
+}
+
+fn compare(options: &Options) -> anyhow::Result<()> {
+    let bytes = options.mib << 20;
+    let megabytes = bytes as f64 / 1e6;
+    let mut pair = Pair::start(bytes).context("two members in a room")?;
+    let mut ours = [
+        (
+            Row::new("backroom, 1,452 bytes"),
+            SMALL_SEGMENT,
+            &options.small_window,
+        ),
+        (
+            Row::new("backroom, 65,507 bytes"),
+            LARGE_SEGMENT,
+            &options.large_window,
+        ),
+    ];
+    let mut quinn = Row::new("quinn");
+    let mut limits = [
+        (Row::new("limit, 1,452 bytes"), SMALL_SEGMENT),
+        (Row::new("limit, 65,507 bytes"), LARGE_SEGMENT),
+    ];
+    for run in 1..=options.runs {
+        for (row, segment, window) in &mut ours {
+            let (seconds, spent) = pair.transfer(*segment, window)?;
+            row.rates.push(megabytes / seconds);
+            row.spent.push(spent);
+        }
+        quinn
+            .rates
+            .push(megabytes / quic::transfer(options.quinn, bytes)?);
+        for (row, segment) in &mut limits {
+            row.rates
+                .push(limit::megabytes_per_second(*segment, bytes)?);
+        }
+        eprintln!("run {run} of {}", options.runs);
+    }
+    let [small, large] = ours.map(|(row, ..)| row);
+    let [small_limit, large_limit] = limits.map(|(row, _)| row);
+    for row in [&small, &large, &quinn, &small_limit, &large_limit] {
+        print_row(row);
+    }
+    let ratio = |what: &Row, of: &Row| what.median() / of.median();
+    println!(
+        "1,452 bytes:  {:.2}x quinn, {:.2} of the limit",
+        ratio(&small, &quinn),
+        ratio(&small, &small_limit)
+    );
+    println!(
+        "65,507 bytes: {:.2}x quinn, {:.2} of the limit",
+        ratio(&large, &quinn),
+        ratio(&large, &large_limit)
+    );
+    let (sender, receiver) = pair.peak_memory_kib()?;
+    println!("most memory of a client: {sender} KiB sending, {receiver} KiB receiving");
+    Ok(())
+}
+
+fn print_row(row: &Row) {
+    let rates: Vec<_> = row.rates.iter().map(|rate| format!("{rate:.0}")).collect();
+    print!(
+        "{:24} {:6.0} MB/s  ({})",
+        row.name,
+        row.median(),
+        rates.join(", ")
+    );
+    if !row.spent.is_empty() {
+        let of = |value: fn(&Spent) -> f64| median(row.spent.iter().map(value));
+        print!(
+            "  sender {:.2} s of processor, receiver {:.2} s; {} sent again, {} timeouts",
+            of(|spent| spent.sender_seconds),
+            of(|spent| spent.receiver_seconds),
+            of(|spent| spent.retransmitted as f64),
+            of(|spent| spent.timeouts as f64),
+        );
+    }
+    println!();
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        count => (values[(count - 1) / 2] + values[count / 2]) / 2.0,
+    }
+}

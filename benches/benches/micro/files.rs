@@ -1,0 +1,89 @@
+//! A whole file over loopback, both sides in this process.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use backroom_gbn::{SenderConfig, Window};
+use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::{FileName, Key, TransferId};
+use backroom_transport::file::{
+    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SourceFile,
+    receive_file, send_file,
+};
+use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+use criterion::{Criterion, Throughput};
+use tokio::sync::oneshot;
+
+const FILE_BYTES: usize = 64 << 20;
+
+/// Segments that fit any Ethernet, and the largest.
+pub(crate) fn loopback(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a tmpfs");
+    fs::write(folder.path().join("file"), vec![7; FILE_BYTES]).expect("room for the file");
+    let mut group = criterion.benchmark_group("file");
+    group
+        .sample_size(10)
+        .throughput(Throughput::Bytes(FILE_BYTES as u64));
+    for (segment, window) in [(1_415, 1_024), (65_470, 32)] {
+        group.bench_function(format!("loopback/{segment}"), |bencher| {
+            bencher.iter(|| runtime.block_on(transfer(folder.path(), segment, window)));
+        });
+    }
+    group.finish();
+}
+
+async fn transfer(folder: &Path, segment: u16, window: u32) {
+    let segment_bytes = SegmentBytes::try_from(segment).expect("allowed");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let sender = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
+    let receiver = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
+    let stream = Stream {
+        transfer: TransferId(1),
+        lane: 1,
+    };
+    let (stream_key, ack_key) = (
+        Key::generate().expect("random bytes"),
+        Key::generate().expect("random bytes"),
+    );
+    let options = ReceiveOptions::default();
+    let (told, finished) = oneshot::channel();
+    let name = FileName::new("received").expect("a name");
+    let part = PartFile::create(folder, &name, FILE_BYTES as u64, &ReceiveLimits::default());
+    let receive = ReceiveRequest {
+        part: part.expect("a file"),
+        stream,
+        stream_key: stream_key.clone(),
+        segment_bytes,
+        bytes: FILE_BYTES as u64,
+        receiver_number: 0,
+        ack_key: ack_key.clone(),
+        group: None,
+        finished,
+        options,
+    };
+    let send = SendRequest {
+        source: SourceFile::open(&folder.join("file")).expect("the file"),
+        stream,
+        stream_key,
+        segment_bytes,
+        receiver: receiver.local_addr().expect("bound"),
+        receiver_number: 0,
+        ack_key,
+        first_segment: 0,
+        free_segments: options.free_segments(segment_bytes),
+        config: SenderConfig {
+            window: Window::try_from(window).expect("allowed").into(),
+            ..SenderConfig::default()
+        },
+    };
+    let receiving =
+        tokio::spawn(async move { receive_file(&receiver, receive, &Control::default()).await });
+    let sent = send_file(&sender, send, &Control::default())
+        .await
+        .expect("sent");
+    told.send(sent.hash).expect("somebody waits for it");
+    let received = receiving.await.expect("no panic").expect("received");
+    fs::remove_file(received.path).expect("it was there");
+}

@@ -1,0 +1,384 @@
+//! A few real clients that talk, with nothing else on the link and while files saturate it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use backroom_lab::charts::{SeriesChart, SeriesPanel, SeriesPoint};
+use backroom_lab::results::Circumstances;
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin};
+use tokio::sync::mpsc;
+use tokio::time;
+
+use crate::latency::Latencies;
+use crate::link::{self, Link};
+use crate::program::{self, Client, Server};
+use crate::results::{self, rounded};
+
+/// From the first offers until all transfers are at full speed.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How long the last messages may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// In memory, so that no disk is measured.
+const MEMORY: &str = "/dev/shm";
+const SENDER: &str = "sender";
+const MAX_TROUBLES: usize = 16;
+/// stat(2) counts in these.
+const BLOCK_BYTES: u64 = 512;
+
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct ChatArgs {
+    /// Receivers of the file, each by a transfer of its own
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    transfers: u32,
+    /// Rate of the sender's link, as `tc` writes it
+    #[arg(long, default_value = "100mbit")]
+    link: String,
+    /// Windows of the transfers, as the client takes them; each is measured in rooms of its own
+    #[arg(long, value_delimiter = ',', default_value = "auto,16")]
+    window: Vec<String>,
+    /// Messages a second, each way
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=60))]
+    rate: u32,
+    /// Length of a message
+    #[arg(long, default_value_t = 100)]
+    bytes: u32,
+    /// How long each measurement takes
+    #[arg(long, default_value_t = 6)]
+    seconds: u32,
+    /// Rooms for each window
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    reps: u32,
+    /// The folder that backroom-server and backroom-client are in [default: that of this program]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip)]
+    programs: Option<PathBuf>,
+    /// Where the results go
+    #[arg(long, value_name = "DIR", default_value = "results/room")]
+    out: PathBuf,
+}
+
+/// One measurement.
+#[derive(Debug, Serialize)]
+struct Row {
+    window: String,
+    repetition: u32,
+    /// `idle` or `transfers`.
+    load: &'static str,
+    expected: u64,
+    received: u64,
+    p50_ms: f64,
+    p90_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+    /// What all receivers got of files meanwhile, in 10^6 bit/s.
+    file_mbps: f64,
+}
+
+pub(crate) fn run(arguments: &ChatArgs) -> anyhow::Result<()> {
+    link::enter_namespace()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(measure(arguments))
+}
+
+async fn measure(arguments: &ChatArgs) -> anyhow::Result<()> {
+    let circumstances = Circumstances::now();
+    let programs = arguments.programs.as_deref();
+    let programs = Programs {
+        server: program::find(programs, "backroom-server")?,
+        client: program::find(programs, "backroom-client")?,
+    };
+    let link = Link::open(&arguments.link).await?;
+    let mut rows = Vec::new();
+    for repetition in 1..=arguments.reps {
+        for window in &arguments.window {
+            let room = Room::open(arguments, &programs, &link, window).await?;
+            rows.extend(room.measure(arguments, window, repetition).await?);
+        }
+    }
+    let chart = chart(arguments, &rows);
+    let settings = serde_json::json!({ "chat": arguments });
+    results::write(
+        &arguments.out,
+        "chat",
+        &rows,
+        &circumstances,
+        settings,
+        &[chart],
+    )
+}
+
+struct Programs {
+    server: PathBuf,
+    client: PathBuf,
+}
+
+/// A server, a sender behind the link, and receivers beside the server.
+struct Room {
+    _server: Server,
+    _clients: Vec<Child>,
+    /// What all are told by: a client whose input ends leaves. The first is the sender's.
+    inputs: Vec<ChildStdin>,
+    latencies: Latencies,
+    /// What must not happen during a measurement: a file has come to its end, or a client has something to complain of.
+    troubles: mpsc::Receiver<String>,
+    folder: TempDir,
+}
+
+impl Room {
+    async fn open(
+        arguments: &ChatArgs,
+        programs: &Programs,
+        link: &Link,
+        window: &str,
+    ) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir_in(MEMORY).context("no memory for files")?;
+        let server = Server::start(&programs.server, link::ROOM).await?;
+        let port = server.port.to_string();
+        let latencies = Latencies::new()?;
+        let (report, troubles) = mpsc::channel(MAX_TROUBLES);
+        let mut members = Vec::new();
+        let names = (1..=arguments.transfers).map(|number| format!("receiver-{number}"));
+        for name in std::iter::once(SENDER.to_owned()).chain(names) {
+            let downloads = folder.path().join(&name);
+            fs::create_dir(&downloads)?;
+            let mut command = match name == SENDER {
+                true => link.at_sender(&programs.client)?,
+                false => tokio::process::Command::new(&programs.client),
+            };
+            // One by one on a slow link, as packets are.
+            command
+                .args([link::ROOM, &port, "--name", &name, "--output", "json"])
+                .args(["--gso", "off", "--delivery", "parallel", "--window", window])
+                .arg("--download-dir")
+                .arg(downloads);
+            members.push(Client::start(command).await?);
+        }
+        if let Some(sender) = members.first_mut() {
+            sender.wait_for_members(arguments.transfers).await?;
+        }
+        let (mut clients, mut inputs) = (Vec::new(), Vec::new());
+        for member in members {
+            let (child, stdin, mut stdout) = member.split();
+            let (latencies, report) = (latencies.clone(), report.clone());
+            tokio::spawn(async move {
+                while let Ok(Some(line)) = stdout.next_line().await {
+                    notice(&line, &latencies, &report);
+                }
+            });
+            clients.push(child);
+            inputs.push(stdin);
+        }
+        Ok(Self {
+            _server: server,
+            _clients: clients,
+            inputs,
+            latencies,
+            troubles,
+            folder,
+        })
+    }
+
+    /// First without transfers, then with them.
+    async fn measure(
+        mut self,
+        arguments: &ChatArgs,
+        window: &str,
+        repetition: u32,
+    ) -> anyhow::Result<[Row; 2]> {
+        let idle = self.talk(arguments, window, repetition, "idle").await?;
+        let path = self.folder.path().join("file");
+        // Sealed, all bytes look the same. As large as if one receiver had the link to itself: who shares how is not known.
+        let seconds = u64::from(arguments.seconds) + 2 * WARM_UP.as_secs();
+        let bytes = seconds * bits_per_second(&arguments.link)? / 8;
+        fs::File::create(&path)?.set_len(bytes)?;
+        let sender = self.inputs.first_mut().context("no sender")?;
+        say(sender, &format!("fbroadcast|{}", path.display())).await?;
+        time::sleep(WARM_UP).await;
+        let loaded = self
+            .talk(arguments, window, repetition, "transfers")
+            .await?;
+        Ok([idle, loaded])
+    }
+
+    /// Messages between the sender and a receiver, both ways, each due at its time.
+    async fn talk(
+        &mut self,
+        arguments: &ChatArgs,
+        window: &str,
+        repetition: u32,
+        load: &'static str,
+    ) -> anyhow::Result<Row> {
+        let [sender, .., receiver] = self.inputs.as_mut_slice() else {
+            bail!("a talk needs two");
+        };
+        let phase = self.latencies.begin();
+        let before = downloaded(self.folder.path())?;
+        let begun = Instant::now();
+        let messages = arguments.rate * arguments.seconds;
+        for number in 0..messages {
+            let due =
+                begun + Duration::from_secs_f64(f64::from(number) / f64::from(arguments.rate));
+            time::sleep_until(due.into()).await;
+            let text = self.latencies.text(phase, due, arguments.bytes as usize);
+            let last = arguments.transfers;
+            say(sender, &format!("municast|receiver-{last}|{text}")).await?;
+            say(receiver, &format!("municast|{SENDER}|{text}")).await?;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let file_bytes = downloaded(self.folder.path())?.saturating_sub(before);
+        if let Ok(trouble) = self.troubles.try_recv() {
+            bail!("the measurement is spoilt; a client says: {trouble}");
+        }
+        let expected = 2 * u64::from(messages);
+        self.latencies.wait_for(expected, PATIENCE).await;
+        let found = self.latencies.percentiles();
+        let file_mbps = rounded(file_bytes as f64 * 8.0 / 1e6 / seconds);
+        eprintln!(
+            "window {window}, {load}: {} of {expected} came, p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms; files {file_mbps:.1} Mbit/s",
+            found.received, found.p50_ms, found.p99_ms, found.max_ms
+        );
+        Ok(Row {
+            window: window.to_owned(),
+            repetition,
+            load,
+            expected,
+            received: found.received,
+            p50_ms: found.p50_ms,
+            p90_ms: found.p90_ms,
+            p99_ms: found.p99_ms,
+            max_ms: found.max_ms,
+            file_mbps,
+        })
+    }
+}
+
+/// Bytes of files that lie in the receivers' folders.
+fn downloaded(folders: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for folder in fs::read_dir(folders)? {
+        let folder = folder?.path();
+        if folder.is_dir() {
+            bytes += bytes_in(&folder)?;
+        }
+    }
+    Ok(bytes)
+}
+
+fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for file in fs::read_dir(folder)? {
+        // What is taken up, as a file may be made at its full length at once.
+        bytes += file?.metadata()?.blocks() * BLOCK_BYTES;
+    }
+    Ok(bytes)
+}
+
+/// Takes note of what a client says.
+fn notice(line: &str, latencies: &Latencies, report: &mpsc::Sender<String>) {
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    match event["event"].as_str() {
+        Some("message") => latencies.received(event["text"].as_str().unwrap_or_default()),
+        Some("received" | "failed" | "error") => {
+            // The first is enough; and nobody listens when the room is being closed.
+            let _ = report.try_send(line.to_owned());
+        }
+        _ => {}
+    }
+}
+
+async fn say(input: &mut ChildStdin, line: &str) -> anyhow::Result<()> {
+    input.write_all(format!("{line}\n").as_bytes()).await?;
+    Ok(input.flush().await?)
+}
+
+/// What `tc` understands by `100mbit` and the like.
+fn bits_per_second(rate: &str) -> anyhow::Result<u64> {
+    let digits = rate.find(|character: char| !character.is_ascii_digit());
+    let (number, unit) = rate.split_at(digits.unwrap_or(rate.len()));
+    let factor = match unit {
+        "kbit" => 1_000,
+        "mbit" => 1_000_000,
+        "gbit" => 1_000_000_000,
+        _ => bail!("a rate is written like 100mbit, with kbit, mbit or gbit"),
+    };
+    let number: u64 = number.parse().context("a rate is written like 100mbit")?;
+    number.checked_mul(factor).context("the rate is too high")
+}
+
+const LOADS: [&str; 2] = ["idle", "transfers"];
+
+/// A box for each window and load: the 99th percentiles of all runs.
+fn chart(arguments: &ChatArgs, rows: &[Row]) -> SeriesChart {
+    let panel = |window: &String| {
+        let mut points = Vec::new();
+        for (place, load) in LOADS.iter().enumerate() {
+            let of_load = |row: &&Row| row.window == *window && row.load == *load;
+            for (x, value) in [(50.0, p50 as fn(&Row) -> f64), (90.0, p90), (99.0, p99)] {
+                let mut values: Vec<_> = rows.iter().filter(of_load).map(value).collect();
+                values.sort_by(f64::total_cmp);
+                if let (Some(least), Some(most)) = (values.first(), values.last()) {
+                    let all = (*least, *most);
+                    let middle = values[values.len() / 2];
+                    let point = SeriesPoint {
+                        x,
+                        middle,
+                        inner: all,
+                        outer: all,
+                    };
+                    points.push((place, point));
+                }
+            }
+        }
+        SeriesPanel {
+            title: format!("window {window}"),
+            points,
+        }
+    };
+    SeriesChart {
+        name: "chat-latency".to_owned(),
+        title: "Chat while files saturate the link".to_owned(),
+        subtitle: format!(
+            "{} transfers over {}, {} messages a second each way; medians of {} rooms, boxes from least to greatest",
+            arguments.transfers, arguments.link, arguments.rate, arguments.reps
+        ),
+        x_label: "Percentile",
+        y_label: "Latency (ms)",
+        legend: LOADS.map(str::to_owned).to_vec(),
+        boxes: true,
+        panels: arguments.window.iter().map(panel).collect(),
+    }
+}
+
+fn p50(row: &Row) -> f64 {
+    row.p50_ms
+}
+
+fn p90(row: &Row) -> f64 {
+    row.p90_ms
+}
+
+fn p99(row: &Row) -> f64 {
+    row.p99_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_tc_reads_them() {
+        assert_eq!(bits_per_second("100mbit").unwrap(), 100_000_000);
+        assert_eq!(bits_per_second("1gbit").unwrap(), 1_000_000_000);
+        for wrong in ["", "100", "mbit", "1.5mbit", "10mbps", "99999999999gbit"] {
+            assert!(bits_per_second(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

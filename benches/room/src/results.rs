@@ -1,0 +1,53 @@
+//! What is left of a measurement: rows, a manifest and pictures.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use backroom_lab::charts::{SeriesChart, draw_series};
+use backroom_lab::results::Circumstances;
+use serde::Serialize;
+
+/// `NAME-manifest.json`.
+#[derive(Debug, Serialize)]
+struct Manifest<'a, S> {
+    #[serde(flatten)]
+    circumstances: &'a Circumstances,
+    settings: S,
+    charts: Vec<String>,
+}
+
+/// Writes `NAME.csv`, `NAME-manifest.json` and the charts into `folder`.
+pub(crate) fn write<R: Serialize>(
+    folder: &Path,
+    name: &str,
+    rows: &[R],
+    circumstances: &Circumstances,
+    settings: impl Serialize,
+    charts: &[SeriesChart],
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let mut writer = csv::Writer::from_path(folder.join(format!("{name}.csv")))?;
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.flush()?;
+    let mut drawn = Vec::new();
+    for chart in charts {
+        drawn.extend(draw_series(chart, folder)?);
+    }
+    let manifest = Manifest {
+        circumstances,
+        settings,
+        charts: drawn,
+    };
+    let text = serde_json::to_string_pretty(&manifest)? + "\n";
+    fs::write(folder.join(format!("{name}-manifest.json")), text)?;
+    eprintln!("results in {}", folder.display());
+    Ok(())
+}
+
+/// Three places: microseconds, where milliseconds are counted.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}

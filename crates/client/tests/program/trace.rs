@@ -1,0 +1,113 @@
+//! `--trace`: every step of a transfer, from both sides, as the lab reads it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::harness::{Files, Member, Room, lab_program, soon};
+
+const SEGMENTS: usize = 100;
+
+/// The lines of a trace.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+        .collect()
+}
+
+/// The number `field` of all lines of one kind, in their order.
+fn numbers(lines: &[Value], event: &str, field: &str) -> Vec<u64> {
+    let of_kind = lines.iter().filter(|line| line["event"] == event);
+    of_kind.map(|line| line[field].as_u64().unwrap()).collect()
+}
+
+/// Leaves the room, so that the trace is whole.
+async fn leave(mut member: Member) {
+    member.type_line("exit").await;
+    assert!(member.end().await.success());
+}
+
+/// Ada sends Bob a file, and both write it down. Gives what Ada's account of it says.
+async fn transfer(of_sender: &Path, of_receiver: &Path) -> Value {
+    let room = Room::open().await;
+    let options = [of_sender, of_receiver].map(|path| ["--trace", path.to_str().unwrap()]);
+    let mut ada = room.join_with("ada", &options[0]).await;
+    let mut bob = room.join_with("bob", &options[1]).await;
+    ada.event("member_joined").await;
+    for setting in ["segment|1000", "window|8"] {
+        ada.type_line(setting).await;
+        ada.event("settings").await;
+    }
+    let files = Files::new();
+    let (path, _) = files.create("a.bin", 1_000 * SEGMENTS);
+    ada.type_line(&format!("funicast|bob|{path}")).await;
+    bob.event("received").await;
+    let sent = ada.event("sent").await;
+    leave(ada).await;
+    leave(bob).await;
+    sent
+}
+
+#[tokio::test]
+async fn both_sides_write_every_step_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [dir.path().join("ada.jsonl"), dir.path().join("bob.jsonl")];
+    let sent = transfer(&paths[0], &paths[1]).await;
+    let [ada, bob] = paths.map(|path| lines(&path));
+    for (lines, side) in [(&ada, "sender"), (&bob, "receiver")] {
+        let begin = &lines[0];
+        assert_eq!(begin["event"], "begin");
+        assert_eq!(
+            (&begin["side"], &begin["bytes"]),
+            (&side.into(), &sent["bytes"])
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|line| line["transfer"] == begin["transfer"])
+        );
+        assert!(!lines.iter().any(|line| line["event"] == "missing"));
+    }
+    let every: Vec<u64> = (0..SEGMENTS as u64).collect();
+    assert_eq!(numbers(&ada, "send", "seq"), every);
+    let again = numbers(&ada, "resend", "seq").len() as u64;
+    assert_eq!(sent["segments_retransmitted"], again);
+    assert_eq!(
+        numbers(&ada, "go_back", "seq").len() as u64,
+        sent["go_backs"]
+    );
+    assert_eq!(
+        numbers(&ada, "ack", "ack").into_iter().max(),
+        Some(SEGMENTS as u64)
+    );
+    assert_eq!(numbers(&bob, "deliver", "seq"), every);
+    assert_eq!(
+        numbers(&bob, "ack_sent", "ack").last(),
+        Some(&(SEGMENTS as u64))
+    );
+}
+
+#[tokio::test]
+async fn the_lab_draws_what_one_side_or_both_wrote_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = [dir.path().join("ada.jsonl"), dir.path().join("bob.jsonl")];
+    transfer(&paths[0], &paths[1]).await;
+    for sides in [&paths[..1], &paths[1..], &paths[..]] {
+        let out = dir.path().join("drawn");
+        let mut lab = Command::new(lab_program());
+        lab.arg("trace").arg("--out").arg(&out);
+        for path in sides {
+            lab.arg("--from").arg(path);
+        }
+        let drawn = soon("the drawing", lab.output()).await.unwrap();
+        let said = String::from_utf8_lossy(&drawn.stdout);
+        let errors = String::from_utf8_lossy(&drawn.stderr);
+        assert!(drawn.status.success(), "{sides:?}: {errors}");
+        assert!(said.contains("100000 bytes in 100 segments"), "{said}");
+        assert!(out.join("space-time.svg").is_file());
+        fs::remove_dir_all(&out).unwrap();
+    }
+}

@@ -1,0 +1,266 @@
+//! Several transfers over one way out, as of a member who sends to several, or of several members behind one link.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
+
+use backroom_gbn::{Ack, Receiver, ReceiverId, Sender, SenderConfig, Transmit};
+use backroom_link::{Link, LinkConfig, Verdict};
+
+/// IP packets of a segment of 1,200 bytes and of an ACK (docs/protocol.md).
+pub(crate) const SEGMENT_PACKET_BYTES: usize = 1_265;
+const ACK_PACKET_BYTES: usize = 82;
+
+/// One transfer to one receiver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transfer {
+    pub(crate) sender: SenderConfig,
+    pub(crate) segments: u64,
+    /// When it begins.
+    pub(crate) start: Duration,
+}
+
+/// What became of a transfer.
+#[derive(Debug, Clone)]
+pub(crate) struct Course {
+    start: Duration,
+    /// Each time the base moved, and where to.
+    base: Vec<(Duration, u64)>,
+    /// Each time the window changed, and to what.
+    windows: Vec<(Duration, u16)>,
+}
+
+/// Transfers on their way over one link, each with a way back of its own.
+pub(crate) struct SharedLink {
+    epoch: Instant,
+    now: Instant,
+    data: Link,
+    ends: Vec<Ends>,
+    due: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    scheduled: u64,
+}
+
+struct Ends {
+    sender: Sender,
+    receiver: Receiver,
+    acks: Link,
+    wake_up: Option<Instant>,
+    course: Course,
+}
+
+/// What happens, and to which transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    transfer: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Segment { seq: u64, round: u16 },
+    Ack(PlainAck),
+    WakeUp,
+}
+
+/// The fields of an [`Ack`], which has no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PlainAck {
+    cumulative: u64,
+    accepted_round: u16,
+    gap_round: Option<u16>,
+}
+
+impl Course {
+    /// Segments acknowledged between two times.
+    pub(crate) fn acknowledged(&self, from: Duration, until: Duration) -> u64 {
+        self.base_at(until) - self.base_at(from)
+    }
+
+    /// The largest window that was found after a time.
+    pub(crate) fn largest_window(&self, from: Duration) -> u16 {
+        let later = self.windows.iter().filter(|(at, _)| *at >= from);
+        later.map(|(_, window)| *window).max().unwrap_or_default()
+    }
+
+    fn base_at(&self, time: Duration) -> u64 {
+        let moves = self.base.partition_point(|(at, _)| *at <= time);
+        moves.checked_sub(1).map_or(0, |last| self.base[last].1)
+    }
+}
+
+impl SharedLink {
+    /// Carries all of them until the time is over. Each way is like `link`.
+    pub(crate) fn carry(
+        epoch: Instant,
+        link: &LinkConfig,
+        seed: u64,
+        transfers: &[Transfer],
+        limit: Duration,
+    ) -> Vec<Course> {
+        let seed_of = |number: usize| seed.wrapping_mul(1_000_003) ^ ((number as u64) << 32);
+        let mut shared = Self {
+            epoch,
+            now: epoch,
+            data: Link::new(link.clone(), seed_of(0)),
+            ends: Vec::new(),
+            due: BinaryHeap::new(),
+            scheduled: 0,
+        };
+        for (index, transfer) in transfers.iter().enumerate() {
+            shared.ends.push(Ends::new(
+                transfer,
+                Link::new(link.clone(), seed_of(index + 1)),
+            ));
+            shared.schedule(epoch + transfer.start, index, What::WakeUp);
+        }
+        shared.run(epoch + limit);
+        shared.ends.into_iter().map(|ends| ends.course).collect()
+    }
+
+    fn run(&mut self, limit: Instant) {
+        while let Some(Reverse((at, _, due))) = self.due.pop() {
+            if at > limit {
+                return;
+            }
+            self.now = at;
+            self.handle(due);
+            let more_at_once = self
+                .due
+                .peek()
+                .is_some_and(|Reverse((next, ..))| *next == at);
+            if !more_at_once {
+                self.transmit();
+            }
+        }
+    }
+
+    fn handle(&mut self, Due { transfer, what }: Due) {
+        let ends = &mut self.ends[transfer];
+        match what {
+            What::Segment { seq, round } => {
+                ends.receiver.handle_segment(seq, round);
+                ends.receiver.set_free_segments(u32::MAX);
+                if let Some(ack) = ends.receiver.poll_transmit()
+                    && let Verdict::Deliver { at, .. } = ends.acks.send(self.now, ACK_PACKET_BYTES)
+                {
+                    self.schedule(at, transfer, What::Ack(ack.into()));
+                }
+            }
+            What::Ack(ack) => ends.sender.handle_ack(self.now, ReceiverId(0), ack.into()),
+            What::WakeUp => {
+                ends.wake_up = None;
+                ends.sender.handle_timeout(self.now);
+            }
+        }
+        self.note(transfer);
+    }
+
+    fn note(&mut self, transfer: usize) {
+        let elapsed = self.now - self.epoch;
+        let Ends { sender, course, .. } = &mut self.ends[transfer];
+        while sender.poll_event().is_some() {}
+        if course
+            .base
+            .last()
+            .is_none_or(|(_, base)| *base < sender.base())
+        {
+            course.base.push((elapsed, sender.base()));
+        }
+        let window = sender.window().segments();
+        if course
+            .windows
+            .last()
+            .is_none_or(|(_, last)| *last != window)
+        {
+            course.windows.push((elapsed, window));
+        }
+    }
+
+    /// Sends what the windows allow, a segment of each transfer in turn.
+    fn transmit(&mut self) {
+        let mut sent = true;
+        while sent {
+            sent = false;
+            for transfer in 0..self.ends.len() {
+                sent |= self.transmit_one(transfer);
+            }
+        }
+        for transfer in 0..self.ends.len() {
+            let ends = &mut self.ends[transfer];
+            if let Some(at) = ends.sender.poll_timeout()
+                && ends.wake_up.is_none_or(|scheduled| at < scheduled)
+                && ends.has_begun(self.now - self.epoch)
+            {
+                ends.wake_up = Some(at);
+                self.schedule(at, transfer, What::WakeUp);
+            }
+        }
+    }
+
+    fn transmit_one(&mut self, transfer: usize) -> bool {
+        let elapsed = self.now - self.epoch;
+        let ends = &mut self.ends[transfer];
+        if !ends.has_begun(elapsed) {
+            return false;
+        }
+        let Some(Transmit { first, round, .. }) = ends.sender.poll_transmit(self.now, 1) else {
+            return false;
+        };
+        if let Verdict::Deliver { at, .. } = self.data.send(self.now, SEGMENT_PACKET_BYTES) {
+            self.schedule(at, transfer, What::Segment { seq: first, round });
+        }
+        true
+    }
+
+    fn schedule(&mut self, at: Instant, transfer: usize, what: What) {
+        self.scheduled += 1;
+        let due = Due { transfer, what };
+        self.due.push(Reverse((at, self.scheduled, due)));
+    }
+}
+
+impl Ends {
+    fn new(transfer: &Transfer, acks: Link) -> Self {
+        let mut sender = Sender::new(transfer.sender, [ReceiverId(0)]);
+        sender.make_available(transfer.segments);
+        sender.finish();
+        Self {
+            sender,
+            receiver: Receiver::new(u32::MAX),
+            acks,
+            wake_up: None,
+            course: Course {
+                start: transfer.start,
+                base: Vec::new(),
+                windows: Vec::new(),
+            },
+        }
+    }
+
+    fn has_begun(&self, elapsed: Duration) -> bool {
+        elapsed >= self.course.start
+    }
+}
+
+impl From<Ack> for PlainAck {
+    fn from(ack: Ack) -> Self {
+        Self {
+            cumulative: ack.cumulative,
+            accepted_round: ack.accepted_round,
+            gap_round: ack.gap_round,
+        }
+    }
+}
+
+impl From<PlainAck> for Ack {
+    fn from(ack: PlainAck) -> Self {
+        Self {
+            cumulative: ack.cumulative,
+            accepted_round: ack.accepted_round,
+            gap_round: ack.gap_round,
+            free_segments: u32::MAX,
+        }
+    }
+}

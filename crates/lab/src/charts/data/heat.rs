@@ -1,0 +1,103 @@
+//! Heat maps: a field for each cell, with its number.
+
+use super::label_factor;
+use crate::scenario::{ChartSpec, Quantity};
+use crate::statistics::{self, CellSummary, Panel, Pivot};
+use crate::words;
+
+/// Panels with the same columns, rows and colours.
+#[derive(Clone, Debug)]
+pub(in super::super) struct HeatMap {
+    pub(in super::super) columns: Vec<String>,
+    pub(in super::super) column_label: &'static str,
+    pub(in super::super) rows: Vec<String>,
+    pub(in super::super) panels: Vec<HeatPanel>,
+    /// What the numbers are, with their unit.
+    pub(in super::super) label: &'static str,
+    /// The value with the darkest colour. The lightest is zero.
+    pub(in super::super) highest: f64,
+}
+
+/// One field of cells.
+#[derive(Clone, Debug)]
+pub(in super::super) struct HeatPanel {
+    pub(in super::super) title: String,
+    /// By row and column; `None` where no run counts.
+    pub(in super::super) values: Vec<Vec<Option<f64>>>,
+    /// For each row the column of its best value.
+    pub(in super::super) best: Vec<Option<usize>>,
+}
+
+/// `None` where nothing was measured.
+pub(super) fn heat_map(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<HeatMap> {
+    let panels: Vec<_> = pivot
+        .panels
+        .iter()
+        .map(|panel| heat_panel(spec, panel, xs))
+        .collect();
+    let values = panels
+        .iter()
+        .flat_map(|panel| panel.values.iter().flatten());
+    let highest = values.copied().flatten().reduce(f64::max)?;
+    let factor = label_factor(spec.against);
+    Some(HeatMap {
+        columns: xs.iter().map(|x| words::number(x * factor)).collect(),
+        column_label: words::axis_label(spec.against),
+        rows: pivot
+            .lines
+            .iter()
+            .map(|line| words::phrases(&spec.lines, line))
+            .collect(),
+        panels,
+        label: words::quantity_label(spec.show),
+        highest,
+    })
+}
+
+fn heat_panel(spec: &ChartSpec, panel: &Panel<'_>, xs: &[f64]) -> HeatPanel {
+    let value = |cells: &[&CellSummary], x: f64| {
+        let cell = cells
+            .iter()
+            .find(|cell| statistics::x_value(spec.against, &cell.first) == Some(x))?;
+        Some(cell.of_quantity(spec.show)?.median)
+    };
+    let values: Vec<Vec<_>> = panel
+        .lines
+        .iter()
+        .map(|cells| xs.iter().map(|x| value(cells, *x)).collect())
+        .collect();
+    HeatPanel {
+        title: words::panel_title(spec, panel.example),
+        best: values.iter().map(|row| best(spec.show, row)).collect(),
+        values,
+    }
+}
+
+/// The first value of a row that is as good as any, but for a hundredth.
+fn best(show: Quantity, row: &[Option<f64>]) -> Option<usize> {
+    const ALIKE: f64 = 0.01;
+    let values = || row.iter().copied().flatten();
+    let good_enough = |value: f64, best: f64| match show {
+        Quantity::Goodput => value >= best * (1.0 - ALIKE),
+        _ => value <= best * (1.0 + ALIKE),
+    };
+    let best = match show {
+        Quantity::Goodput => values().reduce(f64::max)?,
+        _ => values().reduce(f64::min)?,
+    };
+    row.iter()
+        .position(|value| value.is_some_and(|value| good_enough(value, best)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_goodput_is_the_greatest_and_the_best_time_the_least() {
+        let row = [None, Some(2.0), Some(2.99), Some(3.0), Some(1.0)];
+        assert_eq!(best(Quantity::Goodput, &row), Some(2));
+        assert_eq!(best(Quantity::Seconds, &row), Some(4));
+        assert_eq!(best(Quantity::Seconds, &[None]), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! `report`: the pictures and the page of a folder of results, anew.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Failure, heard};
+use crate::report::{self, ReportError};
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A folder that `run` wrote, like results/window/sim
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+pub(super) fn report(arguments: &ReportArgs) -> Result<(), Failure> {
+    let folder = &arguments.folder;
+    let charts = report::rebuild(folder).map_err(|error| match error {
+        ReportError::Folder(_) | ReportError::Manifest { .. } | ReportError::Scenario(_) => {
+            Failure::Usage(error.into())
+        }
+        _ => Failure::Broken(error.into()),
+    })?;
+    let mut out = io::stdout().lock();
+    let mut files = charts.iter().map(String::as_str).chain([report::FILE]);
+    let written = files.try_for_each(|file| writeln!(out, "{}", folder.join(file).display()));
+    heard(written)
+        .context("the list of files can't be written")
+        .map_err(Failure::Broken)
+}

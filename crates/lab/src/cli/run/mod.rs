@@ -1,0 +1,203 @@
+//! `run`: a scenario from its file to its charts.
+
+mod peers;
+mod sweep;
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::anyhow;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use self::sweep::Sweep;
+use super::choice::{self, Decision, RunnerChoice, ShaperChoice};
+use super::{Failure, stop};
+use crate::docker::{self, DockerRunner, Engine};
+use crate::peers::NAME;
+use crate::plan::Plan;
+use crate::results::SIM_FOLDER;
+use crate::runner::{RunError, Runner, RunnerKind};
+use crate::scenario::{Axis, Scenario};
+use crate::sim::SimRunner;
+use crate::sweep::{ForeignRow, Precision};
+
+/// With `--until-ci` a cell is measured at least so often, where nothing else is said.
+const LEAST_UNTIL_CI: u32 = 10;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// A built-in scenario (see `list`) or a TOML file
+    scenario: String,
+    /// What carries the runs out
+    #[arg(long, value_enum, default_value = "auto")]
+    runner: RunnerChoice,
+    /// What shapes the containers' network
+    #[arg(long, value_enum, default_value = "auto")]
+    shaper: ShaperChoice,
+    /// The image that containers are made of
+    #[arg(long, value_name = "NAME", default_value = docker::DEFAULT_IMAGE, hide_short_help = true)]
+    image: String,
+    /// Other values for a key: window, loss, cast, receivers, delivery, recovery, timeout, rate, delay, jitter, queue, file,
+    /// segment, burst, loss_side
+    #[arg(long, value_name = "KEY=V,V...", value_parser = setting)]
+    set: Vec<Setting>,
+    /// How often each cell is measured, at least
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Scenario::MAX_REPETITIONS)))]
+    reps: Option<u32>,
+    /// Repeat each cell until the 95 % interval of its median goodput is, from end to end, no wider than this part of the
+    /// median, or 30 runs are made; at least 10 without --reps
+    #[arg(long, value_name = "5%")]
+    until_ci: Option<Precision>,
+    /// Go on with a sweep that was broken off, repeating nothing; its scenario and settings have to be the same
+    #[arg(long)]
+    resume: bool,
+    /// How many runs are carried out at once [default: simulated one for each processor, in containers what the machine holds]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroU16>,
+    /// Seed of the first repetition; each further one counts up from it
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Of the scenario `peers`, this comparison alone: three, loss-1, loss-5, path or uplink
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Where the results go [default: results/SCENARIO/RUNNER]; beside those of containers, the simulator's go to DIR/sim
+    /// [default: results/SCENARIO/sim]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// A `--set`.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) axis: Axis,
+    pub(super) values: Vec<String>,
+}
+
+pub(super) fn setting(text: &str) -> Result<Setting, String> {
+    let (key, values) = text
+        .split_once('=')
+        .ok_or_else(|| "it is KEY=V,V... like window=10,20".to_owned())?;
+    Ok(Setting {
+        axis: key
+            .trim()
+            .parse::<Axis>()
+            .map_err(|error| error.to_string())?,
+        values: values
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect(),
+    })
+}
+
+pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
+    let usage = |error: anyhow::Error| Failure::Usage(error);
+    if arguments.scenario == NAME {
+        return peers::run(arguments);
+    }
+    if !arguments.only.is_empty() {
+        return Err(usage(anyhow!("--only is for the scenario {NAME}")));
+    }
+    let scenario = scenario(arguments).map_err(usage)?;
+    let mut plan = Plan::new(&scenario).map_err(|error| usage(error.into()))?;
+    if arguments.image != docker::DEFAULT_IMAGE {
+        plan = plan.with_image(&arguments.image);
+    }
+    let (decision, line) = choice::decide(arguments.runner, arguments.shaper, || {
+        let patience = match arguments.runner {
+            RunnerChoice::Docker => docker::PATIENTLY,
+            RunnerChoice::Auto | RunnerChoice::Sim => docker::AT_ONCE,
+        };
+        docker::probe(&arguments.image, patience)
+    })
+    .map_err(usage)?;
+    let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
+    eprintln!("{line}");
+    match decision {
+        Decision::Sim => {
+            let path = folder(arguments, &scenario, RunnerKind::Sim);
+            let sweep = Sweep::new(arguments, &scenario, &plan, path, arguments.resume);
+            sweep
+                .carry_out(simulators(arguments, &stopped), None)?
+                .finish()
+        }
+        Decision::Docker(engine) => in_containers(arguments, &scenario, &plan, &engine, &stopped),
+    }
+}
+
+/// The scenario with all that the command line changes.
+fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
+    let mut scenario = Scenario::load(&arguments.scenario)?;
+    for setting in &arguments.set {
+        scenario.axes.set(setting.axis, &setting.values)?;
+    }
+    scenario.repetitions = match (arguments.reps, arguments.until_ci) {
+        (Some(repetitions), _) => repetitions,
+        (None, Some(_)) => scenario.repetitions.max(LEAST_UNTIL_CI),
+        (None, None) => scenario.repetitions,
+    };
+    scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    Ok(scenario)
+}
+
+type Workers = Vec<Box<dyn Runner>>;
+
+/// A simulator for each processor, or as many as were asked for.
+fn simulators(arguments: &RunArgs, stopped: &CancellationToken) -> Workers {
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
+    let number = arguments
+        .jobs
+        .map_or_else(processors, |jobs| usize::from(jobs.get()));
+    let worker = |_| Box::new(SimRunner::new(stopped.clone())) as Box<dyn Runner>;
+    (0..number).map(worker).collect()
+}
+
+/// Measures in containers, and then simulates the same scenario into a folder beside, which takes seconds: every cell in
+/// containers is shown next to what the simulator has of it.
+fn in_containers(
+    arguments: &RunArgs,
+    scenario: &Scenario,
+    plan: &Plan,
+    engine: &Engine,
+    stopped: &CancellationToken,
+) -> Result<(), Failure> {
+    let shaper = arguments.shaper.shaper();
+    let jobs = arguments.jobs.map(|jobs| usize::from(jobs.get()));
+    let started =
+        DockerRunner::start(plan, &arguments.image, shaper, jobs, stopped).map_err(failure)?;
+    let engine = Engine {
+        limit: started.limit,
+        ..engine.clone()
+    };
+    let path = folder(arguments, scenario, started.kind);
+    let beside = match &arguments.out {
+        Some(path) => path.join(SIM_FOLDER),
+        None => folder(arguments, scenario, RunnerKind::Sim),
+    };
+    let measured = Sweep::new(arguments, scenario, plan, path, arguments.resume)
+        .carry_out(started.workers(), Some(&engine))?;
+    eprintln!("simulating the same, into {}", beside.display());
+    Sweep::new(arguments, scenario, plan, beside, false)
+        .carry_out(simulators(arguments, stopped), None)?
+        .write()?;
+    measured.finish()
+}
+
+/// Where the results go.
+fn folder(arguments: &RunArgs, scenario: &Scenario, kind: RunnerKind) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| {
+        PathBuf::from("results")
+            .join(&scenario.name)
+            .join(kind.folder())
+    })
+}
+
+fn failure(error: RunError) -> Failure {
+    match error {
+        RunError::Cancelled => Failure::Interrupted,
+        RunError::Broken(error) if error.is::<docker::Unavailable>() => Failure::Usage(error),
+        RunError::Broken(error) if error.is::<ForeignRow>() => Failure::Usage(error),
+        RunError::Broken(error) => Failure::Broken(error),
+    }
+}

@@ -1,0 +1,169 @@
+//! A plan carried out into a folder.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+
+use super::{RunArgs, Workers, failure};
+use crate::charts;
+use crate::cli::progress::Progress;
+use crate::cli::{Failure, heard, table};
+use crate::docker::Engine;
+use crate::plan::Plan;
+use crate::record::RunRecord;
+use crate::report;
+use crate::results::{Manifest, ResultsFolder, Rows, RunsFile};
+use crate::scenario::Scenario;
+use crate::statistics::CellSummary;
+use crate::sweep::{self, Precision};
+
+/// What is to be carried out, and where its results go.
+pub(super) struct Sweep<'a> {
+    scenario: &'a Scenario,
+    plan: &'a Plan,
+    precision: Option<Precision>,
+    path: PathBuf,
+    resume: bool,
+}
+
+/// A sweep that ran to its end.
+pub(super) struct Measured<'a> {
+    scenario: &'a Scenario,
+    folder: ResultsFolder,
+    manifest: Manifest,
+    records: Vec<RunRecord>,
+}
+
+impl<'a> Sweep<'a> {
+    pub(super) fn new(
+        arguments: &RunArgs,
+        scenario: &'a Scenario,
+        plan: &'a Plan,
+        path: PathBuf,
+        resume: bool,
+    ) -> Self {
+        Self {
+            scenario,
+            plan,
+            precision: arguments.until_ci,
+            path,
+            resume,
+        }
+    }
+
+    /// Measures what is not measured yet. A sweep that does not end has rows and a manifest that says so.
+    pub(super) fn carry_out(
+        self,
+        workers: Workers,
+        engine: Option<&Engine>,
+    ) -> Result<Measured<'a>, Failure> {
+        let kind = workers.first().map(|worker| worker.kind());
+        let kind =
+            kind.ok_or_else(|| Failure::Broken(anyhow!("there is nobody to carry the plan out")))?;
+        let mut manifest = Manifest::new(self.scenario, kind, engine, self.precision);
+        manifest.planned = self.plan.runs.len();
+        let (folder, mut rows, mut records) = self.begin(&mut manifest)?;
+        let mut planned = self.plan.runs.len().max(records.len());
+        let mut progress = Progress::begin(planned, records.len());
+        let begin = Instant::now();
+        let on_record = |record: &RunRecord, now_planned| {
+            rows.write(record)?;
+            planned = planned.max(now_planned);
+            progress.count(record, planned);
+            Ok(())
+        };
+        let outcome = sweep::carry_out(self.plan, self.precision, workers, &mut records, on_record);
+        progress.end();
+        manifest.finish(begin.elapsed(), planned, &records);
+        if outcome.is_err() {
+            folder.write_manifest(&manifest).map_err(broken)?;
+        }
+        outcome.map_err(failure)?;
+        Ok(Measured {
+            scenario: self.scenario,
+            folder,
+            manifest,
+            records,
+        })
+    }
+
+    /// Opens the folder, and says in it what is about to be measured before anything is.
+    fn begin(
+        &self,
+        manifest: &mut Manifest,
+    ) -> Result<(ResultsFolder, RunsFile, Vec<RunRecord>), Failure> {
+        let (folder, earlier) = if self.resume {
+            let folder = ResultsFolder::open(&self.path).map_err(broken)?;
+            let earlier = folder
+                .earlier_rows(manifest)
+                .context("nothing to go on with")
+                .map_err(Failure::Usage)?;
+            (folder, earlier)
+        } else {
+            let folder = ResultsFolder::create(&self.path).map_err(broken)?;
+            (folder, Rows::default())
+        };
+        folder.write_manifest(manifest).map_err(broken)?;
+        let rows = folder.runs_after(&earlier).map_err(broken)?;
+        if self.resume {
+            eprintln!("going on after {} runs", earlier.records.len());
+        }
+        Ok((folder, rows, earlier.records))
+    }
+}
+
+impl Measured<'_> {
+    /// Writes what the rows come to, and says it.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let scenario = self.scenario;
+        let (folder, cells, charts) = self.write()?;
+        let print = || -> io::Result<()> {
+            let mut out = io::stdout().lock();
+            for (heading, table) in table::tables(scenario, &cells) {
+                writeln!(out, "{heading}\n{}\n", table.trim_fmt())?;
+            }
+            if let Some(table) = table::references(scenario, &cells) {
+                writeln!(out, "{}\n", table.trim_fmt())?;
+            }
+            for line in table::remarks(&cells) {
+                writeln!(out, "{line}\n")?;
+            }
+            for file in charts
+                .iter()
+                .map(String::as_str)
+                .chain(["runs.csv", report::FILE])
+            {
+                writeln!(out, "{}", folder.path().join(file).display())?;
+            }
+            Ok(())
+        };
+        heard(print()).map_err(|error| Failure::Broken(error.into()))
+    }
+
+    /// Makes of the rows what is to be made of them: the folder, its cells and the names of its charts.
+    pub(super) fn write(
+        mut self,
+    ) -> Result<(ResultsFolder, Vec<CellSummary>, Vec<String>), Failure> {
+        let cells = self.folder.summarise(&self.records);
+        self.folder.write_summary(&cells).map_err(broken)?;
+        self.manifest.charts = charts::draw_all(&self.scenario.charts, &cells, self.folder.path())
+            .map_err(|error| Failure::Broken(error.into()))?;
+        self.folder.write_manifest(&self.manifest).map_err(broken)?;
+        let charts = &self.manifest.charts;
+        report::write(
+            self.folder.path(),
+            self.scenario,
+            &self.records,
+            &cells,
+            charts,
+        )
+        .map_err(|error| Failure::Broken(error.into()))?;
+        Ok((self.folder, cells, self.manifest.charts))
+    }
+}
+
+fn broken(error: crate::results::ResultsError) -> Failure {
+    Failure::Broken(anyhow::Error::new(error).context("the results can't be written"))
+}

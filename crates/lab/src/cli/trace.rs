@@ -1,0 +1,276 @@
+//! `trace`: one transfer, step by step.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+
+use super::run::{Setting, setting};
+use super::{Failure, heard, stop};
+use crate::charts::{self, Caption, Limits};
+use crate::plan::{Plan, Run};
+use crate::record::Measurement;
+use crate::runner::RunError;
+use crate::scenario::{Axis, Scenario};
+use crate::trace::{self, Kind, Trace};
+use crate::words;
+
+const EXAMPLES: &str = "\
+Examples:
+  backroom-lab trace --set window=4 --set loss=0.1 --set file=48KiB
+  backroom-lab trace recovery --set loss=0.01 --set timeout=1s --set recovery=timeout --set delay=10ms
+  backroom-lab trace --set cast=broadcast --receiver 2 --from-ms 0 --to-ms 80
+  backroom-lab trace --from sender.jsonl --from receiver.jsonl
+
+It leaves space-time.svg and .png, time-sequence.svg and .png, trace.jsonl and trace.pcapng in the folder. For Wireshark,
+docs/wireshark/backroom.lua names the fields.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct TraceArgs {
+    /// A built-in scenario (see `list`) or a TOML file, narrowed to one cell with --set; without it one file of 512 KiB
+    /// to one member
+    #[arg(conflicts_with = "from")]
+    scenario: Option<String>,
+    /// Another value for a key, as for `run`: window, loss, cast, receivers, delivery, recovery, timeout, rate, delay,
+    /// jitter, queue, file, segment, burst, loss_side
+    #[arg(long, value_name = "KEY=V", value_parser = setting, conflicts_with = "from")]
+    set: Vec<Setting>,
+    /// Seed of the run
+    #[arg(long, value_name = "S", conflicts_with = "from")]
+    seed: Option<u64>,
+    /// What a client wrote with --trace, instead of a simulation; twice for what both sides wrote
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    /// Which transfer, where the files have several: 16 hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = transfer_id, requires = "from")]
+    transfer: Option<u64>,
+    /// Which of several receivers, from 1 [default: the first]
+    #[arg(long, value_name = "N")]
+    receiver: Option<u16>,
+    /// Where the space-time diagram begins, in ms; without this and --to-ms it shows all that it has room for, or the
+    /// first loss
+    #[arg(long, value_name = "T", value_parser = milliseconds)]
+    from_ms: Option<f64>,
+    /// Where it ends
+    #[arg(long, value_name = "T", value_parser = milliseconds)]
+    to_ms: Option<f64>,
+    /// Where everything goes
+    #[arg(long, value_name = "DIR", default_value = "trace")]
+    out: PathBuf,
+}
+
+fn transfer_id(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text, 16).map_err(|_| "it is 16 hexadecimal digits".to_owned())
+}
+
+fn milliseconds(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|time| (0.0..=1e9).contains(time))
+        .ok_or_else(|| "it is a time in milliseconds from 0 on".to_owned())
+}
+
+pub(super) fn trace(arguments: &TraceArgs) -> Result<(), Failure> {
+    if let (Some(from), Some(to)) = (arguments.from_ms, arguments.to_ms)
+        && from >= to
+    {
+        let error = anyhow!("--from-ms {from} is not before --to-ms {to}");
+        return Err(Failure::Usage(error));
+    }
+    let (trace, caption) = if arguments.from.is_empty() {
+        simulated(arguments)?
+    } else {
+        recorded(arguments).map_err(Failure::Usage)?
+    };
+    let receiver = receiver(arguments, &trace).map_err(Failure::Usage)?;
+    let of_one = trace.of_receiver(receiver);
+    write(arguments, &trace, &of_one, receiver, &caption).map_err(Failure::Broken)
+}
+
+/// A simulated run, written down.
+fn simulated(arguments: &TraceArgs) -> Result<(Trace, Caption), Failure> {
+    let scenario = scenario(arguments).map_err(Failure::Usage)?;
+    let plan = Plan::new(&scenario).map_err(|error| Failure::Usage(error.into()))?;
+    let run = one_run(&scenario, &plan).map_err(Failure::Usage)?;
+    let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
+    let outcome = trace::simulate(run, &stopped);
+    let (trace, measurement) = outcome.map_err(|error| match error {
+        RunError::Cancelled => Failure::Interrupted,
+        RunError::Broken(error) => Failure::Broken(error),
+    })?;
+    let caption = caption(&scenario, run, &measurement, arguments.receiver);
+    Ok((trace, caption))
+}
+
+fn scenario(arguments: &TraceArgs) -> anyhow::Result<Scenario> {
+    let mut scenario = match &arguments.scenario {
+        Some(name) => Scenario::load(name)?,
+        None => Scenario::parse("trace", "title = 'One transfer'")?,
+    };
+    for setting in &arguments.set {
+        scenario.axes.set(setting.axis, &setting.values)?;
+    }
+    scenario.repetitions = 1;
+    scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    Ok(scenario)
+}
+
+fn one_run<'a>(scenario: &Scenario, plan: &'a Plan) -> anyhow::Result<&'a Run> {
+    if let [run] = plan.runs.as_slice() {
+        return Ok(run);
+    }
+    let several = Axis::ALL.into_iter().filter_map(|axis| {
+        let values = scenario.axes.text(axis);
+        (values.len() > 1).then(|| format!("--set {axis}={}", values.join(" or ")))
+    });
+    bail!(
+        "one transfer is drawn, and {} has {} cells: choose one with {}",
+        scenario.name,
+        plan.runs.len(),
+        several.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn caption(
+    scenario: &Scenario,
+    run: &Run,
+    measured: &Measurement,
+    receiver: Option<u16>,
+) -> Caption {
+    let text = |axis: Axis| scenario.axes.text(axis).join(" ");
+    let cell = &run.cell;
+    let title = format!(
+        "Window {}, loss {}, recovery {}",
+        text(Axis::Window),
+        text(Axis::Loss),
+        text(Axis::Recovery)
+    );
+    let how_it_went = match (&measured.failure, measured.seconds) {
+        (Some(failure), _) => failure.clone(),
+        (None, seconds) => format!("{} s", words::number(seconds.unwrap_or_default())),
+    };
+    let mut parts = vec![
+        format!("{}, {} each way", text(Axis::Rate), text(Axis::Delay)),
+        format!("timer {}", text(Axis::Timeout)),
+        format!("{} segments", cell.segments()),
+        how_it_went,
+        format!(
+            "went back {} times, {} at timeouts",
+            measured.go_backs, measured.timeouts
+        ),
+    ];
+    if cell.receivers > 1 {
+        parts.push(format!(
+            "{}, receiver {} of {}",
+            text(Axis::Delivery),
+            receiver.unwrap_or(1),
+            cell.receivers
+        ));
+    }
+    parts.push(format!("simulated, seed {}", run.seed));
+    Caption {
+        title,
+        subtitle: parts.join(", ") + ".",
+    }
+}
+
+/// What clients wrote.
+fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
+    let open = |path: &PathBuf| {
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        anyhow::Ok(BufReader::new(file))
+    };
+    let files = arguments.from.iter().map(open);
+    let files = files.collect::<anyhow::Result<Vec<_>>>()?;
+    let names: Vec<_> = arguments
+        .from
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let trace = trace::read(files, arguments.transfer).with_context(|| names.join(", "))?;
+    let count = |wanted: fn(&Kind) -> bool| {
+        let events = trace.events.iter();
+        events.filter(|event| wanted(&event.kind)).count()
+    };
+    let segments = trace.bytes.div_ceil(u64::from(trace.segment_bytes.max(1)));
+    let mut parts = vec![
+        format!("{} bytes in {segments} segments", trace.bytes),
+        format!("{} ms", words::number(trace.end_ns() as f64 / 1e6)),
+        format!(
+            "went back {} times, {} at timeouts",
+            count(|kind| matches!(kind, Kind::GoBack { .. })),
+            count(|kind| matches!(kind, Kind::Timeout))
+        ),
+    ];
+    if trace.missing > 0 {
+        parts.push(format!("{} steps were not written down", trace.missing));
+    }
+    let window = trace
+        .window
+        .map_or_else(String::new, |window| format!(", window {window}"));
+    let caption = Caption {
+        title: format!("Transfer {:016x}{window}", trace.transfer),
+        subtitle: parts.join(", ") + ".",
+    };
+    Ok((trace, caption))
+}
+
+/// The receiver that was asked for, or the first.
+fn receiver(arguments: &TraceArgs, trace: &Trace) -> anyhow::Result<u16> {
+    let receivers = trace.receivers();
+    let first = receivers.first().copied();
+    let Some(wanted) = arguments.receiver else {
+        return first.ok_or_else(|| anyhow!("nothing happened in it"));
+    };
+    if receivers.contains(&wanted) {
+        return Ok(wanted);
+    }
+    let there: Vec<_> = receivers.iter().map(ToString::to_string).collect();
+    bail!(
+        "there is no receiver {wanted}: --receiver can be {}",
+        there.join(", ")
+    )
+}
+
+/// Everything that is made of a trace.
+fn write(
+    arguments: &TraceArgs,
+    trace: &Trace,
+    of_one: &Trace,
+    receiver: u16,
+    caption: &Caption,
+) -> anyhow::Result<()> {
+    let folder = arguments.out.as_path();
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let limits = Limits {
+        from_ms: arguments.from_ms,
+        to_ms: arguments.to_ms,
+    };
+    let mut names = charts::draw_trace(of_one, caption, limits, folder)?;
+    save(folder, "trace.jsonl", |out| trace::write(trace, out))?;
+    save(folder, "trace.pcapng", |out| {
+        trace::write_pcapng(of_one, receiver, out)
+    })?;
+    names.extend(["trace.jsonl".to_owned(), "trace.pcapng".to_owned()]);
+    let mut out = io::stdout().lock();
+    let mut say = || {
+        writeln!(out, "{}: {}", caption.title, caption.subtitle)?;
+        names
+            .iter()
+            .try_for_each(|name| writeln!(out, "{}", folder.join(name).display()))
+    };
+    Ok(heard(say())?)
+}
+
+fn save(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    let written = File::create(&path).and_then(|file| write(&mut BufWriter::new(file)));
+    written.with_context(|| path.display().to_string())
+}

@@ -1,0 +1,457 @@
+//! The gate: whether the network of a run was what its cell asks for. A run whose network was not is marked, and left out
+//! of the statistics.
+//!
+//! What is compared was measured by the links themselves, or by the shapers in the containers, never by the protocol that
+//! is being tested. Where something can't be measured there is no verdict on it.
+
+use std::fmt;
+
+use backroom_link::Loss;
+use statrs::function::gamma::ln_gamma;
+
+use crate::plan::Cell;
+use crate::record::{Measurement, NetworkMeasurement};
+
+/// A count of losses this improbable, on the side where it lies, is outside the two-sided 99 % interval.
+const LOSS_TAIL: f64 = 0.005;
+/// The round trip may differ by so much, or by [`RTT_TOLERANCE`] of it where that is more.
+const RTT_TOLERANCE_MS: f64 = 1.0;
+const RTT_TOLERANCE: f64 = 0.05;
+const RATE_TOLERANCE: f64 = 0.02;
+
+/// What the gate says of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The network was what it claimed.
+    Pass,
+    /// It was not; never empty.
+    Fail(Vec<Fault>),
+    /// The run did not end, or nothing of its network was measured.
+    None,
+}
+
+/// A way in which a network was not what it claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// More or fewer packets were lost than chance explains.
+    Loss {
+        /// How many.
+        lost: u64,
+        /// Of how many.
+        packets: u64,
+        /// The mean loss that was asked for.
+        asked: f64,
+    },
+    /// The bare round trip, in milliseconds.
+    RoundTrip {
+        /// As measured.
+        measured_ms: f64,
+        /// As asked for.
+        asked_ms: f64,
+    },
+    /// The rate of the busiest link, in 10^6 bit/s.
+    Rate {
+        /// As measured.
+        measured_mbps: f64,
+        /// As asked for.
+        asked_mbps: f64,
+    },
+    /// Packets were dropped by a queue of which the cell knows nothing.
+    Drops {
+        /// How many.
+        packets: u64,
+        /// Whose queue it was.
+        queue: &'static str,
+    },
+}
+
+/// Compares what was measured of a network with what `cell` asks for.
+pub fn check(cell: &Cell, measurement: &Measurement) -> Verdict {
+    let ended = measurement.failure.is_none() && measurement.seconds.is_some();
+    let Some(network) = measurement.network.as_ref().filter(|_| ended) else {
+        return Verdict::None;
+    };
+    let faults: Vec<_> = [
+        loss_fault(&cell.link.loss, network),
+        rtt_fault(cell, network),
+        rate_fault(cell, network),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(drop_faults(cell, network))
+    .collect();
+    if faults.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(faults)
+    }
+}
+
+impl Verdict {
+    /// The column `gate`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail(_) => "fail",
+            Self::None => "",
+        }
+    }
+
+    /// What was wrong, for the column `note`.
+    pub fn reason(&self) -> Option<String> {
+        let Self::Fail(faults) = self else {
+            return None;
+        };
+        let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
+        Some(format!(
+            "the network was not what it claimed: {}",
+            faults.join("; ")
+        ))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loss {
+                lost,
+                packets,
+                asked,
+            } => {
+                let percent = asked * 100.0;
+                write!(
+                    f,
+                    "{lost} of {packets} packets lost, outside the 99 % interval of {percent} %"
+                )
+            }
+            Self::RoundTrip {
+                measured_ms,
+                asked_ms,
+            } => write!(
+                f,
+                "round trip of {measured_ms:.2} ms instead of {asked_ms} ms"
+            ),
+            Self::Rate {
+                measured_mbps,
+                asked_mbps,
+            } => write!(
+                f,
+                "rate of {measured_mbps:.3} Mbit/s instead of {asked_mbps} Mbit/s"
+            ),
+            Self::Drops { packets, queue } => {
+                write!(f, "{packets} packets dropped by a full {queue}")
+            }
+        }
+    }
+}
+
+fn loss_fault(asked: &Loss, network: &NetworkMeasurement) -> Option<Fault> {
+    (!loss_is_plausible(asked, network.packets_lost, network.packets)).then(|| Fault::Loss {
+        lost: network.packets_lost,
+        packets: network.packets,
+        asked: asked.mean(),
+    })
+}
+
+fn rtt_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
+    let asked_ms = 2.0 * cell.link.delay.as_secs_f64() * 1e3;
+    let jitter_ms = 2.0 * cell.link.jitter.as_secs_f64() * 1e3;
+    let tolerance_ms = RTT_TOLERANCE_MS.max(RTT_TOLERANCE * asked_ms) + jitter_ms;
+    let measured_ms = network.rtt_ms?;
+    ((measured_ms - asked_ms).abs() > tolerance_ms).then_some(Fault::RoundTrip {
+        measured_ms,
+        asked_ms,
+    })
+}
+
+fn rate_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
+    let asked_mbps = cell.link.rate?.mbps();
+    let measured_mbps = network.rate_mbps?;
+    ((measured_mbps / asked_mbps - 1.0).abs() > RATE_TOLERANCE).then_some(Fault::Rate {
+        measured_mbps,
+        asked_mbps,
+    })
+}
+
+/// A drop is planned where the cell bounds the queue.
+fn drop_faults(cell: &Cell, network: &NetworkMeasurement) -> impl Iterator<Item = Fault> {
+    let of_links = match cell.link.queue {
+        Some(_) => 0,
+        None => network.queue_drops,
+    };
+    [
+        (of_links, "queue that should have no limit"),
+        (network.receive_drops, "receive buffer"),
+    ]
+    .into_iter()
+    .filter(|(packets, _)| *packets > 0)
+    .map(|(packets, queue)| Fault::Drops { packets, queue })
+}
+
+/// Whether `lost` of `packets` lies inside the 99 % interval: the mean that was asked for is in the interval of Clopper and
+/// Pearson (1934) around what was measured, with half a percent beyond each end.
+///
+/// Losses in bursts tell less than as many single ones. Where neighbouring packets share their fate with the correlation
+/// `c`, n of them count as `n (1 - c) / (1 + c)` (Bayley and Hammersley 1946); in the chain of Gilbert and Elliott that
+/// is `1 - p - r`. Counts are then rounded towards what was asked for.
+fn loss_is_plausible(asked: &Loss, lost: u64, packets: u64) -> bool {
+    let mean = match asked {
+        // Which packets it names, and not how many of how many, is what a droplist says.
+        Loss::Droplist(_) => return true,
+        other => other.mean(),
+    };
+    let weight = match *asked {
+        Loss::GilbertElliott { p, r, .. } => {
+            let correlation = (1.0 - p - r).max(0.0);
+            (1.0 - correlation) / (1.0 + correlation)
+        }
+        _ => 1.0,
+    };
+    let (packets, lost) = (packets as f64 * weight, lost as f64 * weight);
+    let tail = if lost > packets * mean {
+        upper_tail(packets.ceil(), lost.floor(), mean)
+    } else {
+        // Seen from the packets that were not lost, few losses are many arrivals.
+        upper_tail(packets.ceil(), (packets - lost).floor(), 1.0 - mean)
+    };
+    tail >= LOSS_TAIL
+}
+
+/// The chance that of `n` trials, each of which succeeds with `p`, at least `k` do. The terms fall from `k` on where
+/// `k >= n p`, and are added up until they no longer matter.
+fn upper_tail(n: f64, k: f64, p: f64) -> f64 {
+    if k <= n * p {
+        // It is about a half, or more; exactly how much decides nothing.
+        return 0.5;
+    }
+    if p <= 0.0 {
+        return 0.0;
+    }
+    let ln_choose = ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
+    let mut term = (ln_choose + k * p.ln() + (n - k) * (1.0 - p).ln()).exp();
+    let (mut sum, mut k) = (term, k);
+    while k < n && term > sum * 1e-9 {
+        term *= (n - k) / (k + 1.0) * p / (1.0 - p);
+        k += 1.0;
+        sum += term;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use backroom_link::{Link, LinkConfig, Verdict as LinkVerdict};
+
+    use super::*;
+    use crate::plan::Plan;
+    use crate::scenario::Scenario;
+
+    /// The one cell of a scenario with these axes; without more, 10 Mbit/s and 10 ms each way.
+    fn cell(axes: &str) -> Cell {
+        let text = format!("title = 'x'\n[axes]\n{axes}");
+        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
+        Cell::clone(&plan.cells[0])
+    }
+
+    /// A network just as `cell` asks for, with 10,000 packets.
+    fn sound(cell: &Cell) -> NetworkMeasurement {
+        NetworkMeasurement {
+            packets: 10_000,
+            packets_lost: (10_000.0 * cell.loss.fraction()) as u64,
+            rtt_ms: Some(2.0 * cell.link.delay.as_secs_f64() * 1e3),
+            rate_mbps: cell.link.rate.map(|rate| rate.mbps()),
+            ..NetworkMeasurement::default()
+        }
+    }
+
+    fn verdict(cell: &Cell, network: NetworkMeasurement) -> Verdict {
+        let measurement = Measurement {
+            seconds: Some(1.0),
+            network: Some(network),
+            ..Measurement::default()
+        };
+        check(cell, &measurement)
+    }
+
+    #[test]
+    fn a_network_as_asked_for_passes() {
+        for axes in [
+            "",
+            "loss = 0.01",
+            "loss = 0.05\nburst = 4",
+            "rate = 'unlimited'",
+        ] {
+            let cell = cell(axes);
+            assert_eq!(verdict(&cell, sound(&cell)), Verdict::Pass, "{axes}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_delay_is_marked_from_a_millisecond_or_five_percent_on() {
+        for (delay, measured_ms, name) in [
+            ("10ms", 30.0, "fail"),
+            ("10ms", 21.1, "fail"),
+            ("10ms", 20.9, "pass"),
+            ("10ms", 18.9, "fail"),
+            ("50ms", 104.0, "pass"),
+            ("50ms", 106.0, "fail"),
+            ("0", 0.9, "pass"),
+        ] {
+            let cell = cell(&format!("delay = '{delay}'"));
+            let rtt_ms = Some(measured_ms);
+            let verdict = verdict(
+                &cell,
+                NetworkMeasurement {
+                    rtt_ms,
+                    ..sound(&cell)
+                },
+            );
+            assert_eq!(verdict.name(), name, "{delay}: {measured_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_wrong_rate_is_marked_and_an_unknown_one_is_not() {
+        let cell = cell("rate = '10mbit'");
+        for (rate_mbps, name) in [
+            (Some(10.1), "pass"),
+            (Some(10.3), "fail"),
+            (Some(8.0), "fail"),
+            (None, "pass"),
+        ] {
+            let network = NetworkMeasurement {
+                rate_mbps,
+                ..sound(&cell)
+            };
+            assert_eq!(verdict(&cell, network).name(), name, "{rate_mbps:?}");
+        }
+    }
+
+    #[test]
+    fn a_drop_is_marked_where_nobody_planned_a_queue() {
+        let dropped = |axes: &str, queue_drops, receive_drops| {
+            let cell = cell(axes);
+            let network = NetworkMeasurement {
+                queue_drops,
+                receive_drops,
+                ..sound(&cell)
+            };
+            verdict(&cell, network).name()
+        };
+        assert_eq!(dropped("", 1, 0), "fail");
+        assert_eq!(dropped("queue = 10", 500, 0), "pass");
+        assert_eq!(dropped("queue = 10", 0, 1), "fail");
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_has_no_verdict() {
+        let cell = cell("");
+        let measurement = Measurement {
+            network: Some(sound(&cell)),
+            failure: Some("it stood still".to_owned()),
+            ..Measurement::default()
+        };
+        assert_eq!(check(&cell, &measurement), Verdict::None);
+    }
+
+    #[test]
+    fn the_note_says_what_was_asked_for_and_what_came() {
+        let cell = cell("loss = 0.01");
+        let network = NetworkMeasurement {
+            packets_lost: 200,
+            rtt_ms: Some(30.0),
+            ..sound(&cell)
+        };
+        let reason = verdict(&cell, network).reason().unwrap();
+        assert!(
+            reason.contains("200 of 10000") && reason.contains("30.00 ms instead of 20 ms"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn the_interval_is_that_of_clopper_and_pearson() {
+        // Ends of the exact 99 % intervals for 10 of 100 and for 1 of 20: 0.0380 to 0.2029 (Clopper and Pearson 1934,
+        // by the quantiles of the beta distribution), 0.0003 to 0.3171.
+        for (lost, packets, inside, outside) in [
+            (10, 100, 0.0395, 0.0370),
+            (10, 100, 0.2010, 0.2050),
+            (1, 20, 0.31, 0.32),
+        ] {
+            assert!(
+                loss_is_plausible(&Loss::Random(inside), lost, packets),
+                "{inside}"
+            );
+            assert!(
+                !loss_is_plausible(&Loss::Random(outside), lost, packets),
+                "{outside}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_loss_nothing_may_be_lost_and_with_loss_nothing_lost_can_be_too_little() {
+        assert!(loss_is_plausible(&Loss::None, 0, 1000));
+        assert!(!loss_is_plausible(&Loss::None, 1, 1000));
+        assert!(loss_is_plausible(&Loss::Random(0.01), 0, 100));
+        assert!(!loss_is_plausible(&Loss::Random(0.01), 0, 1000));
+        assert!(loss_is_plausible(&Loss::Random(0.01), 0, 0));
+        assert!(loss_is_plausible(&Loss::Droplist(vec![1, 2]), 2, 10));
+    }
+
+    /// How many of 2,000 links that lose as `real` does would be refused where `asked` was asked for.
+    fn refused(real: &Loss, asked: &Loss, packets: u64) -> usize {
+        let mut seeds = ChaCha8Rng::seed_from_u64(7);
+        let now = std::time::Instant::now();
+        let mut lost = |packets| {
+            let config = LinkConfig {
+                loss: real.clone(),
+                ..LinkConfig::default()
+            };
+            let mut link = Link::new(config, seeds.next_u64());
+            let lost = |_: &u64| matches!(link.send(now, 1265), LinkVerdict::Drop(_));
+            (0..packets).filter(lost).count() as u64
+        };
+        (0..2_000)
+            .filter(|_| !loss_is_plausible(asked, lost(packets), packets))
+            .count()
+    }
+
+    fn bursts(loss: f64) -> Loss {
+        let r = 0.25;
+        Loss::GilbertElliott {
+            p: r * loss / (1.0 - loss),
+            r,
+            loss_good: 0.0,
+            loss_bad: 1.0,
+        }
+    }
+
+    #[test]
+    fn of_sound_links_about_one_in_a_hundred_is_refused_and_of_wrong_ones_nearly_all() {
+        for (loss, packets) in [(0.01, 1_000), (0.05, 1_000), (0.02, 10_000)] {
+            let random = Loss::Random(loss);
+            let sound = refused(&random, &random, packets);
+            assert!((2..=30).contains(&sound), "{loss}, {packets}: {sound}");
+        }
+        assert!(refused(&Loss::Random(0.02), &Loss::Random(0.01), 5_000) > 1_900);
+        assert!(refused(&Loss::Random(0.04), &Loss::Random(0.05), 10_000) > 1_900);
+    }
+
+    #[test]
+    fn bursts_are_allowed_the_spread_that_they_have() {
+        for (loss, packets) in [(0.01, 1_000), (0.05, 1_000), (0.02, 10_000)] {
+            let sound = refused(&bursts(loss), &bursts(loss), packets);
+            assert!(sound <= 40, "{loss}, {packets}: {sound}");
+            let taken_for_single = refused(&bursts(loss), &Loss::Random(loss), packets);
+            assert!(
+                taken_for_single > 300,
+                "{loss}, {packets}: {taken_for_single}"
+            );
+        }
+        assert!(refused(&bursts(0.05), &bursts(0.01), 10_000) > 1_900);
+    }
+}

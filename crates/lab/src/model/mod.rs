@@ -1,0 +1,317 @@
+//! What theory expects of a cell: how long Go-Back-N takes over such a link, from first principles.
+//!
+//! # What is counted
+//!
+//! Time is counted in *slots*: a slot is what a full segment takes on the link. `B` is the round trip of an empty path
+//! in slots, everything in it included; `W` the window, `N` the segments of the file, `p` the loss rate.
+//!
+//! 1. **Without loss** a window takes a round trip, or where it is longer than that, its own transmission: `W / max(B, W)`
+//!    segments a slot, with the last round trip added (Stallings, *Data and Computer Communications*, the appendix on the
+//!    performance of ARQ; `1 + 2a` there is `B` here).
+//! 2. **A loss** makes the sender go back. Whatever lies behind the lost segment is of no use, so each segment of the
+//!    file, when it is the next one expected, is lost with `p`, and when it is sent again, once more: the number of times
+//!    that the sender goes back is negative binomial, with mean `N p / (1 - p)` (Schwartz, *Telecommunication Networks*,
+//!    4.2, counts so). Losses of what is thrown away anyway cost nothing.
+//! 3. **What going back costs** depends on the window (`losses`): a round trip, where the window does not fill it; the
+//!    whole window, where it stands in the queue; the timer (`timer`: RFC 6298), where nothing else tells of the loss:
+//!    with a window of one, at the end of the file, and always with the recovery `timeout`.
+//! 4. **The time** is that without loss plus a random number of random costs. Its median is what is expected (`compound`:
+//!    Panjer's recursion), because the median is what is measured.
+//!
+//! Several receivers:
+//!
+//! - One after the other: the times add up.
+//! - At once: each stream takes its time, and the slowest of `R` counts, so its quantile is `0.5^(1/R)`; and all together
+//!   need the sender's link for all that they send, which may be more.
+//! - One stream to all (`group`): a loss at the sender's side is one for all. At the receivers', each loses alone, and
+//!   going back for one mends the others' losses.
+//!
+//! A queue with a limit is in `queue`.
+//!
+//! # What is taken for granted
+//!
+//! Packets are lost independently of each other. Where they are lost in bursts, a burst counts as one loss, which is there
+//! again a window later with what is left of the chance. ACKs are cumulative, so a lost one is made up for by the next;
+//! that it stalls a window that just fills the round trip is counted, what it does elsewhere is not. Streams at once
+//! neither wait for each other's bursts nor run into their timers for it. There is no jitter, receivers answer at once, and
+//! several streams share a limited queue as one with all their windows would.
+//!
+//! Where the window holds most of the file, one stream to many receivers that lose independently takes longer than
+//! expected, by up to two thirds: all of them begin at the same place, and the model spreads their losses evenly.
+
+mod compound;
+mod group;
+mod losses;
+mod path;
+mod queue;
+mod timer;
+
+use backroom_gbn::{Window, WindowSetting};
+
+use self::path::Path;
+use crate::record::RunRecord;
+use crate::scenario::Delivery;
+
+/// What a cell should measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Expectation {
+    /// Bits of the file over `seconds`, in 10^6 bit/s.
+    pub goodput_mbps: f64,
+    /// Median time until the last receiver has everything.
+    pub seconds: f64,
+    /// What most of the time is spent on.
+    pub limit: Limit,
+}
+
+/// What keeps a cell from being faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The window does not fill the round trip.
+    Window,
+    /// The link's rate.
+    Link,
+    /// Round trips that losses cost.
+    Loss,
+    /// Waiting for the retransmission timer.
+    Timer,
+    /// What stands in the queue when the sender goes back, or does not fit into it.
+    Queue,
+}
+
+/// The goodput expected of a cell, in 10^6 bit/s. `None` for what the model knows nothing of.
+pub fn goodput_mbps(cell: &RunRecord) -> Option<f64> {
+    expectation(cell).map(|expected| expected.goodput_mbps)
+}
+
+/// What is expected of a cell. `None` for what the model knows nothing of: a fixed timer that is shorter than the round
+/// trip, bursts of losses with a mean length from the window up, and records that no plan makes.
+pub fn expectation(cell: &RunRecord) -> Option<Expectation> {
+    match cell.window {
+        WindowSetting::Fixed(_) => of_fixed_window(cell),
+        WindowSetting::Auto => of_best_window(cell),
+    }
+}
+
+/// A window that finds itself is expected to be the best of these.
+const WINDOWS: [u16; 19] = [
+    1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024,
+];
+
+fn of_best_window(cell: &RunRecord) -> Option<Expectation> {
+    let mut cell = cell.clone();
+    let expectations = WINDOWS.iter().filter_map(|segments| {
+        cell.window = Window::try_from(*segments).ok()?.into();
+        of_fixed_window(&cell)
+    });
+    expectations.max_by(|one, other| one.goodput_mbps.total_cmp(&other.goodput_mbps))
+}
+
+fn of_fixed_window(cell: &RunRecord) -> Option<Expectation> {
+    let path = Path::new(cell)?;
+    if path
+        .fixed_timer
+        .is_some_and(|timer| timer < path.round_trip)
+    {
+        return None;
+    }
+    let (slots, limit) = duration(&path)?;
+    let seconds = slots * path.slot_s;
+    Some(Expectation {
+        goodput_mbps: cell.file_bytes as f64 * 8.0 / seconds / 1e6,
+        seconds,
+        limit,
+    })
+}
+
+/// How long a cell takes, in slots, and why.
+fn duration(path: &Path) -> Option<(f64, Limit)> {
+    let receivers = path.receivers as f64;
+    if let Some(slots) = queue::overflowing(&path.sharing_the_queue()) {
+        let streams = receivers / path.group_size() as f64;
+        return Some((slots * streams, Limit::Queue));
+    }
+    let chance = chance_to_go_back(path)?;
+    let stream = Stream::new(path, chance);
+    Some(match path.delivery {
+        Delivery::IpMulticast => stream.quantile(1.0, 0.5),
+        Delivery::Sequential => stream.quantile(receivers, 0.5),
+        Delivery::Parallel => {
+            let slowest = stream.quantile(1.0, 0.5_f64.powf(1.0 / receivers));
+            let link = all_on_the_link(path, chance);
+            if link.0 > slowest.0 { link } else { slowest }
+        }
+    })
+}
+
+/// The chance that a segment, being the next one expected, has to be gone back to.
+fn chance_to_go_back(path: &Path) -> Option<f64> {
+    let Some(packets) = path.burst.filter(|_| path.loss > 0.0) else {
+        return Some(group::chance(path));
+    };
+    if path.window as f64 <= packets {
+        return None;
+    }
+    // Gilbert's chain: a burst begins and ends with these chances at each packet, and what it remembers of a packet a
+    // window ago is their rest.
+    let (begins, ends) = (path.loss / (1.0 - path.loss) / packets, 1.0 / packets);
+    let remembered = (1.0 - begins - ends).max(0.0).powf(path.window as f64);
+    let lost_again = path.loss + (1.0 - path.loss) * remembered;
+    let times = begins / (1.0 - lost_again);
+    Some(times / (1.0 + times))
+}
+
+/// One stream as if it were alone.
+struct Stream<'a> {
+    path: &'a Path,
+    lossless: f64,
+    losses: losses::Losses,
+}
+
+impl<'a> Stream<'a> {
+    fn new(path: &'a Path, chance: f64) -> Self {
+        let stalls = if path.fills_the_link() {
+            let in_queue = path.window as f64 - path.round_trip;
+            path.segments as f64 * path.some_ack_lost().powf(1.0 + in_queue)
+        } else {
+            0.0
+        };
+        Self {
+            path,
+            lossless: path.lossless() + stalls,
+            losses: losses::of_stream(path, chance),
+        }
+    }
+
+    /// The quantile of the time for the file, so many times in a row.
+    fn quantile(&self, times: f64, quantile: f64) -> (f64, Limit) {
+        let segments = times * self.path.segments as f64;
+        let costs = self.losses.costs();
+        let lost = compound::quantile(segments, self.losses.chance, &costs, quantile);
+        let lossless = times * self.lossless;
+        let limit = if lost > lossless {
+            self.losses.limit()
+        } else if self.path.fills_the_link() {
+            Limit::Link
+        } else {
+            Limit::Window
+        };
+        (lossless + lost, limit)
+    }
+}
+
+/// How long the sender's link takes for all that streams at once send.
+fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
+    let segments = (path.receivers * path.segments) as f64;
+    let losses = losses::of_link(path, chance);
+    let wasted = compound::quantile(segments, losses.chance, &losses.costs(), 0.5);
+    let limit = if wasted > segments {
+        Limit::Queue
+    } else {
+        Limit::Link
+    };
+    (path.round_trip - 1.0 + segments + wasted, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::plan::Plan;
+    use crate::runner::{Runner, RunnerKind};
+    use crate::scenario::Scenario;
+    use crate::sim::SimRunner;
+
+    /// What is simulated for a cell, and what is expected of it, in seconds.
+    struct Compared {
+        simulated: f64,
+        expected: Expectation,
+    }
+
+    impl Compared {
+        fn difference(&self) -> f64 {
+            (self.simulated / self.expected.seconds - 1.0).abs()
+        }
+    }
+
+    /// The median of ten simulated runs beside the model, for every cell of these axes.
+    fn compare(axes: &str) -> Vec<Compared> {
+        let text = format!("title = 'x'\nrepetitions = 10\nseed = 1\n[axes]\n{axes}");
+        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
+        let mut runner = SimRunner::new(CancellationToken::new());
+        let mut seconds = vec![Vec::new(); plan.cells.len()];
+        let mut rows = vec![None; plan.cells.len()];
+        for run in &plan.runs {
+            let measurement = runner.run(run).unwrap();
+            seconds[run.cell_index].push(measurement.seconds.unwrap());
+            rows[run.cell_index] = Some(RunRecord::new(run, RunnerKind::Sim, &measurement));
+        }
+        let cells = seconds.into_iter().zip(rows);
+        cells
+            .map(|(mut seconds, row)| {
+                seconds.sort_by(f64::total_cmp);
+                Compared {
+                    simulated: (seconds[4] + seconds[5]) / 2.0,
+                    expected: expectation(&row.unwrap()).unwrap(),
+                }
+            })
+            .collect()
+    }
+
+    /// At least `within` of the cells within 10 % of the model, half of them within `median`.
+    fn assert_near(compared: &[Compared], within: f64, median: f64) {
+        let mut differences: Vec<_> = compared.iter().map(Compared::difference).collect();
+        differences.sort_by(f64::total_cmp);
+        let near = differences.iter().filter(|difference| **difference <= 0.1);
+        let share = near.count() as f64 / differences.len() as f64;
+        let middle = differences[differences.len() / 2];
+        assert!(
+            share >= within && middle <= median,
+            "{share} of the cells within 10 %, median difference {middle}"
+        );
+    }
+
+    #[test]
+    fn windows_of_1_to_1024_that_lose_up_to_a_tenth_take_what_the_model_expects() {
+        let axes = "file = '2MiB'\nwindow = [1, 2, 5, 10, 20, 40, 100, 300, 1024]\n\
+                    loss = [0, 0.002, 0.01, 0.03, 0.1]";
+        assert_near(&compare(axes), 0.95, 0.02);
+    }
+
+    #[test]
+    fn recovery_by_timer_alone_takes_what_the_model_expects() {
+        let axes = "file = '2MiB'\nrecovery = 'timeout'\ntimeout = ['adaptive', '200ms']\n\
+                    window = [1, 5, 20, 100]\nloss = [0.01, 0.05]";
+        assert_near(&compare(axes), 0.9, 0.05);
+    }
+
+    #[test]
+    fn several_receivers_take_what_the_model_expects() {
+        let axes = "cast = 'broadcast'\nreceivers = [2, 8]\nfile = '512KiB'\n\
+                    delivery = ['sequential', 'parallel', 'ip-multicast']\n\
+                    loss_side = ['sender', 'receivers']\nwindow = [5, 20, 50]\nloss = [0, 0.03]";
+        assert_near(&compare(axes), 0.9, 0.05);
+    }
+
+    #[test]
+    fn a_queue_that_overflows_takes_about_what_the_model_expects() {
+        let axes =
+            "file = '1MiB'\nqueue = [10, 50]\nwindow = [5, 100, 200]\nloss = [0, 0.01, 0.05]";
+        assert_near(&compare(axes), 0.8, 0.06);
+    }
+
+    #[test]
+    fn the_limit_is_named() {
+        let limit = |axes: &str| {
+            let compared = compare(&format!("file = '256KiB'\n{axes}"));
+            compared[0].expected.limit
+        };
+        assert_eq!(limit("window = 5"), Limit::Window);
+        assert_eq!(limit("window = 50"), Limit::Link);
+        assert_eq!(limit("window = 10\nloss = 0.2"), Limit::Loss);
+        assert_eq!(limit("window = 100\nloss = 0.05"), Limit::Queue);
+        assert_eq!(limit("window = 100\nqueue = 10"), Limit::Queue);
+        let timer = "window = 10\nloss = 0.1\nrecovery = 'timeout'\ntimeout = '1s'";
+        assert_eq!(limit(timer), Limit::Timer);
+    }
+}

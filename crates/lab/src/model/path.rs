@@ -1,0 +1,247 @@
+//! A cell as the model sees it: everything counted in slots.
+
+use crate::record::RunRecord;
+use crate::scenario::Delivery;
+use crate::wire;
+
+/// What the model knows of a cell. Times are in slots: a slot is what a full segment's transmission takes.
+#[derive(Clone, Debug)]
+pub(super) struct Path {
+    /// How long a slot is, in seconds.
+    pub(super) slot_s: f64,
+    /// From the begin of a segment's transmission until its ACK is there, with an empty queue.
+    pub(super) round_trip: f64,
+    /// Segments that may be outstanding.
+    pub(super) window: usize,
+    /// Segments of the file.
+    pub(super) segments: usize,
+    /// Mean fraction of packets lost.
+    pub(super) loss: f64,
+    /// Mean number of packets lost in a row, where that is not left to chance.
+    pub(super) burst: Option<f64>,
+    /// Whether lost segments took their time on the sender's link: they did where the receivers' side loses them.
+    pub(super) lost_take_slots: bool,
+    /// Packets that the link's queue holds.
+    pub(super) queue: Option<usize>,
+    /// How many receive.
+    pub(super) receivers: usize,
+    /// How they are reached.
+    pub(super) delivery: Delivery,
+    /// Whether a gap is enough to go back.
+    pub(super) fast: bool,
+    /// The fixed timer, if it is that.
+    pub(super) fixed_timer: Option<f64>,
+}
+
+/// Where a link has no rate: short beside any delay there is.
+const LEAST_SLOT_S: f64 = 1e-9;
+
+impl Path {
+    /// `None` for a record that no plan makes.
+    pub(super) fn new(cell: &RunRecord) -> Option<Self> {
+        let seconds_of = |bytes: u16| {
+            cell.rate_mbps
+                .map_or(0.0, |rate| f64::from(bytes) * 8.0 / (rate * 1e6))
+        };
+        let slot_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
+            .max(LEAST_SLOT_S);
+        let round_trip_s = slot_s + 2.0 * cell.delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
+        let segments = cell
+            .file_bytes
+            .div_ceil(u64::from(cell.segment_bytes.max(1)));
+        let fixed_timer = match cell.timeout_ms.as_str() {
+            "adaptive" => None,
+            milliseconds => Some(milliseconds.parse::<f64>().ok()? / 1e3 / slot_s),
+        };
+        Some(Self {
+            slot_s,
+            round_trip: round_trip_s / slot_s,
+            window: cell.window.fixed()?.segments().into(),
+            segments: usize::try_from(segments).ok()?.max(1),
+            loss: cell.loss,
+            burst: match cell.burst.as_str() {
+                "random" => None,
+                packets => Some(packets.parse().ok()?),
+            },
+            lost_take_slots: cell.loss_side == "receivers",
+            queue: cell.queue.filter(|_| cell.rate_mbps.is_some()),
+            receivers: usize::from(cell.receivers.max(1)),
+            delivery: cell.delivery.parse().ok()?,
+            fast: cell.recovery == "fast",
+            fixed_timer,
+        })
+    }
+
+    /// A time in slots.
+    pub(super) fn slots(&self, seconds: f64) -> f64 {
+        seconds / self.slot_s
+    }
+
+    /// The chance that a packet is not lost.
+    pub(super) fn kept(&self) -> f64 {
+        1.0 - self.loss
+    }
+
+    /// Whether a window fills the round trip, so that the link never waits for an ACK.
+    pub(super) fn fills_the_link(&self) -> bool {
+        self.window as f64 >= self.round_trip
+    }
+
+    /// Slots that so many segments take which are sent and go to waste, behind one that was lost.
+    pub(super) fn wasted_slots(&self, segments: usize) -> f64 {
+        if self.lost_take_slots {
+            1.0 + segments as f64
+        } else {
+            segments as f64 * self.kept()
+        }
+    }
+
+    /// How many segments of the window follow a lost one, with the share of the file's segments of which that is true:
+    /// a whole window, but for the last ones.
+    pub(super) fn behind_a_loss(&self) -> impl Iterator<Item = (usize, f64)> {
+        let (segments, window) = (self.segments, self.window);
+        let with_whole_window = (segments + 1).saturating_sub(window);
+        let last = (0..window.min(segments + 1) - 1).map(|behind| (behind, 1));
+        std::iter::once((window - 1, with_whole_window))
+            .chain(last)
+            .map(move |(behind, count)| (behind, count as f64 / segments as f64))
+    }
+
+    /// Slots that go to waste after a loss, on average.
+    pub(super) fn mean_wasted_slots(&self) -> f64 {
+        self.behind_a_loss()
+            .map(|(behind, share)| share * self.wasted_slots(behind))
+            .sum()
+    }
+
+    /// One stream's time if nothing is lost: windows that each take a round trip, or a slot for each segment.
+    pub(super) fn lossless(&self) -> f64 {
+        let full_windows = (self.segments - 1) / self.window;
+        let rest = self.segments - 1 - full_windows * self.window;
+        full_windows as f64 * self.round_trip.max(self.window as f64)
+            + rest as f64
+            + self.round_trip
+    }
+
+    /// Streams at once as the one that they would be in a limited queue.
+    pub(super) fn sharing_the_queue(&self) -> Self {
+        let streams = match self.delivery {
+            Delivery::Parallel => self.receivers,
+            Delivery::Sequential | Delivery::IpMulticast => 1,
+        };
+        Self {
+            window: self.window * streams,
+            ..self.clone()
+        }
+    }
+
+    /// Slots for each segment if nothing is lost, in the long run.
+    pub(super) fn slots_per_segment(&self) -> f64 {
+        (self.round_trip / self.window as f64).max(1.0)
+    }
+
+    /// How many segments in a row get through before one is lost, on average, where there are at most so many.
+    pub(super) fn until_loss(&self, at_most: f64) -> f64 {
+        if self.loss == 0.0 {
+            at_most
+        } else {
+            self.kept() / self.loss * (1.0 - self.kept().powf(at_most))
+        }
+    }
+
+    /// The chance that a segment sent gets no answer: it is lost, or all receivers' ACKs of it are.
+    ///
+    /// Only one receiver has to tell of a gap.
+    pub(super) fn unanswered(&self) -> f64 {
+        let acks_lost = if self.loses_for_all() {
+            self.loss.powi(self.group_size() as i32)
+        } else {
+            self.loss
+        };
+        1.0 - self.kept() * (1.0 - acks_lost)
+    }
+
+    /// The chance that some receiver's ACK of a segment is lost, and with it what the window would have allowed.
+    pub(super) fn some_ack_lost(&self) -> f64 {
+        1.0 - self.kept().powi(self.group_size() as i32)
+    }
+
+    /// Whether a segment that is lost is so for all receivers of the stream.
+    fn loses_for_all(&self) -> bool {
+        self.group_size() == 1 || !self.lost_take_slots
+    }
+
+    /// The slots between a loss and the next segment of which the sender learns, where one of the next `behind` is
+    /// that: a lost segment takes none, one whose ACK is lost takes one.
+    pub(super) fn slots_until_answered(&self, behind: usize) -> f64 {
+        let unanswered = self.unanswered();
+        let (mut expected, mut chance) = (0.0, 1.0 - unanswered);
+        let mut all = 0.0;
+        for failed in 0..behind.min(MOST_FAILED) {
+            expected += failed as f64 * chance;
+            all += chance;
+            chance *= unanswered;
+        }
+        let lost_ack = self.kept() * self.loss;
+        let slots = if self.lost_take_slots {
+            unanswered
+        } else {
+            lost_ack
+        };
+        if all > 0.0 && unanswered > 0.0 {
+            expected / all * slots / unanswered
+        } else {
+            0.0
+        }
+    }
+
+    /// The chances that a segment has to be sent more than once, more than twice, and so on, until every receiver has
+    /// it and the sender knows: with a window of one.
+    pub(super) fn sent_again(&self) -> Vec<f64> {
+        let receivers = self.group_size() as i32;
+        let known_by_all = |times: usize| {
+            if !self.loses_for_all() {
+                return (1.0 - self.unanswered().powi(times as i32)).powi(receivers);
+            }
+            // Of so many transmissions some leave the sender; of each, every receiver's ACK may be lost.
+            (0..=times)
+                .map(|left| {
+                    let ways = binomial(times, left);
+                    let chance =
+                        self.kept().powi(left as i32) * self.loss.powi((times - left) as i32);
+                    ways * chance * (1.0 - self.loss.powi(left as i32)).powi(receivers)
+                })
+                .sum()
+        };
+        (1..MOST_FAILED)
+            .map(|times| 1.0 - known_by_all(times))
+            .take_while(|more| *more > 1e-9)
+            .collect()
+    }
+
+    /// The chance that a segment is sent again so many times and that then a round trip can be measured, where `ends` is
+    /// the chance of the former: the ACK that ends it has to come from a receiver that got the segment no earlier.
+    pub(super) fn measured_after(&self, times: i32, ends: f64) -> f64 {
+        if self.loses_for_all() {
+            let all_answer = self.kept().powi(self.group_size() as i32);
+            self.loss.powi(times) * self.kept() * all_answer
+        } else {
+            ends * (self.loss / self.unanswered()).powi(times)
+        }
+    }
+
+    /// How many receivers one stream has.
+    pub(super) fn group_size(&self) -> usize {
+        match self.delivery {
+            Delivery::Sequential | Delivery::Parallel => 1,
+            Delivery::IpMulticast => self.receivers,
+        }
+    }
+}
+
+/// So many losses in a row are not looked beyond.
+const MOST_FAILED: usize = 60;
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product()
+}

@@ -1,0 +1,337 @@
+//! Who is measured against whom.
+
+use std::time::Duration;
+
+use backroom_link::{LinkConfig, Loss};
+
+use super::tool::{Ours, Tool};
+
+/// Bytes of a file that is sent to several.
+const FIFTY_MB: u64 = 50_000_000;
+/// Bytes of the file on lossy links without delay.
+const LOSSY_BYTES: u64 = 64 << 20;
+/// What atftp sends instead at 1 % and at 5 %: it waits a second for most losses of an ACK.
+const ATFTP_BYTES: [u64; 2] = [2 << 20, 512 << 10];
+/// Bytes of the file on the long path.
+const PATH_BYTES: u64 = 10_000_000;
+/// Bytes of the file over an uplink of 100 Mbit/s.
+const UPLINK_BYTES: u64 = 25_000_000;
+/// Payload of our segments: their datagrams have 1,452 bytes, as quinn's have at first.
+const SEGMENT_BYTES: u16 = 1_415;
+
+/// Several contestants under the same conditions.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison {
+    /// For the rows and `--only`.
+    pub(crate) name: &'static str,
+    /// For people.
+    pub(crate) title: &'static str,
+    /// Everybody that a contestant sends to, at most.
+    pub(crate) receivers: u16,
+    /// `None`: nothing is shaped.
+    pub(crate) network: Option<Network>,
+    /// Rooms that take turns at the same time, where the contestants leave the machine idle.
+    pub(crate) rooms: usize,
+    /// The first is ours, with which the others are compared.
+    pub(crate) contestants: Vec<Contestant>,
+    /// What is aimed at.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// One program with its options.
+#[derive(Clone, Debug)]
+pub(crate) struct Contestant {
+    /// Unique in its comparison.
+    pub(crate) name: &'static str,
+    /// What is run.
+    pub(crate) tool: Tool,
+    /// What it sends.
+    pub(crate) bytes: u64,
+    /// To so many.
+    pub(crate) receivers: u16,
+}
+
+/// What a comparison's network does to packets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Network {
+    /// On everybody's way out.
+    pub(crate) egress: LinkConfig,
+    /// On everybody's way in. What has a delay and carries TCP is shaped here: on the way out, TCP would hold back
+    /// because of packets that are still on its host.
+    pub(crate) ingress: LinkConfig,
+}
+
+/// What is aimed at: a ratio between the comparison's first contestant and another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Target {
+    /// The other contestant.
+    pub(crate) against: &'static str,
+    /// Of what.
+    pub(crate) quantity: Quantity,
+    /// The bound.
+    pub(crate) bound: Bound,
+}
+
+/// What a target is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// Bits of the file in a second.
+    Goodput,
+    /// Time to completion.
+    Seconds,
+    /// Processor time of the sending program for each byte of the file.
+    Processor,
+}
+
+/// From where on a target is met.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    /// The ratio is not below this.
+    AtLeast(f64),
+    /// The ratio is not above this.
+    AtMost(f64),
+}
+
+/// All comparisons, in the order in which they are made.
+pub(crate) fn comparisons() -> Vec<Comparison> {
+    let [few, many] = ATFTP_BYTES;
+    vec![
+        three_receivers(),
+        lossy(
+            "loss-1",
+            "64 MiB at 1 % loss both ways",
+            0.01,
+            few,
+            Some(100.0),
+        ),
+        lossy("loss-5", "64 MiB at 5 % loss both ways", 0.05, many, None),
+        path(),
+        uplink(),
+    ]
+}
+
+fn three_receivers() -> Comparison {
+    let everybody = |name, tool| Contestant {
+        name,
+        tool,
+        bytes: FIFTY_MB,
+        receivers: 3,
+    };
+    let ours = |delivery| {
+        Tool::Backroom(Ours {
+            delivery,
+            window: "1024",
+            segment_bytes: SEGMENT_BYTES,
+        })
+    };
+    Comparison {
+        name: "three",
+        title: "50 MB to three receivers, nothing shaped",
+        receivers: 3,
+        network: None,
+        rooms: 1,
+        contestants: vec![
+            everybody("backroom, ip-multicast", ours("ip-multicast")),
+            everybody("backroom, parallel", ours("parallel")),
+            everybody("uftp, AES-256-GCM", Tool::Uftp { encrypted: true }),
+            everybody("uftp, plain", Tool::Uftp { encrypted: false }),
+        ],
+        targets: vec![
+            faster_than("uftp, AES-256-GCM", 3.0),
+            faster_than("uftp, plain", 1.5),
+        ],
+    }
+}
+
+fn lossy(
+    name: &'static str,
+    title: &'static str,
+    loss: f64,
+    atftp_bytes: u64,
+    beside_atftp: Option<f64>,
+) -> Comparison {
+    let contestant = |name, tool, bytes| Contestant {
+        name,
+        tool,
+        bytes,
+        receivers: 1,
+    };
+    let ours = Tool::Backroom(Ours {
+        delivery: "parallel",
+        window: if loss < 0.02 { "16" } else { "8" },
+        segment_bytes: SEGMENT_BYTES,
+    });
+    let atftp = beside_atftp.map(|bound| faster_than("atftp", bound));
+    Comparison {
+        name,
+        title,
+        receivers: 1,
+        network: Some(Network {
+            egress: LinkConfig {
+                loss: Loss::Random(loss),
+                ..LinkConfig::default()
+            },
+            ingress: LinkConfig::default(),
+        }),
+        rooms: 1,
+        contestants: vec![
+            contestant("backroom", ours, LOSSY_BYTES),
+            contestant(
+                "uftp, AES-256-GCM",
+                Tool::Uftp { encrypted: true },
+                LOSSY_BYTES,
+            ),
+            contestant("atftp", Tool::Atftp, atftp_bytes),
+        ],
+        targets: atftp
+            .into_iter()
+            .chain([faster_than("uftp, AES-256-GCM", 1.0)])
+            .collect(),
+    }
+}
+
+fn path() -> Comparison {
+    let contestant = |name, tool| Contestant {
+        name,
+        tool,
+        bytes: PATH_BYTES,
+        receivers: 1,
+    };
+    let ours = Tool::Backroom(Ours {
+        delivery: "parallel",
+        window: "300",
+        segment_bytes: SEGMENT_BYTES,
+    });
+    Comparison {
+        name: "path",
+        title: "10 MB at 1 % loss, 100 Mbit/s, 20 ms each way",
+        receivers: 1,
+        network: Some(Network {
+            egress: LinkConfig::default(),
+            ingress: LinkConfig {
+                loss: Loss::Random(0.01),
+                delay: Duration::from_millis(20),
+                ..hundred_mbit()
+            },
+        }),
+        rooms: 3,
+        contestants: vec![
+            contestant("backroom", ours),
+            contestant("TCP cubic", Tool::Iperf3),
+            contestant("quinn", Tool::Quinn),
+        ],
+        targets: vec![faster_than("TCP cubic", 8.0), faster_than("quinn", 5.0)],
+    }
+}
+
+fn uplink() -> Comparison {
+    let to = |name, receivers| Contestant {
+        name,
+        tool: Tool::Backroom(Ours {
+            delivery: "ip-multicast",
+            window: "512",
+            segment_bytes: SEGMENT_BYTES,
+        }),
+        bytes: UPLINK_BYTES,
+        receivers,
+    };
+    let at_most = |quantity, bound| Target {
+        against: "to 1 receiver",
+        quantity,
+        bound: Bound::AtMost(bound),
+    };
+    Comparison {
+        name: "uplink",
+        title: "25 MB by IP multicast over an uplink of 100 Mbit/s",
+        receivers: 8,
+        network: Some(Network {
+            egress: hundred_mbit(),
+            ingress: LinkConfig::default(),
+        }),
+        rooms: 1,
+        contestants: vec![to("to 8 receivers", 8), to("to 1 receiver", 1)],
+        targets: vec![
+            at_most(Quantity::Seconds, 1.1),
+            at_most(Quantity::Processor, 1.3),
+        ],
+    }
+}
+
+fn hundred_mbit() -> LinkConfig {
+    LinkConfig {
+        rate: "100mbit".parse().ok(),
+        ..LinkConfig::default()
+    }
+}
+
+fn faster_than(against: &'static str, bound: f64) -> Target {
+    Target {
+        against,
+        quantity: Quantity::Goodput,
+        bound: Bound::AtLeast(bound),
+    }
+}
+
+impl Bound {
+    /// Whether `ratio` is within it.
+    pub(crate) fn holds(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => ratio >= bound,
+            Self::AtMost(bound) => ratio <= bound,
+        }
+    }
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtLeast(bound) => write!(out, ">= {bound}"),
+            Self::AtMost(bound) => write!(out, "<= {bound}"),
+        }
+    }
+}
+
+impl Quantity {
+    /// As the column `quantity` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Goodput => "goodput",
+            Self::Seconds => "seconds",
+            Self::Processor => "processor",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_targets_are_about_contestants() {
+        let comparisons = comparisons();
+        let names: HashSet<_> = comparisons.iter().map(|one| one.name).collect();
+        assert_eq!(names.len(), comparisons.len());
+        for comparison in comparisons {
+            let names: HashSet<_> = comparison.contestants.iter().map(|one| one.name).collect();
+            assert_eq!(names.len(), comparison.contestants.len());
+            for target in &comparison.targets {
+                assert!(names.contains(target.against), "{target:?}");
+            }
+            let most = comparison.contestants.iter().map(|one| one.receivers).max();
+            assert_eq!(most, Some(comparison.receivers));
+        }
+    }
+
+    #[test]
+    fn a_shaped_rate_is_one() {
+        assert!(hundred_mbit().rate.is_some());
+    }
+
+    #[test]
+    fn a_bound_holds_on_its_own_side() {
+        assert!(Bound::AtLeast(2.0).holds(2.0) && !Bound::AtLeast(2.0).holds(1.99));
+        assert!(Bound::AtMost(1.1).holds(1.1) && !Bound::AtMost(1.1).holds(1.11));
+    }
+}

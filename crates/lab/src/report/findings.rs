@@ -1,0 +1,272 @@
+//! What follows from the numbers, in sentences.
+
+mod deliveries;
+
+use super::Report;
+use crate::record::RunRecord;
+use crate::scenario::{Axis, Quantity};
+use crate::statistics::{self, CellSummary};
+use crate::words;
+
+/// A few sentences about one question.
+pub(super) struct Finding {
+    pub(super) heading: &'static str,
+    pub(super) sentences: Vec<String>,
+}
+
+/// Differences up to this, as a fraction, are none.
+const ALIKE: f64 = 0.01;
+/// More settings than this are summed up.
+const MOST_SETTINGS: usize = 6;
+
+/// All that can be said about these cells.
+pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
+    let cells = report.cells;
+    let varying = varying(cells);
+    [
+        (
+            "Best window for each loss rate",
+            best_windows(cells, &varying),
+        ),
+        ("Fastest delivery", deliveries::fastest(cells, &varying)),
+        (
+            "What the timer and the recovery cost",
+            recoveries(cells, &varying),
+        ),
+        ("Where going back costs most", going_back(cells, &varying)),
+        ("Measured against the model", against_model(cells, &varying)),
+        (
+            "Measured against the simulator",
+            against_simulator(cells, &varying),
+        ),
+    ]
+    .into_iter()
+    .map(|(heading, sentences)| Finding { heading, sentences })
+    .filter(|finding| !finding.sentences.is_empty())
+    .collect()
+}
+
+/// The axes on which the cells differ. A cast says how many receive where nothing else does.
+pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
+    let varies = |axis: &Axis| {
+        let mut texts = cells.iter().map(|cell| cell.first.axis_text(*axis));
+        let first = texts.next();
+        texts.any(|text| Some(&text) != first.as_ref())
+    };
+    let axes: Vec<_> = Axis::ALL.into_iter().filter(varies).collect();
+    let told_by_cast = axes.contains(&Axis::Cast)
+        && cells.iter().all(|cell| {
+            cells.iter().all(|other| {
+                cell.first.cast != other.first.cast || cell.first.receivers == other.first.receivers
+            })
+        });
+    axes.into_iter()
+        .filter(|axis| *axis != Axis::Receivers || !told_by_cast)
+        .collect()
+}
+
+/// `varying` without these.
+fn without(varying: &[Axis], axes: &[Axis]) -> Vec<Axis> {
+    let mut rest = varying.to_vec();
+    rest.retain(|axis| !axes.contains(axis));
+    rest
+}
+
+/// The cells that are the same on `axes`, in the order in which they come.
+fn grouped<'a>(
+    cells: impl IntoIterator<Item = &'a CellSummary>,
+    axes: &[Axis],
+) -> Vec<Vec<&'a CellSummary>> {
+    let mut groups: Vec<Vec<&CellSummary>> = Vec::new();
+    for cell in cells {
+        let same = |group: &&mut Vec<&CellSummary>| {
+            group.first().is_some_and(|first| {
+                axes.iter()
+                    .all(|axis| first.first.axis_text(*axis) == cell.first.axis_text(*axis))
+            })
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(cell),
+            None => groups.push(vec![cell]),
+        }
+    }
+    groups
+}
+
+fn goodput(cell: &CellSummary) -> Option<f64> {
+    Some(cell.goodput_mbps?.median)
+}
+
+fn seconds(cell: &CellSummary) -> Option<f64> {
+    Some(cell.seconds?.median)
+}
+
+fn named(axes: &[Axis], record: &RunRecord) -> String {
+    match words::phrases(axes, record) {
+        all if all.is_empty() => "everything as set".to_owned(),
+        all => all,
+    }
+}
+
+/// For each loss rate the smallest window that is as good as any.
+fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    if !varying.contains(&Axis::Window) {
+        return Vec::new();
+    }
+    let rest = without(varying, &[Axis::Window, Axis::Loss]);
+    let mut rates = grouped(cells, &[Axis::Loss]);
+    rates.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
+    rates
+        .iter()
+        .filter_map(|rate| {
+            let best: Vec<_> = grouped(rate.iter().copied(), &rest)
+                .iter()
+                .filter_map(|setting| best_window(setting))
+                .collect();
+            let first = best.first()?;
+            let loss = words::phrase(Axis::Loss, &first.first);
+            let told: Vec<_> = best
+                .iter()
+                .filter_map(|cell| {
+                    let setting = match rest.is_empty() {
+                        true => String::new(),
+                        false => format!("{}: ", words::phrases(&rest, &cell.first)),
+                    };
+                    let goodput = words::number(goodput(cell)?);
+                    Some(format!(
+                        "{setting}window {} ({goodput} Mbit/s)",
+                        cell.first.window
+                    ))
+                })
+                .collect();
+            if told.len() <= MOST_SETTINGS {
+                return Some(format!("With {loss}: {}.", told.join("; ")));
+            }
+            let windows = || best.iter().map(|cell| cell.first.window);
+            let (low, high) = (windows().min()?, windows().max()?);
+            Some(format!(
+                "With {loss}: from {low} to {high} segments, depending on the rest ({} settings).",
+                told.len()
+            ))
+        })
+        .collect()
+}
+
+fn loss(cells: &[&CellSummary]) -> f64 {
+    cells.first().map_or(0.0, |cell| cell.first.loss)
+}
+
+fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
+    let highest = cells
+        .iter()
+        .filter_map(|cell| goodput(cell))
+        .reduce(f64::max)?;
+    cells
+        .iter()
+        .filter(|cell| goodput(cell).is_some_and(|goodput| goodput >= highest * (1.0 - ALIKE)))
+        .min_by_key(|cell| cell.first.window)
+        .copied()
+}
+
+/// For the worst loss, how the slowest rule of recovery compares with the fastest.
+fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    const RULES: [Axis; 2] = [Axis::Recovery, Axis::Timeout];
+    let rules: Vec<_> = RULES
+        .into_iter()
+        .filter(|axis| varying.contains(axis))
+        .collect();
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    let rest = without(varying, &rules);
+    let worst = cells.iter().map(|cell| cell.first.loss).fold(0.0, f64::max);
+    let lossy = cells.iter().filter(|cell| cell.first.loss == worst);
+    grouped(lossy, &rest)
+        .iter()
+        .take(2 * MOST_SETTINGS)
+        .filter_map(|setting| {
+            let timed = || {
+                setting
+                    .iter()
+                    .filter_map(|cell| Some((seconds(cell)?, cell)))
+            };
+            let (best, fastest) = timed().min_by(|one, other| one.0.total_cmp(&other.0))?;
+            let (most, slowest) = timed().max_by(|one, other| one.0.total_cmp(&other.0))?;
+            Some(format!(
+                "{}: {} takes {:.1} times as long ({} s) as {} ({} s).",
+                named(&rest, &fastest.first),
+                words::phrases(&rules, &slowest.first),
+                most / best,
+                words::number(most),
+                words::phrases(&rules, &fastest.first),
+                words::number(best),
+            ))
+        })
+        .collect()
+}
+
+fn going_back(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    let sent = |cell: &CellSummary| Some(cell.of_quantity(Quantity::Transmissions)?.median);
+    let costs = cells.iter().filter_map(|cell| Some((sent(cell)?, cell)));
+    let Some((most, worst)) = costs.max_by(|one, other| one.0.total_cmp(&other.0)) else {
+        return Vec::new();
+    };
+    if most <= 1.0 + ALIKE {
+        return vec!["Nowhere: nearly nothing was sent twice.".to_owned()];
+    }
+    let share = words::number((1.0 - 1.0 / most) * 100.0);
+    vec![format!(
+        "With {}: each segment was sent {} times, so {share} % of all that was sent had been sent before.",
+        named(varying, &worst.first),
+        words::number(most)
+    )]
+}
+
+fn against_model(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    let pairs = cells
+        .iter()
+        .filter_map(|cell| Some((cell, cell.model_difference()?)));
+    differences(pairs, varying, "the model")
+}
+
+fn against_simulator(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    let pairs = cells
+        .iter()
+        .filter_map(|cell| Some((cell, cell.sim_difference()?)));
+    differences(pairs, varying, "the simulator")
+}
+
+fn differences<'a>(
+    pairs: impl Iterator<Item = (&'a CellSummary, f64)>,
+    varying: &[Axis],
+    whom: &str,
+) -> Vec<String> {
+    const CLOSE: f64 = 0.1;
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_by(|one, other| one.1.abs().total_cmp(&other.1.abs()));
+    let Some((farthest, difference)) = pairs.last() else {
+        return Vec::new();
+    };
+    let close = pairs
+        .iter()
+        .filter(|(_, difference)| difference.abs() <= CLOSE);
+    let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
+    let mut sentences = vec![format!(
+        "Of {} cells, {} are within 10 % of {whom}; the median difference is {} %.",
+        pairs.len(),
+        close.count(),
+        words::number(median.map_or(0.0, |spread| spread.median) * 100.0)
+    )];
+    if difference.abs() > CLOSE {
+        let cause = match farthest.cause.as_str() {
+            "" => String::new(),
+            cause => format!(" (likely cause: {cause})"),
+        };
+        sentences.push(format!(
+            "Farthest from it is {}, by {:+.0} %{cause}.",
+            named(varying, &farthest.first),
+            difference * 100.0
+        ));
+    }
+    sentences
+}

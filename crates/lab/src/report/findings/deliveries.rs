@@ -1,0 +1,168 @@
+//! From where on sending once beats sending many times.
+
+use super::{ALIKE, grouped, named, seconds, without};
+use crate::scenario::{Axis, Delivery, Quantity};
+use crate::statistics::CellSummary;
+
+/// For how many receivers which delivery is the fastest, and where one stream for all wins and loses.
+pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
+    if !varying.contains(&Axis::Delivery) {
+        return Vec::new();
+    }
+    let rest = without(varying, &[Axis::Delivery, Axis::Receivers]);
+    let several = cells.iter().filter(|cell| cell.first.receivers > 1);
+    grouped(several, &rest)
+        .iter()
+        .filter_map(|setting| {
+            let stretches = stretches(setting);
+            let told: Vec<_> = stretches.iter().map(Stretch::told).collect();
+            let name = named(&rest, &setting.first()?.first);
+            let once = once_against_many(&stretches);
+            (!told.is_empty()).then(|| format!("{name}: {}.{once}", told.join("; ")))
+        })
+        .collect()
+}
+
+/// Numbers of receivers for which one delivery is the fastest, or none.
+struct Stretch {
+    winner: Option<Delivery>,
+    first: u16,
+    last: u16,
+    /// To the last, how many times as long the next delivery takes.
+    ratio: f64,
+}
+
+impl Stretch {
+    fn receivers(&self) -> String {
+        match self.first == self.last {
+            true => format!("{} receivers", self.first),
+            false => format!("{} to {} receivers", self.first, self.last),
+        }
+    }
+
+    fn told(&self) -> String {
+        let receivers = self.receivers();
+        match self.winner {
+            None => format!("for {receivers} no difference"),
+            Some(winner) => format!(
+                "for {receivers} {}, with {} of them {:.1} times as fast as the next",
+                name(winner),
+                self.last,
+                self.ratio
+            ),
+        }
+    }
+}
+
+fn name(delivery: Delivery) -> String {
+    match delivery {
+        Delivery::IpMulticast => "IP multicast".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// One setting's cells by how many receive, those with the same winner together.
+fn stretches(cells: &[&CellSummary]) -> Vec<Stretch> {
+    let mut counts = grouped(cells.iter().copied(), &[Axis::Receivers]);
+    counts.sort_by_key(|cells| cells.first().map(|cell| cell.first.receivers));
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for cells in counts {
+        let (Some((winner, ratio)), Some(cell)) = (fastest_of(&cells), cells.first()) else {
+            continue;
+        };
+        let receivers = cell.first.receivers;
+        match stretches.last_mut() {
+            Some(stretch) if stretch.winner == winner => {
+                stretch.last = receivers;
+                stretch.ratio = ratio;
+            }
+            _ => stretches.push(Stretch {
+                winner,
+                first: receivers,
+                last: receivers,
+                ratio,
+            }),
+        }
+    }
+    stretches
+}
+
+/// The fastest delivery, where one certainly is, and how many times as long the next takes.
+fn fastest_of(cells: &[&CellSummary]) -> Option<(Option<Delivery>, f64)> {
+    let mut timed: Vec<_> = cells
+        .iter()
+        .filter_map(|cell| Some((seconds(cell)?, *cell)))
+        .collect();
+    timed.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let [(best, winner), (second, next), ..] = timed.as_slice() else {
+        return None;
+    };
+    let ratio = second / best;
+    let differ = ratio > 1.0 + ALIKE && !may_be_equal(winner, next);
+    let winner = differ.then(|| winner.first.delivery.parse().ok()).flatten();
+    Some((winner, ratio))
+}
+
+/// Whether the intervals of two medians overlap.
+fn may_be_equal(one: &CellSummary, other: &CellSummary) -> bool {
+    let interval = |cell: &CellSummary| cell.interval_of(Quantity::Seconds);
+    match (interval(one), interval(other)) {
+        (Some(one), Some(other)) => one.low <= other.high && other.low <= one.high,
+        _ => false,
+    }
+}
+
+/// Where one stream for all overtakes many, and where it loses to them: a sentence, with a space before it.
+fn once_against_many(stretches: &[Stretch]) -> String {
+    let once = |stretch: &&Stretch| stretch.winner == Some(Delivery::IpMulticast);
+    let loses: Vec<_> = stretches
+        .iter()
+        .filter(|stretch| stretch.winner.is_some() && !once(stretch))
+        .map(Stretch::receivers)
+        .collect();
+    match (stretches.last().filter(once), loses.as_slice()) {
+        (None, _) => String::new(),
+        (Some(wins), []) => format!(
+            " Sending once beats sending many times from {} receivers on, and never loses.",
+            wins.first
+        ),
+        (Some(wins), loses) => format!(
+            " Sending once beats sending many times from {} receivers on, and loses to it for {}.",
+            wins.first,
+            loses.join(" and ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretch(winner: Option<Delivery>, first: u16, last: u16) -> Stretch {
+        Stretch {
+            winner,
+            first,
+            last,
+            ratio: 1.5,
+        }
+    }
+
+    #[test]
+    fn it_is_said_from_where_on_sending_once_wins_and_where_it_loses() {
+        let [parallel, once] = [Delivery::Parallel, Delivery::IpMulticast].map(Some);
+        let said = |stretches: &[Stretch]| once_against_many(stretches);
+        assert_eq!(said(&[stretch(parallel, 2, 32)]), "");
+        assert_eq!(
+            said(&[stretch(None, 2, 2), stretch(once, 4, 32)]),
+            " Sending once beats sending many times from 4 receivers on, and never loses."
+        );
+        assert_eq!(
+            said(&[
+                stretch(parallel, 2, 8),
+                stretch(None, 12, 12),
+                stretch(once, 16, 32)
+            ]),
+            " Sending once beats sending many times from 16 receivers on, and loses to it for 2 to 8 receivers."
+        );
+    }
+}

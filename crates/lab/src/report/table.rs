@@ -1,0 +1,182 @@
+//! The tables of the page: all cells, and the runs that don't count.
+
+use super::Report;
+use super::findings;
+use crate::record::RunRecord;
+use crate::scenario::{Axis, Reference};
+use crate::statistics::{CellSummary, Interval};
+use crate::words;
+
+/// Rows under headings.
+pub(super) struct Table {
+    pub(super) headings: Vec<String>,
+    pub(super) rows: Vec<Vec<Field>>,
+}
+
+/// What stands in one place of a table.
+pub(super) enum Field {
+    Text(String),
+    /// A number as it is shown, and as it is sorted by; `None` where there is none.
+    Number(String, Option<f64>),
+}
+
+impl Field {
+    fn number(value: Option<f64>) -> Self {
+        Self::Number(value.map_or_else(String::new, words::number), value)
+    }
+
+    fn count(value: usize) -> Self {
+        Self::Number(value.to_string(), Some(value as f64))
+    }
+
+    /// Both its ends; sorted by the lower.
+    fn interval(interval: Option<Interval>) -> Self {
+        let told = |interval: Interval| {
+            let [low, high] = [interval.low, interval.high].map(words::number);
+            format!("{low}–{high}")
+        };
+        Self::Number(
+            interval.map_or_else(String::new, told),
+            interval.map(|interval| interval.low),
+        )
+    }
+
+    /// Whether it says nothing: a value that there is not, or a count of nothing.
+    fn is_void(&self) -> bool {
+        matches!(self, Self::Text(text) | Self::Number(text, _) if text.is_empty() || text == "0")
+    }
+
+    /// A fraction, shown in percent and with its sign.
+    fn difference(value: Option<f64>) -> Self {
+        let text = value.map_or_else(String::new, |value| format!("{:+.1}", value * 100.0));
+        Self::Number(text, value)
+    }
+}
+
+/// One column of the table of cells: its heading, and what stands in it.
+type Column<'a> = (String, Box<dyn Fn(&CellSummary) -> Field + 'a>);
+
+/// A row for each cell. Axes on which all are the same are left out, and what nothing was measured of.
+pub(super) fn cells(report: &Report<'_>) -> Table {
+    let axes = findings::varying(report.cells);
+    let mut columns: Vec<Column<'_>> = axes
+        .into_iter()
+        .map(|axis| -> Column<'_> {
+            let field = move |cell: &CellSummary| axis_field(axis, &cell.first);
+            (words::axis_label(axis).to_owned(), Box::new(field))
+        })
+        .collect();
+    let something = |column: &Column<'_>| report.cells.iter().any(|cell| !column.1(cell).is_void());
+    columns.extend(measured().into_iter().filter(something));
+    if report
+        .cells
+        .iter()
+        .any(|cell| cell.sim_goodput_mbps.is_some())
+    {
+        let simulated = |cell: &CellSummary| Field::number(cell.sim_goodput_mbps);
+        columns.push(("simulated (Mbit/s)".to_owned(), Box::new(simulated)));
+        let difference = |cell: &CellSummary| Field::difference(cell.sim_difference());
+        columns.push(("off simulated (%)".to_owned(), Box::new(difference)));
+    }
+    if report.cells.iter().any(|cell| !cell.cause.is_empty()) {
+        columns.push((
+            "likely cause".to_owned(),
+            Box::new(|cell| Field::Text(cell.cause.clone())),
+        ));
+    }
+    Table {
+        headings: columns.iter().map(|(heading, _)| heading.clone()).collect(),
+        rows: report
+            .cells
+            .iter()
+            .map(|cell| columns.iter().map(|(_, field)| field(cell)).collect())
+            .collect(),
+    }
+}
+
+fn measured<'a>() -> Vec<Column<'a>> {
+    fn column<'a>(heading: &str, field: impl Fn(&CellSummary) -> Field + 'a) -> Column<'a> {
+        (heading.to_owned(), Box::new(field))
+    }
+    vec![
+        column("runs", |cell| Field::count(cell.runs)),
+        column("failed", |cell| Field::count(cell.failed)),
+        column("refused by the gate", |cell| Field::count(cell.gate_failed)),
+        column("goodput (Mbit/s)", |cell| {
+            Field::number(cell.goodput_mbps.map(|spread| spread.median))
+        }),
+        column("95 % interval", |cell| Field::interval(cell.goodput_ci)),
+        column("time (s)", |cell| {
+            Field::number(cell.seconds.map(|spread| spread.median))
+        }),
+        column("sent per segment", |cell| {
+            Field::number(cell.transmissions.map(|spread| spread.median))
+        }),
+        column("delay of segments, 50 % (ms)", |cell| {
+            Field::number(cell.segment_delay_p50_ms.map(|spread| spread.median))
+        }),
+        column("99 % (ms)", |cell| {
+            Field::number(cell.segment_delay_p99_ms.map(|spread| spread.median))
+        }),
+        column("model (Mbit/s)", |cell| {
+            Field::number(cell.model_goodput_mbps)
+        }),
+        column("off model (%)", |cell| {
+            Field::difference(cell.model_difference())
+        }),
+    ]
+}
+
+fn axis_field(axis: Axis, record: &RunRecord) -> Field {
+    let text = record.axis_text(axis);
+    match (axis, text.parse::<f64>()) {
+        (Axis::Loss, Ok(fraction)) => {
+            Field::Number(words::number(fraction * 100.0), Some(fraction))
+        }
+        (_, Ok(number)) => Field::Number(text, Some(number)),
+        (_, Err(_)) => Field::Text(text),
+    }
+}
+
+/// The first of the runs that don't count, each with its reason and the command that repeats it.
+pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
+    let axes = findings::varying(report.cells);
+    let failed = report.records.iter().filter(|record| !record.counts());
+    Table {
+        headings: ["cell", "seed", "gate", "reason", "command"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: failed
+            .take(most)
+            .map(|record| {
+                vec![
+                    Field::Text(words::phrases(&axes, record)),
+                    Field::Number(record.seed.to_string(), Some(record.seed as f64)),
+                    Field::Text(record.gate.clone()),
+                    Field::Text(record.note.clone()),
+                    Field::Text(record.command.clone()),
+                ]
+            })
+            .collect(),
+    }
+}
+
+/// The figures that others have published, beside the median completion time of the same cells here.
+pub(super) fn references(report: &Report<'_>) -> Table {
+    let row = |reference: &Reference| {
+        let beside = |cell: &&CellSummary| reference.is_beside(&cell.first);
+        let here = report.cells.iter().find(beside);
+        vec![
+            Field::Text(reference.label.clone()),
+            Field::number(Some(reference.seconds)),
+            Field::number(here.and_then(|cell| Some(cell.seconds?.median))),
+            Field::Text(reference.source.clone()),
+        ]
+    };
+    Table {
+        headings: ["published", "theirs (s)", "here (s)", "source"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: report.scenario.references.iter().map(row).collect(),
+    }
+}

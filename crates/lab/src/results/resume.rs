@@ -1,0 +1,178 @@
+//! Going on with a sweep that was broken off.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::manifest::{Manifest, Resumption};
+use super::{ResultsFolder, Rows, RunsFile};
+
+/// Why a sweep can't go on in a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// What is there belongs to a sweep that differs.
+    #[error(
+        "{path} holds another sweep: its {difference}; name the folder of this one with --out, or leave out --resume to replace it",
+        path = path.display()
+    )]
+    Another {
+        /// The folder.
+        path: PathBuf,
+        /// In what it differs.
+        difference: String,
+    },
+    /// There are rows, but nothing says of which sweep.
+    #[error(
+        "{path} has rows, but no manifest.json that says of which sweep; leave out --resume to replace them",
+        path = path.display()
+    )]
+    NoManifest {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// What is there can't be read or gone on with.
+    #[error("{path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What of a manifest decides whether a sweep is the same one. The commit does not.
+#[derive(Debug, Deserialize)]
+struct Earlier {
+    commit: String,
+    runner: String,
+    shaper: String,
+    until_ci: Option<f64>,
+    started: String,
+    #[serde(default)]
+    resumed: Vec<Resumption>,
+    scenario: EarlierScenario,
+}
+
+#[derive(Debug, Deserialize)]
+struct EarlierScenario {
+    name: String,
+    seed: u64,
+    repetitions: u32,
+    axes: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ResultsFolder {
+    /// What the sweep of `manifest` has written here before it was broken off; a row that is not whole is cut off. Nothing
+    /// where it wrote nothing. The manifest takes over when and from which commit it began.
+    ///
+    /// # Errors
+    /// [`ResumeError`] when what is here is of another sweep; nothing is changed then.
+    pub fn earlier_rows(&self, manifest: &mut Manifest) -> Result<Rows, ResumeError> {
+        let unreadable = |file: &str| {
+            let path = self.path().join(file);
+            move |source| ResumeError::Unreadable { path, source }
+        };
+        let text = self
+            .read("runs.csv")
+            .map_err(unreadable("runs.csv"))?
+            .unwrap_or_default();
+        match self
+            .read("manifest.json")
+            .map_err(unreadable("manifest.json"))?
+        {
+            Some(told) => {
+                let earlier = serde_json::from_slice(&told)
+                    .map_err(|error| unreadable("manifest.json")(error.into()))?;
+                self.take_over(earlier, manifest)?;
+            }
+            None if text.is_empty() => {}
+            None => {
+                return Err(ResumeError::NoManifest {
+                    path: self.path().to_owned(),
+                });
+            }
+        }
+        Rows::parse(&text).map_err(|error| unreadable("runs.csv")(error.into()))
+    }
+
+    /// Goes on with `runs.csv` after `rows`.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn runs_after(&self, rows: &Rows) -> Result<RunsFile, super::ResultsError> {
+        if rows.bytes == 0 {
+            return self.runs();
+        }
+        let error = self.error("runs.csv");
+        let path = self.path().join("runs.csv");
+        let append = || -> io::Result<File> {
+            let file = OpenOptions::new().append(true).open(&path)?;
+            file.set_len(rows.bytes)?;
+            Ok(file)
+        };
+        let writer = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(append().map_err(error)?);
+        Ok(RunsFile { path, writer })
+    }
+
+    /// What a file here holds; `None` if there is none.
+    fn read(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.path().join(file)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_over(&self, earlier: Earlier, manifest: &mut Manifest) -> Result<(), ResumeError> {
+        if let Some(difference) = earlier.difference(manifest) {
+            return Err(ResumeError::Another {
+                path: self.path().to_owned(),
+                difference,
+            });
+        }
+        let now = Resumption {
+            at: std::mem::replace(&mut manifest.started, earlier.started),
+            commit: std::mem::replace(&mut manifest.commit, earlier.commit),
+        };
+        manifest.resumed = earlier.resumed;
+        manifest.resumed.push(now);
+        Ok(())
+    }
+}
+
+impl Earlier {
+    /// The first thing in which it is not the sweep of `manifest`.
+    fn difference(&self, manifest: &Manifest) -> Option<String> {
+        let (there, here) = (&self.scenario, &manifest.scenario);
+        let until = |until: Option<f64>| until.map_or("none".to_owned(), |part| part.to_string());
+        let all = [
+            ("scenario", there.name.clone(), here.name.clone()),
+            ("runner", self.runner.clone(), manifest.runner.to_owned()),
+            ("shaper", self.shaper.clone(), manifest.shaper.to_owned()),
+            ("seed", there.seed.to_string(), here.seed.to_string()),
+            (
+                "repetitions",
+                there.repetitions.to_string(),
+                here.repetitions.to_string(),
+            ),
+            ("--until-ci", until(self.until_ci), until(manifest.until_ci)),
+        ];
+        let said =
+            |name: &str, there: &str, here: &str| format!("{name} is {there}, and not {here}");
+        all.iter()
+            .find(|(_, there, here)| there != here)
+            .map(|(name, there, here)| said(name, there, here))
+            .or_else(|| {
+                let (axis, here) = here
+                    .axes
+                    .iter()
+                    .find(|(axis, values)| there.axes.get(*axis) != Some(values))?;
+                let there = there.axes.get(axis).unwrap_or(&serde_json::Value::Null);
+                Some(said(axis, &there.to_string(), &here.to_string()))
+            })
+    }
+}

@@ -1,0 +1,33 @@
+//! What others measured, to stand beside what is measured here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::axis::Axis;
+use super::file::Value;
+use crate::record::RunRecord;
+
+/// A figure that somebody published, a `[[reference]]` of a scenario's file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What was measured, in a few words.
+    pub label: String,
+    /// The completion time.
+    pub seconds: f64,
+    /// Where it stands.
+    pub source: String,
+    /// The cells it stands beside: those with these values, written as in the columns of `runs.csv`.
+    #[serde(default)]
+    cell: BTreeMap<Axis, Value>,
+}
+
+impl Reference {
+    /// Whether it stands beside the cell of `record`.
+    pub fn is_beside(&self, record: &RunRecord) -> bool {
+        self.cell
+            .iter()
+            .all(|(axis, value)| record.axis_text(*axis) == value.text())
+    }
+}

@@ -1,0 +1,216 @@
+//! What was measured can be measured again: a sweep that was killed goes on, and each row names the command that repeats
+//! it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use backroom_lab::record::RunRecord;
+
+use crate::{lab, output, simulate, stderr};
+
+const SMALL: [&str; 10] = [
+    "--set",
+    "window=10,50",
+    "--set",
+    "loss=0,0.02",
+    "--set",
+    "cast=unicast,broadcast",
+    "--set",
+    "file=64KiB",
+    "--reps",
+    "4",
+];
+
+fn text(out: &Path) -> Vec<u8> {
+    fs::read(out.join("runs.csv")).unwrap()
+}
+
+fn rows(out: &Path) -> Vec<RunRecord> {
+    let mut reader = csv::Reader::from_path(out.join("runs.csv")).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn any_number_of_simulators_writes_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |jobs: &str| {
+        let out = dir.path().join(jobs);
+        let more = ["--jobs", jobs, "--until-ci", "5%"];
+        simulate("window", &out, &[&SMALL[..], &more].concat());
+        text(&out)
+    };
+    let one = with("1");
+    assert!(one == with("2"));
+    assert!(one == with("7"));
+}
+
+#[test]
+fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
+    let settings = ["--set", "file=256KiB", "--reps", "10", "--jobs", "2"];
+    simulate("window", &whole, &settings);
+
+    let fixed = ["run", "window", "--runner", "sim", "--out"];
+    let out = [killed.to_str().unwrap()];
+    let mut child = lab(&[&fixed[..], &out, &settings].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    lines.find(|line| line.starts_with("0 of ")).unwrap();
+    // Some rows are there, and others are not.
+    while fs::metadata(killed.join("runs.csv")).unwrap().len() < 10_000 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // As if it had been in the middle of a row.
+    let mut torn = text(&killed);
+    assert!(text(&whole).starts_with(&torn) && torn.len() < text(&whole).len());
+    torn.truncate(torn.len() - 7);
+    fs::write(killed.join("runs.csv"), torn).unwrap();
+
+    let resumed = simulate("window", &killed, &[&settings[..], &["--resume"]].concat());
+    assert!(text(&killed) == text(&whole));
+    let said = stderr(&resumed);
+    assert!(
+        said.contains("going on after ") && !said.contains("going on after 0 "),
+        "{said}"
+    );
+    let again = simulate("window", &killed, &[&settings[..], &["--resume"]].concat());
+    assert!(
+        stderr(&again).contains("going on after 720 runs"),
+        "{}",
+        stderr(&again)
+    );
+    assert!(text(&killed) == text(&whole));
+}
+
+#[test]
+fn a_sweep_does_not_go_on_in_the_folder_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    let before = text(dir.path());
+    let others: [(&str, &[&str], &str); 5] = [
+        ("loss", &[], "scenario is window, and not loss"),
+        ("window", &["--seed", "9"], "seed is 1, and not 9"),
+        ("window", &["--reps", "5"], "repetitions is 4, and not 5"),
+        (
+            "window",
+            &["--set", "window=10"],
+            "window is [\"10\",\"50\"], and not [\"10\"]",
+        ),
+        (
+            "window",
+            &["--until-ci", "5%"],
+            "--until-ci is none, and not 0.05",
+        ),
+    ];
+    for (scenario, more, reason) in others {
+        let out = ["--out", dir.path().to_str().unwrap(), "--resume"];
+        let mut settings = SMALL.to_vec();
+        if more.first() == Some(&"--reps") {
+            settings.truncate(8);
+        }
+        let fixed = ["run", scenario, "--runner", "sim"];
+        let output = output(&[&fixed[..], &settings, more, &out].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+        assert!(text(dir.path()) == before);
+    }
+}
+
+#[test]
+fn rows_without_a_manifest_are_not_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    fs::remove_file(dir.path().join("manifest.json")).unwrap();
+    let out = ["--out", dir.path().to_str().unwrap(), "--resume"];
+    let output = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("no manifest.json"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_sweep_does_not_go_on_after_the_rows_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    let rows = String::from_utf8(text(dir.path())).unwrap();
+    let altered = rows.replace(",unicast,", ",broadcast,");
+    fs::write(dir.path().join("runs.csv"), &altered).unwrap();
+    let out = ["--out", dir.path().to_str().unwrap(), "--resume"];
+    let output = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is of another sweep"));
+    assert!(text(dir.path()) == altered.into_bytes());
+}
+
+#[test]
+fn each_row_names_the_command_that_repeats_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("it's mine.toml");
+    let axes = "cast = ['unicast', 'multicast']\ndelivery = ['parallel', 'ip-multicast']\nqueue = ['20', 'unlimited']\n\
+                timeout = ['adaptive', '150ms']\nrate = ['1500kbit', 'unlimited']\nburst = ['random', '2.5']\n\
+                loss_side = 'receivers'\njitter = '250us'\nfile = '40000'\nloss = 0.03";
+    let text = format!("title = 'x'\nrepetitions = 2\nseed = 5\n[axes]\n{axes}");
+    fs::write(&scenario, text).unwrap();
+    let swept = dir.path().join("swept");
+    simulate(
+        scenario.to_str().unwrap(),
+        &swept,
+        &["--set", "segment=700"],
+    );
+    // Every seventh tells enough.
+    for row in rows(&swept).into_iter().step_by(7) {
+        let out = dir.path().join("again");
+        let program = env!("CARGO_BIN_EXE_backroom-lab");
+        let command = row.command.strip_prefix("backroom-lab").unwrap();
+        let status = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("'{program}'{command} --out '{}'", out.display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{}", row.command);
+        let again = rows(&out);
+        assert_eq!(again.len(), 1, "{}", row.command);
+        let expected = RunRecord {
+            repetition: 1,
+            order: 1,
+            ..row.clone()
+        };
+        let again = RunRecord {
+            command: row.command,
+            ..again[0].clone()
+        };
+        assert_eq!(again, expected);
+    }
+}
+
+#[test]
+fn the_order_of_the_runs_is_shuffled_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    let rows = rows(dir.path());
+    let orders: Vec<_> = rows.iter().map(|row| row.order as usize).collect();
+    assert_eq!(orders, (1..=rows.len()).collect::<Vec<_>>());
+    let repetitions: Vec<_> = rows.iter().map(|row| row.repetition).collect();
+    assert!(repetitions.is_sorted());
+    let windows = |repetition| -> Vec<_> {
+        let of = rows.iter().filter(|row| row.repetition == repetition);
+        of.map(|row| row.window).collect()
+    };
+    assert!(!windows(1).is_sorted());
+    assert_ne!(windows(1), windows(2));
+}

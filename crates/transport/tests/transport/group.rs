@@ -1,0 +1,223 @@
+//! One stream for several receivers, who hear it as well as their part of the network lets them.
+
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+
+use backroom_gbn::Window;
+use backroom_protocol::Key;
+use backroom_protocol::segment::Stream;
+use backroom_transport::file::{
+    Control, GroupEnd, GroupMembers, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
+    Progress, SendTotals, SourceFile, receive_file, send_file, send_to_group,
+};
+use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::support::{FanOut, Hearing, LOOPBACK, Transfer, contents, within_a_minute};
+
+/// A receiver: what it would have alone, and the socket that hears the group.
+struct Member {
+    alone: Transfer,
+    group: UdpEndpoint,
+}
+
+/// What became of a group: the cause for which each receiver was moved, if it was, and what the stream took.
+struct Outcome {
+    moved: Vec<Option<MoveCause>>,
+    totals: SendTotals,
+}
+
+fn endpoint() -> UdpEndpoint {
+    UdpEndpoint::bind(LOOPBACK, UdpOptions::default()).unwrap()
+}
+
+/// Receives from the group, and from the sender alone where it ends so; the file must be `sent`.
+async fn receive_whole(
+    alone: Transfer,
+    number: u16,
+    membership: GroupMembership,
+    end: oneshot::Receiver<GroupEnd>,
+    sent: Vec<u8>,
+) {
+    let (tell_hash, finished) = oneshot::channel();
+    let mut request = alone.receive_request(finished);
+    request.receiver_number = number;
+    request.group = Some(membership);
+    let receive = receive_file(&alone.receiver, request, &alone.receive_control);
+    let served = async {
+        let hash = match end.await.unwrap() {
+            GroupEnd::Finished { hash, .. } => hash,
+            GroupEnd::Moved {
+                first_segment,
+                free_segments,
+                ..
+            } => {
+                let mut request = alone.send_request(alone.receiver.local_addr().unwrap());
+                request.receiver_number = number;
+                request.first_segment = first_segment;
+                request.free_segments = free_segments;
+                let sent = send_file(&alone.sender, request, &alone.send_control).await;
+                sent.unwrap().hash
+            }
+        };
+        tell_hash.send(hash).unwrap();
+    };
+    let (received, ()) = tokio::join!(receive, served);
+    let arrived = std::fs::read(received.unwrap().path).unwrap();
+    assert!(arrived == sent, "receiver {number} got another file");
+}
+
+/// A member for each of the ways to hear.
+fn members(sent: &[u8], hearing: &[Hearing]) -> Vec<Member> {
+    let member = |lane| {
+        let mut alone = Transfer::of(sent);
+        alone.stream.lane = lane;
+        Member {
+            alone,
+            group: endpoint(),
+        }
+    };
+    (1..).zip(hearing).map(|(lane, _)| member(lane)).collect()
+}
+
+fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
+    let receiver = |(number, Member { alone, .. }): (u16, &Member)| GroupReceiver {
+        number,
+        address: alone.receiver.local_addr().unwrap(),
+        ack_key: alone.ack_key.clone(),
+        free_segments: alone.options.free_segments(alone.segment_bytes),
+        progress: Progress::default(),
+    };
+    (0..).zip(members).map(receiver).collect()
+}
+
+/// Sends `sent` to as many receivers as there are ways to hear, who all must get it; those who are moved, alone.
+async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -> Outcome {
+    let stream_key = Key::generate().unwrap();
+    let members = members(sent, hearing);
+    let transfer = members[0].alone.stream.transfer;
+    let ways = members.iter().zip(hearing);
+    let ways = ways.map(|(member, hearing)| (member.group.local_addr().unwrap(), *hearing));
+    let network = FanOut::start(ways.collect()).await;
+
+    let mut config = members[0].alone.config;
+    config.window = Window::try_from(32_u16).unwrap().into();
+    let request = GroupRequest {
+        source: SourceFile::open(&members[0].alone.source_path).unwrap(),
+        transfer,
+        stream_key: stream_key.clone(),
+        segment_bytes: members[0].alone.segment_bytes,
+        group: network.address(),
+        receivers: receivers(&members),
+        least_receivers,
+        config,
+    };
+    let (ends, mut told_ends) = mpsc::channel(members.len());
+    let (_remove, removed) = mpsc::channel(1);
+    let (sender, control) = (endpoint(), Control::default());
+    let group = send_to_group(&sender, request, &control, GroupMembers { ends, removed });
+
+    let mut serve = tokio::task::JoinSet::new();
+    let mut moved = vec![None; members.len()];
+    let mut told: HashMap<u16, oneshot::Sender<GroupEnd>> = HashMap::new();
+    for (number, Member { mut alone, group }) in (0..).zip(members) {
+        let (tell, end) = oneshot::channel();
+        told.insert(number, tell);
+        alone.stream = Stream {
+            transfer,
+            ..alone.stream
+        };
+        let stream_key = stream_key.clone();
+        let sent = sent.to_owned();
+        let membership = GroupMembership {
+            endpoint: group,
+            stream_key: stream_key.clone(),
+            ack_every: NonZeroU16::new(8).unwrap(),
+        };
+        serve.spawn(receive_whole(
+            alone,
+            number,
+            membership,
+            end,
+            sent.to_owned(),
+        ));
+    }
+    let listen = async {
+        while let Some((number, end)) = told_ends.recv().await {
+            if let GroupEnd::Moved { cause, .. } = end {
+                moved[usize::from(number)] = Some(cause);
+            }
+            told.remove(&number).unwrap().send(end).unwrap();
+        }
+        while let Some(ended) = serve.join_next().await {
+            ended.unwrap();
+        }
+    };
+    let (totals, ()) = within_a_minute(async { tokio::join!(group, listen) }).await;
+    Outcome {
+        moved,
+        totals: totals.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn each_segment_is_sent_once_for_all_who_hear_it() {
+    let sent = contents(500 * 1_200 + 7);
+    let outcome = send_to_all(&sent, &[Hearing::Loss(0.0); 3], 1).await;
+    assert_eq!(outcome.moved, [None; 3]);
+    assert_eq!(outcome.totals.stats.segments, 501);
+    let unthinned = 3 * outcome.totals.stats.segments_sent;
+    assert!(
+        outcome.totals.stats.acks < unthinned,
+        "{:?}",
+        outcome.totals
+    );
+}
+
+#[tokio::test]
+async fn losses_of_each_are_repaired_for_all() {
+    let sent = contents(300 * 1_200);
+    let outcome = send_to_all(&sent, &[Hearing::Loss(0.03); 3], 1).await;
+    assert!(outcome.totals.stats.segments_retransmitted > 0);
+    assert_eq!(outcome.moved, [None; 3]);
+}
+
+#[tokio::test]
+async fn who_hears_nothing_or_no_more_gets_the_rest_alone_and_the_others_do_not_wait() {
+    let sent = contents(2_000 * 1_200);
+    let hearing = [
+        Hearing::Until(0),
+        Hearing::Loss(0.0),
+        Hearing::Until(700),
+        Hearing::Loss(0.0),
+    ];
+    let outcome = send_to_all(&sent, &hearing, 1).await;
+    let expected = [Some(MoveCause::Deaf), None, Some(MoveCause::Silent), None];
+    assert_eq!(outcome.moved, expected);
+}
+
+#[tokio::test]
+async fn who_loses_far_more_than_the_others_is_moved() {
+    // With it they would take several times as long as until patience ends.
+    let sent = contents(10_000 * 1_200);
+    let hearing = [Hearing::Loss(0.0), Hearing::Loss(0.9), Hearing::Loss(0.0)];
+    let outcome = send_to_all(&sent, &hearing, 1).await;
+    assert!(outcome.moved[1].is_some(), "{:?}", outcome.moved);
+    assert_eq!((outcome.moved[0], outcome.moved[2]), (None, None));
+}
+
+#[tokio::test]
+async fn a_group_of_too_few_serves_nobody() {
+    let sent = contents(50_000);
+    let hearing = [Hearing::Until(0), Hearing::Loss(0.0)];
+    let outcome = send_to_all(&sent, &hearing, 2).await;
+    assert_eq!(outcome.moved, [Some(MoveCause::Deaf); 2]);
+    assert_eq!(outcome.totals.stats.segments_sent, 0);
+}
+
+#[tokio::test]
+async fn a_file_without_bytes_needs_no_segment() {
+    let outcome = send_to_all(&[], &[Hearing::Loss(0.0); 2], 2).await;
+    assert_eq!(outcome.moved, [None; 2]);
+    assert_eq!(outcome.totals.stats.segments_sent, 0);
+}
