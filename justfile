@@ -13,16 +13,56 @@ demo: image
     trap 'compose down' EXIT
     compose up
 
-# Throughput against window size, in containers where an engine answers, else simulated; takes the lab's options
+# Goodput against window, a line for each loss rate; in containers where an engine answers, else simulated
 bench-window *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run window "$@"
 
-# All of the lab's scenarios
-bench: bench-window
+# Goodput against loss, a line for each window; one by one and in bursts
+bench-loss *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run loss "$@"
 
-# The hot paths, by criterion
+# Completion time against receivers, for each delivery
+bench-cast *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run cast "$@"
+
+# Fixed against adaptive timers, timeout against fast recovery
+bench-recovery *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run recovery "$@"
+
+# The original report's two comparisons, beside its figures
+bench-report *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run report "$@"
+
+# A first look, in minutes
+bench-quick *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run quick "$@"
+
+# How near the window that finds itself comes to the best fixed one; simulated, minutes
+bench-auto *OPTIONS:
+    cargo run --release -p backroom-lab -- run auto --runner sim "$@"
+
+# All of the lab's scenarios but the first look
+bench: bench-window bench-loss bench-cast bench-recovery bench-report
+
+# The hot paths, by criterion; in under five minutes
 bench-micro *OPTIONS:
-    cargo bench -p backroom-benches "$@"
+    cargo bench -p backroom-benches --bench micro -- "$@"
+
+# A file over loopback, beside quinn and the machine's limit: rates, processor and memory
+bench-loopback *OPTIONS:
+    cargo build --release -p backroom-server -p backroom-client
+    cargo bench -p backroom-benches --bench against_quinn -- "$@"
+
+# The room with a thousand members, and chat while files saturate the link; about six minutes
+bench-room:
+    cargo build --release -p backroom-server -p backroom-client -p backroom-room-bench
+    cargo run --release -p backroom-room-bench -- crowd
+    cargo run --release -p backroom-room-bench -- chat
+
+# Ours beside uftp, atftp, TCP and QUIC on the same network; in containers, about ten minutes after the images
+bench-peers *OPTIONS:
+    docker/peers/image
+    cargo run --release -p backroom-lab -- run peers "$@"
 
 # All tests
 test:

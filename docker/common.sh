@@ -16,6 +16,17 @@ need() {
   command -v "$command" >/dev/null || die "'$command' is not installed: apt-get install $*"
 }
 
+# need_or_install COMMAND PACKAGE: the command is here, or root on Debian gets it now.
+need_or_install() {
+  local command=$1 package=$2
+  if ! command -v "$command" >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing '$package', which has '$command'"
+    { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$package"; } >&2 ||
+      say "'$package' could not be installed"
+  fi
+  need "$command" "$package"
+}
+
 engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&1; }
 
 need_engine() {
