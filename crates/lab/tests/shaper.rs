@@ -96,8 +96,7 @@ impl Hosts {
     }
 
     fn rules(&self) -> String {
-        self.on_shaped("iptables -S OUTPUT; iptables -S INPUT")
-            .unwrap()
+        self.on_shaped("iptables -S").unwrap()
     }
 }
 
@@ -112,6 +111,10 @@ impl Drop for Hosts {
 
 impl Shaper {
     fn configure(&mut self, egress: LinkConfig, ingress_loss: Loss) {
+        self.configure_with(egress, ingress_loss, false);
+    }
+
+    fn configure_with(&mut self, egress: LinkConfig, ingress_loss: Loss, loss_in_kernel: bool) {
         let config = ShaperConfig {
             egress,
             egress_seed: 7,
@@ -122,6 +125,7 @@ impl Shaper {
             ingress_seed: 8,
             packet_bytes: PACKET_BYTES,
             tcp_port: None,
+            loss_in_kernel,
         };
         let mut command = serde_json::to_value(&config).unwrap();
         command["command"] = "configure".into();
@@ -271,6 +275,27 @@ fn packets_on_the_way_in_are_lost_where_that_is_asked_for() {
     hosts.on_other(&send(20, "10.9.0.1")).unwrap();
     let stats = shaper.stats_after(20, |stats| &stats.ingress).ingress;
     assert_eq!((stats.offered, stats.lost, stats.delivered), (20, 3, 17));
+}
+
+#[test]
+fn the_kernel_alone_loses_about_as_many_as_asked_and_counts_them() {
+    let Some(hosts) = Hosts::new() else { return };
+    let untouched = hosts.rules();
+    let mut shaper = hosts.shaper();
+    for _ in 0..2 {
+        shaper.configure_with(LinkConfig::default(), Loss::Random(0.5), true);
+        hosts.on_other(&send(400, "10.9.0.1")).unwrap();
+        let stats = shaper.stats_after(400, |stats| &stats.ingress).ingress;
+        assert_eq!(stats.offered_bytes, 400 * PACKET_BYTES as u64);
+        // Six standard deviations.
+        assert!((140..=260).contains(&stats.lost), "{stats:?}");
+    }
+    // The queues come back, and the chain goes.
+    shaper.configure(delayed(0), Loss::None);
+    hosts.on_shaped(&send(5, "10.9.0.2")).unwrap();
+    shaper.stats_after(5, |stats| &stats.egress);
+    drop(shaper);
+    assert_eq!(hosts.rules(), untouched);
 }
 
 #[test]

@@ -129,6 +129,7 @@ async fn configure(members: &mut [Member], run: &Run) -> Result<(), RoomError> {
             ingress_seed: run.ingress_seed(number),
             packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
             tcp_port: None,
+            loss_in_kernel: false,
         })
     });
     try_join_all(configured).await.map(drop)

@@ -59,6 +59,9 @@ pub(crate) struct Network {
     /// On everybody's way in. What has a delay and carries TCP is shaped here: on the way out, TCP would hold back
     /// because of packets that are still on its host.
     pub(crate) ingress: LinkConfig,
+    /// The kernel decides what is lost on the way in: a verdict from user space would be most of a round trip without
+    /// delay.
+    pub(crate) loss_in_kernel: bool,
 }
 
 /// What is aimed at: a ratio between the comparison's first contestant and another.
@@ -167,11 +170,12 @@ fn lossy(
         title,
         receivers: 1,
         network: Some(Network {
-            egress: LinkConfig {
+            egress: LinkConfig::default(),
+            ingress: LinkConfig {
                 loss: Loss::Random(loss),
                 ..LinkConfig::default()
             },
-            ingress: LinkConfig::default(),
+            loss_in_kernel: true,
         }),
         rooms: 1,
         contestants: vec![
@@ -213,6 +217,7 @@ fn path() -> Comparison {
                 delay: Duration::from_millis(20),
                 ..hundred_mbit()
             },
+            loss_in_kernel: false,
         }),
         rooms: 3,
         contestants: vec![
@@ -247,6 +252,7 @@ fn uplink() -> Comparison {
         network: Some(Network {
             egress: hundred_mbit(),
             ingress: LinkConfig::default(),
+            loss_in_kernel: false,
         }),
         rooms: 1,
         contestants: vec![to("to 8 receivers", 8), to("to 1 receiver", 1)],

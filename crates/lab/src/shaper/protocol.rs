@@ -37,6 +37,10 @@ pub struct ShaperConfig {
     /// TCP to and from this port is shaped too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_port: Option<u16>,
+    /// Random loss on the way in, where nothing else happens in either direction, is left to the kernel: no packet
+    /// waits for user space, but `ingress_seed` means nothing. netem always works in the kernel.
+    #[serde(default)]
+    pub loss_in_kernel: bool,
 }
 
 /// How to measure a path.

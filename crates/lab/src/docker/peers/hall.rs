@@ -191,6 +191,7 @@ impl<'a> Hall<'a> {
                 ingress_seed: seed * 1_000 + 2 * number + 1,
                 packet_bytes: PACKET_BYTES,
                 tcp_port: Some(tool::IPERF3_PORT),
+                loss_in_kernel: network.loss_in_kernel,
             })
         });
         try_join_all(configured).await.map(drop)
@@ -393,6 +394,7 @@ mod tests {
         let network = Network {
             egress: backroom_link::LinkConfig::default(),
             ingress: backroom_link::LinkConfig::default(),
+            loss_in_kernel: false,
         };
         let counted = |stats: &[ShaperStats]| {
             let mut row = Row::default();

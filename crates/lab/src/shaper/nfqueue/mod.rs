@@ -4,6 +4,7 @@
 //! - [`delay_line`]: who is dropped and when the others are due; knows neither kernel nor clock.
 //! - [`netlink`]: packets from the kernel and verdicts back.
 //! - [`rules`]: the iptables rules in front of it.
+//! - [`kernel_loss`]: random loss alone, without a verdict from here, for programs that are faster than verdicts.
 //! - [`engine`]: the thread that does nothing else.
 //!
 //! Packets that wait still count against the send buffer of the socket that sent them, so a sender has at most that much
@@ -13,6 +14,7 @@
 
 mod delay_line;
 mod engine;
+mod kernel_loss;
 mod netlink;
 mod rules;
 
@@ -25,7 +27,8 @@ use backroom_link::LinkConfig;
 use rustix::event::{EventfdFlags, eventfd};
 
 use engine::{Engine, Request};
-use rules::{Hook, Rule, Traffic};
+use kernel_loss::KernelLoss;
+use rules::{Hook, Rule, Target, Traffic};
 
 use super::protocol::{ShaperConfig, ShaperStats};
 use super::{Backend, ShaperError, snmp};
@@ -40,6 +43,8 @@ pub(super) struct Nfqueue {
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
     rules: Vec<Rule>,
+    /// Outlives the rules that hand packets to it.
+    kernel_loss: Option<KernelLoss>,
     receive_drops_before: u64,
 }
 
@@ -69,6 +74,7 @@ impl Nfqueue {
             wake,
             thread: Some(thread),
             rules: Vec::new(),
+            kernel_loss: None,
             receive_drops_before: 0,
         })
     }
@@ -79,7 +85,8 @@ impl Nfqueue {
     /// What is missing.
     pub(super) fn probe() -> Result<(), ShaperError> {
         let _queues = Self::start()?;
-        Rule::insert(Hook::Output, EGRESS_QUEUE, Traffic::Udp).map(drop)
+        let target = Target::Queue(EGRESS_QUEUE);
+        Rule::insert(Hook::Output, target, Traffic::Udp).map(drop)
     }
 
     /// Asks the engine's thread, which answers at once.
@@ -100,15 +107,18 @@ impl Backend for Nfqueue {
                 "nfqueue can't duplicate packets; set duplicate = 0 or use netem",
             ));
         }
+        let kernel_loss = kernel_loss::wanted(config)?;
         self.ask(|answer| Request::Configure(Box::new(config.clone()), answer))?;
         let wanted = caught(config);
         let same = wanted.len() == self.rules.len()
             && (wanted.iter().zip(&self.rules))
-                .all(|(&(hook, _, traffic), rule)| rule.catches(hook, traffic));
-        if !same {
+                .all(|(&(hook, target, traffic), rule)| rule.is(hook, target, traffic));
+        if !same || kernel_loss.is_some() {
             self.rules.clear();
-            for (hook, queue, traffic) in wanted {
-                self.rules.push(Rule::insert(hook, queue, traffic)?);
+            self.kernel_loss = None;
+            self.kernel_loss = kernel_loss.map(KernelLoss::insert).transpose()?;
+            for (hook, target, traffic) in wanted {
+                self.rules.push(Rule::insert(hook, target, traffic)?);
             }
         }
         self.receive_drops_before = snmp::receive_drops()?;
@@ -116,7 +126,10 @@ impl Backend for Nfqueue {
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
-        let (egress, ingress) = self.ask(Request::Stats)?.map_err(ShaperError::queue)?;
+        let (egress, mut ingress) = self.ask(Request::Stats)?.map_err(ShaperError::queue)?;
+        if let Some(kernel_loss) = &self.kernel_loss {
+            ingress = kernel_loss.stats()?;
+        }
         Ok(ShaperStats {
             egress,
             ingress,
@@ -126,10 +139,15 @@ impl Backend for Nfqueue {
 }
 
 /// What is to be handed over: all that leaves, and what comes in where something happens to it there.
-fn caught(config: &ShaperConfig) -> Vec<(Hook, u16, Traffic)> {
-    let mut hooks = vec![(Hook::Output, EGRESS_QUEUE)];
-    if config.ingress != LinkConfig::default() {
-        hooks.push((Hook::Input, INGRESS_QUEUE));
+fn caught(config: &ShaperConfig) -> Vec<(Hook, Target, Traffic)> {
+    let mut hooks = Vec::new();
+    if config.loss_in_kernel {
+        hooks.push((Hook::Input, Target::Chain(kernel_loss::CHAIN)));
+    } else {
+        hooks.push((Hook::Output, Target::Queue(EGRESS_QUEUE)));
+        if config.ingress != LinkConfig::default() {
+            hooks.push((Hook::Input, Target::Queue(INGRESS_QUEUE)));
+        }
     }
     let tcp = config
         .tcp_port
@@ -139,7 +157,7 @@ fn caught(config: &ShaperConfig) -> Vec<(Hook, u16, Traffic)> {
         .collect();
     hooks
         .into_iter()
-        .flat_map(|(hook, queue)| traffic.iter().map(move |&traffic| (hook, queue, traffic)))
+        .flat_map(|(hook, target)| traffic.iter().map(move |&traffic| (hook, target, traffic)))
         .collect()
 }
 
@@ -167,16 +185,23 @@ mod tests {
             ingress_seed: 1,
             packet_bytes: 1_265,
             tcp_port: None,
+            loss_in_kernel: false,
         };
         assert_eq!(
             caught(&config),
-            [(Hook::Output, EGRESS_QUEUE, Traffic::Udp)]
+            [(Hook::Output, Target::Queue(EGRESS_QUEUE), Traffic::Udp)]
         );
         config.ingress.loss = backroom_link::Loss::Random(0.01);
         assert_eq!(caught(&config).len(), 2);
         config.tcp_port = Some(5_201);
-        let caught = caught(&config);
-        assert_eq!(caught.len(), 6);
-        assert!(caught.contains(&(Hook::Input, INGRESS_QUEUE, Traffic::TcpFrom(5_201))));
+        let all = caught(&config);
+        assert_eq!(all.len(), 6);
+        let from = Traffic::TcpFrom(5_201);
+        assert!(all.contains(&(Hook::Input, Target::Queue(INGRESS_QUEUE), from)));
+        config.loss_in_kernel = true;
+        let chain = Target::Chain(kernel_loss::CHAIN);
+        let all = caught(&config);
+        assert_eq!(all.len(), 3);
+        assert_eq!(all[0], (Hook::Input, chain, Traffic::Udp));
     }
 }

@@ -1,4 +1,4 @@
-//! The iptables rules that hand a member's packets to a queue.
+//! The iptables rules that hand a member's packets to a queue, or to a chain that loses some of them.
 
 use crate::shaper::{ShaperError, tool};
 
@@ -7,8 +7,17 @@ use crate::shaper::{ShaperError, tool};
 /// There is no bypass in it: while nobody decides about them, packets are dropped, so none ever passes unshaped.
 pub(super) struct Rule {
     hook: Hook,
-    queue: u16,
+    target: Target,
     traffic: Traffic,
+}
+
+/// Who gets what was caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The queue of this number.
+    Queue(u16),
+    /// The chain of this name.
+    Chain(&'static str),
 }
 
 /// Where packets are caught.
@@ -32,14 +41,18 @@ pub(super) enum Traffic {
 }
 
 impl Rule {
-    /// Hands the `traffic` of `hook`, but for loopback's, to `queue`.
+    /// Hands the `traffic` of `hook`, but for loopback's, to `target`.
     ///
     /// # Errors
     /// Without NET_ADMIN, without iptables, or on a kernel that has no NFQUEUE.
-    pub(super) fn insert(hook: Hook, queue: u16, traffic: Traffic) -> Result<Self, ShaperError> {
+    pub(super) fn insert(
+        hook: Hook,
+        target: Target,
+        traffic: Traffic,
+    ) -> Result<Self, ShaperError> {
         let rule = Self {
             hook,
-            queue,
+            target,
             traffic,
         };
         // What a killed shaper left would hand over every packet twice.
@@ -50,9 +63,9 @@ impl Rule {
         Ok(rule)
     }
 
-    /// Whether it hands this traffic of `hook` over.
-    pub(super) fn catches(&self, hook: Hook, traffic: Traffic) -> bool {
-        (self.hook, self.traffic) == (hook, traffic)
+    /// Whether it hands this traffic of `hook` to `target`.
+    pub(super) fn is(&self, hook: Hook, target: Target, traffic: Traffic) -> bool {
+        (self.hook, self.target, self.traffic) == (hook, target, traffic)
     }
 
     fn iptables(&self, action: &str) -> Result<(), ShaperError> {
@@ -72,10 +85,11 @@ impl Rule {
             Traffic::TcpTo(port) => format!("-p tcp --dport {port}"),
             Traffic::TcpFrom(port) => format!("-p tcp --sport {port}"),
         };
-        let rule = format!(
-            "{chain} {traffic} ! {interface} lo -j NFQUEUE --queue-num {}",
-            self.queue
-        );
+        let target = match self.target {
+            Target::Queue(number) => format!("NFQUEUE --queue-num {number}"),
+            Target::Chain(name) => name.to_owned(),
+        };
+        let rule = format!("{chain} {traffic} ! {interface} lo -j {target}");
         rule.split(' ').map(str::to_owned).collect()
     }
 }
@@ -100,7 +114,7 @@ mod tests {
             // Dropping it would call iptables.
             let rule = ManuallyDrop::new(Rule {
                 hook,
-                queue: 2,
+                target: Target::Queue(2),
                 traffic,
             });
             rule.words().join(" ")
