@@ -161,7 +161,7 @@ fn lossy(
     };
     let ours = Tool::Backroom(Ours {
         delivery: "parallel",
-        window: if loss < 0.02 { "16" } else { "8" },
+        window: "16",
         segment_bytes: SEGMENT_BYTES,
     });
     let atftp = beside_atftp.map(|bound| faster_than("atftp", bound));
