@@ -161,7 +161,7 @@ fn lossy(
     };
     let ours = Tool::Backroom(Ours {
         delivery: "parallel",
-        window: "16",
+        window: "8",
         segment_bytes: SEGMENT_BYTES,
     });
     let atftp = beside_atftp.map(|bound| faster_than("atftp", bound));
