@@ -67,6 +67,19 @@ fn heard(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// `error` and its causes in one line. A cause that the words before it end with already is not said again.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
 /// Does what the process's arguments say.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -82,11 +95,11 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             ExitCode::from(2)
         }
         Err(Failure::Broken(error)) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             ExitCode::FAILURE
         }
         Err(Failure::Regression) => ExitCode::FAILURE,

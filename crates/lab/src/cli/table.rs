@@ -1,5 +1,7 @@
 //! Results as tables for a terminal.
 
+use std::collections::HashSet;
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::scenario::{Axis, ChartSpec, Quantity, Scenario};
@@ -155,31 +157,37 @@ fn beside_best_window(cells: &[CellSummary]) -> Option<String> {
     ))
 }
 
-/// A row for each value along the x axis, with the median of each line.
+/// A row for each value along the x axis, with the median of each line; the values that are no numbers, like a window of
+/// `auto`, come last.
 fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
+    let text = |cell: &CellSummary| cell.first.axis_text(spec.against);
     let x = |cell: &CellSummary| statistics::x_value(spec.against, &cell.first);
-    let mut xs: Vec<_> = panel
+    let mut places: Vec<_> = panel
         .lines
         .iter()
         .flatten()
-        .filter_map(|cell| x(cell))
+        .map(|cell| (x(cell), text(cell)))
         .collect();
-    xs.sort_by(f64::total_cmp);
-    xs.dedup();
+    places.sort_by(|(one, _), (other, _)| {
+        let last = |place: &Option<f64>| place.unwrap_or(f64::INFINITY);
+        last(one).total_cmp(&last(other))
+    });
+    let mut seen = HashSet::new();
+    places.retain(|(_, text)| seen.insert(text.clone()));
     let percent = if spec.against == Axis::Loss {
         100.0
     } else {
         1.0
     };
-    xs.into_iter()
-        .map(|place| {
+    places
+        .into_iter()
+        .map(|(place, name)| {
             let medians = panel.lines.iter().map(|line| {
-                let cell = line.iter().find(|cell| x(cell) == Some(place));
+                let cell = line.iter().find(|cell| text(cell) == name);
                 cell.map_or_else(|| "-".to_owned(), |cell| median(cell, spec.show))
             });
-            std::iter::once(words::number(place * percent))
-                .chain(medians)
-                .collect()
+            let label = place.map_or_else(|| name.clone(), |place| words::number(place * percent));
+            std::iter::once(label).chain(medians).collect()
         })
         .collect()
 }

@@ -42,7 +42,7 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "S", conflicts_with = "from")]
     seed: Option<u64>,
     /// What a client wrote with --trace, instead of a simulation; twice for what both sides wrote
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", visible_alias = "trace")]
     from: Vec<PathBuf>,
     /// Which transfer, where the files have several: 16 hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = transfer_id, requires = "from")]

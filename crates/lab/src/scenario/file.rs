@@ -163,7 +163,10 @@ struct ScenarioFile {
 }
 
 #[derive(Clone, Deserialize, serde::Serialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "it is a number, a word in quotation marks, or a list of these"
+)]
 enum Values {
     One(Value),
     Many(Vec<Value>),
@@ -171,7 +174,7 @@ enum Values {
 
 /// A number or a word.
 #[derive(Clone, Debug, PartialEq, Deserialize, serde::Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it is a number or a word in quotation marks")]
 pub(super) enum Value {
     Integer(i64),
     Float(f64),
@@ -249,6 +252,7 @@ mod tests {
             ("title = 'x'\ncolour = 'red'", "colour"),
             ("title = 'x'\nrepetitions = 0", "from 1 to 1000"),
             ("title = 'x'\n[axes]\nwindow = [10, 10]", "twice"),
+            ("title = 'x'\n[axes]\nwindow = true", "or a list of these"),
             ("title = 'x'\n[axes]\nwndow = 10", "did you mean `window`?"),
             (
                 "title = 'x'\n[link]\nloss = 0\n[axes]\nloss = 0",

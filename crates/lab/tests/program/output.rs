@@ -80,3 +80,17 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     assert!(ended.status.success(), "{}", stderr(&ended));
     assert_eq!(stderr(&ended), "");
 }
+
+#[test]
+fn the_table_has_a_row_for_a_window_that_finds_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("results");
+    let more = ["--reps", "1", "--set", "window=auto,2", "--set", "loss=0"];
+    let said = stdout(&simulate("quick", &out, &more));
+    let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+    assert!(
+        said.lines()
+            .any(|line| first(line).as_deref() == Some("auto")),
+        "{said}"
+    );
+}

@@ -51,7 +51,7 @@ fn lines_that_were_written_are_read_as_the_same_trace() {
     assert!(trace(&one, &cell).status.success());
     let lines = one.join("trace.jsonl");
     assert!(
-        trace(&other, &["--from", lines.to_str().unwrap()])
+        trace(&other, &["--trace", lines.to_str().unwrap()])
             .status
             .success()
     );

@@ -64,6 +64,13 @@ fn values_that_do_not_go_together_are_refused() {
 }
 
 #[test]
+fn a_reason_is_said_once() {
+    let output = output(&["run", "window", "--set", "jitter=20ms"]);
+    let message = stderr(&output);
+    assert_eq!(message.matches("at most the delay").count(), 1, "{message}");
+}
+
+#[test]
 fn a_setting_without_a_value_says_its_form() {
     refused(&["window", "--set", "window"], &["KEY=V,V..."]);
 }
