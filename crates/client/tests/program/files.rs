@@ -94,7 +94,12 @@ async fn files_of_no_byte_of_a_segment_around_it_and_of_many_arrive_whole() {
         );
         let again = sent["segments_retransmitted"].as_u64().unwrap();
         assert_eq!(sent["segments_sent"].as_u64().unwrap(), segments + again);
-        assert!(received(&mut bob).await.1 == contents, "{bytes} bytes");
+        let (event, arrived) = received(&mut bob).await;
+        assert!(arrived == contents, "{bytes} bytes");
+        for quantity in ["seconds", "goodput_mbps"] {
+            let measured = event[quantity].as_f64().unwrap();
+            assert_eq!(measured > 0.0, bytes > 0, "{quantity} of {bytes} bytes");
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Driver<'a> {
         let mut buffers = self
             .endpoint
             .receive_buffers(self.segment_bytes.datagram_bytes(), BUFFERS);
-        self.end_if_complete(self.heard);
+        self.end_if_complete();
         let told = self.receive(&mut buffers).await?;
         let written = self.written_hash().await?;
         if told != written {
@@ -188,7 +188,7 @@ impl<'a> Driver<'a> {
         for datagram in buffers.datagrams() {
             self.handle_datagram(datagram, now);
         }
-        self.note_progress(now);
+        self.note_progress();
         if self.group.is_none() {
             self.acknowledge(now)?;
         }
@@ -226,7 +226,7 @@ impl<'a> Driver<'a> {
                     pace.note(received, round);
                 }
             }
-            self.note_progress(now);
+            self.note_progress();
         }
         let is_due = self.last_byte.is_some() || group.pace.is_due(now);
         self.group = Some(group);
@@ -243,11 +243,11 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn note_progress(&mut self, now: Instant) {
+    fn note_progress(&mut self) {
         self.control
             .progress
             .set(self.bytes_below(self.gbn.expected_seq_num()));
-        self.end_if_complete(now);
+        self.end_if_complete();
     }
 
     fn acknowledge(&mut self, now: Instant) -> Result<(), ReceiveError> {
@@ -319,9 +319,10 @@ impl<'a> Driver<'a> {
     }
 
     /// Once the last byte is here, the writer may end.
-    fn end_if_complete(&mut self, now: Instant) {
+    /// Ends with the last byte, which has its own time: a small file's first and last segment come in one train.
+    fn end_if_complete(&mut self) {
         if self.last_byte.is_none() && self.gbn.expected_seq_num() == self.segments {
-            self.last_byte = Some(now);
+            self.last_byte = Some(now());
             self.writer.end();
         }
     }

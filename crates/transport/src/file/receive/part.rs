@@ -139,7 +139,15 @@ impl PartFile {
 
     /// Where the file will stand, unless the name is taken meanwhile.
     pub fn intended_path(&self) -> PathBuf {
-        self.folder_path.join(self.name.as_str())
+        let is_free = |name: &String| {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::statat(&self.folder, name, flags).is_err()
+        };
+        let name = (0..MAX_NAMES)
+            .map(|number| numbered(self.name.as_str(), number))
+            .find(is_free);
+        self.folder_path
+            .join(name.unwrap_or_else(|| self.name.to_string()))
     }
 
     /// A handle to write its bytes to.
@@ -269,7 +277,10 @@ mod tests {
         )
         .unwrap();
         part.writer().unwrap().write_all(contents).unwrap();
-        part.publish().unwrap()
+        let intended = part.intended_path();
+        let path = part.publish().unwrap();
+        assert_eq!(path, intended, "nobody took the name meanwhile");
+        path
     }
 
     #[test]
