@@ -10,4 +10,5 @@ mod harness;
 mod multicast;
 mod plain;
 mod receivers;
+mod terminal;
 mod trace;
