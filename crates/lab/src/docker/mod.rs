@@ -122,7 +122,10 @@ pub struct DockerRunners {
 enum RoomError {
     /// The engine did not do what it was asked.
     #[error("the engine: {0}")]
-    Engine(#[from] bollard::errors::Error),
+    Engine(#[source] bollard::errors::Error),
+    /// The engine answers, and does nothing.
+    #[error("the engine does not do in time what it is asked; restart it, or use --runner sim")]
+    EngineHangs,
     /// A program in a container did not.
     #[error(transparent)]
     Talk(#[from] TalkError),
@@ -147,6 +150,15 @@ enum RoomError {
     /// Somebody asked to stop.
     #[error("interrupted")]
     Cancelled,
+}
+
+impl From<bollard::errors::Error> for RoomError {
+    fn from(error: bollard::errors::Error) -> Self {
+        match error {
+            bollard::errors::Error::RequestTimeoutError => Self::EngineHangs,
+            error => Self::Engine(error),
+        }
+    }
 }
 
 impl DockerRunner {
@@ -413,4 +425,17 @@ fn runtime() -> std::io::Result<Runtime> {
         .worker_threads(1)
         .enable_all()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_takes_too_long_is_named_with_what_mends_it() {
+        let error = RoomError::from(bollard::errors::Error::RequestTimeoutError);
+        let said = format!("{:#}", anyhow::Error::new(error));
+        assert!(said.contains("restart it, or use --runner sim"), "{said}");
+        assert!(!said.contains("Timeout error"), "{said}");
+    }
 }
