@@ -60,6 +60,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         receiver_number: 0,
         ack_key: ack_key.clone(),
         group: None,
+        with_hash: false,
         finished,
         options,
     };
@@ -72,6 +73,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         receiver_number: 0,
         ack_key,
         first_segment: 0,
+        with_hash: false,
         free_segments: options.free_segments(segment_bytes),
         config: SenderConfig {
             window: Window::try_from(window).expect("allowed").into(),
@@ -79,8 +81,8 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         },
     };
     let receiving =
-        tokio::spawn(async move { receive_file(&receiver, receive, &Control::default()).await });
-    let sent = send_file(&sender, send, &Control::default())
+        tokio::spawn(async move { receive_file(receiver, receive, &Control::default()).await });
+    let sent = send_file(sender, send, &Control::default())
         .await
         .expect("sent");
     told.send(sent.hash).expect("somebody waits for it");

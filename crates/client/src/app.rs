@@ -10,7 +10,7 @@ use backroom_protocol::{Name, Password, Refusal};
 use backroom_transport::connection::{ConnectError, Login};
 use backroom_transport::file::ReceiveLimits;
 use backroom_transport::udp::Route;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -43,13 +43,14 @@ pub fn run(mut options: Options) -> Exit {
             anyhow::anyhow!("{folder} is no folder; --download-dir says where received files go");
         return complain(&error, Exit::Usage);
     }
-    let runtime = match Runtime::new() {
+    // The room has this thread, and each transfer another.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into(), Exit::Lost),
     };
     let exit = runtime.block_on(run_with(options, password));
-    // Threads that still wait for a line or a disk are not waited for.
-    runtime.shutdown_background();
+    // A transfer that was broken off clears up after itself; one that waits for a disk is not waited for.
+    runtime.shutdown_timeout(LAST_WORDS_TIME);
     exit
 }
 

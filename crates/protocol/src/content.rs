@@ -75,8 +75,9 @@ pub enum FileMessage {
     Finished {
         /// Which.
         transfer: TransferId,
-        /// BLAKE3 of the bytes that were sent.
-        hash: [u8; 32],
+        /// BLAKE3 of the file, where a group's stream was offered: its members have each other's key, and could seal false
+        /// segments. Those of a stream to one receiver are authentic and in order, and need no hash.
+        hash: Option<[u8; 32]>,
     },
     /// Receiver: all of it is here, the hash matches, and it has its name.
     Received {
@@ -232,7 +233,7 @@ mod tests {
                     reason,
                 })
             }),
-            (any::<u64>(), any::<[u8; 32]>()).prop_map(|(transfer, hash)| {
+            (any::<u64>(), any::<Option<[u8; 32]>>()).prop_map(|(transfer, hash)| {
                 Content::File(FileMessage::Finished {
                     transfer: TransferId(transfer),
                     hash,

@@ -91,7 +91,7 @@ fn every_kind_of_content_arrives_as_it_was() {
         text(""),
         Content::File(FileMessage::Finished {
             transfer,
-            hash: [9; 32],
+            hash: Some([9; 32]),
         }),
         Content::File(FileMessage::Failed {
             transfer,

@@ -122,6 +122,7 @@ async fn transfer(
         receiver_number: 0,
         ack_key: ack_key.clone(),
         group: None,
+        with_hash: false,
         finished,
         options: receive_options,
     };
@@ -134,6 +135,7 @@ async fn transfer(
         receiver_number: 0,
         ack_key,
         first_segment: 0,
+        with_hash: false,
         free_segments: receive_options.free_segments(settings.segment_bytes),
         config: SenderConfig {
             window: settings.window,
@@ -142,11 +144,9 @@ async fn transfer(
     };
     let receive =
         tokio::spawn(
-            async move { receive_file(&receiver, receive_request, &Control::default()).await },
+            async move { receive_file(receiver, receive_request, &Control::default()).await },
         );
-    let send =
-        tokio::spawn(async move { send_file(&sender, send_request, &Control::default()).await });
-    let sent = send.await??;
+    let sent = send_file(sender, send_request, &Control::default()).await?;
     if told.send(sent.hash).is_err() {
         eprintln!("the receiver has given up");
     }

@@ -164,7 +164,7 @@ impl GroupStream {
             ends: tell_end,
             removed,
         };
-        let mut sending = pin!(send_to_group(&endpoint, request, &control, members));
+        let mut sending = pin!(send_to_group(endpoint, request, &control, members));
         let mut outcome = None;
         let mut listening = true;
         while listening || outcome.is_none() {

@@ -89,6 +89,7 @@ impl Incoming {
             endpoint(&self.from, self.limits.gso).map_err(|error| self.unable(&error))?;
         // Before it is accepted, so that nothing that is sent to the group afterwards is missed.
         let group = self.join_group();
+        let with_hash = self.offer.group.is_some();
         let ack_key = Key::generate().map_err(|error| self.unable(&error))?;
         let options = ReceiveOptions::default();
         let control = Control {
@@ -141,10 +142,11 @@ impl Incoming {
             receiver_number: self.offer.receiver,
             ack_key,
             group,
+            with_hash,
             finished,
             options,
         };
-        self.receive_segments(&endpoint, request, &control, told)
+        self.receive_segments(endpoint, request, &control, told)
             .await
     }
 
@@ -166,10 +168,10 @@ impl Incoming {
     /// Receives until the file has its name, listening to the sender meanwhile.
     async fn receive_segments(
         &mut self,
-        endpoint: &UdpEndpoint,
+        endpoint: UdpEndpoint,
         request: ReceiveRequest,
         control: &Control,
-        told: oneshot::Sender<[u8; 32]>,
+        told: oneshot::Sender<Option<[u8; 32]>>,
     ) -> Result<ReceiveOutcome, Failure> {
         let mut receiving = pin!(receive_file(endpoint, request, control));
         let mut told = Some(told);

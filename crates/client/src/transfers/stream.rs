@@ -167,6 +167,7 @@ impl Stream {
                 return Err(failure);
             }
         };
+        let with_hash = self.seat.is_some();
         let mut hash = None;
         let mut turn = None;
         if let Some(seat) = self.seat.take() {
@@ -176,11 +177,10 @@ impl Stream {
                 own = Some(endpoint(&self.receiver.member, self.gso).map_err(ours)?.0);
             }
         }
-        let hash = match (hash, own) {
-            (Some(hash), _) => hash,
-            (None, Some(own)) => self.send_alone(&own, stream_key, accepted, report).await?,
-            (None, None) => return Err(ours("no socket to send from")),
-        };
+        if let Some(own) = own {
+            let request = self.request(stream_key, accepted, with_hash);
+            hash = self.send_alone(own, request, report).await?;
+        }
         drop(turn);
         self.receiver
             .link
@@ -262,19 +262,9 @@ impl Stream {
         Ok(hash)
     }
 
-    /// Sends what the receiver lacks by a stream of its own.
-    async fn send_alone(
-        &mut self,
-        own: &UdpEndpoint,
-        stream_key: Key,
-        accepted: Accepted,
-        report: &mut StreamReport,
-    ) -> Result<[u8; 32], Failure> {
-        report.way = Some(match report.way {
-            Some(_) => Way::Moved,
-            None => Way::Unicast,
-        });
-        let request = SendRequest {
+    /// What the receiver lacks, by a stream of its own.
+    fn request(&self, stream_key: Key, accepted: Accepted, with_hash: bool) -> SendRequest {
+        SendRequest {
             source: self.source.clone(),
             stream: StreamId {
                 transfer: self.transfer,
@@ -286,10 +276,10 @@ impl Stream {
             receiver_number: self.number(),
             ack_key: accepted.ack_key,
             first_segment: accepted.first_segment,
+            with_hash,
             free_segments: accepted.free_segments,
             config: self.settings.sender_config(),
-        };
-        self.send(own, request, report).await
+        }
     }
 
     async fn answer(&mut self) -> Result<Accepted, Failure> {
@@ -318,13 +308,17 @@ impl Stream {
         }
     }
 
-    /// Sends the file, and stops early where the receiver says that it does not want it any more.
-    async fn send(
+    /// Sends it, and stops early where the receiver says that it does not want it any more.
+    async fn send_alone(
         &mut self,
-        endpoint: &UdpEndpoint,
+        endpoint: UdpEndpoint,
         request: SendRequest,
         report: &mut StreamReport,
-    ) -> Result<[u8; 32], Failure> {
+    ) -> Result<Option<[u8; 32]>, Failure> {
+        report.way = Some(match report.way {
+            Some(_) => Way::Moved,
+            None => Way::Unicast,
+        });
         let control = Control {
             cancel: self.stop.token(),
             progress: self.receiver.progress.clone(),

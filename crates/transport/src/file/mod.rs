@@ -1,15 +1,18 @@
 //! A file over UDP: a Go-Back-N stream from one sender to one receiver, or to a group.
 //!
 //! ```text
-//! file -> reader thread (BLAKE3, seals) -> segments of the window -> gbn::Sender -> UDP
-//! UDP -> opened in place -> gbn::Receiver -> writer thread (BLAKE3, writes) -> .part -> hash matches -> name
+//! file -> read, hashed, sealed -> segments of the window -> gbn::Sender -> UDP
+//! UDP -> opened in place -> gbn::Receiver -> hashed, written -> .part -> hash matches -> name
 //! ```
 //!
 //! What the two sides agree on beforehand, and the hash afterwards, travels over the sealed TCP path and is the
 //! caller's: [`send_file`] and [`send_to_group`] end with the hash to be told, [`receive_file`] waits to be told it. Each
-//! takes one socket (a receiver in a group two) and, besides its task, one blocking thread. They need a window of segments and a few MiB, whatever the file's size.
+//! takes one socket (a receiver in a group two) and a thread of its own, which does all of the above: what it reads it seals
+//! and sends, what it receives it opens and writes, before it leaves the processor's cache. They need a window of segments
+//! and a few MiB, whatever the file's size.
 
 mod control;
+mod own_thread;
 mod receive;
 mod send;
 mod source;

@@ -103,6 +103,17 @@ impl UdpEndpoint {
         })
     }
 
+    /// The same socket, waited for by the runtime that this is called in.
+    ///
+    /// # Errors
+    /// Those of the system. Must be called within a tokio runtime.
+    pub(crate) fn moved_here(self) -> io::Result<Self> {
+        Ok(Self {
+            socket: UdpSocket::from_std(self.socket.into_std()?)?,
+            ..self
+        })
+    }
+
     /// The address it is bound to, with the port that others send to.
     ///
     /// # Errors

@@ -43,20 +43,20 @@ async fn receive_whole(
     let mut request = alone.receive_request(finished);
     request.receiver_number = number;
     request.group = Some(membership);
-    let receive = receive_file(&alone.receiver, request, &alone.receive_control);
+    let receive = receive_file(alone.receiver.take(), request, &alone.receive_control);
     let served = async {
         let hash = match end.await.unwrap() {
-            GroupEnd::Finished { hash, .. } => hash,
+            GroupEnd::Finished { hash, .. } => Some(hash),
             GroupEnd::Moved {
                 first_segment,
                 free_segments,
                 ..
             } => {
-                let mut request = alone.send_request(alone.receiver.local_addr().unwrap());
+                let mut request = alone.send_request(alone.receiver.address);
                 request.receiver_number = number;
                 request.first_segment = first_segment;
                 request.free_segments = free_segments;
-                let sent = send_file(&alone.sender, request, &alone.send_control).await;
+                let sent = send_file(alone.sender.take(), request, &alone.send_control).await;
                 sent.unwrap().hash
             }
         };
@@ -83,7 +83,7 @@ fn members(sent: &[u8], hearing: &[Hearing]) -> Vec<Member> {
 fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
     let receiver = |(number, Member { alone, .. }): (u16, &Member)| GroupReceiver {
         number,
-        address: alone.receiver.local_addr().unwrap(),
+        address: alone.receiver.address,
         ack_key: alone.ack_key.clone(),
         free_segments: alone.options.free_segments(alone.segment_bytes),
         progress: Progress::default(),
@@ -115,7 +115,7 @@ async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -
     let (ends, mut told_ends) = mpsc::channel(members.len());
     let (_remove, removed) = mpsc::channel(1);
     let (sender, control) = (endpoint(), Control::default());
-    let group = send_to_group(&sender, request, &control, GroupMembers { ends, removed });
+    let group = send_to_group(sender, request, &control, GroupMembers { ends, removed });
 
     let mut serve = tokio::task::JoinSet::new();
     let mut moved = vec![None; members.len()];

@@ -1,6 +1,6 @@
 //! The receiver's loop: datagrams opened where they lie, delivered in order, acknowledged a train at a time.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ use crate::udp::{Datagram, ReceiveBuffers, UdpEndpoint};
 /// Trains of datagrams taken in one call, and answered by one ACK: few enough that the sender hears soon.
 pub(super) const BUFFERS: usize = 4;
 
+/// As many datagrams as these usually hold: the kernel puts 64 into a train at most.
+const MAX_DATAGRAMS: usize = 64 * BUFFERS;
+
 /// One stream on its way in.
 pub(super) struct Driver<'a> {
     endpoint: &'a UdpEndpoint,
@@ -30,7 +33,7 @@ pub(super) struct Driver<'a> {
     bytes: u64,
     segments: u64,
     idle_time: Duration,
-    finished: oneshot::Receiver<[u8; 32]>,
+    finished: oneshot::Receiver<Option<[u8; 32]>>,
     gbn: Receiver,
     opener: SegmentOpener,
     acks: AckSealer,
@@ -59,11 +62,12 @@ impl<'a> Driver<'a> {
             receiver_number,
             ack_key,
             group,
+            with_hash,
             finished,
             options,
         } = request;
         let free_segments = options.free_segments(segment_bytes);
-        let writer = Writer::start(part.writer()?, free_segments, segment_bytes);
+        let writer = Writer::new(part.writer()?, free_segments, segment_bytes, with_hash);
         Ok(Self {
             endpoint,
             control,
@@ -106,9 +110,7 @@ impl<'a> Driver<'a> {
         };
         let (stats, dropped) = (*self.gbn.stats(), self.dropped);
         let part = self.part;
-        let path = tokio::task::spawn_blocking(|| part.publish())
-            .await
-            .map_err(io::Error::from)??;
+        let path = part.publish()?;
         Ok(ReceiveOutcome {
             path,
             elapsed,
@@ -117,8 +119,11 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Receives until all is written and the sender has told its hash.
-    async fn receive(&mut self, buffers: &mut ReceiveBuffers) -> Result<[u8; 32], ReceiveError> {
+    /// Receives until all is written and the sender has said that it has finished: with the hash, where there is one.
+    async fn receive(
+        &mut self,
+        buffers: &mut ReceiveBuffers,
+    ) -> Result<Option<[u8; 32]>, ReceiveError> {
         let cancel = self.control.cancel.clone();
         // A socket that was never waited for is taken for full, and the first ACK would be lost.
         self.endpoint.writable().await?;
@@ -126,12 +131,13 @@ impl<'a> Driver<'a> {
         let mut told = None;
         let mut writing = true;
         loop {
-            if self.writer.reclaim() {
-                self.grant_space()?;
-            }
+            self.grant_space()?;
             let busy = self.take_datagrams(buffers)? | self.take_group_datagrams()?;
             if cancel.is_cancelled() {
                 return Err(ReceiveError::Cancelled);
+            }
+            if self.writer.has_failed() {
+                return self.written_hash().await;
             }
             if let (Some(hash), false, Some(_)) = (told, writing, self.last_byte) {
                 return Ok(hash);
@@ -151,7 +157,7 @@ impl<'a> Driver<'a> {
                 ready = self.endpoint.readable() => ready?,
                 ready = group::readable(self.group.as_ref()) => ready?,
                 written = self.writer.written(), if writing && self.is_waiting_for_writer() => match written {
-                    true => self.grant_space()?,
+                    true => {}
                     false if self.last_byte.is_some() => writing = false,
                     // It ended too early, and the reason comes with its result.
                     false => return self.written_hash().await,
@@ -172,7 +178,7 @@ impl<'a> Driver<'a> {
         self.last_byte.is_some() || self.writer.free_segments() == 0
     }
 
-    async fn written_hash(&mut self) -> Result<[u8; 32], ReceiveError> {
+    async fn written_hash(&mut self) -> Result<Option<[u8; 32]>, ReceiveError> {
         let written = self.writer.finish().await;
         written.map_err(|error| self.part.write_error(error).into())
     }
@@ -185,11 +191,14 @@ impl<'a> Driver<'a> {
             Err(error) => return Err(error.into()),
         }
         let now = now();
+        let mut payloads = Vec::with_capacity(MAX_DATAGRAMS);
         for datagram in buffers.datagrams() {
-            self.handle_datagram(datagram, now);
+            payloads.extend(self.handle_datagram(datagram, now).map(IoSlice::new));
         }
+        self.writer.push(&mut payloads);
         self.note_progress();
         if self.group.is_none() {
+            self.gbn.set_free_segments(self.writer.free_segments());
             self.acknowledge(now)?;
         }
         Ok(true)
@@ -211,6 +220,7 @@ impl<'a> Driver<'a> {
                 pace,
                 ..
             } = &mut group;
+            let mut payloads = Vec::with_capacity(MAX_DATAGRAMS);
             for datagram in buffers.datagrams() {
                 // The group's address is none to answer from.
                 let from = (datagram.source, None);
@@ -222,10 +232,16 @@ impl<'a> Driver<'a> {
                     continue;
                 }
                 let segment = opener.open(datagram.contents).ok();
-                if let Some((received, round)) = self.take_segment(segment, from, now) {
+                if let Some((received, Segment { round, payload, .. })) =
+                    self.take_segment(segment, from, now)
+                {
                     pace.note(received, round);
+                    if received == Received::Deliver {
+                        payloads.push(IoSlice::new(payload));
+                    }
                 }
             }
+            self.writer.push(&mut payloads);
             self.note_progress();
         }
         let is_due = self.last_byte.is_some() || group.pace.is_due(now);
@@ -269,24 +285,25 @@ impl<'a> Driver<'a> {
         self.send_ack(ack, now)
     }
 
-    /// Takes a datagram to this receiver alone. The first one ends the hearing of the group.
-    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+    /// Takes a datagram to this receiver alone, and gives what it delivers. The first one ends the hearing of the group.
+    fn handle_datagram<'d>(&mut self, datagram: Datagram<'d>, now: Instant) -> Option<&'d [u8]> {
         let from = (datagram.source, datagram.destination);
         let segment = self.opener.open(datagram.contents).ok();
         if segment.is_some() && self.group.take().is_some() {
             self.gbn.change_stream();
             self.answer_to = None;
         }
-        self.take_segment(segment, from, now);
+        let (received, segment) = self.take_segment(segment, from, now)?;
+        (received == Received::Deliver).then_some(segment.payload as &[u8])
     }
 
     /// What does not open, or does not fit the file that was offered, is dropped without an answer.
-    fn take_segment(
+    fn take_segment<'d>(
         &mut self,
-        segment: Option<Segment<'_>>,
+        segment: Option<Segment<'d>>,
         from: (SocketAddr, Option<IpAddr>),
         now: Instant,
-    ) -> Option<(Received, u16)> {
+    ) -> Option<(Received, Segment<'d>)> {
         let fits =
             |segment: &Segment<'_>| segment.payload.len() as u64 == self.payload_bytes(segment.seq);
         let Some(segment) = segment.filter(fits) else {
@@ -294,17 +311,10 @@ impl<'a> Driver<'a> {
             self.trace(now, TraceKind::Dropped);
             return None;
         };
-        let Segment {
-            seq,
-            round,
-            payload,
-        } = segment;
+        let Segment { seq, round, .. } = segment;
         self.heard = now;
         self.first_segment.get_or_insert(now);
         let received = self.gbn.handle_segment(seq, round);
-        if received == Received::Deliver {
-            self.writer.push(payload);
-        }
         // Only what was never delivered before proves where the sender is: a stranger may send a recorded segment again.
         if received == Received::Deliver || self.answer_to.is_none() {
             self.answer_to = Some(from);
@@ -315,7 +325,7 @@ impl<'a> Driver<'a> {
             received,
         };
         self.trace(now, kind);
-        Some((received, round))
+        Some((received, segment))
     }
 
     /// Once the last byte is here, the writer may end.
@@ -327,10 +337,15 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Tells the sender of space that it was told there is none of.
+    /// Counts what has been written as space, and tells the sender where it was told that there is none.
     fn grant_space(&mut self) -> Result<(), ReceiveError> {
+        let had_none = self.gbn.free_segments() == 0;
+        self.writer.reclaim();
         self.gbn.set_free_segments(self.writer.free_segments());
-        self.acknowledge(now())
+        if had_none && self.gbn.free_segments() > 0 {
+            self.acknowledge(now())?;
+        }
+        Ok(())
     }
 
     fn send_ack(&mut self, ack: Ack, now: Instant) -> Result<(), ReceiveError> {

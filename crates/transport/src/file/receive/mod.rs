@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use self::driver::Driver;
 use super::Control;
+use crate::file::own_thread;
 use crate::udp::UdpEndpoint;
 
 pub use group::GroupMembership;
@@ -71,8 +72,10 @@ pub struct ReceiveRequest {
     pub ack_key: Key,
     /// Where segments may come first.
     pub group: Option<GroupMembership>,
-    /// Resolves to the BLAKE3 hash that the sender tells once it knows that all has arrived.
-    pub finished: oneshot::Receiver<[u8; 32]>,
+    /// Whether the file is hashed: where a group's stream was offered, whose key others have too.
+    pub with_hash: bool,
+    /// Resolves once the sender says that it knows that all has arrived, to the file's BLAKE3 hash where one is made.
+    pub finished: oneshot::Receiver<Option<[u8; 32]>>,
     /// Buffer and patience.
     pub options: ReceiveOptions,
 }
@@ -113,17 +116,38 @@ pub enum ReceiveError {
     Io(#[from] io::Error),
 }
 
-/// Receives a file, from a group until a stream of its own begins, checks it against the sender's hash, and gives it its name.
+/// Receives a file on a thread of its own, from a group until a stream of its own begins, checks it against the sender's
+/// hash where there is one, and gives it its name.
 ///
-/// Until the hash is known it goes on answering the sender, whose last segments' ACKs may have been lost. Must run
-/// within a tokio runtime with time and I/O. Dropping the future removes what was received.
+/// Until the sender says that it has finished, it is answered: the ACKs of the last segments may have been lost. Must run
+/// within a tokio runtime. Dropping the future ends the transfer, and what was received is removed.
 ///
 /// # Errors
 /// [`ReceiveError`]
 pub async fn receive_file(
-    endpoint: &UdpEndpoint,
+    endpoint: UdpEndpoint,
     request: ReceiveRequest,
     control: &Control,
 ) -> Result<ReceiveOutcome, ReceiveError> {
-    Driver::new(endpoint, request, control)?.run().await
+    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
+    let control = Control {
+        cancel,
+        ..control.clone()
+    };
+    own_thread::run(move || receive(endpoint, request, control)).await?
+}
+
+async fn receive(
+    endpoint: UdpEndpoint,
+    mut request: ReceiveRequest,
+    control: Control,
+) -> Result<ReceiveOutcome, ReceiveError> {
+    let endpoint = endpoint.moved_here()?;
+    if let Some(group) = request.group.take() {
+        request.group = Some(GroupMembership {
+            endpoint: group.endpoint.moved_here()?,
+            ..group
+        });
+    }
+    Driver::new(&endpoint, request, &control)?.run().await
 }

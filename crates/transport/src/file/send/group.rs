@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::driver::{Driver, Job};
 use super::receivers::{Receiver, Receivers};
 use super::{Control, SendError, SendFailure, SendTotals, SourceFile, check_route};
-use crate::file::Progress;
 use crate::file::timer::now;
+use crate::file::{Progress, own_thread};
 use crate::udp::UdpEndpoint;
 
 /// How often a probe is sent to those that did not answer one yet, and how long each waits: half a second in all, a
@@ -105,19 +105,37 @@ pub struct GroupMembers {
     pub removed: mpsc::Receiver<u16>,
 }
 
-/// Sends a file to those of a group who hear it, and returns when none of them is left to be served. What became of
-/// each is told as it happens.
+/// Sends a file to those of a group who hear it, on a thread of its own, and returns when none of them is left to be
+/// served. What became of each is told as it happens.
 ///
-/// Must run within a tokio runtime with time and I/O. Dropping the future ends the transfer.
+/// Must run within a tokio runtime. Dropping the future ends the transfer.
 ///
 /// # Errors
 /// [`SendFailure`], with what was spent until then; for all receivers that no end was told of.
 pub async fn send_to_group(
-    endpoint: &UdpEndpoint,
+    endpoint: UdpEndpoint,
     request: GroupRequest,
     control: &Control,
     members: GroupMembers,
 ) -> Result<SendTotals, SendFailure> {
+    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
+    let control = Control {
+        cancel,
+        ..control.clone()
+    };
+    let sent = own_thread::run(move || send(endpoint, request, control, members)).await;
+    sent.unwrap_or_else(|error| Err(SendFailure::before_the_first_segment(error)))
+}
+
+async fn send(
+    endpoint: UdpEndpoint,
+    request: GroupRequest,
+    control: Control,
+    members: GroupMembers,
+) -> Result<SendTotals, SendFailure> {
+    let endpoint = endpoint
+        .moved_here()
+        .map_err(SendFailure::before_the_first_segment)?;
     let job = Job {
         source: request.source,
         stream: Stream {
@@ -128,6 +146,7 @@ pub async fn send_to_group(
         segment_bytes: request.segment_bytes,
         to: request.group,
         first_segment: 0,
+        with_hash: true,
         config: SenderConfig {
             max_timeouts: MAX_TIMEOUTS,
             min_silence: MIN_SILENCE,
@@ -150,7 +169,7 @@ pub async fn send_to_group(
             Err(_) => deaf.push((number, free_segments)),
         }
     }
-    let probed = probe(endpoint, &job, &mut receivers, &control.cancel).await;
+    let probed = probe(&endpoint, &job, &mut receivers, &control.cancel).await;
     let hearing = receivers.all().iter().filter(|one| one.heard.is_some());
     let too_few = hearing.count() < request.least_receivers;
     let unserved = |one: &&Receiver| too_few || one.heard.is_none();
@@ -175,7 +194,7 @@ pub async fn send_to_group(
             let _ = members.ends.send((number, end)).await;
         }
     }
-    let mut driver = Driver::new(endpoint, job, receivers, control, Some(members));
+    let mut driver = Driver::new(&endpoint, job, receivers, &control, Some(members));
     let ended = match probed {
         Ok(()) => driver.run().await,
         Err(error) => Err(error),

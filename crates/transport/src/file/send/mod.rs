@@ -11,13 +11,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use backroom_gbn::{SegmentDelays, SenderConfig, SenderStats};
+use backroom_gbn::{SegmentDelays, Sender, SenderConfig, SenderStats};
 use backroom_protocol::Key;
 use backroom_protocol::segment::{SealError, SegmentBytes, Stream};
 
 use self::driver::{Driver, Job};
 use self::receivers::Receivers;
-use super::{Control, SourceError, SourceFile};
+use super::{Control, SourceError, SourceFile, own_thread};
 use crate::udp::{Route, UdpEndpoint};
 
 pub use group::{GroupEnd, GroupMembers, GroupReceiver, GroupRequest, MoveCause, send_to_group};
@@ -41,6 +41,8 @@ pub struct SendRequest {
     pub ack_key: Key,
     /// The first segment that it lacks: 0, unless it had others from a group.
     pub first_segment: u64,
+    /// Whether the receiver needs the file's hash: where it was offered a group's stream too, under a key that others have.
+    pub with_hash: bool,
     /// The space the receiver has from there on.
     pub free_segments: u32,
     /// Window, recovery and timer.
@@ -50,8 +52,8 @@ pub struct SendRequest {
 /// A file that has arrived, as far as the receiver's ACKs say.
 #[derive(Debug, Clone)]
 pub struct SendOutcome {
-    /// BLAKE3 of the bytes that were sent, for the receiver.
-    pub hash: [u8; 32],
+    /// BLAKE3 of the file, for the receiver that needs it.
+    pub hash: Option<[u8; 32]>,
     /// What it took.
     pub totals: SendTotals,
 }
@@ -82,6 +84,22 @@ pub struct SendFailure {
     pub error: SendError,
     /// What it took.
     pub totals: SendTotals,
+}
+
+impl SendFailure {
+    fn before_the_first_segment(error: io::Error) -> Self {
+        Self {
+            error: error.into(),
+            totals: SendTotals {
+                bytes: 0,
+                elapsed: Duration::ZERO,
+                stats: *Sender::new(SenderConfig::default(), []).stats(),
+                refused: 0,
+                dropped: 0,
+                delays: SegmentDelays::new(0),
+            },
+        }
+    }
 }
 
 /// Why a file did not arrive.
@@ -127,16 +145,31 @@ pub enum SendError {
     Io(#[from] io::Error),
 }
 
-/// Sends a file, and returns when the receiver has acknowledged its last segment. A file of no bytes needs no segment.
+/// Sends a file on a thread of its own, and returns when the receiver has acknowledged its last segment. A file of no bytes
+/// needs no segment.
 ///
-/// Must run within a tokio runtime with time and I/O. Dropping the future ends the transfer.
+/// Must run within a tokio runtime. Dropping the future ends the transfer.
 ///
 /// # Errors
 /// [`SendFailure`], with what was spent until then.
 pub async fn send_file(
-    endpoint: &UdpEndpoint,
+    endpoint: UdpEndpoint,
     request: SendRequest,
     control: &Control,
+) -> Result<SendOutcome, SendFailure> {
+    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
+    let control = Control {
+        cancel,
+        ..control.clone()
+    };
+    let sent = own_thread::run(move || send(endpoint, request, control)).await;
+    sent.unwrap_or_else(|error| Err(SendFailure::before_the_first_segment(error)))
+}
+
+async fn send(
+    endpoint: UdpEndpoint,
+    request: SendRequest,
+    control: Control,
 ) -> Result<SendOutcome, SendFailure> {
     let receiver = request.receiver;
     let mut receivers = Receivers::new(request.stream);
@@ -154,22 +187,25 @@ pub async fn send_file(
         segment_bytes: request.segment_bytes,
         to: receiver,
         first_segment: request.first_segment,
+        with_hash: request.with_hash,
         config: request.config,
     };
+    let endpoint = endpoint
+        .moved_here()
+        .map_err(SendFailure::before_the_first_segment)?;
     let fits = check_route(receiver, request.segment_bytes);
-    let mut driver = Driver::new(endpoint, job, receivers, control, None);
+    let mut driver = Driver::new(&endpoint, job, receivers, &control, None);
     let ended = match fits {
         Ok(()) => driver.run().await,
         Err(error) => Err(error),
     };
     let totals = driver.totals();
-    match (ended, driver.hash()) {
-        (Ok(()), Some(hash)) => Ok(SendOutcome { hash, totals }),
-        (Ok(()), None) => Err(SendFailure {
-            error: SendError::ReceiverLost { receiver },
+    match ended {
+        Ok(()) => Ok(SendOutcome {
+            hash: driver.hash(),
             totals,
         }),
-        (Err(error), _) => Err(SendFailure { error, totals }),
+        Err(error) => Err(SendFailure { error, totals }),
     }
 }
 

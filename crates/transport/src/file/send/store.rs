@@ -6,11 +6,7 @@ use backroom_protocol::segment::SegmentBytes;
 
 use crate::udp::batch_limit;
 
-/// How many GSO sends a batch is. Each batch is handed from thread to thread, and with fewer sends in it the two would
-/// wake each other all the time.
-const SENDS_PER_BATCH: usize = 4;
-
-/// How a file is cut into segments, and segments into batches of a few GSO sends.
+/// How a file is cut into segments, and segments into batches, each of one GSO send.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     pub(super) file_bytes: u64,
@@ -25,7 +21,7 @@ impl Layout {
             file_bytes,
             segment_bytes,
             segments: file_bytes.div_ceil(u64::from(segment_bytes.value())),
-            segments_per_batch: SENDS_PER_BATCH * batch_limit(segment_bytes.datagram_bytes()),
+            segments_per_batch: batch_limit(segment_bytes.datagram_bytes()),
         }
     }
 
@@ -37,11 +33,6 @@ impl Layout {
     /// The first segment of the batch that `segment` is in.
     pub(super) fn batch_start(&self, segment: u64) -> u64 {
         segment - segment % self.segments_per_batch as u64
-    }
-
-    /// How many batches `segments` may spread over.
-    pub(super) fn batches(&self, segments: usize) -> usize {
-        segments.div_ceil(self.segments_per_batch) + 1
     }
 
     /// How many of `count` segments from `first` on lie in the batch of `first`.
@@ -125,19 +116,16 @@ impl SegmentStore {
 mod tests {
     use super::*;
 
-    const SEGMENTS: u64 = 442;
+    const SEGMENTS: u64 = 110;
 
-    /// 442 segments, the last of them one byte long, in batches of 208; each datagram tells its number.
+    /// 110 segments, the last of them one byte long, in batches of 52; each datagram tells its number.
     fn filled() -> SegmentStore {
         let segment_bytes = SegmentBytes::DEFAULT;
-        let layout = Layout::new(441 * 1_200 + 1, segment_bytes);
-        assert_eq!(
-            (layout.segments, layout.segments_per_batch),
-            (SEGMENTS, 208)
-        );
+        let layout = Layout::new(109 * 1_200 + 1, segment_bytes);
+        assert_eq!((layout.segments, layout.segments_per_batch), (SEGMENTS, 52));
         let mut store = SegmentStore::new(layout, 0);
-        for first in (0..SEGMENTS).step_by(208) {
-            let end = (first + 208).min(SEGMENTS);
+        for first in (0..SEGMENTS).step_by(52) {
+            let end = (first + 52).min(SEGMENTS);
             let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
             let datagrams = (first..end).flat_map(datagram).collect();
             store.push(SealedBatch {
@@ -162,14 +150,7 @@ mod tests {
     fn a_run_is_the_datagrams_of_its_segments() {
         let mut store = filled();
         assert_eq!(store.end(), SEGMENTS);
-        for (first, count) in [
-            (0, 208),
-            (207, 1),
-            (208, 10),
-            (400, 16),
-            (416, 26),
-            (441, 1),
-        ] {
+        for (first, count) in [(0, 52), (51, 1), (52, 10), (100, 4), (104, 6), (109, 1)] {
             let last_bytes = if first + count as u64 == SEGMENTS {
                 38
             } else {
@@ -188,25 +169,25 @@ mod tests {
     #[test]
     fn a_batch_goes_once_none_of_its_segments_is_needed() {
         let mut store = filled();
-        assert!(store.pop_below(207).is_none());
-        assert_eq!(store.pop_below(208).unwrap().segments, 208);
-        assert!(store.pop_below(415).is_none());
+        assert!(store.pop_below(51).is_none());
+        assert_eq!(store.pop_below(52).unwrap().segments, 52);
+        assert!(store.pop_below(103).is_none());
         assert!(
-            store.run(207, 1).is_empty(),
+            store.run(51, 1).is_empty(),
             "what was freed is not there any more"
         );
-        assert_eq!(store.run(208, 1)[0], 208);
-        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 208);
-        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 26);
+        assert_eq!(store.run(52, 1)[0], 52);
+        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 52);
+        assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 6);
         assert!(store.pop_below(SEGMENTS).is_none());
     }
 
     #[test]
     fn a_run_is_cut_where_a_batch_ends() {
         let layout = Layout::new(1 << 20, SegmentBytes::DEFAULT);
-        assert_eq!(layout.within_batch(0, 1_000), 208);
-        assert_eq!(layout.within_batch(206, 100), 2);
-        assert_eq!(layout.within_batch(206, 1), 1);
-        assert_eq!(layout.within_batch(416, usize::MAX), 208);
+        assert_eq!(layout.within_batch(0, 1_000), 52);
+        assert_eq!(layout.within_batch(50, 100), 2);
+        assert_eq!(layout.within_batch(50, 1), 1);
+        assert_eq!(layout.within_batch(104, usize::MAX), 52);
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use backroom_gbn::SenderConfig;
@@ -99,10 +99,32 @@ pub(crate) struct Transfer {
     pub(crate) config: SenderConfig,
     pub(crate) options: ReceiveOptions,
     pub(crate) faults: Option<Faults>,
-    pub(crate) sender: UdpEndpoint,
-    pub(crate) receiver: UdpEndpoint,
+    pub(crate) with_hash: bool,
+    pub(crate) sender: Endpoint,
+    pub(crate) receiver: Endpoint,
     pub(crate) send_control: Control,
     pub(crate) receive_control: Control,
+}
+
+/// A socket, and its address once a transfer has taken it.
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    endpoint: Mutex<Option<UdpEndpoint>>,
+}
+
+impl Endpoint {
+    fn bind(address: SocketAddr, options: UdpOptions) -> Self {
+        let endpoint = UdpEndpoint::bind(address, options).unwrap();
+        Self {
+            address: endpoint.local_addr().unwrap(),
+            endpoint: Mutex::new(Some(endpoint)),
+        }
+    }
+
+    /// The socket, once.
+    pub(crate) fn take(&self) -> UdpEndpoint {
+        self.endpoint.lock().unwrap().take().unwrap()
+    }
 }
 
 /// How both sides of a transfer ended.
@@ -134,8 +156,9 @@ impl Transfer {
             config: SenderConfig::default(),
             options: ReceiveOptions::default(),
             faults: None,
-            sender: UdpEndpoint::bind(address, options).unwrap(),
-            receiver: UdpEndpoint::bind(address, options).unwrap(),
+            with_hash: true,
+            sender: Endpoint::bind(address, options),
+            receiver: Endpoint::bind(address, options),
             send_control: Control::default(),
             receive_control: Control::default(),
         }
@@ -155,12 +178,16 @@ impl Transfer {
             receiver_number: 0,
             ack_key: self.ack_key.clone(),
             first_segment: 0,
+            with_hash: self.with_hash,
             free_segments: self.options.free_segments(self.segment_bytes),
             config: self.config,
         }
     }
 
-    pub(crate) fn receive_request(&self, finished: oneshot::Receiver<[u8; 32]>) -> ReceiveRequest {
+    pub(crate) fn receive_request(
+        &self,
+        finished: oneshot::Receiver<Option<[u8; 32]>>,
+    ) -> ReceiveRequest {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
         ReceiveRequest {
@@ -173,6 +200,7 @@ impl Transfer {
             receiver_number: 0,
             ack_key: self.ack_key.clone(),
             group: None,
+            with_hash: self.with_hash,
             finished,
             options: self.options,
         }
@@ -184,10 +212,13 @@ impl Transfer {
     }
 
     /// As [`Transfer::run`], with a say in which hash the receiver is told.
-    pub(crate) async fn run_telling(&self, tell: impl FnOnce([u8; 32]) -> [u8; 32]) -> Ended {
+    pub(crate) async fn run_telling(
+        &self,
+        tell: impl FnOnce(Option<[u8; 32]>) -> Option<[u8; 32]>,
+    ) -> Ended {
         let (told, finished) = oneshot::channel();
         let receive_request = self.receive_request(finished);
-        let mut target = self.receiver.local_addr().unwrap();
+        let mut target = self.receiver.address;
         let mut proxy = None;
         if let Some(faults) = &self.faults {
             let running = UdpProxy::start(target, faults.clone()).await;
@@ -196,14 +227,14 @@ impl Transfer {
         }
         let send_request = self.send_request(target);
         let send = async {
-            let sent = send_file(&self.sender, send_request, &self.send_control).await;
+            let sent = send_file(self.sender.take(), send_request, &self.send_control).await;
             if let Ok(outcome) = &sent {
                 // A receiver that has given up no longer listens.
                 let _ = told.send(tell(outcome.hash));
             }
             sent
         };
-        let receive = receive_file(&self.receiver, receive_request, &self.receive_control);
+        let receive = receive_file(self.receiver.take(), receive_request, &self.receive_control);
         let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
         drop(proxy);
         Ended { sent, received }

@@ -87,6 +87,7 @@ mod tests {
             segment_bytes: SegmentBytes::DEFAULT,
             to: to.local_addr().unwrap(),
             first_segment: 0,
+            with_hash: true,
             config: SenderConfig {
                 timeout: Timeout::Fixed(Duration::from_millis(1)),
                 ..SenderConfig::default()
@@ -105,9 +106,7 @@ mod tests {
         let mut receivers = Receivers::new(STREAM);
         receivers.insert(0, &ack_key, 0, 1, control.progress.clone());
         let mut driver = Driver::new(&endpoint, job(&receiver), receivers, &control, None);
-        let mut reader = driver.start_reader();
-        let batch = reader.next().await.unwrap();
-        driver.store.push(batch);
+        let mut reader = driver.reader();
         endpoint.writable().await.unwrap();
 
         driver.turn(&mut reader).unwrap();

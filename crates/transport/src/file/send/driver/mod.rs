@@ -1,4 +1,4 @@
-//! The sender's loop: what the reader sealed and the receiver acknowledged, turned into batches for the kernel.
+//! The sender's loop: what was read and sealed, and what the receiver acknowledged, turned into batches for the kernel.
 
 mod acks;
 mod transmit;
@@ -10,10 +10,11 @@ use backroom_gbn::{
     Patience, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, Transmit, WindowSetting,
 };
 use backroom_protocol::Key;
-use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, Stream};
+use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, Stream};
 use tokio_util::sync::CancellationToken;
 
 use super::group::{GroupEnd, GroupMembers, MoveCause};
+use super::plaintext::Plaintext;
 use super::reader::Reader;
 use super::receivers::Receivers;
 use super::store::{Layout, SegmentStore};
@@ -28,7 +29,7 @@ const BATCHES_PER_TURN: usize = 2;
 /// Trains of ACKs taken in one call.
 const ACK_BUFFERS: usize = 4;
 
-/// What is kept for a window that finds itself: as much as a receiver has space for by default.
+/// What is kept for a window that finds itself, however much space a receiver claims: as much as one has by default.
 const MAX_AUTO_BYTES: usize = 5 << 19;
 
 /// What is to be sent, and where.
@@ -42,6 +43,8 @@ pub(super) struct Job {
     pub(super) to: SocketAddr,
     /// What comes before it is with the receivers already.
     pub(super) first_segment: u64,
+    /// Whether the receivers need the file's hash.
+    pub(super) with_hash: bool,
     pub(super) config: SenderConfig,
 }
 
@@ -116,12 +119,12 @@ impl<'a> Driver<'a> {
         if self.receivers.all().is_empty() {
             return Ok(());
         }
-        let mut reader = self.start_reader();
+        let mut reader = self.reader();
         let mut timer = Timer::new();
         let cancel: CancellationToken = self.control.cancel.clone();
         loop {
             let busy = self.turn(&mut reader)?;
-            self.tell_departed(&mut reader).await?;
+            self.tell_departed(&reader).await?;
             if cancel.is_cancelled() {
                 return Err(SendError::Cancelled);
             }
@@ -132,17 +135,11 @@ impl<'a> Driver<'a> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let starved = self.is_starved();
             let deadline = self.deadline();
             tokio::select! {
                 () = cancel.cancelled() => return Err(SendError::Cancelled),
                 ready = self.endpoint.readable() => ready?,
                 ready = self.endpoint.writable(), if self.blocked.is_some() => ready?,
-                batch = reader.next(), if starved => match batch {
-                    Some(batch) => self.store.push(batch),
-                    // It ended too early, and the reason comes with its result.
-                    None => return reader.finish().await.map(drop),
-                },
                 id = next_removed(&mut self.members) => {
                     self.receivers.remove(id);
                     self.gbn.remove_receiver(id);
@@ -152,36 +149,39 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn start_reader(&self) -> Reader {
-        let window = match self.job.config.window {
-            WindowSetting::Fixed(window) => window.segments().into(),
-            WindowSetting::Auto => MAX_AUTO_BYTES / self.job.segment_bytes.datagram_bytes(),
-        };
+    fn reader(&self) -> Reader {
         let Job {
             source,
             stream,
             stream_key,
             first_segment,
+            with_hash,
             ..
         } = &self.job;
-        Reader::start(
-            source.clone(),
-            self.layout,
-            *first_segment,
-            window,
-            *stream,
-            stream_key,
-        )
+        let segment_bytes = usize::from(self.layout.segment_bytes.value());
+        let batch_bytes = self.layout.segments_per_batch * segment_bytes;
+        let plaintext = Plaintext::new(source.clone(), batch_bytes, *with_hash);
+        let sealer = SegmentSealer::new(*stream, stream_key);
+        Reader::new(plaintext, self.layout, *first_segment, sealer)
     }
 
-    /// Whether all that was read has been sent. Otherwise the reader need not wake this task: what it has waits until
-    /// the window lets more go.
+    /// Whether all that was read has been sent, and more may be kept until it is acknowledged.
     fn is_starved(&self) -> bool {
         let end = self.store.end();
-        end < self.layout.segments && end <= self.gbn.next_seq_num()
+        let kept = end.saturating_sub(self.gbn.base());
+        end < self.layout.segments && end <= self.gbn.next_seq_num() && kept < self.max_kept()
     }
 
-    /// The hash of the file, once a receiver has all of it.
+    /// How many segments may be read that are not acknowledged: the window, and some that are at hand when it moves.
+    fn max_kept(&self) -> u64 {
+        let window = match self.job.config.window {
+            WindowSetting::Fixed(window) => window.segments().into(),
+            WindowSetting::Auto => MAX_AUTO_BYTES / self.job.segment_bytes.datagram_bytes(),
+        };
+        (window + self.layout.segments_per_batch) as u64
+    }
+
+    /// The hash of the file, where one is made, once a receiver has all of it.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         self.hash
     }
@@ -204,7 +204,8 @@ impl<'a> Driver<'a> {
 
     /// Does what can be done without waiting, up to a bound. True where there may be more.
     fn turn(&mut self, reader: &mut Reader) -> Result<bool, SendError> {
-        while let Some(batch) = reader.try_next() {
+        let starved = self.is_starved();
+        if starved && let Some(batch) = reader.read()? {
             self.store.push(batch);
         }
         self.gbn.make_available(self.store.end());
@@ -220,7 +221,7 @@ impl<'a> Driver<'a> {
         self.handle_events(now, reader);
         let more = self.transmit(now)?;
         let fewer = self.lose_patience(now);
-        Ok(acknowledged || more || fewer)
+        Ok(starved || acknowledged || more || fewer)
     }
 
     fn handle_events(&mut self, now: Instant, reader: &mut Reader) {
@@ -274,10 +275,10 @@ impl<'a> Driver<'a> {
     }
 
     /// Tells the owner of a group what became of those that are served no more.
-    async fn tell_departed(&mut self, reader: &mut Reader) -> Result<(), SendError> {
+    async fn tell_departed(&mut self, reader: &Reader) -> Result<(), SendError> {
         for (id, cause) in std::mem::take(&mut self.departed) {
             if cause.is_none() && self.hash.is_none() {
-                self.hash = Some(reader.finish().await?);
+                self.hash = reader.hash();
             }
             let Some(members) = &self.members else {
                 if cause.is_some() {
