@@ -1,11 +1,11 @@
 //! Data datagrams: sealed once by the sender, in place, and sent again as they are.
 //!
-//! `ring` has the cipher in assembly for each processor, and segments are nearly all that is ever sealed. Everything
+//! `aws-lc-rs` has the cipher in assembly for each processor, and segments are nearly all that is ever sealed. Everything
 //! else is sealed by `aes-gcm`, which is slower and wipes its keys.
 
 use std::fmt;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::{
     HEADER_BYTES, Kind, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD, SealError, Stream,
