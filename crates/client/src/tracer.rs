@@ -280,6 +280,7 @@ fn received_name(received: Received) -> &'static str {
     match received {
         Received::Deliver => "deliver",
         Received::Duplicate => "duplicate",
+        Received::Copy => "copy",
         Received::OutOfOrder => "out_of_order",
         Received::NoSpace => "no_space",
     }

@@ -1,5 +1,7 @@
 //! What the two state machines tell each other.
 
+use crate::config::Copies;
+
 /// A run of consecutive segments to send now, all in the same round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Transmit {
@@ -11,12 +13,22 @@ pub struct Transmit {
     pub round: u16,
     /// Whether they have been sent before: a run never mixes new segments with others.
     pub retransmission: bool,
+    /// How many times each segment is to be sent, one right after the other.
+    pub copies: Copies,
 }
 
 impl Transmit {
     /// The sequence numbers of the run.
     pub fn segments(&self) -> std::ops::Range<u64> {
         self.first..self.first + self.count as u64
+    }
+
+    /// The sequence numbers of the datagrams in the order in which they have to go: all copies of a segment before the
+    /// next segment. Copies of the whole run one after the other would show the receiver gaps where nothing is lost.
+    pub fn datagrams(&self) -> impl Iterator<Item = u64> + use<> {
+        let copies = self.copies.count().into();
+        self.segments()
+            .flat_map(move |seq| std::iter::repeat_n(seq, copies))
     }
 }
 

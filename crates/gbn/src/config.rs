@@ -1,6 +1,10 @@
-//! What can be set: the window, the recovery rule and the retransmission timer.
+//! What can be set: the window, the recovery rule, the retransmission timer and the copies.
+
+mod copies;
 
 use std::{fmt, num::NonZeroU16, str::FromStr, time::Duration};
+
+pub use self::copies::Copies;
 
 /// The retransmission timeout before the first round trip has been measured: RFC 6298 section 2.1.
 ///
@@ -40,6 +44,9 @@ pub enum ConfigError {
         "{0:?} is not a timeout: it must be `adaptive` or a time from 1ms to 60s, such as `200ms`"
     )]
     Timeout(String),
+    /// Not a number of copies.
+    #[error("{0:?} is not a number of copies: it must be a whole number from 1 to 4")]
+    Copies(String),
 }
 
 /// How many segments may be outstanding: 1 to 65,535.
@@ -261,6 +268,8 @@ pub struct SenderConfig {
     pub recovery: Recovery,
     /// How long its timer runs.
     pub timeout: Timeout,
+    /// How often it puts each segment on the wire.
+    pub copies: Copies,
     /// Timeouts in a row, without any ACK, before a receiver is lost.
     pub max_timeouts: u32,
     /// The least time between the first of those timeouts and the loss.
@@ -268,12 +277,13 @@ pub struct SenderConfig {
 }
 
 impl Default for SenderConfig {
-    /// 64 segments, fast recovery, adaptive timer; 10 timeouts over at least 5 seconds.
+    /// 64 segments, fast recovery, adaptive timer, one copy; 10 timeouts over at least 5 seconds.
     fn default() -> Self {
         Self {
             window: WindowSetting::default(),
             recovery: Recovery::default(),
             timeout: Timeout::default(),
+            copies: Copies::default(),
             max_timeouts: 10,
             min_silence: Duration::from_secs(5),
         }

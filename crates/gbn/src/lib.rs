@@ -77,6 +77,13 @@
 //! product of the path and next to nothing on top, whatever is lost. A window beyond that stands in a queue, and Go-Back-N
 //! sends it again whole after each loss.
 //!
+//! # Copies
+//!
+//! With [`Copies`] above one each segment goes that many times in succession, `s, s, s+1, s+1, …`, the first time and
+//! when going back: stutter Go-Back-N, here with a finite window. The receiver delivers the first that arrives and drops
+//! the others ([`Received::Copy`]), so only the loss of all of them is a loss. All carry the same round, and the last
+//! proves no other transmission than the first: round trips are measured from the call that sent them.
+//!
 //! # Groups
 //!
 //! A [`Sender`] serves one receiver or many with the same segments: `base` is the least cumulative ACK of those that
@@ -92,8 +99,8 @@ mod sender;
 
 pub use ack::{Ack, Transmit};
 pub use config::{
-    ConfigError, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO, Recovery,
-    SenderConfig, Timeout, Window, WindowSetting,
+    ConfigError, Copies, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO,
+    Recovery, SenderConfig, Timeout, Window, WindowSetting,
 };
 pub use receiver::{Received, Receiver, ReceiverStats};
 pub use sender::{

@@ -9,6 +9,10 @@ pub enum Received {
     Deliver,
     /// Delivered before: the caller drops it, and the ACK is repeated.
     Duplicate,
+    /// Delivered before, and sent in the round of the last one delivered: one more copy of what has its ACK already, by
+    /// the sender's will or by the network's. The caller drops it. It shows no loss and no going back, so nobody need
+    /// hear of it soon.
+    Copy,
     /// Beyond the one expected: the caller drops it, and the ACK shows the gap.
     OutOfOrder,
     /// The one expected, but there is no space for it: the caller drops it. The sender asks again.
@@ -20,7 +24,7 @@ pub enum Received {
 pub struct ReceiverStats {
     /// Delivered in order.
     pub delivered: u64,
-    /// Dropped because they had been delivered before.
+    /// Dropped because they had been delivered before, copies among them.
     pub duplicates: u64,
     /// Dropped because one before them was missing.
     pub out_of_order: u64,
@@ -41,7 +45,8 @@ pub struct Receiver {
     /// The end of what has arrived on this stream: a sender that started behind `expected_seq_num` may not have sent all
     /// that is here, and takes no ACK for what it did not send.
     arrived_end: u64,
-    accepted_round: u16,
+    /// The round of the last one delivered on this stream.
+    accepted_round: Option<u16>,
     free_segments: u32,
     /// The newest segment dropped out of order since the last ACK.
     gap: Option<Gap>,
@@ -68,7 +73,7 @@ impl Receiver {
         Self {
             expected_seq_num,
             arrived_end: expected_seq_num,
-            accepted_round: 0,
+            accepted_round: None,
             free_segments,
             gap: None,
             ack_due: false,
@@ -83,7 +88,11 @@ impl Receiver {
         self.arrived_end = self.arrived_end.max(seq.saturating_add(1));
         if seq < self.expected_seq_num {
             self.stats.duplicates += 1;
-            Received::Duplicate
+            if self.accepted_round == Some(round) {
+                Received::Copy
+            } else {
+                Received::Duplicate
+            }
         } else if seq > self.expected_seq_num {
             self.stats.out_of_order += 1;
             self.note_gap(Gap { seq, round });
@@ -94,7 +103,7 @@ impl Receiver {
         } else {
             self.stats.delivered += 1;
             self.expected_seq_num += 1;
-            self.accepted_round = round;
+            self.accepted_round = Some(round);
             self.free_segments -= 1;
             Received::Deliver
         }
@@ -104,7 +113,7 @@ impl Receiver {
     /// old stream still brings must not be handed in any more.
     pub fn change_stream(&mut self) {
         self.arrived_end = 0;
-        self.accepted_round = 0;
+        self.accepted_round = None;
         self.gap = None;
         self.ack_due = false;
     }
@@ -136,7 +145,7 @@ impl Receiver {
         let beyond = u32::try_from(self.expected_seq_num - cumulative).unwrap_or(u32::MAX);
         Some(Ack {
             cumulative,
-            accepted_round: self.accepted_round,
+            accepted_round: self.accepted_round.unwrap_or(0),
             gap_round: gap.map(|gap| gap.round),
             free_segments: self.free_segments.saturating_add(beyond),
         })

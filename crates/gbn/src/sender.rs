@@ -164,6 +164,7 @@ impl Sender {
             count: count as usize,
             round: self.round,
             retransmission,
+            copies: self.config.copies,
         })
     }
 
@@ -314,7 +315,9 @@ impl Sender {
     }
 
     fn count_transmission(&mut self, count: u64, retransmission: bool) {
-        self.stats.segments_sent += count;
+        let copied = count * u64::from(self.config.copies.count() - 1);
+        self.stats.segments_copied += copied;
+        self.stats.segments_sent += count + copied;
         if retransmission {
             self.stats.segments_retransmitted += count;
         } else {

@@ -101,6 +101,7 @@ impl SegmentDelays {
 )]
 mod tests {
     use super::*;
+    use crate::config::Copies;
 
     fn transmit(first: u64, count: usize, retransmission: bool) -> Transmit {
         Transmit {
@@ -108,6 +109,7 @@ mod tests {
             count,
             round: 0,
             retransmission,
+            copies: Copies::ONE,
         }
     }
 

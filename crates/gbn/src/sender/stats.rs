@@ -9,10 +9,13 @@ use super::rto::Rto;
 pub struct SenderStats {
     /// Distinct segments sent.
     pub segments: u64,
-    /// Segments sent, each time counted.
+    /// Segments put on the wire, each copy counted each time: the sum of `segments`, `segments_retransmitted` and
+    /// `segments_copied`.
     pub segments_sent: u64,
-    /// Segments sent again: `segments_sent - segments`.
+    /// Segments sent again because the sender went back, each once however many copies went.
     pub segments_retransmitted: u64,
+    /// Copies beyond the first, of new segments and of those sent again.
+    pub segments_copied: u64,
     /// How often the retransmission timer fired with segments outstanding and space at the receivers.
     pub timeouts: u64,
     /// How often it went back: at timeouts and at gaps.
@@ -39,6 +42,7 @@ impl SenderStats {
             segments: 0,
             segments_sent: 0,
             segments_retransmitted: 0,
+            segments_copied: 0,
             timeouts: 0,
             go_backs: 0,
             window_probes: 0,

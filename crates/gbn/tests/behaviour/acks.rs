@@ -138,7 +138,8 @@ fn the_end_may_become_known_after_the_last_ack() {
 #[test]
 fn the_receiver_takes_in_order_and_drops_the_rest() {
     let mut receiver = Receiver::new(10);
-    let received = [0, 2, 1, 1, 3].map(|seq| receiver.handle_segment(seq, 0));
+    let received = [(0, 0), (2, 0), (1, 0), (1, 1), (3, 0)]
+        .map(|(seq, round)| receiver.handle_segment(seq, round));
     use Received::{Deliver, Duplicate, OutOfOrder};
     assert_eq!(
         received,

@@ -7,6 +7,7 @@
 
 mod acks;
 mod auto_window;
+mod copies;
 mod flow_control;
 mod go_back;
 mod group;

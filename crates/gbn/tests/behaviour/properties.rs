@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backroom_gbn::{
-    GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window, WindowSetting,
+    Copies, GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window, WindowSetting,
 };
 use backroom_link::{LinkConfig, Loss};
 use proptest::{option, prelude::*};
@@ -27,10 +27,14 @@ fn sender() -> impl Strategy<Value = SenderConfig> {
         Just(Timeout::ADAPTIVE),
         (1_u64..300).prop_map(|time| Timeout::Fixed(Duration::from_millis(time))),
     ];
-    (window(), recovery, timeout).prop_map(|(window, recovery, timeout)| SenderConfig {
+    let copies = prop_oneof![2 => Just(1_u8), 1 => 2_u8..=4];
+    let copies = copies.prop_map(|count| Copies::try_from(count).unwrap());
+    let settings = (window(), recovery, timeout, copies);
+    settings.prop_map(|(window, recovery, timeout, copies)| SenderConfig {
         window,
         recovery,
         timeout,
+        copies,
         max_timeouts: u32::MAX,
         ..SenderConfig::default()
     })
@@ -137,11 +141,15 @@ proptest! {
             outcome.finished.len(), usize::from(scenario.receivers),
             "not all receivers have the file\nseed {} of {:#?}", scenario.seed, scenario
         );
-        prop_assert_eq!(outcome.stats.segments, scenario.segments, "seed {} of {:#?}", scenario.seed, scenario);
+        let stats = outcome.stats;
+        prop_assert_eq!(stats.segments, scenario.segments, "seed {} of {:#?}", scenario.seed, scenario);
+        let once = stats.segments + stats.segments_retransmitted;
+        let copies = u64::from(scenario.sender.copies.count());
+        prop_assert_eq!((once + stats.segments_copied, once * copies), (stats.segments_sent, stats.segments_sent));
     }
 
-    /// Whatever is lost, also of what is sent again: on a path that keeps the order, a gap is reported only after a
-    /// loss, and one loss makes the sender go back once.
+    /// Whatever is lost, also of what is sent again: on a path that keeps the order, a gap is reported only after all
+    /// copies of a segment were lost, and that makes the sender go back once.
     #[test]
     fn on_a_path_in_order_no_loss_is_gone_back_to_twice(mut scenario in scenario()) {
         (scenario.sender.recovery, scenario.space) = (Recovery::Fast, None);
@@ -151,7 +159,7 @@ proptest! {
             matches!(what, What::Event(SenderEvent::GoBack { cause: GoBackCause::Gap, .. }))
         });
         prop_assert!(
-            at_gaps <= outcome.losses,
+            at_gaps * u64::from(scenario.sender.copies.count()) <= outcome.losses,
             "went back {} times for {} losses\nseed {} of {:#?}", at_gaps, outcome.losses, scenario.seed, scenario
         );
     }

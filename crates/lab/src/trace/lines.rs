@@ -431,6 +431,7 @@ fn received_name(received: Received) -> &'static str {
     match received {
         Received::Deliver => "deliver",
         Received::Duplicate => "duplicate",
+        Received::Copy => "copy",
         Received::OutOfOrder => "out_of_order",
         Received::NoSpace => "no_space",
     }
@@ -440,6 +441,7 @@ fn received(name: &str) -> Result<Received, String> {
     match name {
         "deliver" => Ok(Received::Deliver),
         "duplicate" => Ok(Received::Duplicate),
+        "copy" => Ok(Received::Copy),
         "out_of_order" => Ok(Received::OutOfOrder),
         "no_space" => Ok(Received::NoSpace),
         _ => Err(format!("there is no event `{name}`")),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backroom_gbn::{Ack, Receiver, ReceiverId, Sender, SenderConfig, Transmit};
+use backroom_gbn::{Ack, Receiver, ReceiverId, Sender, SenderConfig};
 use backroom_link::{Link, LinkConfig, Verdict};
 
 /// IP packets of a segment of 1,200 bytes and of an ACK (docs/protocol.md).
@@ -205,11 +205,14 @@ impl SharedLink {
         if !ends.has_begun(elapsed) {
             return false;
         }
-        let Some(Transmit { first, round, .. }) = ends.sender.poll_transmit(self.now, 1) else {
+        let Some(run) = ends.sender.poll_transmit(self.now, 1) else {
             return false;
         };
-        if let Verdict::Deliver { at, .. } = self.data.send(self.now, SEGMENT_PACKET_BYTES) {
-            self.schedule(at, transfer, What::Segment { seq: first, round });
+        for seq in run.datagrams() {
+            if let Verdict::Deliver { at, .. } = self.data.send(self.now, SEGMENT_PACKET_BYTES) {
+                let round = run.round;
+                self.schedule(at, transfer, What::Segment { seq, round });
+            }
         }
         true
     }

@@ -216,7 +216,7 @@ impl<'a> Simulation<'a> {
         self.note(What::Sent(run));
         self.check_window(run)?;
         self.check_space(run)?;
-        for seq in run.segments() {
+        for seq in run.datagrams() {
             let Some(payload) = self.send_buffer.copy(seq) else {
                 return violation(format!("segment {seq} is sent, but its bytes were freed"));
             };

@@ -69,6 +69,7 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
                 ("deliver", Received::Deliver),
                 ("drop", Received::OutOfOrder),
                 ("had", Received::Duplicate),
+                ("copy of", Received::Copy),
                 ("no space for", Received::NoSpace),
             ] {
                 let seqs = events.iter().filter_map(|event| match event.kind {
@@ -77,7 +78,7 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
                 });
                 if let Some(range) = range(seqs) {
                     parts.push(format!("{what} {range}"));
-                    alarming |= wanted != Received::Deliver;
+                    alarming |= !matches!(wanted, Received::Deliver | Received::Copy);
                 }
             }
             let ack = events.iter().rev().find_map(|event| match event.kind {

@@ -97,6 +97,7 @@ impl Driver<'_> {
             count,
             round,
             retransmission,
+            ..
         } = *run;
         trace(
             self.control,
