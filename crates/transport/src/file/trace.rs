@@ -22,7 +22,7 @@ pub struct TraceEvent {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceKind {
-    /// Sender: a run of segments was handed to the kernel.
+    /// Sender: a run of segments was handed to the kernel, each once. Further copies are runs of their own.
     Transmit {
         /// The first one's sequence number.
         first: u64,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use backroom_gbn::Window;
+use backroom_gbn::{Copies, Window};
 use backroom_protocol::segment::SegmentBytes;
 use backroom_transport::file::{ReceiveOptions, TraceKind, trace_channel};
 use backroom_transport::udp::{Route, UdpOptions};
@@ -131,7 +131,14 @@ async fn several_files_at_once_do_not_mix() {
 #[tokio::test]
 async fn a_trace_tells_every_segment_and_every_ack_of_both_sides() {
     let sent = contents(40 * SEGMENT);
-    let mut transfer = Transfer::of(&sent);
+    for copies in [1, 3] {
+        trace_tells_all(&sent, Copies::try_from(copies).unwrap()).await;
+    }
+}
+
+async fn trace_tells_all(sent: &[u8], copies: Copies) {
+    let mut transfer = Transfer::of(sent);
+    transfer.config.copies = copies;
     let (sink, mut events) = trace_channel(10_000);
     transfer.send_control.trace = Some(sink.clone());
     transfer.receive_control.trace = Some(sink);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 
-use backroom_gbn::Window;
+use backroom_gbn::{Copies, Window};
 use backroom_protocol::Key;
 use backroom_protocol::segment::Stream;
 use backroom_transport::file::{
@@ -93,6 +93,15 @@ fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
 
 /// Sends `sent` to as many receivers as there are ways to hear, who all must get it; those who are moved, alone.
 async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -> Outcome {
+    send_copies_to_all(sent, hearing, least_receivers, Copies::ONE).await
+}
+
+async fn send_copies_to_all(
+    sent: &[u8],
+    hearing: &[Hearing],
+    least_receivers: usize,
+    copies: Copies,
+) -> Outcome {
     let stream_key = Key::generate().unwrap();
     let members = members(sent, hearing);
     let transfer = members[0].alone.stream.transfer;
@@ -102,6 +111,7 @@ async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -
 
     let mut config = members[0].alone.config;
     config.window = Window::try_from(32_u16).unwrap().into();
+    config.copies = copies;
     let request = GroupRequest {
         source: SourceFile::open(&members[0].alone.source_path).unwrap(),
         transfer,
@@ -172,6 +182,30 @@ async fn each_segment_is_sent_once_for_all_who_hear_it() {
         "{:?}",
         outcome.totals
     );
+}
+
+#[tokio::test]
+async fn copies_are_not_acknowledged_one_by_one() {
+    let sent = contents(500 * 1_200 + 7);
+    let copies = Copies::try_from(3).unwrap();
+    let outcome = send_copies_to_all(&sent, &[Hearing::Loss(0.0); 3], 1, copies).await;
+    assert_eq!(outcome.moved, [None; 3]);
+    let stats = outcome.totals.stats;
+    let once = stats.segments + stats.segments_retransmitted;
+    assert_eq!(stats.segments_sent, 3 * once);
+    // One for each segment at most, and of the last all three copies are answered at once.
+    assert!(stats.acks <= 3 * (once + 2), "{stats:?}");
+}
+
+#[tokio::test]
+async fn what_all_lose_of_copies_is_mended_by_the_others() {
+    let sent = contents(300 * 1_200);
+    let copies = Copies::try_from(2).unwrap();
+    let outcome = send_copies_to_all(&sent, &[Hearing::Loss(0.03); 3], 1, copies).await;
+    assert_eq!(outcome.moved, [None; 3]);
+    let stats = outcome.totals.stats;
+    // Of 300 segments 27 are lost by one of three, and both copies of one not once.
+    assert!(stats.go_backs - stats.timeouts < 8, "{stats:?}");
 }
 
 #[tokio::test]

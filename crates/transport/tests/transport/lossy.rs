@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use backroom_gbn::{Recovery, Timeout, Window};
+use backroom_gbn::{Copies, Recovery, Timeout, Window};
 use backroom_transport::udp::UdpOptions;
 
 use crate::support::{Faults, LOOPBACK, Transfer, contents};
@@ -109,6 +109,46 @@ async fn repeated_and_swapped_datagrams_do_no_harm() {
             swap: 0.05,
         };
         retransmitted(recovery, 32, true, faults).await;
+    }
+}
+
+/// One copy in twenty is lost, and two of the same segment once in four hundred: so are some of 600, and most are not.
+#[tokio::test]
+async fn a_lost_copy_is_made_up_for_by_the_next_one() {
+    let sent = contents(600 * 1_200 + 11);
+    for (count, seed) in [(2, 7), (3, 8), (4, 9)] {
+        let mut transfer = Transfer::of(&sent);
+        // A proxy that is starved must find room for all of it.
+        transfer.config.window = Window::try_from(16_u32).unwrap().into();
+        transfer.config.copies = Copies::try_from(count).unwrap();
+        transfer.config.min_silence = Duration::from_secs(30);
+        transfer.faults = Some(Faults {
+            seed,
+            loss: 0.05,
+            ..Faults::default()
+        });
+        let ended = transfer.run().await;
+        let what = format!("{count} copies, seed {seed}");
+        let received = ended
+            .received
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(fs::read(&received.path).unwrap() == sent, "{what}");
+        let stats = ended.sent.unwrap().totals.stats;
+        let once = stats.segments + stats.segments_retransmitted;
+        let copied = u64::from(count - 1) * once;
+        assert_eq!(
+            (stats.segments, stats.segments_copied),
+            (601, copied),
+            "{what}"
+        );
+        assert_eq!(stats.segments_sent, once + copied, "{what}");
+        let at_gaps = stats.go_backs - stats.timeouts;
+        assert!(at_gaps < 12, "{what}: {stats:?}");
+        let arrived_again = received.stats.duplicates;
+        assert!(
+            arrived_again > 400 * u64::from(count - 1),
+            "{what}: {received:?}"
+        );
     }
 }
 

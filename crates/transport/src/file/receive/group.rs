@@ -106,8 +106,12 @@ impl AckPace {
         }
     }
 
-    /// Takes note of a segment.
+    /// Takes note of a segment. One more copy of what was delivered is nothing new, and what is sent twice must not be
+    /// acknowledged twice.
     pub(super) fn note(&mut self, received: Received, round: u16) {
+        if received == Received::Copy {
+            return;
+        }
         self.urgent |= received != Received::Deliver || round != self.round;
         self.round = round;
         self.delivered = self.delivered.saturating_add(1);
@@ -118,10 +122,8 @@ impl AckPace {
         let interval = INTERVAL_PER_SEGMENT * u32::from(self.every);
         let waited = |last| now.saturating_duration_since(last) >= interval;
         let waited_too_long = self.put_off_until.is_some_and(|until| now >= until);
-        let is_due = self.urgent
-            || self.delivered >= self.every
-            || self.last.is_none_or(waited)
-            || waited_too_long;
+        let waited = self.last.is_none_or(waited) || waited_too_long;
+        let is_due = self.urgent || self.delivered >= self.every || (self.delivered > 0 && waited);
         if !is_due && self.delivered > 0 {
             self.put_off_until.get_or_insert(now + LAST_ACK_TIME);
         }
@@ -179,6 +181,16 @@ mod tests {
         let (mut pace, now) = pace();
         pace.note(Received::Deliver, 1);
         assert!(pace.is_due(now), "a new round");
+    }
+
+    #[test]
+    fn a_copy_makes_no_ack_due() {
+        let (mut pace, now) = pace();
+        for _ in 0..100 {
+            pace.note(Received::Copy, 0);
+        }
+        assert!(!pace.is_due(now) && !pace.is_due(now + INTERVAL_PER_SEGMENT * 100));
+        assert_eq!(pace.put_off_until(), None, "nothing is owed");
     }
 
     #[test]

@@ -2,17 +2,19 @@
 
 mod acks;
 mod transmit;
+mod unsent;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
-    Patience, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, Transmit, WindowSetting,
+    Patience, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, WindowSetting,
 };
 use backroom_protocol::Key;
 use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, Stream};
 use tokio_util::sync::CancellationToken;
 
+use self::unsent::Unsent;
 use super::group::{GroupEnd, GroupMembers, MoveCause};
 use super::plaintext::Plaintext;
 use super::reader::Reader;
@@ -65,7 +67,7 @@ pub(super) struct Driver<'a> {
     /// Those that are served no more, and why; without a cause they have everything.
     departed: Vec<(ReceiverId, Option<MoveCause>)>,
     /// What the socket had no room for.
-    blocked: Option<Transmit>,
+    blocked: Option<Unsent>,
     /// The segment after the last run: where the next one most likely begins.
     run_end: u64,
     first_transmit: Option<Instant>,
