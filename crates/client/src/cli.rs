@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use backroom_gbn::{Recovery, Timeout, WindowSetting};
+use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_protocol::Name;
 use backroom_protocol::segment::SegmentBytes;
 use clap::{Parser, ValueEnum};
@@ -86,6 +86,11 @@ pub struct Options {
     #[arg(long, default_value_t)]
     pub timeout: Timeout,
 
+    /// Send each segment so many times in succession, 1 to 4: on a long path that loses at random one lost copy then costs
+    /// nothing; anywhere else it is N times the load for nothing
+    #[arg(long, value_name = "N", default_value_t)]
+    pub copies: Copies,
+
     /// Several receivers of a file: one stream for all who hear it (`ip-multicast`), one for each at once (`parallel`) or
     /// after another (`sequential`); `auto` is the first for two or more who hear it, and the second for the others
     #[arg(long, default_value_t)]
@@ -165,6 +170,7 @@ impl Options {
             window: self.window,
             recovery: self.recovery,
             timeout: self.timeout,
+            copies: self.copies,
             delivery: self.delivery,
             segment: self.segment,
         }
@@ -214,6 +220,7 @@ mod tests {
             "--window=200",
             "--recovery=timeout",
             "--timeout=200ms",
+            "--copies=2",
             "--delivery=ip-multicast",
             "--segment=1400",
             "--gso=off",
@@ -223,12 +230,15 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(options_given.settings().window.to_string(), "200");
+        assert_eq!(options_given.settings().sender_config().copies.count(), 2);
         assert_eq!(options_given.max_file_size, Some(4 << 30));
         for wrong in [
             "--window=0",
             "--window=65536",
             "--recovery=slow",
             "--timeout=0",
+            "--copies=0",
+            "--copies=5",
             "--delivery=random",
             "--segment=0",
             "--gso=maybe",

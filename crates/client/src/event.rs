@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use backroom_gbn::WindowSetting;
+use backroom_gbn::{Copies, WindowSetting};
 use backroom_protocol::{Cast, strip_terminal_controls};
 use serde::{Serialize, Serializer};
 
@@ -186,6 +186,8 @@ pub struct Sent {
     pub segments_sent: u64,
     /// Of these, the ones that had been sent before.
     pub segments_retransmitted: u64,
+    /// And the additional copies, of new segments and of those sent again.
+    pub segments_copied: u64,
     /// Retransmission timers that ran out, over all streams.
     pub timeouts: u64,
     /// Times that a stream went back, over all streams.
@@ -201,6 +203,9 @@ pub struct Sent {
     pub delivery: String,
     /// `timeout` or `fast`.
     pub recovery: String,
+    /// How often each segment was put on the wire.
+    #[serde(serialize_with = "crate::settings::copies")]
+    pub copies: Copies,
     /// Payload of a segment.
     pub segment_bytes: u16,
     /// Each receiver's own result, in the order of `sending`.
@@ -329,6 +334,7 @@ mod tests {
             segments: 1,
             segments_sent: 2,
             segments_retransmitted: 1,
+            segments_copied: 0,
             timeouts: 1,
             go_backs: 1,
             srtt_ms: Some(1.5),
@@ -336,6 +342,7 @@ mod tests {
             segment_delay_ms: None,
             delivery: "parallel".into(),
             recovery: "fast".into(),
+            copies: Copies::ONE,
             segment_bytes: 1200,
             receivers: vec![ReceiverResult {
                 name: "bob".into(),

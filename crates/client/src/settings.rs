@@ -1,6 +1,6 @@
 //! How files are sent: what flags set at the start and commands change for the files after them.
 
-use backroom_gbn::{ConfigError, Recovery, SenderConfig, Timeout, WindowSetting};
+use backroom_gbn::{ConfigError, Copies, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
 use serde::{Serialize, Serializer};
 
@@ -18,6 +18,9 @@ pub struct Settings {
     /// The retransmission timer.
     #[serde(serialize_with = "as_text")]
     pub timeout: Timeout,
+    /// How often each segment is put on the wire.
+    #[serde(serialize_with = "copies")]
+    pub copies: Copies,
     /// How receivers are served.
     #[serde(serialize_with = "as_text")]
     pub delivery: Delivery,
@@ -34,6 +37,7 @@ impl Settings {
             window: self.window,
             recovery: self.recovery,
             timeout: self.timeout,
+            copies: self.copies,
             ..SenderConfig::default()
         }
     }
@@ -44,6 +48,7 @@ impl Settings {
             Setting::Window(window) => self.window = window,
             Setting::Recovery(recovery) => self.recovery = recovery,
             Setting::Timeout(timeout) => self.timeout = timeout,
+            Setting::Copies(copies) => self.copies = copies,
             Setting::Delivery(delivery) => self.delivery = delivery,
             Setting::Segment(segment) => self.segment = segment,
         }
@@ -59,6 +64,8 @@ pub enum Setting {
     Recovery(Recovery),
     /// `timeout|adaptive` or `timeout|200ms`.
     Timeout(Timeout),
+    /// `copies|N`.
+    Copies(Copies),
     /// `delivery|auto`, `delivery|ip-multicast`, `delivery|parallel` or `delivery|sequential`.
     Delivery(Delivery),
     /// `segment|BYTES`.
@@ -92,6 +99,10 @@ impl Setting {
         Ok(Self::Timeout(text.parse()?))
     }
 
+    pub(crate) fn copies(text: &str) -> Result<Self, SettingError> {
+        Ok(Self::Copies(text.parse()?))
+    }
+
     pub(crate) fn delivery(text: &str) -> Result<Self, SettingError> {
         Ok(Self::Delivery(text.parse()?))
     }
@@ -110,6 +121,11 @@ pub(crate) fn window<S: Serializer>(
         WindowSetting::Fixed(window) => serializer.serialize_u16(window.segments()),
         WindowSetting::Auto => serializer.collect_str(window),
     }
+}
+
+/// A number.
+pub(crate) fn copies<S: Serializer>(copies: &Copies, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(copies.count())
 }
 
 fn as_text<S: Serializer>(

@@ -71,6 +71,7 @@ fn each_command_of_the_menu_is_understood() {
         "window|auto",
         "recovery|timeout",
         "timeout|200ms",
+        "copies|2",
         "delivery|sequential",
         "segment|1400",
     ] {

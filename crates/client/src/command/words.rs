@@ -129,6 +129,11 @@ pub const WORDS: &[Word] = &[
         Arguments::Setting(Setting::timeout),
     ),
     word(
+        "copies",
+        "|1, 2, 3 or 4",
+        Arguments::Setting(Setting::copies),
+    ),
+    word(
         "delivery",
         "|auto, ip-multicast, parallel or sequential",
         Arguments::Setting(Setting::delivery),
@@ -177,6 +182,7 @@ const SECTIONS: &[(&str, &[MenuLine])] = &[
             &[("cmd", "window"), ("cmd", "segment")],
             &[("cmd", "recovery"), ("cmd", "timeout")],
             &[("cmd", "delivery")],
+            &[("cmd", "copies")],
         ],
     ),
     (

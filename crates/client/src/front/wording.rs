@@ -203,7 +203,8 @@ fn account(sent: &Sent, style: Style) -> String {
         let _ = write!(
             text,
             "; {} of {} segments sent again",
-            sent.segments_retransmitted, sent.segments_sent
+            sent.segments_retransmitted,
+            sent.segments_sent.saturating_sub(sent.segments_copied)
         );
     }
     text
@@ -251,11 +252,12 @@ fn list_of_settings(settings: &Settings) -> String {
         window,
         recovery,
         timeout,
+        copies,
         delivery,
         segment,
     } = settings;
     format!(
-        "Next files: window {window}, recovery {recovery}, timeout {timeout}, delivery {delivery}, segment {segment} bytes"
+        "Next files: window {window}, recovery {recovery}, timeout {timeout}, copies {copies}, delivery {delivery}, segment {segment} bytes"
     )
 }
 

@@ -250,6 +250,7 @@ impl Outgoing {
             segments: bytes.div_ceil(u64::from(segment)),
             segments_sent: stats().map(|stats| stats.segments_sent).sum(),
             segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
+            segments_copied: stats().map(|stats| stats.segments_copied).sum(),
             timeouts: stats().map(|stats| stats.timeouts).sum(),
             go_backs: stats().map(|stats| stats.go_backs).sum(),
             srtt_ms: (!round_trips.is_empty())
@@ -261,6 +262,7 @@ impl Outgoing {
             segment_delay_ms: segment_delay_ms(totals()),
             delivery: self.delivery(reports),
             recovery: self.settings.recovery.to_string(),
+            copies: self.settings.copies,
             segment_bytes: segment,
             receivers: names
                 .into_iter()

@@ -213,23 +213,28 @@ async fn settings_hold_for_the_files_after_them() {
         "window|7",
         "recovery|timeout",
         "timeout|250ms",
+        "copies|2",
         "delivery|sequential",
         "segment|500",
     ] {
         ada.type_line(line).await;
     }
     let mut settings = Value::Null;
-    for _ in 0..5 {
+    for _ in 0..6 {
         settings = ada.event("settings").await;
     }
-    let expected = json!({"event": "settings", "window": 7, "recovery": "timeout", "timeout": "250ms", "delivery": "sequential", "segment_bytes": 500});
+    let expected = json!({"event": "settings", "window": 7, "recovery": "timeout", "timeout": "250ms", "copies": 2, "delivery": "sequential", "segment_bytes": 500});
     assert_eq!(settings, expected);
     ada.type_line(&format!("fbroadcast|{path}")).await;
     let sent = ada.event("sent").await;
-    for field in ["window", "recovery", "delivery", "segment_bytes"] {
+    for field in ["window", "recovery", "copies", "delivery", "segment_bytes"] {
         assert_eq!(sent[field], expected[field], "{field}");
     }
     assert_eq!(sent["segments"], 40);
+    let [on_the_wire, again, copied] =
+        ["segments_sent", "segments_retransmitted", "segments_copied"]
+            .map(|count| sent[count].as_u64().unwrap());
+    assert_eq!((40 + again, on_the_wire), (copied, 2 * copied), "{sent}");
     assert!(sent["srtt_ms"].as_f64().unwrap() > 0.0 && sent["min_rtt_ms"].as_f64().unwrap() > 0.0);
     assert!(sent["goodput_mbps"].as_f64().unwrap() > 0.0);
     let delays = ["min", "p50", "p90", "p99", "max"]

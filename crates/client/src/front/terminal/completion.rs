@@ -38,6 +38,7 @@ pub(super) fn complete(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
         {
             let values = values
                 .split(" or ")
+                .flat_map(|values| values.split(", "))
                 .filter(|value| value.starts_with(typed));
             candidates.extend(values.map(|value| pair(value, value.to_owned())));
         }
@@ -159,6 +160,11 @@ mod tests {
     #[test]
     fn values_of_settings_are_completed() {
         assert_eq!(offered("recovery|"), ["recovery|timeout", "recovery|fast"]);
+        assert_eq!(
+            offered("copies|"),
+            ["copies|1", "copies|2", "copies|3", "copies|4"]
+        );
+        assert_eq!(offered("delivery|a"), ["delivery|auto"]);
         assert_eq!(offered("delivery|s"), ["delivery|sequential"]);
         assert_eq!(offered("window|"), ["window|auto", "window|128"]);
     }
