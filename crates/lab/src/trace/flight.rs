@@ -1,6 +1,6 @@
 //! Packets from where they were sent to where they ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use backroom_gbn::{Ack, Received};
 
@@ -42,8 +42,8 @@ pub(crate) enum End {
 
 /// The packets of a trace of one receiver, in the order in which they were sent, or else heard of.
 ///
-/// Within a round a segment is sent once, so its number and round tell each transmission from all others. ACKs are told
-/// apart by their counters; without those, equal ones are taken to have kept their order.
+/// A segment's number and round tell each transmission from all others, but for the copies of one, which are taken to have
+/// kept their order. ACKs are told apart by their counters; without those, equal ones are taken to have kept it too.
 pub(crate) fn flights(trace: &Trace) -> Vec<Flight> {
     let end_where_none_is_seen = if !trace.has_both_sides() {
         End::Unknown
@@ -64,9 +64,17 @@ pub(crate) fn flights(trace: &Trace) -> Vec<Flight> {
 
 struct Table {
     flights: Vec<Flight>,
-    segments: HashMap<(u64, u16), usize>,
+    segments: HashMap<(u64, u16), Copies>,
     acks: HashMap<(Ack, Option<u64>), Vec<usize>>,
     end_where_none_is_seen: End,
+}
+
+/// The places of a segment's copies of one round.
+#[derive(Default)]
+struct Copies {
+    /// Those of which no end is known, oldest first.
+    on_the_way: VecDeque<usize>,
+    last: usize,
 }
 
 impl Table {
@@ -74,7 +82,9 @@ impl Table {
         let at_ns = event.at_ns;
         match event.kind {
             Kind::Send { seq, round, again } => {
-                self.segments.insert((seq, round), self.flights.len());
+                let copies = self.segments.entry((seq, round)).or_default();
+                copies.last = self.flights.len();
+                copies.on_the_way.push_back(copies.last);
                 self.begin(Carries::Segment { seq, round, again }, at_ns);
             }
             Kind::AckSend { ack, counter } => {
@@ -88,9 +98,11 @@ impl Table {
                 received,
             } => {
                 let received = Some(received);
-                self.end_segment(seq, round, End::Arrived { at_ns, received });
+                self.end_segment(seq, round, at_ns, End::Arrived { at_ns, received });
             }
-            Kind::Lost { seq, round, by } => self.end_segment(seq, round, End::Lost(Some(by))),
+            Kind::Lost { seq, round, by } => {
+                self.end_segment(seq, round, at_ns, End::Lost(Some(by)));
+            }
             Kind::AckArrive { ack, counter } => {
                 let received = None;
                 self.end_ack(ack, counter, End::Arrived { at_ns, received });
@@ -108,9 +120,17 @@ impl Table {
         });
     }
 
-    fn end_segment(&mut self, seq: u64, round: u16, end: End) {
-        match self.segments.get(&(seq, round)) {
-            Some(place) => self.flights[*place].end = end,
+    /// Ends the oldest copy that is on the way; what ends when it is sent, the newest. One that arrives twice ends at last.
+    fn end_segment(&mut self, seq: u64, round: u16, at_ns: u64, end: End) {
+        match self.segments.get_mut(&(seq, round)) {
+            Some(copies) => {
+                let ends_at_once = self.flights[copies.last].sent_ns == Some(at_ns);
+                let place = match (ends_at_once, end) {
+                    (true, End::Lost(_)) => copies.on_the_way.pop_back(),
+                    _ => copies.on_the_way.pop_front(),
+                };
+                self.flights[place.unwrap_or(copies.last)].end = end;
+            }
             None => {
                 let again = round > 0;
                 let carries = Carries::Segment { seq, round, again };
@@ -148,5 +168,98 @@ impl Flight {
     /// Whether it is a segment.
     pub(crate) fn is_segment(&self) -> bool {
         matches!(self.carries, Carries::Segment { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::Side;
+    use super::*;
+
+    fn event(at_ns: u64, kind: Kind) -> Event {
+        Event {
+            at_ns,
+            stream: 1,
+            receiver: 1,
+            base: None,
+            kind,
+        }
+    }
+
+    fn ends(events: Vec<Event>) -> Vec<End> {
+        let trace = Trace {
+            transfer: 1,
+            origin_us: 0,
+            sides: vec![Side::Sender, Side::Receiver],
+            window: None,
+            bytes: 1,
+            segment_bytes: 1,
+            events,
+            missing: 0,
+        };
+        flights(&trace).iter().map(|flight| flight.end).collect()
+    }
+
+    const SEND: Kind = Kind::Send {
+        seq: 0,
+        round: 0,
+        again: false,
+    };
+
+    fn arrive(received: Received) -> Kind {
+        Kind::Arrive {
+            seq: 0,
+            round: 0,
+            received,
+        }
+    }
+
+    fn lost(by: LostBy) -> Kind {
+        Kind::Lost {
+            seq: 0,
+            round: 0,
+            by,
+        }
+    }
+
+    fn arrived(at_ns: u64, received: Received) -> End {
+        End::Arrived {
+            at_ns,
+            received: Some(received),
+        }
+    }
+
+    #[test]
+    fn each_copy_has_its_own_end() {
+        let events = [SEND, SEND, SEND].map(|kind| event(0, kind)).into();
+        let events = [
+            events,
+            vec![
+                event(5, lost(LostBy::Loss)),
+                event(6, arrive(Received::Deliver)),
+                event(7, arrive(Received::Copy)),
+            ],
+        ];
+        let expected = [
+            End::Lost(Some(LostBy::Loss)),
+            arrived(6, Received::Deliver),
+            arrived(7, Received::Copy),
+        ];
+        assert_eq!(ends(events.concat()), expected);
+    }
+
+    #[test]
+    fn a_copy_that_finds_no_room_in_the_queue_is_the_one_just_sent() {
+        let events = vec![
+            event(0, SEND),
+            event(0, SEND),
+            event(0, lost(LostBy::Queue)),
+            event(6, arrive(Received::Deliver)),
+        ];
+        let expected = [
+            arrived(6, Received::Deliver),
+            End::Lost(Some(LostBy::Queue)),
+        ];
+        assert_eq!(ends(events), expected);
     }
 }
