@@ -32,8 +32,10 @@ pub(crate) struct Comparison {
     pub(crate) network: Option<Network>,
     /// Rooms that take turns at the same time, where the contestants leave the machine idle.
     pub(crate) rooms: usize,
-    /// The first is ours, with which the others are compared.
+    /// The first are ours, with which the others are compared.
     pub(crate) contestants: Vec<Contestant>,
+    /// How many of them: the best of these is held against each target.
+    pub(crate) ours: usize,
     /// What is aimed at.
     pub(crate) targets: Vec<Target>,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Network {
     pub(crate) loss_in_kernel: bool,
 }
 
-/// What is aimed at: a ratio between the comparison's first contestant and another.
+/// What is aimed at: a ratio between the best of our contestants and another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
     /// The other contestant.
@@ -125,6 +127,7 @@ fn three_receivers() -> Comparison {
             delivery,
             window: "1024",
             segment_bytes: SEGMENT_BYTES,
+            copies: 1,
         })
     };
     Comparison {
@@ -133,6 +136,7 @@ fn three_receivers() -> Comparison {
         receivers: 3,
         network: None,
         rooms: 1,
+        ours: 1,
         contestants: vec![
             everybody("backroom, ip-multicast", ours("ip-multicast")),
             everybody("backroom, parallel", ours("parallel")),
@@ -163,6 +167,7 @@ fn lossy(
         delivery: "parallel",
         window: "8",
         segment_bytes: SEGMENT_BYTES,
+        copies: 1,
     });
     let atftp = beside_atftp.map(|bound| faster_than("atftp", bound));
     Comparison {
@@ -178,6 +183,7 @@ fn lossy(
             loss_in_kernel: true,
         }),
         rooms: 1,
+        ours: 1,
         contestants: vec![
             contestant("backroom", ours, LOSSY_BYTES),
             contestant(
@@ -201,11 +207,14 @@ fn path() -> Comparison {
         bytes: PATH_BYTES,
         receivers: 1,
     };
-    let ours = Tool::Backroom(Ours {
-        delivery: "parallel",
-        window: "300",
-        segment_bytes: SEGMENT_BYTES,
-    });
+    let ours = |window, copies| {
+        Tool::Backroom(Ours {
+            delivery: "parallel",
+            window,
+            segment_bytes: SEGMENT_BYTES,
+            copies,
+        })
+    };
     Comparison {
         name: "path",
         title: "10 MB at 1 % loss, 100 Mbit/s, 20 ms each way",
@@ -220,8 +229,10 @@ fn path() -> Comparison {
             loss_in_kernel: false,
         }),
         rooms: 3,
+        ours: 2,
         contestants: vec![
-            contestant("backroom", ours),
+            contestant("backroom", ours("300", 1)),
+            contestant("backroom, 2 copies", ours("200", 2)),
             contestant("TCP cubic", Tool::Iperf3),
             contestant("quinn", Tool::Quinn),
         ],
@@ -236,6 +247,7 @@ fn uplink() -> Comparison {
             delivery: "ip-multicast",
             window: "512",
             segment_bytes: SEGMENT_BYTES,
+            copies: 1,
         }),
         bytes: UPLINK_BYTES,
         receivers,
@@ -255,6 +267,7 @@ fn uplink() -> Comparison {
             loss_in_kernel: false,
         }),
         rooms: 1,
+        ours: 1,
         contestants: vec![to("to 8 receivers", 8), to("to 1 receiver", 1)],
         targets: vec![
             at_most(Quantity::Seconds, 1.1),
@@ -322,6 +335,11 @@ mod tests {
         for comparison in comparisons {
             let names: HashSet<_> = comparison.contestants.iter().map(|one| one.name).collect();
             assert_eq!(names.len(), comparison.contestants.len());
+            let ours = comparison.contestants.iter().take(comparison.ours);
+            assert!(comparison.ours > 0 && ours.clone().count() == comparison.ours);
+            for one in ours {
+                assert!(matches!(one.tool, Tool::Backroom(_)), "{one:?}");
+            }
             for target in &comparison.targets {
                 assert!(names.contains(target.against), "{target:?}");
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::comparisons::{Comparison, Quantity, Target};
+use super::comparisons::{Bound, Comparison, Quantity, Target};
 use super::row::Row;
 use crate::statistics::{Interval, median};
 
@@ -29,23 +29,22 @@ pub(crate) struct Summary {
     pub(crate) sender_ns_per_byte_median: Option<f64>,
     /// What `ratio` is of.
     pub(crate) quantity: &'static str,
-    /// The comparison's first contestant's median over this one's.
+    /// The median of the best of ours over this one's.
     pub(crate) ratio: Option<f64>,
     /// What it should be; empty where nothing is aimed at.
     pub(crate) target: String,
     pub(crate) met: Option<bool>,
+    /// Which of ours that is.
+    pub(crate) best: &'static str,
 }
 
-/// What `rows` say of each contestant of `comparison`, the first one of which is ours.
+/// What `rows` say of each contestant of `comparison`, the first of which are ours.
 pub(crate) fn summarise(comparison: &Comparison, rows: &[Row]) -> Vec<Summary> {
     let samples: Vec<_> = comparison
         .contestants
         .iter()
         .map(|contestant| Sample::of(comparison.name, contestant.name, rows))
         .collect();
-    let Some(ours) = samples.first() else {
-        return Vec::new();
-    };
     let mut summaries = Vec::new();
     for (contestant, sample) in comparison.contestants.iter().zip(&samples) {
         let mut targets: Vec<_> = comparison
@@ -58,15 +57,40 @@ pub(crate) fn summarise(comparison: &Comparison, rows: &[Row]) -> Vec<Summary> {
             targets.push(None);
         }
         for target in targets {
-            let ratio = sample.ratio(ours, target.map_or(Quantity::Goodput, |it| it.quantity));
+            let best = best_of_ours(comparison, &samples, target);
+            let ratio = best.and_then(|(_, ours)| sample.ratio(ours, quantity_of(target)));
             summaries.push(Summary {
                 receivers: contestant.receivers,
                 bytes: contestant.bytes,
+                best: best.map(|(name, _)| name).unwrap_or_default(),
                 ..sample.summary(comparison.name, contestant.name, target, ratio)
             });
         }
     }
     summaries
+}
+
+/// Of ours the one that is held against `target`, and what it is called. Without a target it is the fastest.
+fn best_of_ours<'a, 'b>(
+    comparison: &Comparison,
+    samples: &'a [Sample<'b>],
+    target: Option<&Target>,
+) -> Option<(&'static str, &'a Sample<'b>)> {
+    let names = comparison.contestants.iter().map(|one| one.name);
+    let ours = names.zip(samples).take(comparison.ours);
+    let measured = ours
+        .clone()
+        .filter_map(|one| Some((one, one.1.median(quantity_of(target))?)));
+    let by_median = |one: &(_, f64), other: &(_, f64)| one.1.total_cmp(&other.1);
+    let best = match target.map(|it| it.bound) {
+        Some(Bound::AtMost(_)) => measured.min_by(by_median),
+        Some(Bound::AtLeast(_)) | None => measured.max_by(by_median),
+    };
+    best.map(|(one, _)| one)
+}
+
+fn quantity_of(target: Option<&Target>) -> Quantity {
+    target.map_or(Quantity::Goodput, |it| it.quantity)
 }
 
 /// The rows of one contestant.
@@ -137,10 +161,11 @@ impl<'a> Sample<'a> {
             goodput_mbps_min: goodputs.iter().copied().reduce(f64::min),
             goodput_mbps_max: goodputs.iter().copied().reduce(f64::max),
             sender_ns_per_byte_median: self.median(Quantity::Processor),
-            quantity: target.map_or(Quantity::Goodput, |it| it.quantity).name(),
+            quantity: quantity_of(target).name(),
             ratio,
             target: target.map(|it| it.bound.to_string()).unwrap_or_default(),
             met: target.zip(ratio).map(|(it, ratio)| it.bound.holds(ratio)),
+            best: "",
         }
     }
 }
@@ -190,6 +215,19 @@ mod tests {
     }
 
     #[test]
+    fn the_best_of_ours_is_held_against_a_target() {
+        let mut all = rows("path", "backroom", &[4.0; 6]);
+        all.extend(rows("path", "backroom, 2 copies", &[2.0; 6]));
+        all.extend(rows("path", "TCP cubic", &[20.0; 6]));
+        let summaries = summarise(&comparison("path"), &all);
+        let of = |name: &str| summaries.iter().find(|one| one.contestant == name).unwrap();
+        let tcp = of("TCP cubic");
+        assert_eq!((tcp.best, tcp.met), ("backroom, 2 copies", Some(true)));
+        assert!((tcp.ratio.unwrap() - 10.0).abs() < 1e-9);
+        assert!((of("backroom").ratio.unwrap() - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn failed_runs_and_trials_count_for_nothing_and_nobody_is_compared_with_nothing() {
         let mut all = rows("path", "backroom", &[1.0, 1.0, 50.0]);
         all[2].failed("lost");
@@ -199,7 +237,8 @@ mod tests {
         let summaries = summarise(&comparison("path"), &all);
         assert_eq!((summaries[0].runs, summaries[0].failed), (2, 1));
         assert_eq!(summaries[0].seconds_median, Some(1.0));
-        assert_eq!((summaries[1].ratio, summaries[1].met), (None, None));
+        let tcp = summaries.iter().find(|one| one.contestant == "TCP cubic");
+        assert_eq!(tcp.map(|one| (one.ratio, one.met)), Some((None, None)));
     }
 
     #[test]

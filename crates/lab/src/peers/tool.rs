@@ -37,6 +37,7 @@ pub(crate) struct Ours {
     pub(crate) delivery: &'static str,
     pub(crate) window: &'static str,
     pub(crate) segment_bytes: u16,
+    pub(crate) copies: u8,
 }
 
 /// A command in a container.
@@ -143,10 +144,16 @@ impl Tool {
     /// The options that matter, for the column `options`.
     pub(crate) fn options(&self, window: u32) -> String {
         match self {
-            Self::Backroom(ours) => format!(
-                "delivery {}, window {}, segment {}, recovery fast",
-                ours.delivery, ours.window, ours.segment_bytes
-            ),
+            Self::Backroom(ours) => {
+                let copies = match ours.copies {
+                    1 => String::new(),
+                    more => format!(", {more} copies"),
+                };
+                format!(
+                    "delivery {}, window {}, segment {}, recovery fast{copies}",
+                    ours.delivery, ours.window, ours.segment_bytes
+                )
+            }
             Self::Uftp { encrypted: true } => "rate -1, block 1400, aes256-gcm".to_owned(),
             Self::Uftp { encrypted: false } => "rate -1, block 1400, plain".to_owned(),
             Self::Atftp => format!("window {window}, block 1428, timeouts 1 s"),

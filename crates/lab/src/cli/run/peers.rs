@@ -229,7 +229,9 @@ fn of(summaries: &[Summary]) -> comfy_table::Table {
 
 fn chart(comparisons: &[Comparison], summaries: &[Vec<Summary>], manifest: &Manifest) -> DotChart {
     let panel = |(comparison, summaries): (&Comparison, &Vec<Summary>)| {
-        let ours = summaries.first().and_then(|one| one.goodput_mbps_median);
+        let best = summaries.first().map(|one| one.best);
+        let ours = summaries.iter().find(|one| Some(one.contestant) == best);
+        let ours = ours.and_then(|one| one.goodput_mbps_median);
         let mut dots: Vec<Dot> = Vec::new();
         for one in summaries {
             // A second target against the same contestant is no second dot.
@@ -248,7 +250,7 @@ fn chart(comparisons: &[Comparison], summaries: &[Vec<Summary>], manifest: &Mani
         title: peers::TITLE.to_owned(),
         subtitle: format!(
             "Median goodput of {} runs and its 95 % interval (fewer than six runs: least and greatest), on logarithmic \
-             axes. Behind it: how many times as fast the first of each panel is.",
+             axes. Behind it: how many times as fast the best of ours in its panel is.",
             manifest.repetitions
         ),
         label: "Mbit/s",

@@ -214,6 +214,7 @@ impl<'a> Hall<'a> {
             format!("window|{}", ours.window),
             "recovery|fast".to_owned(),
             "timeout|adaptive".to_owned(),
+            format!("copies|{}", ours.copies),
             format!("delivery|{}", ours.delivery),
             format!("segment|{}", ours.segment_bytes),
             format!("fmulticast|{}|{path}", names.join("|")),
@@ -414,6 +415,7 @@ mod tests {
     #[test]
     fn a_receiver_without_the_file_and_another_delivery_spoil_a_run() {
         let ours = Ours {
+            copies: 1,
             delivery: "ip-multicast",
             window: "64",
             segment_bytes: 1_415,
