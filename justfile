@@ -29,6 +29,10 @@ bench-cast *OPTIONS: _image-where-possible
 bench-recovery *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run recovery "$@"
 
+# Goodput against loss with one, two and three copies of each segment
+bench-copies *OPTIONS: _image-where-possible
+    cargo run --release -p backroom-lab -- run copies "$@"
+
 # The original report's two comparisons, beside its figures
 bench-report *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run report "$@"
@@ -42,7 +46,7 @@ bench-auto *OPTIONS:
     cargo run --release -p backroom-lab -- run auto --runner sim "$@"
 
 # All of the lab's scenarios but the first look
-bench: bench-window bench-loss bench-cast bench-recovery bench-report
+bench: bench-window bench-loss bench-cast bench-recovery bench-copies bench-report
 
 # The hot paths, by criterion; in under five minutes
 bench-micro *OPTIONS:

@@ -1,6 +1,6 @@
 //! What a run measured, and the CSV row it becomes.
 
-use backroom_gbn::{Timeout, WindowSetting};
+use backroom_gbn::{Copies, Timeout, WindowSetting};
 use serde::{Deserialize, Serialize};
 
 use crate::gate;
@@ -19,8 +19,10 @@ pub struct Measurement {
     pub segments: u64,
     /// Data segments sent by all streams, retransmissions included.
     pub segments_sent: u64,
-    /// Of these, the ones sent before.
+    /// Of these, the ones sent before, each once however many copies of it went.
     pub segments_retransmitted: u64,
+    /// Of these, the additional copies.
+    pub segments_copied: u64,
     /// Expiries of the retransmission timers.
     pub timeouts: u64,
     /// Returns to an earlier segment, for whatever reason.
@@ -173,6 +175,12 @@ pub struct RunRecord {
     /// Where the goodput differs from the model's by more than 10 % and the run's own counts tell why: `timer` or `queue`.
     #[serde(default)]
     pub cause: String,
+    /// How often each segment was put on the wire.
+    #[serde(default = "one_copy")]
+    pub copies: u8,
+    /// Of `segments_sent`, the additional copies.
+    #[serde(default)]
+    pub segments_copied: u64,
 }
 
 impl RunRecord {
@@ -238,6 +246,8 @@ impl RunRecord {
             model_goodput_mbps: None,
             command: run.command(runner),
             cause: String::new(),
+            copies: cell.copies.count(),
+            segments_copied: measurement.segments_copied,
         };
         record.model_goodput_mbps = model::goodput_mbps(&record).map(rounded);
         record.cause = match measurement.remark {
@@ -254,7 +264,7 @@ impl RunRecord {
         self.ok && self.gate != "fail"
     }
 
-    /// Segments sent for each segment of the file: 1 where nothing was sent again.
+    /// Segments sent for each segment of the file, copies among them: 1 where nothing was sent again or copied.
     pub fn transmissions(&self) -> Option<f64> {
         (self.segments > 0).then(|| self.segments_sent as f64 / self.segments as f64)
     }
@@ -289,6 +299,7 @@ impl RunRecord {
             Axis::Loss => self.loss.to_string(),
             Axis::Recovery => self.recovery.clone(),
             Axis::Timeout => self.timeout_ms.clone(),
+            Axis::Copies => self.copies.to_string(),
             Axis::File => self.file_bytes.to_string(),
             Axis::Segment => self.segment_bytes.to_string(),
             Axis::Window => self.window.to_string(),
@@ -324,6 +335,11 @@ pub(crate) mod window_text {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
     }
+}
+
+/// What rows have that were written before there were more.
+fn one_copy() -> u8 {
+    Copies::ONE.count()
 }
 
 fn timeout_text(timeout: Timeout) -> String {

@@ -1,5 +1,7 @@
 //! How charts and tables say axes, values and units.
 
+use std::fmt;
+
 use crate::record::RunRecord;
 use crate::scenario::{Axis, ChartSpec, FileSize, Quantity};
 
@@ -18,6 +20,7 @@ pub(crate) fn axis_label(axis: Axis) -> &'static str {
         Axis::Loss => "loss (%)",
         Axis::Recovery => "recovery",
         Axis::Timeout => "timer (ms)",
+        Axis::Copies => "copies",
         Axis::File => "file (bytes)",
         Axis::Segment => "segment (bytes)",
         Axis::Window => "window (segments)",
@@ -70,12 +73,21 @@ pub(crate) fn phrase(axis: Axis, record: &RunRecord) -> String {
         Axis::Recovery => "recovery by timeout".to_owned(),
         Axis::Timeout if plain == "adaptive" => "adaptive timer".to_owned(),
         Axis::Timeout => format!("timer of {plain} ms"),
+        Axis::Copies => copies(&plain),
         Axis::File => format!(
             "file of {}",
             spaced(FileSize::from_bytes(record.file_bytes))
         ),
         Axis::Segment => format!("segments of {plain} bytes"),
         Axis::Window => format!("window {plain}"),
+    }
+}
+
+/// `1 copy`, `2 copies`.
+pub(crate) fn copies(count: impl fmt::Display) -> String {
+    match count.to_string().as_str() {
+        "1" => "1 copy".to_owned(),
+        more => format!("{more} copies"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
+use backroom_gbn::Copies;
 use clap::Args;
 
 use super::run::{Setting, setting};
@@ -34,8 +35,8 @@ pub(super) struct TraceArgs {
     /// to one member
     #[arg(conflicts_with = "from")]
     scenario: Option<String>,
-    /// Another value for a key, as for `run`: window, loss, cast, receivers, delivery, recovery, timeout, rate, delay,
-    /// jitter, queue, file, segment, burst, loss_side
+    /// Another value for a key, as for `run`: window, loss, cast, receivers, delivery, recovery, timeout, copies, rate,
+    /// delay, jitter, queue, file, segment, burst, loss_side
     #[arg(long, value_name = "KEY=V", value_parser = setting, conflicts_with = "from")]
     set: Vec<Setting>,
     /// Seed of the run
@@ -162,6 +163,9 @@ fn caption(
             measured.go_backs, measured.timeouts
         ),
     ];
+    if cell.copies > Copies::ONE {
+        parts.push(words::copies(cell.copies));
+    }
     if cell.receivers > 1 {
         parts.push(format!(
             "{}, receiver {} of {}",

@@ -48,12 +48,14 @@ pub(super) struct Sent {
     /// Over all streams, as the counts that follow.
     pub(super) segments_sent: u64,
     pub(super) segments_retransmitted: u64,
+    pub(super) segments_copied: u64,
     pub(super) timeouts: u64,
     pub(super) go_backs: u64,
     pub(super) min_rtt_ms: Option<f64>,
     pub(super) segment_delay_ms: Option<SegmentDelay>,
     pub(super) delivery: String,
     pub(super) recovery: String,
+    pub(super) copies: u8,
     pub(super) segment_bytes: u16,
     pub(super) receivers: Vec<ReceiverResult>,
 }
@@ -102,8 +104,8 @@ mod tests {
             serde_json::from_str(r#"{"event":"vote","target":"a","votes":1,"needed":2}"#).unwrap();
         assert_eq!(event, Event::Other);
         let sent = r#"{"event":"sent","id":3,"cast":"unicast","file":"a","bytes":1,"seconds":0.5,"goodput_mbps":0.1,
-            "window":128,"segments":1,"segments_sent":2,"segments_retransmitted":1,"timeouts":1,"go_backs":1,"srtt_ms":1.5,
-            "min_rtt_ms":null,"segment_delay_ms":{"min":1.0,"p50":2.0,"p90":3.0,"p99":4.0,"max":5.5},"delivery":"parallel","recovery":"fast","segment_bytes":1200,
+            "window":128,"segments":1,"segments_sent":2,"segments_retransmitted":1,"segments_copied":0,"timeouts":1,"go_backs":1,"srtt_ms":1.5,
+            "min_rtt_ms":null,"segment_delay_ms":{"min":1.0,"p50":2.0,"p90":3.0,"p99":4.0,"max":5.5},"delivery":"parallel","recovery":"fast","copies":1,"segment_bytes":1200,
             "receivers":[{"name":"bob","ok":false,"seconds":null,"error":"left"}]}"#;
         let Event::Sent(sent) = serde_json::from_str(sent).unwrap() else {
             panic!("not what was sent")

@@ -88,11 +88,12 @@ pub(super) async fn carry_out(
 }
 
 /// The client's own words for what a cell asks of a sender.
-fn settings(cell: &Cell) -> [String; 5] {
+fn settings(cell: &Cell) -> [String; 6] {
     [
         format!("window|{}", cell.window),
         format!("recovery|{}", cell.recovery),
         format!("timeout|{}", cell.timeout),
+        format!("copies|{}", cell.copies),
         format!("delivery|{}", cell.delivery),
         format!("segment|{}", cell.segment_bytes),
     ]
@@ -188,6 +189,7 @@ fn measurement(cell: &Cell, sent: &Sent, stats: &[ShaperStats]) -> Measurement {
         segments: sent.segments * streams(cell),
         segments_sent: sent.segments_sent,
         segments_retransmitted: sent.segments_retransmitted,
+        segments_copied: sent.segments_copied,
         timeouts: sent.timeouts,
         go_backs: sent.go_backs,
         rtt_measured_ms: sent.min_rtt_ms,
@@ -241,6 +243,7 @@ fn other_settings(cell: &Cell, sent: &Sent) -> Option<String> {
     let pairs = [
         ("window", sent.window.clone(), cell.window.to_string()),
         ("recovery", sent.recovery.clone(), cell.recovery.to_string()),
+        ("copies", sent.copies.to_string(), cell.copies.to_string()),
         ("delivery", sent.delivery.clone(), cell.delivery.to_string()),
         (
             "segment",

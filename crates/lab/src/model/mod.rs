@@ -28,6 +28,10 @@
 //!
 //! A queue with a limit is in `queue`.
 //!
+//! With `n` copies of each segment a slot is what all of them take, and `p` the chance that all are lost: `p^n` where each is
+//! lost by itself, and in bursts that a burst goes on from the first to the last. Each copy that arrives has its ACK, so that
+//! of a segment that arrives is lost as rarely.
+//!
 //! # What is taken for granted
 //!
 //! Packets are lost independently of each other. Where they are lost in bursts, a burst counts as one loss, which is there
@@ -283,6 +287,20 @@ mod tests {
         let axes = "file = '2MiB'\nrecovery = 'timeout'\ntimeout = ['adaptive', '200ms']\n\
                     window = [1, 5, 20, 100]\nloss = [0.01, 0.05]";
         assert_near(&compare(axes), 0.9, 0.05);
+    }
+
+    #[test]
+    fn copies_take_what_the_model_expects() {
+        let axes = "file = '2MiB'\nloss_side = ['sender', 'receivers']\ncopies = [2, 3]\n\
+                    window = [1, 5, 10, 20, 100]\nloss = [0, 0.01, 0.05, 0.1]";
+        assert_near(&compare(axes), 0.95, 0.02);
+    }
+
+    #[test]
+    fn copies_lost_in_bursts_take_what_the_model_expects() {
+        let axes = "file = '2MiB'\nburst = 5\ncopies = [2, 3]\nwindow = [10, 20, 100]\n\
+                    loss = [0.01, 0.05]";
+        assert_near(&compare(axes), 0.8, 0.05);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::wire;
 /// What the model knows of a cell. Times are in slots: a slot is what a full segment's transmission takes.
 #[derive(Clone, Debug)]
 pub(super) struct Path {
-    /// How long a slot is, in seconds.
+    /// How long a slot is, in seconds: what a segment takes with its copies.
     pub(super) slot_s: f64,
     /// From the begin of a segment's transmission until its ACK is there, with an empty queue.
     pub(super) round_trip: f64,
@@ -15,13 +15,15 @@ pub(super) struct Path {
     pub(super) window: usize,
     /// Segments of the file.
     pub(super) segments: usize,
-    /// Mean fraction of packets lost.
+    /// The chance that a segment is lost: that all its copies are.
     pub(super) loss: f64,
-    /// Mean number of packets lost in a row, where that is not left to chance.
+    /// The chance that of a segment that arrives no ACK does: each copy that arrives has one.
+    pub(super) ack_loss: f64,
+    /// Mean number of segments lost in a row, where that is not left to chance.
     pub(super) burst: Option<f64>,
     /// Whether lost segments took their time on the sender's link: they did where the receivers' side loses them.
     pub(super) lost_take_slots: bool,
-    /// Packets that the link's queue holds.
+    /// Segments that the link's queue holds.
     pub(super) queue: Option<usize>,
     /// How many receive.
     pub(super) receivers: usize,
@@ -31,6 +33,44 @@ pub(super) struct Path {
     pub(super) fast: bool,
     /// The fixed timer, if it is that.
     pub(super) fixed_timer: Option<f64>,
+}
+
+/// What copies make of the network's losses.
+struct Copied {
+    /// Packets that a segment's copies take of the link, on average.
+    slots: f64,
+    loss: f64,
+    ack_loss: f64,
+    burst: Option<f64>,
+}
+
+impl Copied {
+    fn new(cell: &RunRecord) -> Option<Self> {
+        let (copies, lost) = (i32::from(cell.copies.max(1)), cell.loss);
+        let burst: Option<f64> = match cell.burst.as_str() {
+            "random" => None,
+            packets => Some(packets.parse().ok()?),
+        };
+        // In a burst a packet is lost after another with a chance of its own.
+        let next_lost = burst.map_or(lost, |packets| 1.0 - 1.0 / packets);
+        let loss = lost * next_lost.powi(copies - 1);
+        let unanswered = (1.0 - (1.0 - lost).powi(2)).powi(copies);
+        let ack_loss = match burst {
+            None => (unanswered - loss) / (1.0 - loss),
+            Some(_) => lost,
+        };
+        let slots = match cell.loss_side.as_str() {
+            // A segment of which something is left.
+            "sender" => f64::from(copies) * (1.0 - lost) / (1.0 - loss),
+            _ => f64::from(copies),
+        };
+        Some(Self {
+            slots,
+            loss,
+            ack_loss,
+            burst: burst.map(|_| 1.0 / (1.0 - next_lost.powi(copies))),
+        })
+    }
 }
 
 /// Where a link has no rate: short beside any delay there is.
@@ -43,9 +83,12 @@ impl Path {
             cell.rate_mbps
                 .map_or(0.0, |rate| f64::from(bytes) * 8.0 / (rate * 1e6))
         };
-        let slot_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
+        let packet_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
             .max(LEAST_SLOT_S);
-        let round_trip_s = slot_s + 2.0 * cell.delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
+        let losses = Copied::new(cell)?;
+        let slot_s = packet_s * losses.slots;
+        let round_trip_s =
+            packet_s + 2.0 * cell.delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
         let segments = cell
             .file_bytes
             .div_ceil(u64::from(cell.segment_bytes.max(1)));
@@ -55,16 +98,17 @@ impl Path {
         };
         Some(Self {
             slot_s,
-            round_trip: round_trip_s / slot_s,
+            round_trip: round_trip_s.max(slot_s) / slot_s,
             window: cell.window.fixed()?.segments().into(),
             segments: usize::try_from(segments).ok()?.max(1),
-            loss: cell.loss,
-            burst: match cell.burst.as_str() {
-                "random" => None,
-                packets => Some(packets.parse().ok()?),
-            },
+            loss: losses.loss,
+            ack_loss: losses.ack_loss,
+            burst: losses.burst,
             lost_take_slots: cell.loss_side == "receivers",
-            queue: cell.queue.filter(|_| cell.rate_mbps.is_some()),
+            queue: cell
+                .queue
+                .filter(|_| cell.rate_mbps.is_some())
+                .map(|packets| (packets / usize::from(cell.copies.max(1))).max(1)),
             receivers: usize::from(cell.receivers.max(1)),
             delivery: cell.delivery.parse().ok()?,
             fast: cell.recovery == "fast",
@@ -154,16 +198,16 @@ impl Path {
     /// Only one receiver has to tell of a gap.
     pub(super) fn unanswered(&self) -> f64 {
         let acks_lost = if self.loses_for_all() {
-            self.loss.powi(self.group_size() as i32)
+            self.ack_loss.powi(self.group_size() as i32)
         } else {
-            self.loss
+            self.ack_loss
         };
         1.0 - self.kept() * (1.0 - acks_lost)
     }
 
     /// The chance that some receiver's ACK of a segment is lost, and with it what the window would have allowed.
     pub(super) fn some_ack_lost(&self) -> f64 {
-        1.0 - self.kept().powi(self.group_size() as i32)
+        1.0 - (1.0 - self.ack_loss).powi(self.group_size() as i32)
     }
 
     /// Whether a segment that is lost is so for all receivers of the stream.
@@ -182,7 +226,7 @@ impl Path {
             all += chance;
             chance *= unanswered;
         }
-        let lost_ack = self.kept() * self.loss;
+        let lost_ack = self.kept() * self.ack_loss;
         let slots = if self.lost_take_slots {
             unanswered
         } else {
@@ -209,7 +253,7 @@ impl Path {
                     let ways = binomial(times, left);
                     let chance =
                         self.kept().powi(left as i32) * self.loss.powi((times - left) as i32);
-                    ways * chance * (1.0 - self.loss.powi(left as i32)).powi(receivers)
+                    ways * chance * (1.0 - self.ack_loss.powi(left as i32)).powi(receivers)
                 })
                 .sum()
         };
@@ -223,7 +267,7 @@ impl Path {
     /// the chance of the former: the ACK that ends it has to come from a receiver that got the segment no earlier.
     pub(super) fn measured_after(&self, times: i32, ends: f64) -> f64 {
         if self.loses_for_all() {
-            let all_answer = self.kept().powi(self.group_size() as i32);
+            let all_answer = (1.0 - self.ack_loss).powi(self.group_size() as i32);
             self.loss.powi(times) * self.kept() * all_answer
         } else {
             ends * (self.loss / self.unanswered()).powi(times)

@@ -1,6 +1,6 @@
 //! Axes multiplied out.
 
-use backroom_gbn::{Recovery, Timeout, WindowSetting};
+use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_link::LinkConfig;
 
 use super::Cell;
@@ -66,6 +66,7 @@ fn expand_link(cells: &mut Vec<Cell>, axes: &Axes) {
 fn expand_sender(cells: &mut Vec<Cell>, axes: &Axes) {
     expand(cells, |_| &axes.recovery, |cell, rule| cell.recovery = rule);
     expand(cells, |_| &axes.timeout, |cell, timer| cell.timeout = timer);
+    expand(cells, |_| &axes.copies, |cell, copies| cell.copies = copies);
     expand(
         cells,
         |_| &axes.file,
@@ -88,6 +89,7 @@ fn blank() -> Cell {
         window: WindowSetting::default(),
         recovery: Recovery::default(),
         timeout: Timeout::default(),
+        copies: Copies::default(),
         link: LinkConfig::default(),
         loss: LossRate::NONE,
         burst: Burst::Random,

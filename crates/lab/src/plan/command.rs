@@ -51,6 +51,7 @@ fn value(cell: &Cell, axis: Axis) -> String {
         Axis::Loss => cell.loss.to_string(),
         Axis::Recovery => cell.recovery.to_string(),
         Axis::Timeout => cell.timeout.to_string(),
+        Axis::Copies => cell.copies.to_string(),
         Axis::File => FileSize::from_bytes(cell.file_bytes).to_string(),
         Axis::Segment => cell.segment_bytes.to_string(),
         Axis::Window => cell.window.to_string(),

@@ -6,7 +6,7 @@ pub(crate) mod order;
 
 use std::sync::Arc;
 
-use backroom_gbn::{Recovery, Timeout, WindowSetting};
+use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::scenario::{Axis, Burst, Cast, Delivery, LossRate, LossSide, Scenario};
@@ -47,6 +47,8 @@ pub struct Cell {
     pub recovery: Recovery,
     /// The retransmission timer.
     pub timeout: Timeout,
+    /// How often each segment is put on the wire.
+    pub copies: Copies,
     /// Rate, delay, jitter, queue and loss of each member's link.
     pub link: LinkConfig,
     /// The mean loss of `link`.
@@ -312,6 +314,7 @@ mod tests {
             bursts in subsequence(vec!["random", "5"], 1..=2),
             delays in subsequence(vec!["1ms", "10ms"], 1..=2),
             recoveries in subsequence(vec!["timeout", "fast"], 1..=2),
+            copies in subsequence(vec!["1", "2", "4"], 1..=2),
             receivers in subsequence(vec!["1", "2", "8"], 1..=3),
         ) {
             let axes = [
@@ -320,6 +323,7 @@ mod tests {
                 ("burst", &bursts),
                 ("delay", &delays),
                 ("recovery", &recoveries),
+                ("copies", &copies),
                 ("receivers", &receivers),
             ];
             let text: String = axes.iter().map(|(key, values)| format!("{key} = {}\n", list(values))).collect();

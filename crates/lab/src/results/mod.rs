@@ -22,6 +22,8 @@ use crate::statistics::{self, CellSummary};
 pub(crate) const SIM_FOLDER: &str = "sim";
 /// What becomes `manifest.json`.
 const UNFINISHED_MANIFEST: &str = "manifest.json.new";
+/// What becomes `runs.csv`, where that is written anew.
+const UNFINISHED_RUNS: &str = "runs.csv.new";
 
 /// One folder with the results of one scenario from one runner.
 #[derive(Debug)]
@@ -93,8 +95,12 @@ impl ResultsFolder {
     /// # Errors
     /// When it can't be written.
     pub fn runs(&self) -> Result<RunsFile, ResultsError> {
-        let path = self.path.join("runs.csv");
-        let file = File::create(&path).map_err(self.error("runs.csv"))?;
+        self.runs_in("runs.csv")
+    }
+
+    fn runs_in(&self, name: &str) -> Result<RunsFile, ResultsError> {
+        let path = self.path.join(name);
+        let file = File::create(&path).map_err(self.error(name))?;
         Ok(RunsFile {
             path,
             writer: csv::Writer::from_writer(file),
@@ -172,6 +178,7 @@ fn is_ours(path: &Path) -> bool {
         "summary.csv",
         "manifest.json",
         UNFINISHED_MANIFEST,
+        UNFINISHED_RUNS,
         report::FILE,
     ];
     is_chart(path) || others.contains(&name(path))

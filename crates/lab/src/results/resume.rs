@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::manifest::{Manifest, Resumption};
-use super::{ResultsFolder, Rows, RunsFile};
+use super::{ResultsFolder, Rows, RunsFile, UNFINISHED_RUNS};
+use crate::scenario::{Axes, AxisError};
 
 /// Why a sweep can't go on in a folder.
 #[derive(Debug, thiserror::Error)]
@@ -107,15 +108,30 @@ impl ResultsFolder {
         }
         let error = self.error("runs.csv");
         let path = self.path().join("runs.csv");
+        if rows.lacks_columns {
+            self.write_anew(rows)?;
+        }
         let append = || -> io::Result<File> {
             let file = OpenOptions::new().append(true).open(&path)?;
-            file.set_len(rows.bytes)?;
+            if !rows.lacks_columns {
+                file.set_len(rows.bytes)?;
+            }
             Ok(file)
         };
         let writer = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(append().map_err(error)?);
         Ok(RunsFile { path, writer })
+    }
+
+    /// Gives rows the columns that there were not yet when they were written: rows with them could not follow.
+    fn write_anew(&self, rows: &Rows) -> Result<(), super::ResultsError> {
+        let mut anew = self.runs_in(UNFINISHED_RUNS)?;
+        for record in &rows.records {
+            anew.write(record)?;
+        }
+        let [unfinished, path] = [UNFINISHED_RUNS, "runs.csv"].map(|name| self.path().join(name));
+        fs::rename(unfinished, path).map_err(self.error("runs.csv"))
     }
 
     /// What a file here holds; `None` if there is none.
@@ -144,6 +160,18 @@ impl ResultsFolder {
     }
 }
 
+impl EarlierScenario {
+    /// The values of an axis. One that there was not yet had its default.
+    fn values(&self, axis: &str) -> serde_json::Value {
+        let default =
+            || -> Result<Vec<String>, AxisError> { Ok(Axes::with_defaults()?.text(axis.parse()?)) };
+        match self.axes.get(axis) {
+            Some(values) => values.clone(),
+            None => default().map_or(serde_json::Value::Null, Into::into),
+        }
+    }
+}
+
 impl Earlier {
     /// The first thing in which it is not the sweep of `manifest`.
     fn difference(&self, manifest: &Manifest) -> Option<String> {
@@ -167,11 +195,11 @@ impl Earlier {
             .find(|(_, there, here)| there != here)
             .map(|(name, there, here)| said(name, there, here))
             .or_else(|| {
-                let (axis, here) = here
+                let (axis, there, here) = here
                     .axes
                     .iter()
-                    .find(|(axis, values)| there.axes.get(*axis) != Some(values))?;
-                let there = there.axes.get(axis).unwrap_or(&serde_json::Value::Null);
+                    .map(|(axis, here)| (axis, there.values(axis), here))
+                    .find(|(_, there, here)| there != *here)?;
                 Some(said(axis, &there.to_string(), &here.to_string()))
             })
     }

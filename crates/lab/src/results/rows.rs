@@ -11,6 +11,8 @@ pub struct Rows {
     pub bytes: u64,
     /// Whether there is more, which is no whole row: a sweep was killed while it wrote it.
     pub torn: bool,
+    /// Whether they were written when there were fewer columns.
+    pub lacks_columns: bool,
 }
 
 impl Rows {
@@ -20,15 +22,28 @@ impl Rows {
     /// Where a whole row is none that a sweep wrote.
     pub fn parse(text: &[u8]) -> Result<Self, csv::Error> {
         let whole = whole_rows(text)?;
-        let records = csv::Reader::from_reader(&text[..whole])
-            .into_deserialize()
-            .collect::<Result<_, _>>()?;
+        let mut reader = csv::Reader::from_reader(&text[..whole]);
+        let columns = reader.headers()?.len();
+        let records: Vec<_> = reader.into_deserialize().collect::<Result<_, _>>()?;
+        let lacks_columns = match records.first() {
+            Some(record) => columns < columns_of(record)?,
+            None => false,
+        };
         Ok(Self {
             records,
+            lacks_columns,
             bytes: whole as u64,
             torn: whole < text.len(),
         })
     }
+}
+
+/// How many columns a row has now.
+fn columns_of(record: &RunRecord) -> Result<usize, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.serialize(record)?;
+    let text = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(csv::Reader::from_reader(text.as_slice()).headers()?.len())
 }
 
 /// Up to where `text` consists of rows that end with a line feed and have all fields.

@@ -59,6 +59,7 @@ pub(super) struct Row<'a> {
     cause: &'a str,
     goodput_mbps_sim: Option<f64>,
     sim_difference: Option<f64>,
+    copies: u8,
 }
 
 impl<'a> Row<'a> {
@@ -130,6 +131,7 @@ impl<'a> Row<'a> {
             cause: &cell.cause,
             goodput_mbps_sim: cell.sim_goodput_mbps.map(rounded),
             sim_difference: cell.sim_difference().map(rounded),
+            copies: first.copies,
         }
     }
 }

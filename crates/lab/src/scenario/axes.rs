@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use backroom_gbn::{Recovery, Timeout, WindowSetting};
+use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_link::Rate;
 
 use super::axis::Axis;
@@ -28,6 +28,8 @@ pub struct Axes {
     pub recovery: Vec<Recovery>,
     /// The retransmission timer.
     pub timeout: Vec<Timeout>,
+    /// How often each segment is put on the wire.
+    pub copies: Vec<Copies>,
     /// The link's rate.
     pub rate: Vec<Optional<Rate>>,
     /// The link's one-way delay.
@@ -85,7 +87,7 @@ pub enum AxisError {
 
 impl Axes {
     /// One file of 512 KiB to one member over a clean link of 10 Mbit/s and 10 ms: what a scenario does not say.
-    const DEFAULTS: [(&str, &str); 14] = [
+    const DEFAULTS: [(&str, &str); 15] = [
         ("window", "10"),
         ("loss", "0"),
         ("burst", "random"),
@@ -93,6 +95,7 @@ impl Axes {
         ("delivery", "parallel"),
         ("recovery", "fast"),
         ("timeout", "adaptive"),
+        ("copies", "1"),
         ("rate", "10mbit"),
         ("delay", "10ms"),
         ("jitter", "0ms"),
@@ -147,6 +150,7 @@ impl Axes {
             Axis::Loss => self.loss = parsed(axis, values, str::parse)?,
             Axis::Recovery => self.recovery = parsed(axis, values, recovery)?,
             Axis::Timeout => self.timeout = parsed(axis, values, timeout)?,
+            Axis::Copies => self.copies = parsed(axis, values, copies)?,
             Axis::File => self.file = parsed(axis, values, str::parse)?,
             Axis::Segment => self.segment = parsed(axis, values, segment)?,
             Axis::Window => self.window = parsed(axis, values, window)?,
@@ -172,6 +176,7 @@ impl Axes {
             Axis::Loss => text(&self.loss),
             Axis::Recovery => text(&self.recovery),
             Axis::Timeout => text(&self.timeout),
+            Axis::Copies => text(&self.copies),
             Axis::File => text(&self.file),
             Axis::Segment => text(&self.segment),
             Axis::Window => text(&self.window),
@@ -227,6 +232,11 @@ fn window(text: &str) -> Result<WindowSetting, String> {
 
 fn recovery(text: &str) -> Result<Recovery, String> {
     text.parse().map_err(|_| "one of timeout, fast".to_owned())
+}
+
+fn copies(text: &str) -> Result<Copies, String> {
+    text.parse()
+        .map_err(|_| "a whole number from 1 to 4".to_owned())
 }
 
 fn timeout(text: &str) -> Result<Timeout, String> {
@@ -301,6 +311,8 @@ mod tests {
             ("recovery", "slow", "one of timeout, fast"),
             ("timeout", "0ms", "from 1ms to 60s"),
             ("timeout", "2m", "from 1ms to 60s"),
+            ("copies", "0", "from 1 to 4"),
+            ("copies", "5", "from 1 to 4"),
             ("rate", "10", "like 64kbit"),
             ("delay", "-1ms", "like 10ms"),
             ("jitter", "x", "like 10ms"),

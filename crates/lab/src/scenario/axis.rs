@@ -24,6 +24,7 @@ pub enum Axis {
     Loss,
     Recovery,
     Timeout,
+    Copies,
     File,
     Segment,
     Window,
@@ -31,7 +32,7 @@ pub enum Axis {
 
 impl Axis {
     /// Every axis. The plan varies the last one fastest.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Cast,
         Self::Delivery,
         Self::Receivers,
@@ -44,6 +45,7 @@ impl Axis {
         Self::Loss,
         Self::Recovery,
         Self::Timeout,
+        Self::Copies,
         Self::File,
         Self::Segment,
         Self::Window,
@@ -64,6 +66,7 @@ impl Axis {
             Self::Loss => "loss",
             Self::Recovery => "recovery",
             Self::Timeout => "timeout",
+            Self::Copies => "copies",
             Self::File => "file",
             Self::Segment => "segment",
             Self::Window => "window",

@@ -1,12 +1,13 @@
 //! The scenarios that come with the program.
 
 /// Name and text of each, in the order in which they are listed.
-const BUILTIN: [(&str, &str); 7] = [
+const BUILTIN: [(&str, &str); 8] = [
     ("quick", include_str!("../../scenarios/quick.toml")),
     ("window", include_str!("../../scenarios/window.toml")),
     ("loss", include_str!("../../scenarios/loss.toml")),
     ("cast", include_str!("../../scenarios/cast.toml")),
     ("recovery", include_str!("../../scenarios/recovery.toml")),
+    ("copies", include_str!("../../scenarios/copies.toml")),
     ("auto", include_str!("../../scenarios/auto.toml")),
     ("report", include_str!("../../scenarios/report.toml")),
 ];

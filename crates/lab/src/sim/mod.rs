@@ -90,6 +90,20 @@ mod tests {
     }
 
     #[test]
+    fn copies_take_their_time_and_are_counted() {
+        let clean = "file = '120000'\nwindow = 50\n";
+        let (one, two) = (simulate(clean), simulate(&format!("{clean}copies = 2")));
+        assert_eq!((two.segments_sent, two.segments_copied), (200, 100));
+        assert_eq!((two.segments_retransmitted, two.go_backs), (0, 0));
+        // 100 slots of 1.012 ms and a round trip, and the same with 200 of them.
+        let slots = two.seconds.unwrap() - one.seconds.unwrap();
+        assert!((slots - 0.1012).abs() < 0.003, "{slots}");
+        let lossy = "file = '4MiB'\nwindow = 50\nloss = 0.01\n";
+        let [one, two] = [1, 2].map(|copies| simulate(&format!("{lossy}copies = {copies}")));
+        assert!(two.go_backs * 10 < one.go_backs, "{one:?} {two:?}");
+    }
+
+    #[test]
     fn an_empty_file_is_one_segment() {
         let measured = simulate("file = '0'");
         assert_eq!((measured.segments, measured.segments_sent), (1, 1));

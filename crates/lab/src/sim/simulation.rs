@@ -245,7 +245,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) else {
             return false;
         };
-        for seq in transmit.segments() {
+        for seq in transmit.datagrams() {
             self.send_data(lane, seq, transmit.round, transmit.retransmission);
         }
         true
@@ -304,7 +304,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn hopeless(&self) -> Option<String> {
         let cell = self.cell;
         let window = cell.window.fixed().unwrap_or(Window::MAX);
-        let on_the_way = 4 * u64::from(window.segments()) * u64::from(cell.receivers) + 100_000;
+        let datagrams = u64::from(window.segments()) * u64::from(cell.copies.count());
+        let on_the_way = 4 * datagrams * u64::from(cell.receivers) + 100_000;
         if self.events.len() as u64 > on_the_way {
             let reason = "more packets are on the way than four windows: the timer is shorter than the round trip";
             return Some(reason.to_owned());
@@ -366,6 +367,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             segments: self.cell.segments() * self.lanes.len() as u64,
             segments_sent: stats().map(|stats| stats.segments_sent).sum(),
             segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
+            segments_copied: stats().map(|stats| stats.segments_copied).sum(),
             timeouts: stats().map(|stats| stats.timeouts).sum(),
             go_backs: stats().map(|stats| stats.go_backs).sum(),
             rtt_measured_ms: min_rtt.map(|rtt| rtt.as_secs_f64() * 1e3),

@@ -35,6 +35,7 @@ impl Stream {
             window: cell.window,
             recovery: cell.recovery,
             timeout: cell.timeout,
+            copies: cell.copies,
             ..SenderConfig::default()
         };
         let mut sender = Sender::new(config, (0..receivers).map(ReceiverId));

@@ -122,7 +122,7 @@ impl Observed<'_> {
             return false;
         };
         let bits = f64::from(self.row.segment_bytes + wire::DATA_OVERHEAD_BYTES) * 8.0;
-        let transmission_ms = bits / (rate_mbps * 1e3);
+        let transmission_ms = f64::from(self.row.copies) * bits / (rate_mbps * 1e3);
         let streams = match self.row.delivery.as_str() {
             "parallel" => f64::from(self.row.receivers),
             _ => 1.0,

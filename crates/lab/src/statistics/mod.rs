@@ -107,7 +107,10 @@ impl CellSummary {
             Quantity::Goodput => self.goodput_mbps,
             Quantity::Seconds => self.seconds,
             Quantity::Transmissions => self.transmissions,
-            Quantity::Retransmissions => self.transmissions.map(|sent| sent.lowered_by(1.0)),
+            Quantity::Retransmissions => {
+                let copies = self.first.copies.into();
+                self.transmissions.map(|sent| sent.lowered_by(copies))
+            }
             Quantity::SegmentDelay => self.segment_delay_p50_ms,
         }
     }
@@ -119,8 +122,8 @@ impl CellSummary {
             Quantity::Seconds => self.seconds_ci,
             Quantity::Transmissions => self.transmissions_ci,
             Quantity::Retransmissions => self.transmissions_ci.map(|sent| Interval {
-                low: sent.low - 1.0,
-                high: sent.high - 1.0,
+                low: sent.low - f64::from(self.first.copies),
+                high: sent.high - f64::from(self.first.copies),
             }),
             Quantity::SegmentDelay => None,
         }

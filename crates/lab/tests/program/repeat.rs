@@ -126,6 +126,63 @@ fn a_sweep_does_not_go_on_in_the_folder_of_another() {
     }
 }
 
+/// Rows and manifest of a folder as they were before there were copies, the last rows missing.
+fn before_copies(folder: &Path, rows: usize) {
+    let runs = text(folder);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(runs.as_slice());
+    let mut older = csv::Writer::from_path(folder.join("runs.csv")).unwrap();
+    for row in reader.records().take(1 + rows) {
+        let row = row.unwrap();
+        older.write_record(row.iter().take(row.len() - 2)).unwrap();
+    }
+    older.flush().unwrap();
+    let manifest = folder.join("manifest.json");
+    let told = fs::read_to_string(&manifest).unwrap();
+    let mut told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let axes = told["scenario"]["axes"].as_object_mut().unwrap();
+    assert!(axes.remove("copies").is_some());
+    fs::write(manifest, told.to_string()).unwrap();
+}
+
+#[test]
+fn a_sweep_from_before_there_were_copies_is_read_and_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    let (older, gone_on) = (dir.path().join("older"), dir.path().join("gone on"));
+    for folder in [&whole, &older, &gone_on] {
+        simulate("window", folder, &SMALL);
+    }
+    before_copies(&older, usize::MAX - 1);
+    before_copies(&gone_on, 5);
+    let report = output(&["report", older.to_str().unwrap()]);
+    assert!(report.status.success(), "{}", stderr(&report));
+    let [one, other] = [&whole, &older].map(|folder| folder.to_str().unwrap());
+    let compared = output(&["compare", one, other]);
+    assert!(compared.status.success(), "{}", stderr(&compared));
+    let resumed = simulate("window", &gone_on, &[&SMALL[..], &["--resume"]].concat());
+    assert!(
+        stderr(&resumed).contains("going on after 5 runs"),
+        "{}",
+        stderr(&resumed)
+    );
+    assert!(text(&gone_on) == text(&whole));
+    let out = [
+        "--out",
+        older.to_str().unwrap(),
+        "--resume",
+        "--set",
+        "copies=2",
+    ];
+    let two = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
+    assert!(
+        stderr(&two).contains(r#"copies is ["1"], and not ["2"]"#),
+        "{}",
+        stderr(&two)
+    );
+}
+
 #[test]
 fn rows_without_a_manifest_are_not_gone_on_with() {
     let dir = tempfile::tempdir().unwrap();

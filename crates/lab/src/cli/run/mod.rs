@@ -39,8 +39,8 @@ pub(super) struct RunArgs {
     /// The image that containers are made of
     #[arg(long, value_name = "NAME", default_value = docker::DEFAULT_IMAGE, hide_short_help = true)]
     image: String,
-    /// Other values for a key: window, loss, cast, receivers, delivery, recovery, timeout, rate, delay, jitter, queue, file,
-    /// segment, burst, loss_side
+    /// Other values for a key: window, loss, cast, receivers, delivery, recovery, timeout, copies, rate, delay, jitter, queue,
+    /// file, segment, burst, loss_side
     #[arg(long, value_name = "KEY=V,V...", value_parser = setting)]
     set: Vec<Setting>,
     /// How often each cell is measured, at least
