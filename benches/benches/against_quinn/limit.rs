@@ -1,14 +1,19 @@
-//! What this machine could do at most: sealing and sending on one core, receiving and opening on the other. No file, no
-//! hash, no acknowledgement, and what does not arrive in time is not sent again.
+//! What this machine could do at most: sealing and sending on one core, receiving and opening on the other. No
+//! acknowledgement, and what does not arrive in time is not sent again. Without files, or with the least that a file costs: reading
+//! each batch, and writing each train of datagrams.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice, Read as _, Seek as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use backroom_protocol::segment::{SegmentBytes, SegmentOpener, SegmentSealer, Stream};
+use backroom_protocol::segment::{
+    HEADER_BYTES, SegmentBytes, SegmentOpener, SegmentSealer, Stream,
+};
 use backroom_protocol::{Key, TransferId};
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 
@@ -18,9 +23,16 @@ const SILENCE: Duration = Duration::from_millis(200);
 /// Trains of datagrams taken at a time.
 const BUFFERS: usize = 4;
 
-/// What of `bytes` sent without pause is opened, in 10^6 bytes a second.
-pub(crate) fn megabytes_per_second(segment: u16, bytes: u64) -> anyhow::Result<f64> {
+/// What of `bytes` sent without pause is opened, in 10^6 bytes a second. They come from the file `source` where there is one,
+/// and go to another one beside it.
+pub(crate) fn megabytes_per_second(
+    segment: u16,
+    bytes: u64,
+    source: Option<&Path>,
+) -> anyhow::Result<f64> {
     let segment = SegmentBytes::try_from(segment)?;
+    let target = source.and_then(Path::parent).map(tempfile::tempfile_in);
+    let (source, target) = (source.map(File::open).transpose()?, target.transpose()?);
     let (key, stream) = (
         Key::generate()?,
         Stream {
@@ -30,9 +42,9 @@ pub(crate) fn megabytes_per_second(segment: u16, bytes: u64) -> anyhow::Result<f
     );
     let (tell, port) = mpsc::channel();
     let opener = SegmentOpener::new(stream, &key);
-    let receiving = thread::spawn(move || receive(segment, opener, &tell));
+    let receiving = thread::spawn(move || receive(segment, opener, target, &tell));
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port.recv().context("no receiver")?));
-    send(segment, SegmentSealer::new(stream, &key), to, bytes)?;
+    send(segment, SegmentSealer::new(stream, &key), source, to, bytes)?;
     match receiving.join() {
         Ok(rate) => rate,
         Err(_) => anyhow::bail!("the receiver panicked"),
@@ -43,6 +55,7 @@ pub(crate) fn megabytes_per_second(segment: u16, bytes: u64) -> anyhow::Result<f
 async fn send(
     segment: SegmentBytes,
     mut sealer: SegmentSealer,
+    mut source: Option<File>,
     to: SocketAddr,
     bytes: u64,
 ) -> anyhow::Result<()> {
@@ -50,9 +63,18 @@ async fn send(
     endpoint.writable().await?;
     let datagram_bytes = segment.datagram_bytes();
     let batch = endpoint.max_batch(datagram_bytes);
+    let segment_bytes = usize::from(segment.value());
     let mut datagrams = vec![7; batch * datagram_bytes];
+    let mut plaintext = vec![7; batch * segment_bytes];
     let segments = bytes.div_ceil(segment.value().into());
     for first in (0..segments).step_by(batch) {
+        if let Some(source) = &mut source {
+            read(source, &mut plaintext)?;
+            let payloads = plaintext.chunks(segment_bytes);
+            for (payload, datagram) in payloads.zip(datagrams.chunks_mut(datagram_bytes)) {
+                datagram[HEADER_BYTES..][..segment_bytes].copy_from_slice(payload);
+            }
+        }
         for (seq, datagram) in (first..segments).zip(datagrams.chunks_mut(datagram_bytes)) {
             sealer.seal(seq, 0, datagram)?;
         }
@@ -68,6 +90,7 @@ async fn send(
 async fn receive(
     segment: SegmentBytes,
     mut opener: SegmentOpener,
+    mut target: Option<File>,
     port: &mpsc::Sender<u16>,
 ) -> anyhow::Result<f64> {
     let endpoint = endpoint()?;
@@ -81,17 +104,32 @@ async fn receive(
         .is_ok()
     {
         while endpoint.try_receive(&mut buffers).is_ok() {
-            let segments = buffers.datagrams().filter_map(|datagram| {
-                opener
-                    .open(datagram.contents)
-                    .ok()
-                    .map(|segment| segment.payload.len())
-            });
-            opened += segments.sum::<usize>();
+            let segments = buffers
+                .datagrams()
+                .filter_map(|datagram| opener.open(datagram.contents).ok());
+            let payloads: Vec<_> = segments
+                .map(|segment| IoSlice::new(segment.payload))
+                .collect();
+            opened += payloads.iter().map(|payload| payload.len()).sum::<usize>();
+            if let Some(target) = &mut target {
+                // A write in memory is whole.
+                target.write_vectored(&payloads)?;
+            }
             last = Instant::now();
         }
     }
     Ok(opened as f64 / last.duration_since(begun).as_secs_f64() / 1e6)
+}
+
+/// Fills `plaintext`, from the beginning again where the file ends.
+fn read(source: &mut File, plaintext: &mut [u8]) -> io::Result<()> {
+    if let Err(error) = source.read_exact(plaintext) {
+        if error.kind() != io::ErrorKind::UnexpectedEof {
+            return Err(error);
+        }
+        source.rewind()?;
+    }
+    Ok(())
 }
 
 fn endpoint() -> io::Result<UdpEndpoint> {

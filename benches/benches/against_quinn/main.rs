@@ -36,7 +36,7 @@ struct Options {
     mib: u64,
 
     /// Window for segments of 1,415 bytes
-    #[arg(long, default_value = "1024")]
+    #[arg(long, default_value = "512")]
     small_window: String,
 
     /// Window for segments of 65,470 bytes
@@ -118,9 +118,20 @@ fn compare(options: &Options) -> anyhow::Result<()> {
         ),
     ];
     let mut quinn = Row::new("quinn");
+    let source = pair.source().to_owned();
     let mut limits = [
-        (Row::new("limit, 1,452 bytes"), SMALL_SEGMENT),
-        (Row::new("limit, 65,507 bytes"), LARGE_SEGMENT),
+        (Row::new("limit, 1,452 bytes"), SMALL_SEGMENT, None),
+        (Row::new("limit, 65,507 bytes"), LARGE_SEGMENT, None),
+        (
+            Row::new("the same with files"),
+            SMALL_SEGMENT,
+            Some(&*source),
+        ),
+        (
+            Row::new("the same with files"),
+            LARGE_SEGMENT,
+            Some(&*source),
+        ),
     ];
     for run in 1..=options.runs {
         for (row, segment, window) in &mut ours {
@@ -131,27 +142,36 @@ fn compare(options: &Options) -> anyhow::Result<()> {
         quinn
             .rates
             .push(megabytes / quic::transfer(options.quinn, bytes)?);
-        for (row, segment) in &mut limits {
+        for (row, segment, source) in &mut limits {
             row.rates
-                .push(limit::megabytes_per_second(*segment, bytes)?);
+                .push(limit::megabytes_per_second(*segment, bytes, *source)?);
         }
         eprintln!("run {run} of {}", options.runs);
     }
     let [small, large] = ours.map(|(row, ..)| row);
-    let [small_limit, large_limit] = limits.map(|(row, _)| row);
-    for row in [&small, &large, &quinn, &small_limit, &large_limit] {
-        print_row(row);
-    }
+    let [small_limit, large_limit, small_files, large_files] = limits.map(|(row, ..)| row);
+    let rows = [
+        &small,
+        &large,
+        &quinn,
+        &small_limit,
+        &small_files,
+        &large_limit,
+        &large_files,
+    ];
+    rows.into_iter().for_each(print_row);
     let ratio = |what: &Row, of: &Row| what.median() / of.median();
     println!(
-        "1,452 bytes:  {:.2}x quinn, {:.2} of the limit",
+        "1,452 bytes:  {:.2}x quinn, {:.2} of the limit, {:.2} of that with files",
         ratio(&small, &quinn),
-        ratio(&small, &small_limit)
+        ratio(&small, &small_limit),
+        ratio(&small, &small_files)
     );
     println!(
-        "65,507 bytes: {:.2}x quinn, {:.2} of the limit",
+        "65,507 bytes: {:.2}x quinn, {:.2} of the limit, {:.2} of that with files",
         ratio(&large, &quinn),
-        ratio(&large, &large_limit)
+        ratio(&large, &large_limit),
+        ratio(&large, &large_files)
     );
     let (sender, receiver) = pair.peak_memory_kib()?;
     println!("most memory of a client: {sender} KiB sending, {receiver} KiB receiving");

@@ -56,6 +56,11 @@ impl Pair {
         })
     }
 
+    /// The file.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
     /// Sends the file: the seconds from the command to the word that it has arrived, and what was spent.
     pub(crate) fn transfer(&mut self, segment: u16, window: &str) -> anyhow::Result<(f64, Spent)> {
         for setting in [format!("segment|{segment}"), format!("window|{window}")] {
