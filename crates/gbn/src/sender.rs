@@ -257,6 +257,14 @@ impl Sender {
         self.resize_window(window);
     }
 
+    /// Tells a window that finds itself how many streams of this member share its link, with this one.
+    pub fn set_sharing(&mut self, streams: u32) {
+        if let Some(auto_window) = &mut self.auto_window {
+            auto_window.set_sharing(streams);
+            self.take_window();
+        }
+    }
+
     /// The window of now.
     pub fn window(&self) -> Window {
         self.window

@@ -12,6 +12,9 @@
 //!   link looks like room, and so does a short queue like one that is empty.
 //! - **Draining.** Who comes later takes the others' queue for a part of the path. Now and then each stream makes room, so
 //!   that all see the path as it is (Cardwell et al.: *BBR*, 2016).
+//! - **Sharing.** The streams of one member leave by one link, and it knows how many they are. What each keeps in the queue,
+//!   and the least that it insists on, would add up, and chat waits behind all of it: with eight that each insist on a third
+//!   of the path the queue is longer than the path, is taken for the path, and so grows.
 //! - **Pacing.** Once the path is known the window is spread over a round trip. A burst stands in the queue before others'
 //!   segments and they take it for theirs: of two streams the more bursty one would get the larger share. And a window
 //!   that is sent again whole need not fit into a short queue.
@@ -66,6 +69,8 @@ const LEAST_WINDOW: f64 = 2.0;
 #[derive(Debug, Clone)]
 pub(super) struct AutoWindow {
     window: f64,
+    /// Streams of this member that share its link, with this one.
+    sharing: f64,
     /// While nothing is known yet.
     opening: Option<Opening>,
     path: Path,
@@ -118,6 +123,7 @@ impl AutoWindow {
     pub(super) fn new() -> Self {
         Self {
             window: FIRST_WINDOW,
+            sharing: 1.0,
             opening: Some(Opening::default()),
             path: Path::default(),
             pacer: Pacer::default(),
@@ -128,6 +134,29 @@ impl AutoWindow {
             quiet: 0,
             before_draining: None,
         }
+    }
+
+    /// Sets how many streams of this member share its link, with this one.
+    pub(super) fn set_sharing(&mut self, streams: u32) {
+        self.sharing = f64::from(streams.max(1));
+        let has_begun = |opening: Opening| opening.first_sent.is_some();
+        if !self.opening.is_none_or(has_begun) {
+            self.window = self.first_window();
+        }
+    }
+
+    /// The first windows of many streams are one queue.
+    fn first_window(&self) -> f64 {
+        (FIRST_WINDOW / self.sharing.sqrt()).max(LEAST_WINDOW)
+    }
+
+    fn opening_segments_per_ms(&self) -> f64 {
+        OPENING_SEGMENTS_PER_MS / self.sharing.sqrt()
+    }
+
+    /// What this stream keeps in the queue, of which the others of its member keep as much.
+    fn margin(&self, on_the_way: f64) -> f64 {
+        self.path.margin(on_the_way) / self.sharing.sqrt()
     }
 
     /// The window of now.
@@ -157,8 +186,8 @@ impl AutoWindow {
     /// When the window grows by itself: before the first ACK.
     fn next_growth(&self) -> Option<Instant> {
         let opening = self.opening.filter(|opening| !opening.heard)?;
-        let more = self.window.floor() + 1.0 - FIRST_WINDOW;
-        let milliseconds = (more / OPENING_SEGMENTS_PER_MS).max(1.0);
+        let more = self.window.floor() + 1.0 - self.first_window();
+        let milliseconds = (more / self.opening_segments_per_ms()).max(1.0);
         let at = opening.first_sent? + Duration::from_secs_f64(milliseconds / 1e3);
         (self.window < MAX_OPENING).then_some(at)
     }
@@ -171,7 +200,7 @@ impl AutoWindow {
             && self.next_growth().is_some_and(|at| at <= now)
         {
             let elapsed_ms = now.saturating_duration_since(first_sent).as_secs_f64() * 1e3;
-            let grown = FIRST_WINDOW + elapsed_ms * OPENING_SEGMENTS_PER_MS;
+            let grown = self.first_window() + elapsed_ms * self.opening_segments_per_ms();
             self.window = grown.max(self.window.floor() + 1.0).min(MAX_OPENING);
         }
     }
@@ -257,7 +286,7 @@ impl AutoWindow {
             opening.longest_train = segments;
             self.path.replace_rate(train.rate(answer));
             let known = (segments as f64 * CONFIDENCE).min(self.path.segments());
-            self.window = known + self.path.margin(known);
+            self.window = known + self.margin(known);
         }
     }
 
@@ -280,7 +309,7 @@ impl AutoWindow {
             return;
         }
         let on_the_way = self.window * self.path.base().as_secs_f64() / round_trip;
-        let margin = self.path.margin(on_the_way);
+        let margin = self.margin(on_the_way);
         let is_quiet = self.window - on_the_way < margin / 2.0;
         self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
         let mut window = self.window + GAIN * (on_the_way + margin - self.window);
@@ -290,7 +319,7 @@ impl AutoWindow {
             window = window.max(self.window + step.min(self.window));
         }
         let most = full * MOST_SHARE + 2.0 * margin;
-        self.window = window.min(most).max(full * LEAST_SHARE);
+        self.window = window.min(most).max(full * LEAST_SHARE / self.sharing);
         if self.observations.is_multiple_of(DRAIN_EVERY) {
             self.before_draining = Some(self.window);
             self.window = on_the_way * DRAIN_SHARE;

@@ -41,6 +41,7 @@ fn transfer(start: Duration) -> Transfer {
         sender,
         segments: ENDLESS,
         start,
+        sharing: 1,
     }
 }
 
@@ -117,4 +118,38 @@ fn a_short_queue_costs_little_since_what_is_sent_again_is_spread_over_the_round_
     };
     let part = acknowledged(Some(25)) / acknowledged(None);
     assert!(part > 0.9, "{part}");
+}
+
+/// Chat waits in the same queue. If each kept as much there as one that is alone, and insisted on as much of the path, they
+/// would take one another's queue for the path: 8 to 13 ms here.
+#[test]
+fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
+    for delay_us in [50, 150, 1_000] {
+        let link = LinkConfig {
+            delay: Duration::from_micros(delay_us),
+            ..link(100, 1, 0.0)
+        };
+        let transfers: Vec<_> = (0..8)
+            .map(|number| Transfer {
+                sharing: 8,
+                ..transfer(ms(number))
+            })
+            .collect();
+        let (warm, end) = (Duration::from_secs(2), Duration::from_secs(10));
+        let (courses, waits) = SharedLink::carry_and_look(epoch(), &link, 1, &transfers, end);
+        let segments: u64 = courses
+            .iter()
+            .map(|course| course.acknowledged(warm, end))
+            .sum();
+        let bits = segments as f64 * SEGMENT_PACKET_BYTES as f64 * 8.0;
+        let used = bits / (end - warm).as_secs_f64() / 100e6;
+        assert!(used > 0.95, "{delay_us} us: {used} of the rate");
+        let mut later: Vec<_> = waits
+            .into_iter()
+            .filter_map(|(at, wait)| (at > warm).then_some(wait))
+            .collect();
+        later.sort_unstable();
+        let wait = later[later.len() * 99 / 100];
+        assert!(wait < ms(3), "{delay_us} us: 99 % wait up to {wait:?}");
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Transfer {
     pub(crate) segments: u64,
     /// When it begins.
     pub(crate) start: Duration,
+    /// How many its member has.
+    pub(crate) sharing: u32,
 }
 
 /// What became of a transfer.
@@ -40,6 +42,7 @@ pub(crate) struct SharedLink {
     ends: Vec<Ends>,
     due: BinaryHeap<Reverse<(Instant, u64, Due)>>,
     scheduled: u64,
+    waits: Vec<(Duration, Duration)>,
 }
 
 struct Ends {
@@ -99,6 +102,17 @@ impl SharedLink {
         transfers: &[Transfer],
         limit: Duration,
     ) -> Vec<Course> {
+        Self::carry_and_look(epoch, link, seed, transfers, limit).0
+    }
+
+    /// The same, and how long a packet would have waited for the link, millisecond by millisecond.
+    pub(crate) fn carry_and_look(
+        epoch: Instant,
+        link: &LinkConfig,
+        seed: u64,
+        transfers: &[Transfer],
+        limit: Duration,
+    ) -> (Vec<Course>, Vec<(Duration, Duration)>) {
         let seed_of = |number: usize| seed.wrapping_mul(1_000_003) ^ ((number as u64) << 32);
         let mut shared = Self {
             epoch,
@@ -107,6 +121,7 @@ impl SharedLink {
             ends: Vec::new(),
             due: BinaryHeap::new(),
             scheduled: 0,
+            waits: Vec::new(),
         };
         for (index, transfer) in transfers.iter().enumerate() {
             shared.ends.push(Ends::new(
@@ -116,7 +131,8 @@ impl SharedLink {
             shared.schedule(epoch + transfer.start, index, What::WakeUp);
         }
         shared.run(epoch + limit);
-        shared.ends.into_iter().map(|ends| ends.course).collect()
+        let courses = shared.ends.into_iter().map(|ends| ends.course).collect();
+        (courses, shared.waits)
     }
 
     fn run(&mut self, limit: Instant) {
@@ -124,6 +140,7 @@ impl SharedLink {
             if at > limit {
                 return;
             }
+            self.look(at);
             self.now = at;
             self.handle(due);
             let more_at_once = self
@@ -133,6 +150,18 @@ impl SharedLink {
             if !more_at_once {
                 self.transmit();
             }
+        }
+    }
+
+    /// Notes the queue of each millisecond until `now`.
+    fn look(&mut self, now: Instant) {
+        loop {
+            let elapsed = Duration::from_millis(self.waits.len() as u64);
+            if self.epoch + elapsed > now {
+                return;
+            }
+            self.waits
+                .push((elapsed, self.data.backlog(self.epoch + elapsed)));
         }
     }
 
@@ -229,6 +258,7 @@ impl Ends {
         let mut sender = Sender::new(transfer.sender, [ReceiverId(0)]);
         sender.make_available(transfer.segments);
         sender.finish();
+        sender.set_sharing(transfer.sharing);
         Self {
             sender,
             receiver: Receiver::new(u32::MAX),
