@@ -12,7 +12,7 @@ use backroom_protocol::segment::{GROUP_LANE, Stream as StreamId};
 use backroom_protocol::{Group, GroupOffer, Key, TransferId};
 use backroom_transport::file::{
     Control, GroupEnd, GroupMembers, GroupReceiver, GroupRequest, SendFailure, SendTotals,
-    SourceFile, send_to_group,
+    SourceFile, Streams, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -84,6 +84,8 @@ pub(super) struct GroupTransfer {
     pub(super) least_receivers: usize,
     pub(super) trace: Option<Tracer>,
     pub(super) stop: Stop,
+    /// All that this member sends.
+    pub(super) streams: Streams,
 }
 
 impl GroupStream {
@@ -212,6 +214,7 @@ impl GroupTransfer {
         };
         Control {
             cancel: self.stop.token(),
+            streams: self.streams.clone(),
             trace: self.trace.as_ref().and_then(|tracer| tracer.begin(begin)),
             ..Control::default()
         }

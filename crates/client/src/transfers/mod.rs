@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use backroom_protocol::{Cast, FileMessage, MemberId, MemberInfo, Offer, Reason, TransferId};
-use backroom_transport::file::{Progress, ReceiveLimits};
+use backroom_transport::file::{Progress, ReceiveLimits, Streams};
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::mpsc;
 
@@ -64,6 +64,8 @@ pub struct Transfers {
     last_id: u64,
     running: HashMap<u64, Running>,
     inboxes: HashMap<StreamKey, mpsc::Sender<FileMessage>>,
+    /// Of all files together, as they leave by one link.
+    streams: Streams,
     closed: bool,
     notes: mpsc::Sender<Note>,
     noted: mpsc::Receiver<Note>,
@@ -86,6 +88,7 @@ impl Transfers {
             last_id: 0,
             running: HashMap::new(),
             inboxes: HashMap::new(),
+            streams: Streams::default(),
             closed: false,
             notes,
             noted,
@@ -128,6 +131,7 @@ impl Transfers {
             receivers,
             board: self.board.clone(),
             stop,
+            streams: self.streams.clone(),
             notes: self.notes.clone(),
         };
         tokio::spawn(outgoing.run());

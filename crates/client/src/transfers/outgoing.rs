@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use backroom_protocol::{Cast, FileName, MemberInfo, TransferId};
-use backroom_transport::file::{Progress, SendTotals, SourceFile};
+use backroom_transport::file::{Progress, SendTotals, SourceFile, Streams};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -40,6 +40,8 @@ pub(super) struct Outgoing {
     pub(super) receivers: Vec<Receiver>,
     pub(super) board: Board,
     pub(super) stop: Stop,
+    /// All that this member sends.
+    pub(super) streams: Streams,
     pub(super) notes: mpsc::Sender<Note>,
 }
 
@@ -141,6 +143,7 @@ impl Outgoing {
                 gso: self.gso,
                 trace: self.trace.clone(),
                 stop: self.stop.child(),
+                streams: self.streams.clone(),
                 seat,
             };
             waiting.push((usize::from(lane) - 1, stream));
@@ -195,6 +198,7 @@ impl Outgoing {
             least_receivers: self.settings.delivery.least_group().unwrap_or_default(),
             trace: self.trace.clone(),
             stop: self.stop.child(),
+            streams: self.streams.clone(),
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use backroom_protocol::segment::Stream as StreamId;
 use backroom_protocol::{Cast, FileMessage, FileName, Key, Offer, TransferId};
 use backroom_transport::file::{
-    Control, GroupEnd, GroupReceiver, SendFailure, SendRequest, SendTotals, SourceFile, send_file,
+    Control, GroupEnd, GroupReceiver, SendFailure, SendRequest, SendTotals, SourceFile, Streams,
+    send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
 use tokio::sync::oneshot;
@@ -43,6 +44,8 @@ pub(super) struct Stream {
     pub(super) gso: bool,
     pub(super) trace: Option<Tracer>,
     pub(super) stop: Stop,
+    /// All that this member sends.
+    pub(super) streams: Streams,
     /// Its place in a group, where there is one.
     pub(super) seat: Option<Seat>,
 }
@@ -322,6 +325,7 @@ impl Stream {
         let control = Control {
             cancel: self.stop.token(),
             progress: self.receiver.progress.clone(),
+            streams: self.streams.clone(),
             trace: self.trace.as_ref().and_then(|tracer| {
                 tracer.begin(Begin {
                     stream: request.stream,

@@ -19,7 +19,7 @@ mod source;
 mod timer;
 mod trace;
 
-pub use control::{Control, Progress};
+pub use control::{Control, Progress, Streams};
 pub use receive::{
     GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
     ReceiveOutcome, ReceiveRequest, receive_file,

@@ -22,6 +22,7 @@ use super::receivers::Receivers;
 use super::store::{Layout, SegmentStore};
 use super::{Control, SendError, SendTotals, SourceFile};
 use crate::file::TraceKind;
+use crate::file::control::CountedStream;
 use crate::file::timer::{Timer, now};
 use crate::udp::{ReceiveBuffers, UdpEndpoint};
 
@@ -76,6 +77,8 @@ pub(super) struct Driver<'a> {
     dropped: u64,
     finished: bool,
     hash: Option<[u8; 32]>,
+    /// Its place among those that share a link.
+    _counted: CountedStream,
 }
 
 impl<'a> Driver<'a> {
@@ -112,6 +115,7 @@ impl<'a> Driver<'a> {
             dropped: 0,
             finished: false,
             hash: None,
+            _counted: control.streams.enter(),
             job,
         }
     }
@@ -210,6 +214,7 @@ impl<'a> Driver<'a> {
         if starved && let Some(batch) = reader.read()? {
             self.store.push(batch);
         }
+        self.gbn.set_sharing(self.control.streams.count());
         self.gbn.make_available(self.store.end());
         if self.store.end() == self.layout.segments {
             self.gbn.finish();
