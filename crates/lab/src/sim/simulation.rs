@@ -104,7 +104,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
     ) -> Result<Measurement, RunError> {
         match self.cell.delivery {
             Delivery::Sequential => self.transmit(0),
-            Delivery::Parallel | Delivery::IpMulticast => self.begin_together(),
+            Delivery::Parallel | Delivery::IpMulticast => {
+                self.tell_sharing();
+                self.begin_together();
+            }
         }
         let mut until_look = EVENTS_BETWEEN_LOOKS;
         while let Some((at, event)) = self.events.next() {
@@ -294,9 +297,18 @@ impl<'a, O: Observer> Simulation<'a, O> {
         } else if !self.lanes[lane].finished {
             self.lanes[lane].finished = true;
             self.unfinished -= 1;
-            if self.cell.delivery == Delivery::Sequential && lane + 1 < self.lanes.len() {
-                self.transmit(lane + 1);
+            match self.cell.delivery {
+                Delivery::Sequential if lane + 1 < self.lanes.len() => self.transmit(lane + 1),
+                Delivery::Sequential => {}
+                Delivery::Parallel | Delivery::IpMulticast => self.tell_sharing(),
             }
+        }
+    }
+
+    /// Lets every sender know of how many streams its member still sends.
+    fn tell_sharing(&mut self) {
+        for lane in &mut self.lanes {
+            lane.stream.set_sharing(self.unfinished);
         }
     }
 

@@ -54,6 +54,11 @@ impl Stream {
         }
     }
 
+    /// Tells the sender how many streams its member still sends.
+    pub(super) fn set_sharing(&mut self, streams: usize) {
+        self.sender.set_sharing(streams as u32);
+    }
+
     /// How many receivers it serves.
     pub(super) fn receivers(&self) -> usize {
         self.receivers.len()
