@@ -43,7 +43,12 @@ const MAX_OPENING: f64 = 512.0;
 const OPENING_TRAIN: u64 = 4;
 const STEADY_TRAIN: u64 = 16;
 
-/// How many times the segments of a train the window may be that is made of its rate.
+/// After so many answered segments the opening ends without a train that the path spread. Where the first window is short and
+/// ACKs collect, there may never be one.
+const PATIENT_SEGMENTS: u64 = 256;
+
+/// How many times the segments of a train the window may be that is made of its rate. A part of that where streams share a
+/// link: whoever begins behind the others' first windows takes these for the path.
 const CONFIDENCE: f64 = 16.0;
 
 /// The part of the way to the new window that is gone each time.
@@ -102,6 +107,7 @@ struct Opening {
     heard: bool,
     first_answer: Option<Instant>,
     longest_train: u64,
+    answered: u64,
 }
 
 /// The round trips of segments that were sent with the window as it is: over a round trip from the first of them on.
@@ -248,12 +254,25 @@ impl AutoWindow {
             return;
         };
         let first_answer = *opening.first_answer.get_or_insert(answer.now);
+        opening.answered += answer.advance;
+        let is_late = opening.answered > PATIENT_SEGMENTS;
         let is_over = answer.sent >= first_answer
             || answer.now.saturating_duration_since(first_answer) > self.path.base();
-        if is_over && opening.longest_train > 0 {
+        if is_over && (opening.longest_train > 0 || is_late && self.take_slow_train(answer)) {
             self.opening = None;
             self.observe_from(answer.now);
         }
+    }
+
+    /// Makes do with a train that came as it was sent, and so tells only a rate that the path has at least. True where there
+    /// is one.
+    fn take_slow_train(&mut self, answer: &Answer) -> bool {
+        let train = self.train.filter(|train| train.is_of(answer));
+        let long = train.filter(|train| train.segments(answer) >= OPENING_TRAIN);
+        if let Some(train) = long {
+            self.path.replace_rate(train.rate(answer));
+        }
+        long.is_some()
     }
 
     fn observe_from(&mut self, now: Instant) {
@@ -285,7 +304,8 @@ impl AutoWindow {
         if is_longest && segments >= OPENING_TRAIN && train.was_spread_by_path(answer) {
             opening.longest_train = segments;
             self.path.replace_rate(train.rate(answer));
-            let known = (segments as f64 * CONFIDENCE).min(self.path.segments());
+            let confidence = CONFIDENCE / self.sharing;
+            let known = (segments as f64 * confidence).min(self.path.segments());
             self.window = known + self.margin(known);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backroom_gbn::{SenderConfig, WindowSetting};
+use backroom_gbn::{Ack, ReceiverId, Sender, SenderConfig, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{
@@ -152,4 +152,25 @@ fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
         let wait = later[later.len() * 99 / 100];
         assert!(wait < ms(3), "{delay_us} us: 99 % wait up to {wait:?}");
     }
+}
+
+/// One ACK for each window comes as the windows were sent: the path never spreads a train.
+#[test]
+fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
+    let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
+    sender.set_sharing(8);
+    sender.make_available(ENDLESS);
+    let first = sender.window();
+    for round_trip in 0..100 {
+        let now = epoch() + ms(round_trip);
+        while sender.poll_transmit(now, usize::MAX).is_some() {}
+        let ack = Ack {
+            cumulative: sender.next_seq_num(),
+            accepted_round: 0,
+            gap_round: None,
+            free_segments: u32::MAX,
+        };
+        sender.handle_ack(now + ms(1), ReceiverId(0), ack);
+    }
+    assert!(sender.window() > first, "still {first}");
 }
