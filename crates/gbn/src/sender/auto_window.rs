@@ -230,6 +230,11 @@ impl AutoWindow {
         self.path.note_round_trip(now, most);
     }
 
+    /// Takes note that it goes back.
+    pub(super) fn handle_loss(&mut self) {
+        self.path.note_loss();
+    }
+
     /// Learns from an ACK.
     pub(super) fn handle_answer(&mut self, answer: Answer) {
         self.path.note(&answer);
@@ -320,6 +325,18 @@ impl AutoWindow {
         elapsed.as_secs_f64() * self.path.rate() < segments as f64 / 2.0
     }
 
+    /// The part of what fills the path that is worth sending: beyond a loss all is sent again, and where streams share a link
+    /// it takes the place of what others send.
+    fn useful(&self, full: f64) -> f64 {
+        if self.sharing > 1.0 {
+            self.path
+                .segments_between_losses()
+                .clamp(full / self.sharing, full)
+        } else {
+            full
+        }
+    }
+
     /// Goes towards the window that leaves the margin in the queue.
     fn adjust(&mut self, round_trip: f64) {
         self.observations = self.observations.wrapping_add(1);
@@ -338,7 +355,7 @@ impl AutoWindow {
             let step = margin * f64::from(1_u32 << (self.quiet - QUIET).min(MAX_DOUBLINGS));
             window = window.max(self.window + step.min(self.window));
         }
-        let most = full * MOST_SHARE + 2.0 * margin;
+        let most = self.useful(full) * MOST_SHARE + 2.0 * margin;
         self.window = window.min(most).max(full * LEAST_SHARE / self.sharing);
         if self.observations.is_multiple_of(DRAIN_EVERY) {
             self.before_draining = Some(self.window);

@@ -37,6 +37,9 @@ impl Sender {
     pub(super) fn go_back(&mut self, to: u64, cause: GoBackCause) {
         self.rewind(to);
         self.stats.go_backs += 1;
+        if let Some(auto_window) = &mut self.auto_window {
+            auto_window.handle_loss();
+        }
         self.events.push(SenderEvent::GoBack { to, cause });
     }
 

@@ -17,6 +17,9 @@ const RATE_MEMORY: u32 = 8;
 /// streams equal whose windows are not.
 const ROOT_DIVISOR: f64 = 4.0;
 
+/// After so many segments half of them are forgotten, and of the losses among them.
+const LOSS_MEMORY: f64 = 1_000.0;
+
 /// How much of a new ACK goes into the mean of segments per ACK.
 const ACK_WEIGHT: f64 = 1.0 / 16.0;
 
@@ -29,6 +32,9 @@ pub(super) struct Path {
     rate: Extreme<f64>,
     /// Mean, beyond the first.
     segments_per_ack: f64,
+    /// Of the last thousand segments or so.
+    losses: f64,
+    answered: f64,
 }
 
 /// An extreme of the last period, and of this one so far.
@@ -50,6 +56,21 @@ impl Path {
         self.note_round_trip(answer.now, answer.round_trip());
         let more = answer.advance.saturating_sub(1) as f64;
         self.segments_per_ack += (more - self.segments_per_ack) * ACK_WEIGHT;
+        self.answered += answer.advance as f64;
+        if self.answered > LOSS_MEMORY {
+            self.answered /= 2.0;
+            self.losses /= 2.0;
+        }
+    }
+
+    /// Takes note of a loss.
+    pub(super) fn note_loss(&mut self) {
+        self.losses += 1.0;
+    }
+
+    /// How many segments come between two losses, on average; without limit where none was lost.
+    pub(super) fn segments_between_losses(&self) -> f64 {
+        self.answered / self.losses
     }
 
     /// Takes note of a round trip, of which the least counts.
