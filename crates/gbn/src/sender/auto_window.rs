@@ -297,11 +297,11 @@ impl AutoWindow {
         let half_window = (self.window / 2.0) as u64;
         let Some(opening) = &mut self.opening else {
             let least = half_window.clamp(2, STEADY_TRAIN);
-            if segments >= least {
+            if segments >= least && train.is_measurable(answer) {
                 self.path.note_rate(train.rate(answer));
-            }
-            if segments >= 2 * least {
-                self.train = Some(Train::new(answer));
+                if segments >= 2 * least {
+                    self.train = Some(Train::new(answer));
+                }
             }
             return;
         };

@@ -155,6 +155,11 @@ impl Train {
         self.sent_within(answer) * 2 < self.answered_within(answer)
     }
 
+    /// Whether it lasted so long that it matters little when a program looked. ACKs that waited for that are taken all at once.
+    pub(super) fn is_measurable(&self, answer: &Answer) -> bool {
+        self.answered_within(answer).max(self.sent_within(answer)) >= LEAST_ROUND_TRIP
+    }
+
     /// Segments a second: not more than were sent.
     pub(super) fn rate(&self, answer: &Answer) -> f64 {
         let elapsed = self.answered_within(answer).max(self.sent_within(answer));
