@@ -110,10 +110,11 @@ async fn receive(
             let payloads: Vec<_> = segments
                 .map(|segment| IoSlice::new(segment.payload))
                 .collect();
-            opened += payloads.iter().map(|payload| payload.len()).sum::<usize>();
+            let bytes: usize = payloads.iter().map(|payload| payload.len()).sum();
+            opened += bytes;
             if let Some(target) = &mut target {
-                // A write in memory is whole.
-                target.write_vectored(&payloads)?;
+                let written = target.write_vectored(&payloads)?;
+                anyhow::ensure!(written == bytes, "memory is full");
             }
             last = Instant::now();
         }

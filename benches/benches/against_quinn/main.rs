@@ -160,22 +160,16 @@ fn compare(options: &Options) -> anyhow::Result<()> {
         &large_files,
     ];
     rows.into_iter().for_each(print_row);
-    let ratio = |what: &Row, of: &Row| what.median() / of.median();
-    println!(
-        "1,452 bytes:  {:.2}x quinn, {:.2} of the limit, {:.2} of that with files",
-        ratio(&small, &quinn),
-        ratio(&small, &small_limit),
-        ratio(&small, &small_files)
-    );
-    println!(
-        "65,507 bytes: {:.2}x quinn, {:.2} of the limit, {:.2} of that with files",
-        ratio(&large, &quinn),
-        ratio(&large, &large_limit),
-        ratio(&large, &large_files)
-    );
+    print_ratios("1,452 bytes", &small, [&quinn, &small_limit, &small_files]);
+    print_ratios("65,507 bytes", &large, [&quinn, &large_limit, &large_files]);
     let (sender, receiver) = pair.peak_memory_kib()?;
     println!("most memory of a client: {sender} KiB sending, {receiver} KiB receiving");
     Ok(())
+}
+
+fn print_ratios(name: &str, ours: &Row, others: [&Row; 3]) {
+    let [quinn, limit, files] = others.map(|other| ours.median() / other.median());
+    println!("{name}: {quinn:.2}x quinn, {limit:.2} of the limit, {files:.2} of that with files");
 }
 
 fn print_row(row: &Row) {

@@ -57,7 +57,7 @@ enum Disk {
 #[derive(Debug)]
 struct Output {
     file: File,
-    hasher: Option<blake3::Hasher>,
+    hasher: Option<Box<blake3::Hasher>>,
 }
 
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Writer {
             free_segments,
             disk: Disk::Fast(Output {
                 file,
-                hasher: with_hash.then(blake3::Hasher::new),
+                hasher: with_hash.then(Box::default),
             }),
         }
     }

@@ -123,8 +123,10 @@ pub async fn send_to_group(
         cancel,
         ..control.clone()
     };
-    let sent = own_thread::run(move || send(endpoint, request, control, members)).await;
-    sent.unwrap_or_else(|error| Err(SendFailure::before_the_first_segment(error)))
+    match own_thread::run(move || send(endpoint, request, control, members)).await {
+        Ok(sent) => sent,
+        Err(error) => Err(SendFailure::before_the_first_segment(error)),
+    }
 }
 
 async fn send(
@@ -183,16 +185,7 @@ async fn send(
         deaf.push((id.0, free_segments));
     }
     if probed.is_ok() {
-        for (number, free_segments) in deaf {
-            let end = GroupEnd::Moved {
-                cause: MoveCause::Deaf,
-                first_segment: 0,
-                free_segments,
-                elapsed: Duration::ZERO,
-            };
-            // An owner that does not listen has given up.
-            let _ = members.ends.send((number, end)).await;
-        }
+        tell_deaf(&members, deaf).await;
     }
     let mut driver = Driver::new(&endpoint, job, receivers, &control, Some(members));
     let ended = match probed {
@@ -203,6 +196,20 @@ async fn send(
     match ended {
         Ok(()) => Ok(totals),
         Err(error) => Err(SendFailure { error, totals }),
+    }
+}
+
+/// Tells the owner which receivers, and with which space, the group does not serve.
+async fn tell_deaf(members: &GroupMembers, deaf: Vec<(u16, u32)>) {
+    for (number, free_segments) in deaf {
+        let end = GroupEnd::Moved {
+            cause: MoveCause::Deaf,
+            first_segment: 0,
+            free_segments,
+            elapsed: Duration::ZERO,
+        };
+        // An owner that does not listen has given up.
+        let _ = members.ends.send((number, end)).await;
     }
 }
 

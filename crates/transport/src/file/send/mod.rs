@@ -162,8 +162,10 @@ pub async fn send_file(
         cancel,
         ..control.clone()
     };
-    let sent = own_thread::run(move || send(endpoint, request, control)).await;
-    sent.unwrap_or_else(|error| Err(SendFailure::before_the_first_segment(error)))
+    match own_thread::run(move || send(endpoint, request, control)).await {
+        Ok(sent) => sent,
+        Err(error) => Err(SendFailure::before_the_first_segment(error)),
+    }
 }
 
 async fn send(
