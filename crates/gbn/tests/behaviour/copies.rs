@@ -223,6 +223,7 @@ fn a_window_that_finds_itself_fills_the_path_with_copies() {
             sender: config(WindowSetting::Auto, count),
             segments: u64::MAX,
             start: ms(0),
+            sharing: 1,
         };
         let end = ms(20_000);
         let courses = SharedLink::carry(epoch(), &link, 3, &[transfer], end);
