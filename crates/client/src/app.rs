@@ -27,7 +27,7 @@ use crate::transfers::{Board, Limits, Transfers};
 /// Events that may wait to be shown. When more do, because the output stands still, the session waits, too.
 const EVENTS: usize = 4096;
 
-/// How long the output may take to show the last events.
+/// How long the output may take to show the last events, and transfers that were broken off to clear up.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(2);
 
 /// Runs the program to its end. Why it could not go on is said on standard error.

@@ -318,8 +318,8 @@ fn nothing_on_the_wire_is_computed_from_the_password_alone() {
     let (first, second) = (join(), join());
     // Where the two joins of the same password to the same server must agree, and all that they agree in.
     let constant = [
-        (0, 0..13, b"\x00\x2b\x01backroom\x00\x01".to_vec()),
-        (1, 0..5, b"\x00\x58\x02\x00\x01".to_vec()),
+        (0, 0..13, b"\x00\x2b\x01backroom\x00\x02".to_vec()),
+        (1, 0..5, b"\x00\x58\x02\x00\x02".to_vec()),
         (
             1,
             37..57,

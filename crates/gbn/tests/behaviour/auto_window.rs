@@ -1,6 +1,7 @@
 //! The window that finds itself: alone, and beside others of its kind on one link.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use backroom_gbn::{Ack, ReceiverId, Sender, SenderConfig, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
@@ -173,4 +174,42 @@ fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
         sender.handle_ack(now + ms(1), ReceiverId(0), ack);
     }
     assert!(sender.window() > first, "still {first}");
+}
+
+/// ACKs come at the link's pace, and a program that looks only now and then takes many of them in one moment. That moment tells
+/// nothing of the rate, which would else seem to be any.
+#[test]
+fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
+    const SLOT: Duration = Duration::from_micros(100);
+    let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
+    sender.make_available(ENDLESS);
+    let mut acks: VecDeque<(Instant, u64, u16)> = VecDeque::new();
+    let mut link_free = epoch();
+    let mut largest = 0;
+    for look in 0..4_000 {
+        // One look in four comes 3 ms late.
+        let late = if look % 4 == 0 { ms(3) } else { ms(0) };
+        let now = epoch() + ms(look * 2) + late;
+        while let Some((_, cumulative, round)) = acks.front().copied().filter(|(at, ..)| *at <= now)
+        {
+            acks.pop_front();
+            let ack = Ack {
+                cumulative,
+                accepted_round: round,
+                gap_round: None,
+                free_segments: u32::MAX,
+            };
+            sender.handle_ack(now, ReceiverId(0), ack);
+        }
+        sender.handle_timeout(now);
+        while let Some(run) = sender.poll_transmit(now, 1) {
+            link_free = link_free.max(now) + SLOT;
+            acks.push_back((link_free + ms(4), run.first + 1, run.round));
+        }
+        if look > 1_000 {
+            largest = largest.max(sender.window().segments());
+        }
+    }
+    // 4 ms hold 40 segments, and so late looks as much again and more.
+    assert!(largest < 200, "{largest} segments");
 }

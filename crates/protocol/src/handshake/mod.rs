@@ -34,7 +34,7 @@ use crate::key::RandomError;
 use crate::password::BadIterations;
 
 /// The version of everything on the wire. Both sides must speak the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Why a handshake failed. The connection is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -99,9 +99,15 @@ async fn cancelling_ends_a_transfer_that_waits_for_nothing_else() {
     let request = transfer.receive_request(finished);
     let receive = receive_file(transfer.receiver.take(), request, &transfer.receive_control);
     let cancel = async {
-        // By its second turn the receiver waits.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
+        // Once it has answered, the receiver waits for its sender's word.
+        let mut datagram = vec![0; SEGMENT_OVERHEAD + 100];
+        let mut sealer = SegmentSealer::new(transfer.stream, &transfer.stream_key);
+        sealer.seal(0, 0, &mut datagram).unwrap();
+        deaf.send_to(&datagram, transfer.receiver.address)
+            .await
+            .unwrap();
+        let (_, from) = deaf.recv_from(&mut [0; 2_000]).await.unwrap();
+        assert_eq!(from, transfer.receiver.address);
         transfer.receive_control.cancel.cancel();
     };
     let (received, ()) = within_a_minute(async { tokio::join!(receive, cancel) }).await;

@@ -129,12 +129,7 @@ pub async fn receive_file(
     request: ReceiveRequest,
     control: &Control,
 ) -> Result<ReceiveOutcome, ReceiveError> {
-    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
-    let control = Control {
-        cancel,
-        ..control.clone()
-    };
-    own_thread::run(move || receive(endpoint, request, control)).await?
+    own_thread::run(control, |control| receive(endpoint, request, control)).await?
 }
 
 async fn receive(

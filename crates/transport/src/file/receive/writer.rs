@@ -14,7 +14,8 @@ use crate::file::timer::now;
 /// the processor's cache still.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// A disk that takes longer for a chunk gets a thread, so that the ACKs don't wait for it: at 13 MB/s.
+/// A disk that takes longer for a write gets a thread, so that the ACKs don't wait for it. A write is a chunk, or what was
+/// received at once, which is 256 KiB at most.
 const SLOW_WRITE: Duration = Duration::from_millis(5);
 
 /// The least space in segments, so that one chunk can fill while another is written.

@@ -118,12 +118,7 @@ pub async fn send_to_group(
     control: &Control,
     members: GroupMembers,
 ) -> Result<SendTotals, SendFailure> {
-    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
-    let control = Control {
-        cancel,
-        ..control.clone()
-    };
-    match own_thread::run(move || send(endpoint, request, control, members)).await {
+    match own_thread::run(control, |control| send(endpoint, request, control, members)).await {
         Ok(sent) => sent,
         Err(error) => Err(SendFailure::before_the_first_segment(error)),
     }

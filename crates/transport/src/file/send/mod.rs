@@ -157,12 +157,7 @@ pub async fn send_file(
     request: SendRequest,
     control: &Control,
 ) -> Result<SendOutcome, SendFailure> {
-    let (cancel, _guard) = own_thread::ended_with(&control.cancel);
-    let control = Control {
-        cancel,
-        ..control.clone()
-    };
-    match own_thread::run(move || send(endpoint, request, control)).await {
+    match own_thread::run(control, |control| send(endpoint, request, control)).await {
         Ok(sent) => sent,
         Err(error) => Err(SendFailure::before_the_first_segment(error)),
     }
