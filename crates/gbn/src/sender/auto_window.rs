@@ -58,6 +58,9 @@ const GAIN: f64 = 0.5;
 const LEAST_SHARE: f64 = 0.35;
 const MOST_SHARE: f64 = 1.25;
 
+/// The same where the others are of this member: what all of them insist on is less than the path, and nearly all of it.
+const LEAST_SHARE_AMONG_OWN: f64 = 0.9;
+
 /// From so many observations in a row without a queue on, the window grows by a margin, then by two, four and so on: by as
 /// much for a small window as for a large one, so that those who share what became free get nearer to each other.
 const QUIET: u32 = 2;
@@ -160,9 +163,13 @@ impl AutoWindow {
         OPENING_SEGMENTS_PER_MS / self.sharing.sqrt()
     }
 
-    /// What this stream keeps in the queue, of which the others of its member keep as much.
-    fn margin(&self, on_the_way: f64) -> f64 {
-        self.path.margin(on_the_way) / self.sharing.sqrt()
+    /// The least window, however long the queue.
+    fn least(&self, full: f64) -> f64 {
+        if self.sharing > 1.0 {
+            full * LEAST_SHARE_AMONG_OWN / self.sharing
+        } else {
+            full * LEAST_SHARE
+        }
     }
 
     /// The window of now.
@@ -309,9 +316,9 @@ impl AutoWindow {
         if is_longest && segments >= OPENING_TRAIN && train.was_spread_by_path(answer) {
             opening.longest_train = segments;
             self.path.replace_rate(train.rate(answer));
-            let confidence = CONFIDENCE / self.sharing;
+            let confidence = CONFIDENCE / self.sharing.sqrt();
             let known = (segments as f64 * confidence).min(self.path.segments());
-            self.window = known + self.margin(known);
+            self.window = known + self.path.margin(known);
         }
     }
 
@@ -346,7 +353,7 @@ impl AutoWindow {
             return;
         }
         let on_the_way = self.window * self.path.base().as_secs_f64() / round_trip;
-        let margin = self.margin(on_the_way);
+        let margin = self.path.margin(on_the_way);
         let is_quiet = self.window - on_the_way < margin / 2.0;
         self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
         let mut window = self.window + GAIN * (on_the_way + margin - self.window);
@@ -356,7 +363,7 @@ impl AutoWindow {
             window = window.max(self.window + step.min(self.window));
         }
         let most = self.useful(full) * MOST_SHARE + 2.0 * margin;
-        self.window = window.min(most).max(full * LEAST_SHARE / self.sharing);
+        self.window = window.min(most).max(self.least(full));
         if self.observations.is_multiple_of(DRAIN_EVERY) {
             self.before_draining = Some(self.window);
             self.window = on_the_way * DRAIN_SHARE;
