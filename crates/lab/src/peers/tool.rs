@@ -65,6 +65,8 @@ pub(crate) struct Task<'a> {
     pub(crate) receivers: u16,
     /// For atftp.
     pub(crate) window: u32,
+    /// When atftp is ended.
+    pub(crate) atftp_limit_seconds: u32,
 }
 
 /// At whose side a command runs.
@@ -225,9 +227,9 @@ fn iperf3(options: &str) -> Command {
 fn atftp(task: &Task<'_>) -> Command {
     let name = task.path.rsplit('/').next().unwrap_or_default();
     let script = format!(
-        "TIMEFORMAT='seconds %R'; time timeout {MOST_SECONDS} atftp --tftp-timeout 1 --option 'blksize 1428' \
+        "TIMEFORMAT='seconds %R'; time timeout {} atftp --tftp-timeout 1 --option 'blksize 1428' \
          --option 'windowsize {}' --get -r {name} -l {}/{name} {} {ATFTP_PORT}",
-        task.window, task.folder, task.sender
+        task.atftp_limit_seconds, task.window, task.folder, task.sender
     );
     Command {
         user: None,

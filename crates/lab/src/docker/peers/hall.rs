@@ -10,7 +10,7 @@ use crate::docker::event::Sent;
 use crate::docker::member::Member;
 use crate::docker::room::{Room, RoomSize};
 use crate::docker::{RoomError, exec, file, transfer};
-use crate::peers::tool::{self, Command, Ours, Side, Task, Tool};
+use crate::peers::tool::{self, Command, MOST_SECONDS, Ours, Side, Task, Tool};
 use crate::peers::{Comparison, Contestant, Network, Row, Turn};
 use crate::runner::Shaper;
 use crate::shaper::protocol::{ShaperConfig, ShaperStats};
@@ -32,6 +32,7 @@ pub(super) struct Hall<'a> {
     gso: bool,
     /// The best of atftp's.
     pub(super) window: u32,
+    atftp_limit_seconds: u32,
 }
 
 /// What a turn came to.
@@ -61,6 +62,7 @@ impl<'a> Hall<'a> {
             room,
             gso: containers.gso,
             window: ATFTP_WINDOWS[0],
+            atftp_limit_seconds: MOST_SECONDS,
         };
         hall.start_daemons().await?;
         if comparison.network.is_some() {
@@ -102,7 +104,8 @@ impl<'a> Hall<'a> {
         Ok(())
     }
 
-    /// Tries atftp's windows where it takes part, and remembers the best. Returns the rows of the trials.
+    /// Tries atftp's windows where it takes part, the largest first, and remembers the best. A trial that takes longer than
+    /// the best so far is ended. Returns the rows of the trials.
     pub(super) async fn find_windows(&mut self, seed: u64) -> Vec<Row> {
         let contestants = &self.comparison.contestants;
         let place = contestants.iter().position(|one| one.tool == Tool::Atftp);
@@ -115,15 +118,17 @@ impl<'a> Hall<'a> {
         };
         let mut rows: Vec<Row> = Vec::new();
         let mut best = (f64::INFINITY, self.window);
-        for window in ATFTP_WINDOWS {
+        for window in ATFTP_WINDOWS.into_iter().rev() {
             self.window = window;
             let row = self.take(trial, 0, seed).await;
             if let Some(seconds) = row.seconds.filter(|seconds| row.ok && *seconds < best.0) {
                 best = (seconds, window);
+                self.atftp_limit_seconds = MOST_SECONDS.min(seconds.ceil() as u32);
             }
             rows.push(row);
         }
         self.window = best.1;
+        self.atftp_limit_seconds = MOST_SECONDS;
         rows
     }
 
@@ -263,6 +268,7 @@ impl<'a> Hall<'a> {
             receiver: &receiver.side.address.to_string(),
             receivers: contestant.receivers,
             window: self.window,
+            atftp_limit_seconds: self.atftp_limit_seconds,
         };
         let Some((side, command)) = tool.command(&task) else {
             return Ok(Err("it has no command".to_owned()));

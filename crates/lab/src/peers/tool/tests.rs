@@ -10,6 +10,7 @@ const TASK: Task<'_> = Task {
     receiver: "172.18.0.3",
     receivers: 2,
     window: 64,
+    atftp_limit_seconds: MOST_SECONDS,
 };
 
 const UFTP: &str = "Got COMPLETE from client 0x00000001
