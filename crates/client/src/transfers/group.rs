@@ -29,8 +29,10 @@ const GATHER_TIME: Duration = Duration::from_secs(1);
 /// the sender gets one ACK for that many segments. But a window has at least as many ACKs.
 const ACK_THINNING: usize = 4;
 
-/// The same where the window is found: it grows by what an ACK answers, so that must stay little.
+/// The same where the window is found: it grows by what an ACK answers, so that must stay little. But with more receivers than
+/// eight it grows with them again: all of them send one ACK for two segments.
 const MOST_SEGMENTS_PER_ACK: usize = 16;
+const AUTO_ACK_THINNING: usize = 2;
 
 /// What a receiver's stream says to the group.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ impl GroupStream {
         let port = endpoint.local_addr()?.port().try_into()?;
         let most = match settings.window {
             WindowSetting::Fixed(window) => usize::from(window.segments()) / ACK_THINNING,
-            WindowSetting::Auto => MOST_SEGMENTS_PER_ACK,
+            WindowSetting::Auto => MOST_SEGMENTS_PER_ACK.max(receivers * AUTO_ACK_THINNING),
         };
         let ack_every = (receivers * ACK_THINNING).min(most).max(1);
         let offer = GroupOffer {

@@ -14,7 +14,8 @@
 //!   that all see the path as it is (Cardwell et al.: *BBR*, 2016).
 //! - **Sharing.** The streams of one member leave by one link, and it knows how many they are. What each keeps in the queue,
 //!   and the least that it insists on, would add up, and chat waits behind all of it: with eight that each insist on a third
-//!   of the path the queue is longer than the path, is taken for the path, and so grows.
+//!   of the path the queue is longer than the path, is taken for the path, and so grows. So they insist on less than the path
+//!   between them, but on nearly all of it, which keeps their windows alike.
 //! - **Pacing.** Once the path is known the window is spread over a round trip. A burst stands in the queue before others'
 //!   segments and they take it for theirs: of two streams the more bursty one would get the larger share. And a window
 //!   that is sent again whole need not fit into a short queue.
@@ -161,6 +162,11 @@ impl AutoWindow {
 
     fn opening_segments_per_ms(&self) -> f64 {
         OPENING_SEGMENTS_PER_MS / self.sharing.sqrt()
+    }
+
+    /// What this stream keeps in the queue, of which the others of its member keep as much.
+    fn margin(&self, on_the_way: f64) -> f64 {
+        self.path.margin(on_the_way) / self.sharing.sqrt()
     }
 
     /// The least window, however long the queue.
@@ -318,7 +324,7 @@ impl AutoWindow {
             self.path.replace_rate(train.rate(answer));
             let confidence = CONFIDENCE / self.sharing.sqrt();
             let known = (segments as f64 * confidence).min(self.path.segments());
-            self.window = known + self.path.margin(known);
+            self.window = known + self.margin(known);
         }
     }
 
@@ -353,7 +359,7 @@ impl AutoWindow {
             return;
         }
         let on_the_way = self.window * self.path.base().as_secs_f64() / round_trip;
-        let margin = self.path.margin(on_the_way);
+        let margin = self.margin(on_the_way);
         let is_quiet = self.window - on_the_way < margin / 2.0;
         self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
         let mut window = self.window + GAIN * (on_the_way + margin - self.window);

@@ -13,11 +13,13 @@ use super::driver::BUFFERS;
 use crate::udp::{ReceiveBuffers, UdpEndpoint};
 
 /// How long an ACK may be put off because others come for sure, for each segment that may go without: with as many
-/// receivers that makes some ten thousand ACKs a second at the sender.
-const INTERVAL_PER_SEGMENT: Duration = Duration::from_micros(20);
+/// receivers that makes some five thousand ACKs a second at the sender.
+const INTERVAL_PER_SEGMENT: Duration = Duration::from_micros(50);
 
-/// How long the last ACK may be put off: the tick of the timers, and well below any retransmission timeout.
-const LAST_ACK_TIME: Duration = Duration::from_millis(1);
+/// How long the last ACK may be put off: with few receivers the tick of the timers, with many their interval, so that they swamp
+/// nobody either when segments come slowly, and in any case well below a retransmission timeout.
+const LEAST_LAST_ACK_TIME: Duration = Duration::from_millis(1);
+const MOST_LAST_ACK_TIME: Duration = Duration::from_millis(5);
 
 /// The group that a file's segments come to first, and what was agreed about it.
 #[derive(Debug)]
@@ -117,15 +119,20 @@ impl AckPace {
         self.delivered = self.delivered.saturating_add(1);
     }
 
+    fn interval(&self) -> Duration {
+        INTERVAL_PER_SEGMENT * u32::from(self.every)
+    }
+
     /// Whether to acknowledge now what has arrived.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let interval = INTERVAL_PER_SEGMENT * u32::from(self.every);
+        let interval = self.interval();
         let waited = |last| now.saturating_duration_since(last) >= interval;
         let waited_too_long = self.put_off_until.is_some_and(|until| now >= until);
         let waited = self.last.is_none_or(waited) || waited_too_long;
         let is_due = self.urgent || self.delivered >= self.every || (self.delivered > 0 && waited);
         if !is_due && self.delivered > 0 {
-            self.put_off_until.get_or_insert(now + LAST_ACK_TIME);
+            let longest = interval.clamp(LEAST_LAST_ACK_TIME, MOST_LAST_ACK_TIME);
+            self.put_off_until.get_or_insert(now + longest);
         }
         is_due
     }
@@ -204,5 +211,20 @@ mod tests {
         assert!(pace.is_due(until));
         pace.acknowledged(until);
         assert_eq!(pace.put_off_until(), None);
+    }
+
+    #[test]
+    fn many_receivers_put_their_acks_off_for_longer_but_never_until_the_sender_gives_up() {
+        for (every, longest_us) in [(4, 1_000), (64, 3_200), (256, 5_000)] {
+            let now = Instant::now();
+            let mut pace = AckPace::new(NonZeroU16::new(every).unwrap());
+            pace.note(Received::Deliver, 0);
+            pace.is_due(now);
+            pace.acknowledged(now);
+            pace.note(Received::Deliver, 0);
+            assert!(!pace.is_due(now), "{every}");
+            let longest = pace.put_off_until().unwrap() - now;
+            assert_eq!(longest, Duration::from_micros(longest_us), "{every}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Sending a file once for many: one stream to an IP multicast group.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -232,11 +233,15 @@ async fn probe(
                 () = tokio::time::sleep_until(next_probe.into()) => break,
                 ready = endpoint.readable() => ready?,
             }
-            if endpoint.try_receive(&mut buffers).is_ok() {
-                let now: Instant = now();
-                for datagram in buffers.datagrams() {
-                    receivers.open(datagram.contents, now);
+            match endpoint.try_receive(&mut buffers) {
+                Ok(()) => {
+                    let now: Instant = now();
+                    for datagram in buffers.datagrams() {
+                        receivers.open(datagram.contents, now);
+                    }
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
