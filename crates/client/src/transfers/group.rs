@@ -105,11 +105,7 @@ impl GroupStream {
         };
         let endpoint = UdpEndpoint::bind_for_groups(interface, options)?;
         let port = endpoint.local_addr()?.port().try_into()?;
-        let most = match settings.window {
-            WindowSetting::Fixed(window) => usize::from(window.segments()) / ACK_THINNING,
-            WindowSetting::Auto => MOST_SEGMENTS_PER_ACK.max(receivers * AUTO_ACK_THINNING),
-        };
-        let ack_every = (receivers * ACK_THINNING).min(most).max(1);
+        let ack_every = ack_every(settings.window, receivers);
         let offer = GroupOffer {
             group: Group::generate()?,
             stream_key: Key::generate()?,
@@ -277,4 +273,35 @@ fn too_late(receiver: &GroupReceiver, tell: oneshot::Sender<Served>) {
         elapsed: Duration::ZERO,
     };
     let _ = tell.send(Served::End(end));
+}
+
+/// After how many segments each receiver of so many is to acknowledge.
+fn ack_every(window: WindowSetting, receivers: usize) -> usize {
+    let most = match window {
+        WindowSetting::Fixed(window) => usize::from(window.segments()) / ACK_THINNING,
+        WindowSetting::Auto => MOST_SEGMENTS_PER_ACK.max(receivers * AUTO_ACK_THINNING),
+    };
+    (receivers * ACK_THINNING).min(most).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use backroom_gbn::Window;
+
+    use super::*;
+
+    #[test]
+    fn all_receivers_together_send_fewer_acks_than_there_are_segments_however_many_they_are() {
+        for receivers in [1, 2, 8, 9, 64, 1_000] {
+            let every = ack_every(WindowSetting::Auto, receivers);
+            assert!(
+                (2 * receivers..=4 * receivers).contains(&every),
+                "{receivers}: {every}"
+            );
+        }
+        let fixed = |window| ack_every(WindowSetting::Fixed(window), 64);
+        assert_eq!(fixed(Window::MAX), 256);
+        assert_eq!(fixed(Window::DEFAULT), 16, "four ACKs a window");
+        assert_eq!(fixed(Window::MIN), 1);
+    }
 }

@@ -119,13 +119,9 @@ impl AckPace {
         self.delivered = self.delivered.saturating_add(1);
     }
 
-    fn interval(&self) -> Duration {
-        INTERVAL_PER_SEGMENT * u32::from(self.every)
-    }
-
     /// Whether to acknowledge now what has arrived.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let interval = self.interval();
+        let interval = INTERVAL_PER_SEGMENT * u32::from(self.every);
         let waited = |last| now.saturating_duration_since(last) >= interval;
         let waited_too_long = self.put_off_until.is_some_and(|until| now >= until);
         let waited = self.last.is_none_or(waited) || waited_too_long;
