@@ -8,12 +8,12 @@ use backroom_gbn::{SenderConfig, Window};
 use backroom_protocol::segment::{SegmentBytes, Stream};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
-    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SourceFile,
-    receive_file, send_file,
+    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SenderWord,
+    SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use criterion::{Criterion, Throughput};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 const FILE_BYTES: usize = 64 << 20;
 
@@ -48,7 +48,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         Key::generate().expect("random bytes"),
     );
     let options = ReceiveOptions::default();
-    let (told, finished) = oneshot::channel();
+    let (told, words) = mpsc::channel(1);
     let name = FileName::new("received").expect("a name");
     let part = PartFile::create(folder, &name, FILE_BYTES as u64, &ReceiveLimits::default());
     let receive = ReceiveRequest {
@@ -61,7 +61,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         ack_key: ack_key.clone(),
         group: None,
         with_hash: false,
-        finished,
+        words,
         options,
     };
     let send = SendRequest {
@@ -85,7 +85,8 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
     let sent = send_file(sender, send, &Control::default())
         .await
         .expect("sent");
-    told.send(sent.hash).expect("somebody waits for it");
+    let word = SenderWord::Finished(sent.hash);
+    told.send(word).await.expect("somebody waits for it");
     let received = receiving.await.expect("no panic").expect("received");
     fs::remove_file(received.path).expect("it was there");
 }

@@ -96,6 +96,11 @@ pub enum FileMessage {
         /// Which.
         transfer: TransferId,
     },
+    /// Sender: others are served first, it will come.
+    Wait {
+        /// Which.
+        transfer: TransferId,
+    },
 }
 
 /// A file offered to one receiver.
@@ -140,7 +145,8 @@ impl FileMessage {
             | Self::Finished { transfer, .. }
             | Self::Received { transfer }
             | Self::Failed { transfer, .. }
-            | Self::Cancel { transfer } => *transfer,
+            | Self::Cancel { transfer }
+            | Self::Wait { transfer } => *transfer,
         }
     }
 }

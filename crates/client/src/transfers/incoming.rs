@@ -7,13 +7,13 @@ use backroom_protocol::segment::Stream as StreamId;
 use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, TraceSink, receive_file,
+    ReceiveOutcome, ReceiveRequest, SenderWord, TraceSink, receive_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::board::{Board, Entry};
-use super::link::{Link, Note};
+use super::link::{INBOX_MESSAGES, Link, Note};
 use super::stop::Stop;
 use super::{Limits, endpoint, failed, goodput_mbps};
 use crate::event::{Direction, Event};
@@ -129,7 +129,7 @@ impl Incoming {
             free_segments: options.free_segments(self.offer.segment_bytes),
         };
         self.link.tell(accept).await;
-        let (told, finished) = oneshot::channel();
+        let (told, words) = mpsc::channel(INBOX_MESSAGES);
         let request = ReceiveRequest {
             part,
             stream: StreamId {
@@ -143,7 +143,7 @@ impl Incoming {
             ack_key,
             group,
             with_hash,
-            finished,
+            words,
             options,
         };
         self.receive_segments(endpoint, request, &control, told)
@@ -171,21 +171,23 @@ impl Incoming {
         endpoint: UdpEndpoint,
         request: ReceiveRequest,
         control: &Control,
-        told: oneshot::Sender<Option<[u8; 32]>>,
+        told: mpsc::Sender<SenderWord>,
     ) -> Result<ReceiveOutcome, Failure> {
         let mut receiving = pin!(receive_file(endpoint, request, control));
-        let mut told = Some(told);
-        let mut theirs = None;
+        let (mut finished, mut theirs) = (false, None);
         let outcome = loop {
             tokio::select! {
                 outcome = &mut receiving => break outcome,
                 // Once the hash is known nothing more is needed of the sender: it may leave.
-                message = self.link.hear(), if told.is_some() && theirs.is_none() => match message {
+                message = self.link.hear(), if !finished && theirs.is_none() => match message {
+                    // Where nobody waits for it any more, receiving has failed and says so itself.
                     Some(FileMessage::Finished { hash, .. }) => {
-                        if let Some(told) = told.take() {
-                            // Where nobody waits for it any more, receiving has failed and says so itself.
-                            let _ = told.send(hash);
-                        }
+                        finished = true;
+                        let _ = told.send(SenderWord::Finished(hash)).await;
+                    }
+                    Some(FileMessage::Wait { .. }) => {
+                        // One that finds no room follows others that say the same.
+                        let _ = told.try_send(SenderWord::Wait);
                     }
                     message => {
                         theirs = Some(broken_off(message));

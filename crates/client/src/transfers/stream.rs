@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backroom_protocol::segment::Stream as StreamId;
@@ -12,8 +13,8 @@ use backroom_transport::file::{
     send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{interval, timeout};
 
 use super::group::{Seat, Served, Word};
 use super::outgoing::Receiver;
@@ -27,6 +28,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(15);
 
 /// How long a receiver may take to say that the whole file is on its disk, however small it is.
 const CONFIRM_TIME: Duration = Duration::from_secs(60);
+
+/// How often a receiver hears that its turn has not come. It gives up when it hears nothing for three times as long.
+const REMINDER_TIME: Duration = Duration::from_secs(10);
 
 /// And how fast its disk is at least, in bytes per second.
 const SLOWEST_DISK: u64 = 4 << 20;
@@ -176,7 +180,7 @@ impl Stream {
         if let Some(seat) = self.seat.take() {
             hash = self.take_part(&seat, &mut accepted, report).await?;
             if hash.is_none() {
-                turn = seat.turns.acquire_owned().await.ok();
+                turn = self.turn(seat.turns).await?;
                 own = Some(endpoint(&self.receiver.member, self.gso).map_err(ours)?.0);
             }
         }
@@ -263,6 +267,28 @@ impl Stream {
             report.note_span(elapsed);
         }
         Ok(hash)
+    }
+
+    /// Waits until few enough others are served alone, and tells the receiver meanwhile that it waits.
+    async fn turn(
+        &mut self,
+        turns: Arc<Semaphore>,
+    ) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        let mut turn = pin!(turns.acquire_owned());
+        let mut remind = interval(REMINDER_TIME);
+        loop {
+            tokio::select! {
+                biased;
+                // The turns are never closed.
+                turn = &mut turn => return Ok(turn.ok()),
+                reason = self.stop.stopped() => return Err(Failure::Ours(reason)),
+                message = self.receiver.link.hear() => return Err(self.refused(message)),
+                _ = remind.tick() => {
+                    let transfer = self.transfer;
+                    self.receiver.link.tell(FileMessage::Wait { transfer }).await;
+                }
+            }
+        }
     }
 
     /// What the receiver lacks, by a stream of its own.

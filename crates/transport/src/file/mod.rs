@@ -22,7 +22,7 @@ mod trace;
 pub use control::{Control, Progress, Streams};
 pub use receive::{
     GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, receive_file,
+    ReceiveOutcome, ReceiveRequest, SenderWord, receive_file,
 };
 pub use send::{
     GroupEnd, GroupMembers, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,

@@ -1,7 +1,7 @@
 //! The file being sent.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,15 +90,57 @@ impl SourceFile {
 
     /// Fills `buffer` from `offset` on.
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
-        let path = || self.path.to_path_buf();
         self.file
             .read_exact_at(buffer, offset)
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::UnexpectedEof => SourceError::Shrank { path: path() },
-                _ => SourceError::Read {
-                    path: path(),
-                    source,
-                },
-            })
+            .map_err(|error| self.read_error(error))
+    }
+
+    /// Fills one buffer after the other from `offset` on.
+    pub(super) fn read_scattered(
+        &self,
+        mut buffers: &mut [IoSliceMut<'_>],
+        mut offset: u64,
+    ) -> Result<(), SourceError> {
+        // Those without space would end the reading like the end of the file.
+        IoSliceMut::advance_slices(&mut buffers, 0);
+        while !buffers.is_empty() {
+            match rustix::io::preadv(&*self.file, buffers, offset) {
+                Ok(0) => return Err(self.read_error(io::ErrorKind::UnexpectedEof.into())),
+                Ok(bytes) => {
+                    IoSliceMut::advance_slices(&mut buffers, bytes);
+                    offset += bytes as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(self.read_error(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_error(&self, source: io::Error) -> SourceError {
+        let path = self.path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::UnexpectedEof => SourceError::Shrank { path },
+            _ => SourceError::Read { path, source },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_into_pieces_is_the_file_from_there_on_and_no_more_than_it_has() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "0123456789").unwrap();
+        let source = SourceFile::open(file.path()).unwrap();
+        let (mut first, mut second) = ([0; 3], [0; 4]);
+        let mut pieces = [&mut first[..], &mut [], &mut second].map(IoSliceMut::new);
+        source.read_scattered(&mut pieces, 2).unwrap();
+        assert_eq!((&first, &second), (b"234", b"5678"));
+        let mut pieces = [&mut first[..], &mut second].map(IoSliceMut::new);
+        let beyond = source.read_scattered(&mut pieces, 4);
+        assert!(matches!(beyond, Err(SourceError::Shrank { .. })));
     }
 }

@@ -19,8 +19,8 @@ use tokio::net::UdpSocket;
 pub use receive::{Datagram, ReceiveBuffers};
 pub use route::Route;
 
-pub(crate) use send::batch_limit;
 use send::send_run;
+pub(crate) use send::{MAX_GSO_DATAGRAMS, batch_limit};
 
 /// The largest payload of one UDP datagram over IPv4: 65,535 bytes less the IP and UDP headers. It bounds a GSO
 /// batch as well, since the kernel builds a batch as one oversized datagram.

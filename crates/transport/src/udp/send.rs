@@ -5,7 +5,7 @@ use std::io;
 use super::{MAX_UDP_PAYLOAD_BYTES, Sent};
 
 /// The most datagrams the kernel splits one GSO batch into (`UDP_MAX_SEGMENTS`).
-const MAX_GSO_DATAGRAMS: usize = 64;
+pub(crate) const MAX_GSO_DATAGRAMS: usize = 64;
 
 /// How many datagrams of `datagram_bytes` one GSO batch may hold: at most 64, and at most 65,507 bytes together.
 pub(crate) fn batch_limit(datagram_bytes: usize) -> usize {

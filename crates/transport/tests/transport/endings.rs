@@ -3,18 +3,18 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backroom_gbn::{Timeout, Window};
 use backroom_protocol::segment::{SEGMENT_OVERHEAD, SegmentBytes, SegmentSealer};
 use backroom_protocol::{FileName, Key};
 use backroom_transport::file::{
-    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SourceError, SourceFile,
-    TraceKind, receive_file, send_file, trace_channel,
+    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SenderWord, SourceError,
+    SourceFile, TraceKind, receive_file, send_file, trace_channel,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::net::UdpSocket;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use crate::support::{Faults, LOOPBACK, Transfer, contents, names_in, within_a_minute};
 
@@ -95,8 +95,8 @@ async fn cancelling_ends_a_transfer_that_waits_for_nothing_else() {
     let (sent, ()) = within_a_minute(async { tokio::join!(send, cancel) }).await;
     assert!(matches!(sent.unwrap_err().error, SendError::Cancelled));
 
-    let (_told, finished) = oneshot::channel();
-    let request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
     let receive = receive_file(transfer.receiver.take(), request, &transfer.receive_control);
     let cancel = async {
         // Once it has answered, the receiver waits for its sender's word.
@@ -141,8 +141,8 @@ async fn a_receiver_that_never_answers_is_lost() {
 async fn a_sender_that_never_sends_is_lost() {
     let mut transfer = Transfer::of(&contents(100));
     transfer.options.idle_time = Duration::from_millis(50);
-    let (_told, finished) = oneshot::channel();
-    let request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
     let received = within_a_minute(receive_file(
         transfer.receiver.take(),
         request,
@@ -153,11 +153,33 @@ async fn a_sender_that_never_sends_is_lost() {
     assert_eq!(names_in(&transfer.downloads()), [""; 0]);
 }
 
+/// It waits for as long as it is told to, and then as long as for any sender.
+#[tokio::test]
+async fn a_sender_that_says_wait_is_not_lost() {
+    let mut transfer = Transfer::of(&contents(100));
+    transfer.options.idle_time = Duration::from_secs(1);
+    let (told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
+    let begun = Instant::now();
+    let receive = receive_file(transfer.receiver.take(), request, &transfer.receive_control);
+    let wait = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(100));
+        for _ in 0..15 {
+            pause.tick().await;
+            told.send(SenderWord::Wait).await.unwrap();
+        }
+        begun.elapsed()
+    };
+    let (received, waited) = within_a_minute(async { tokio::join!(receive, wait) }).await;
+    assert!(matches!(received, Err(ReceiveError::SenderLost)));
+    assert!(waited > transfer.options.idle_time);
+}
+
 #[tokio::test]
 async fn a_receiver_whose_future_is_dropped_leaves_nothing() {
     let transfer = Transfer::of(&contents(100));
-    let (_told, finished) = oneshot::channel();
-    let request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
     assert_eq!(names_in(&transfer.downloads()).len(), 1);
     let receive = receive_file(transfer.receiver.take(), request, &transfer.receive_control);
     tokio::select! {
@@ -209,8 +231,8 @@ async fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_
     );
 
     let transfer = Transfer::of(&sent);
-    let (told, finished) = oneshot::channel();
-    let receive_request = transfer.receive_request(finished);
+    let (told, words) = mpsc::channel(1);
+    let receive_request = transfer.receive_request(words);
     let send_request = transfer.send_request(transfer.receiver.address);
     fs::write(
         &transfer.source_path,
@@ -221,7 +243,8 @@ async fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_
         let outcome = send_file(transfer.sender.take(), send_request, &transfer.send_control)
             .await
             .unwrap();
-        told.send(outcome.hash).unwrap();
+        let word = SenderWord::Finished(outcome.hash);
+        told.send(word).await.unwrap();
     };
     let receive = receive_file(
         transfer.receiver.take(),
@@ -273,8 +296,8 @@ async fn strangers_datagrams_change_nothing_and_get_no_answer() {
 async fn a_recorded_segment_sent_again_by_a_stranger_is_answered_to_the_sender() {
     let transfer = Transfer::of(&contents(5_000));
     let receiver = transfer.receiver.address;
-    let (_told, finished) = oneshot::channel();
-    let request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
     let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
     let stranger = UdpSocket::bind(LOOPBACK).await.unwrap();
     let mut datagram = vec![0; SEGMENT_OVERHEAD + 1_200];
@@ -301,8 +324,8 @@ async fn a_recorded_segment_sent_again_by_a_stranger_is_answered_to_the_sender()
 async fn authentic_segments_that_do_not_fit_the_offered_file_are_dropped() {
     let mut transfer = Transfer::of(&contents(2_000));
     transfer.options.idle_time = Duration::from_millis(300);
-    let (_told, finished) = oneshot::channel();
-    let request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let request = transfer.receive_request(words);
     let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
     let mut sealer = SegmentSealer::new(transfer.stream, &transfer.stream_key);
     // Shorter than the first segment is, longer than the last, and one beyond the end.
@@ -338,8 +361,8 @@ async fn a_receiver_with_another_key_takes_nothing() {
     transfer.config.max_timeouts = 3;
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
     transfer.config.min_silence = Duration::from_millis(20);
-    let (_told, finished) = oneshot::channel();
-    let mut receive_request = transfer.receive_request(finished);
+    let (_told, words) = mpsc::channel(1);
+    let mut receive_request = transfer.receive_request(words);
     receive_request.stream_key = Key::generate().unwrap();
     let send_request = transfer.send_request(transfer.receiver.address);
     let send = send_file(transfer.sender.take(), send_request, &transfer.send_control);

@@ -8,7 +8,7 @@ use backroom_protocol::Key;
 use backroom_protocol::segment::Stream;
 use backroom_transport::file::{
     Control, GroupEnd, GroupMembers, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
-    Progress, SendTotals, SourceFile, receive_file, send_file, send_to_group,
+    Progress, SendTotals, SenderWord, SourceFile, receive_file, send_file, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -39,8 +39,8 @@ async fn receive_whole(
     end: oneshot::Receiver<GroupEnd>,
     sent: Vec<u8>,
 ) {
-    let (tell_hash, finished) = oneshot::channel();
-    let mut request = alone.receive_request(finished);
+    let (tell, words) = mpsc::channel(1);
+    let mut request = alone.receive_request(words);
     request.receiver_number = number;
     request.group = Some(membership);
     let receive = receive_file(alone.receiver.take(), request, &alone.receive_control);
@@ -60,7 +60,7 @@ async fn receive_whole(
                 sent.unwrap().hash
             }
         };
-        tell_hash.send(hash).unwrap();
+        tell.send(SenderWord::Finished(hash)).await.unwrap();
     };
     let (received, ()) = tokio::join!(receive, served);
     let arrived = std::fs::read(received.unwrap().path).unwrap();

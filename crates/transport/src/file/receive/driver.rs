@@ -1,6 +1,6 @@
 //! The receiver's loop: datagrams opened where they lie, delivered in order, acknowledged a train at a time.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,18 @@ use backroom_gbn::{Ack, Received, Receiver};
 use backroom_protocol::segment::{
     AckSealer, PROBE_BYTES, Segment, SegmentBytes, SegmentOpener, Stream,
 };
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use super::group::{self, GroupLane};
+use super::pieces::Pieces;
 use super::writer::Writer;
-use super::{PartFile, ReceiveError, ReceiveOutcome, ReceiveRequest};
+use super::{PartFile, ReceiveError, ReceiveOutcome, ReceiveRequest, SenderWord};
 use crate::file::timer::{Timer, now};
 use crate::file::{Control, TraceKind, wire_ack};
 use crate::udp::{Datagram, ReceiveBuffers, UdpEndpoint};
 
 /// Trains of datagrams taken in one call, and answered by one ACK: few enough that the sender hears soon.
 pub(super) const BUFFERS: usize = 4;
-
-/// As many datagrams as these usually hold: the kernel puts 64 into a train at most.
-const MAX_DATAGRAMS: usize = 64 * BUFFERS;
 
 /// One stream on its way in.
 pub(super) struct Driver<'a> {
@@ -33,7 +31,7 @@ pub(super) struct Driver<'a> {
     bytes: u64,
     segments: u64,
     idle_time: Duration,
-    finished: oneshot::Receiver<Option<[u8; 32]>>,
+    words: mpsc::Receiver<SenderWord>,
     gbn: Receiver,
     opener: SegmentOpener,
     acks: AckSealer,
@@ -63,7 +61,7 @@ impl<'a> Driver<'a> {
             ack_key,
             group,
             with_hash,
-            finished,
+            words,
             options,
         } = request;
         let free_segments = options.free_segments(segment_bytes);
@@ -77,7 +75,7 @@ impl<'a> Driver<'a> {
             bytes,
             segments: bytes.div_ceil(u64::from(segment_bytes.value())),
             idle_time: options.idle_time,
-            finished,
+            words,
             gbn: Receiver::new(free_segments),
             opener: SegmentOpener::new(stream, &stream_key),
             acks: AckSealer::new(stream, receiver_number, &ack_key),
@@ -162,9 +160,11 @@ impl<'a> Driver<'a> {
                     // It ended too early, and the reason comes with its result.
                     false => return self.written_hash().await,
                 },
-                hash = &mut self.finished, if told.is_none() => {
-                    told = Some(hash.map_err(|_| ReceiveError::SenderLost)?);
-                }
+                word = self.words.recv(), if told.is_none() => match word {
+                    Some(SenderWord::Finished(hash)) => told = Some(hash),
+                    Some(SenderWord::Wait) => self.heard = now(),
+                    None => return Err(ReceiveError::SenderLost),
+                },
                 () = timer.wait(Some(wake)) => if now() >= deadline {
                     return Err(ReceiveError::SenderLost);
                 },
@@ -191,11 +191,13 @@ impl<'a> Driver<'a> {
             Err(error) => return Err(error.into()),
         }
         let now = now();
-        let mut payloads = Vec::with_capacity(MAX_DATAGRAMS);
+        let mut pieces = Pieces::new();
         for datagram in buffers.datagrams() {
-            payloads.extend(self.handle_datagram(datagram, now).map(IoSlice::new));
+            if let Some(payload) = self.handle_datagram(datagram, now) {
+                pieces.push(payload, &mut self.writer);
+            }
         }
-        self.writer.push(&mut payloads);
+        pieces.write(&mut self.writer);
         self.note_progress();
         if self.group.is_none() {
             self.gbn.set_free_segments(self.writer.free_segments());
@@ -220,7 +222,7 @@ impl<'a> Driver<'a> {
                 pace,
                 ..
             } = &mut group;
-            let mut payloads = Vec::with_capacity(MAX_DATAGRAMS);
+            let mut pieces = Pieces::new();
             for datagram in buffers.datagrams() {
                 // The group's address is none to answer from.
                 let from = (datagram.source, None);
@@ -237,11 +239,11 @@ impl<'a> Driver<'a> {
                 {
                     pace.note(received, round);
                     if received == Received::Deliver {
-                        payloads.push(IoSlice::new(payload));
+                        pieces.push(payload, &mut self.writer);
                     }
                 }
             }
-            self.writer.push(&mut payloads);
+            pieces.write(&mut self.writer);
             self.note_progress();
         }
         let is_due = self.last_byte.is_some() || group.pace.is_due(now);

@@ -3,6 +3,7 @@
 mod driver;
 mod group;
 mod part;
+mod pieces;
 mod writer;
 
 use std::io;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use backroom_gbn::ReceiverStats;
 use backroom_protocol::Key;
 use backroom_protocol::segment::{SealError, SegmentBytes, Stream};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use self::driver::Driver;
 use super::Control;
@@ -29,7 +30,7 @@ pub struct ReceiveOptions {
     /// what was acknowledged, so a window larger than this is not used to the full.
     pub buffer_bytes: usize,
     /// How long the sender may be silent before it is taken for gone: before its first segment, between two, and
-    /// between the last one and its word that this was all.
+    /// between the last one and its word that this was all. Its word to wait counts.
     pub idle_time: Duration,
 }
 
@@ -53,6 +54,15 @@ impl ReceiveOptions {
     }
 }
 
+/// What a sender says beside its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SenderWord {
+    /// Segments come later, when others have been served: its silence is no end.
+    Wait,
+    /// It knows that all has arrived. With the file's BLAKE3 hash, where one is made.
+    Finished(Option<[u8; 32]>),
+}
+
 /// A file that was offered and is about to be accepted.
 #[derive(Debug)]
 pub struct ReceiveRequest {
@@ -74,8 +84,8 @@ pub struct ReceiveRequest {
     pub group: Option<GroupMembership>,
     /// Whether the file is hashed: where a group's stream was offered, whose key others have too.
     pub with_hash: bool,
-    /// Resolves once the sender says that it knows that all has arrived, to the file's BLAKE3 hash where one is made.
-    pub finished: oneshot::Receiver<Option<[u8; 32]>>,
+    /// What the sender says meanwhile. Its end is the sender's.
+    pub words: mpsc::Receiver<SenderWord>,
     /// Buffer and patience.
     pub options: ReceiveOptions,
 }

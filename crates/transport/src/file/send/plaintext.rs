@@ -1,4 +1,4 @@
-//! The file's bytes in the order in which they are sealed, hashed on the way where that is asked for.
+//! The file's bytes in the order in which they are sealed, hashed on the way.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// A file being read from front to back, a block ahead at most.
 pub(super) struct Plaintext {
     source: SourceFile,
-    hasher: Option<blake3::Hasher>,
+    hasher: blake3::Hasher,
     /// Where the next block is read.
     offset: u64,
     buffer: Vec<u8>,
@@ -20,10 +20,10 @@ pub(super) struct Plaintext {
 
 impl Plaintext {
     /// A file at its beginning, of which at most `max_bytes` are taken at a time.
-    pub(super) fn new(source: SourceFile, max_bytes: usize, with_hash: bool) -> Self {
+    pub(super) fn new(source: SourceFile, max_bytes: usize) -> Self {
         Self {
             source,
-            hasher: with_hash.then(blake3::Hasher::new),
+            hasher: blake3::Hasher::new(),
             offset: 0,
             buffer: vec![0; max_bytes + BLOCK_BYTES],
             held: 0..0,
@@ -34,10 +34,7 @@ impl Plaintext {
     pub(super) fn skip_towards(&mut self, end: u64) -> Result<bool, SourceError> {
         if self.offset < end {
             self.held = 0..0;
-            match self.hasher {
-                Some(_) => self.read_block(end)?,
-                None => self.offset = end,
-            }
+            self.read_block(end)?;
             self.held = 0..0;
         }
         Ok(self.offset >= end)
@@ -57,10 +54,9 @@ impl Plaintext {
         Ok(&self.buffer[taken])
     }
 
-    /// The hash of all that was read, where one is made.
-    pub(super) fn hash(&self) -> Option<[u8; 32]> {
-        let hasher = self.hasher.as_ref()?;
-        Some(hasher.finalize().into())
+    /// The hash of all that was read.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        self.hasher.finalize().into()
     }
 
     /// Reads up to the next boundary between blocks, but not beyond `end` nor the file.
@@ -70,9 +66,7 @@ impl Plaintext {
         let bytes = end.saturating_sub(self.offset) as usize;
         let block = &mut self.buffer[self.held.end..self.held.end + bytes];
         self.source.read_at(block, self.offset)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(block);
-        }
+        self.hasher.update(block);
         self.held.end += bytes;
         self.offset += bytes as u64;
         Ok(())
@@ -97,25 +91,12 @@ mod tests {
         let (file, contents) = file(3 * BLOCK_BYTES + 17);
         for piece in [1_000, 62_400, BLOCK_BYTES, BLOCK_BYTES + 1] {
             let source = SourceFile::open(file.path()).unwrap();
-            let mut plaintext = Plaintext::new(source, piece, true);
+            let mut plaintext = Plaintext::new(source, piece);
             for expected in contents.chunks(piece) {
                 assert!(plaintext.take(piece).unwrap() == expected);
             }
-            assert_eq!(plaintext.hash(), Some(blake3::hash(&contents).into()));
+            assert_eq!(plaintext.hash(), *blake3::hash(&contents).as_bytes());
         }
-    }
-
-    #[test]
-    fn without_a_hash_what_is_skipped_is_not_even_read() {
-        let (file, contents) = file(3 * BLOCK_BYTES);
-        let source = SourceFile::open(file.path()).unwrap();
-        let mut plaintext = Plaintext::new(source, 1_000, false);
-        let skipped = 2 * BLOCK_BYTES + 5;
-        assert!(plaintext.skip_towards(skipped as u64).unwrap());
-        for expected in contents[skipped..].chunks(1_000) {
-            assert!(plaintext.take(1_000).unwrap() == expected);
-        }
-        assert_eq!(plaintext.hash(), None);
     }
 
     #[test]
@@ -123,12 +104,12 @@ mod tests {
         let (file, contents) = file(3 * BLOCK_BYTES);
         for skipped in [0, 1_000, BLOCK_BYTES, 2 * BLOCK_BYTES + 5, contents.len()] {
             let source = SourceFile::open(file.path()).unwrap();
-            let mut plaintext = Plaintext::new(source, 1_000, true);
+            let mut plaintext = Plaintext::new(source, 1_000);
             while !plaintext.skip_towards(skipped as u64).unwrap() {}
             for expected in contents[skipped..].chunks(1_000) {
                 assert!(plaintext.take(1_000).unwrap() == expected);
             }
-            assert_eq!(plaintext.hash(), Some(blake3::hash(&contents).into()));
+            assert_eq!(plaintext.hash(), *blake3::hash(&contents).as_bytes());
         }
     }
 }

@@ -17,11 +17,11 @@ use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPasswor
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
     Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
-    SendFailure, SendOutcome, SendRequest, SourceFile, receive_file, send_file,
+    SendFailure, SendOutcome, SendRequest, SenderWord, SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 pub(crate) use fan_out::{FanOut, Hearing};
 pub(crate) use tcp_relay::TcpRelay;
@@ -184,10 +184,7 @@ impl Transfer {
         }
     }
 
-    pub(crate) fn receive_request(
-        &self,
-        finished: oneshot::Receiver<Option<[u8; 32]>>,
-    ) -> ReceiveRequest {
+    pub(crate) fn receive_request(&self, words: mpsc::Receiver<SenderWord>) -> ReceiveRequest {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
         ReceiveRequest {
@@ -201,7 +198,7 @@ impl Transfer {
             ack_key: self.ack_key.clone(),
             group: None,
             with_hash: self.with_hash,
-            finished,
+            words,
             options: self.options,
         }
     }
@@ -216,8 +213,8 @@ impl Transfer {
         &self,
         tell: impl FnOnce(Option<[u8; 32]>) -> Option<[u8; 32]>,
     ) -> Ended {
-        let (told, finished) = oneshot::channel();
-        let receive_request = self.receive_request(finished);
+        let (told, words) = mpsc::channel(1);
+        let receive_request = self.receive_request(words);
         let mut target = self.receiver.address;
         let mut proxy = None;
         if let Some(faults) = &self.faults {
@@ -230,7 +227,7 @@ impl Transfer {
             let sent = send_file(self.sender.take(), send_request, &self.send_control).await;
             if let Ok(outcome) = &sent {
                 // A receiver that has given up no longer listens.
-                let _ = told.send(tell(outcome.hash));
+                let _ = told.send(SenderWord::Finished(tell(outcome.hash))).await;
             }
             sent
         };

@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::unsent::Unsent;
 use super::group::{GroupEnd, GroupMembers, MoveCause};
-use super::plaintext::Plaintext;
 use super::reader::Reader;
 use super::receivers::Receivers;
 use super::store::{Layout, SegmentStore};
@@ -164,11 +163,14 @@ impl<'a> Driver<'a> {
             with_hash,
             ..
         } = &self.job;
-        let segment_bytes = usize::from(self.layout.segment_bytes.value());
-        let batch_bytes = self.layout.segments_per_batch * segment_bytes;
-        let plaintext = Plaintext::new(source.clone(), batch_bytes, *with_hash);
         let sealer = SegmentSealer::new(*stream, stream_key);
-        Reader::new(plaintext, self.layout, *first_segment, sealer)
+        Reader::new(
+            source.clone(),
+            *with_hash,
+            self.layout,
+            *first_segment,
+            sealer,
+        )
     }
 
     /// Whether all that was read has been sent, and more may be kept until it is acknowledged.
