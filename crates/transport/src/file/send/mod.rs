@@ -1,8 +1,10 @@
 //! Sending a file, to one receiver or to a group.
 
+mod contents;
 mod driver;
 mod group;
 mod plaintext;
+mod read_ahead;
 mod reader;
 mod receivers;
 mod store;

@@ -8,9 +8,10 @@ use crate::file::{SourceError, SourceFile};
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// A file being read from front to back, a block ahead at most.
+#[derive(Debug, Clone)]
 pub(super) struct Plaintext {
     source: SourceFile,
-    hasher: blake3::Hasher,
+    hasher: Box<blake3::Hasher>,
     /// Where the next block is read.
     offset: u64,
     buffer: Vec<u8>,
@@ -23,7 +24,7 @@ impl Plaintext {
     pub(super) fn new(source: SourceFile, max_bytes: usize) -> Self {
         Self {
             source,
-            hasher: blake3::Hasher::new(),
+            hasher: Box::default(),
             offset: 0,
             buffer: vec![0; max_bytes + BLOCK_BYTES],
             held: 0..0,

@@ -1,31 +1,51 @@
-//! Reads a file, hashes it where that is asked for, and seals its segments, each once.
+//! Reads a file and seals its segments, each once.
 
-use std::array;
-use std::io::IoSliceMut;
+use std::io;
+use std::time::{Duration, Instant};
 
-use backroom_protocol::segment::{HEADER_BYTES, SegmentSealer};
+use backroom_protocol::segment::SegmentSealer;
 
 use super::SendError;
-use super::plaintext::Plaintext;
-use super::store::{Layout, SealedBatch};
+use super::contents::Contents;
+use super::read_ahead::ReadAhead;
+use super::store::{Batch, Layout};
 use crate::file::SourceFile;
-use crate::udp::MAX_GSO_DATAGRAMS;
+use crate::file::timer::now;
 
 /// The round that segments are sealed with: that of a first transmission before any go-back.
 pub(super) const SEALED_ROUND: u16 = 0;
 
+/// A disk that takes longer for a batch gets a thread: ACKs that wait for the disk would tell long round trips.
+const SLOW_READ: Duration = Duration::from_millis(5);
+
 /// A file on its way into sealed batches.
 ///
-/// It reads no more than is about to be sent, so that a batch is still in the processor's cache when the kernel copies it.
-/// Without a hash it reads to where it seals. Once as many batches have been made as the window needs, nothing is allocated any more.
+/// From a disk that keeps up it reads no more than is about to be sent, so that a batch is still in the processor's cache when
+/// the kernel copies it. Once as many batches have been made as the window needs, nothing is allocated any more.
 pub(super) struct Reader {
-    source: SourceFile,
-    /// What is hashed is read in other pieces than what is sealed.
-    hashed: Option<Plaintext>,
+    disk: Disk,
     layout: Layout,
     sealer: SegmentSealer,
-    next_segment: u64,
-    spare: Vec<SealedBatch>,
+    spare: Vec<Batch>,
+}
+
+/// Where the file comes from.
+enum Disk {
+    /// It keeps up, and is read from right away.
+    Fast(Contents),
+    /// It has a thread.
+    Slow(ReadAhead),
+}
+
+/// What came of reading.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// The next batch.
+    Batch(Batch),
+    /// Some of what lies before it was hashed.
+    Skipped,
+    /// The disk is at it: [`Reader::ready`] tells when it has been.
+    Pending,
 }
 
 impl Reader {
@@ -37,76 +57,166 @@ impl Reader {
         first_segment: u64,
         sealer: SegmentSealer,
     ) -> Self {
-        let batch_bytes = layout.segments_per_batch * usize::from(layout.segment_bytes.value());
+        let contents = Contents::new(source, with_hash, layout, first_segment);
         Self {
-            hashed: with_hash.then(|| Plaintext::new(source.clone(), batch_bytes)),
-            source,
+            disk: Disk::Fast(contents),
             layout,
             sealer,
-            next_segment: layout.batch_start(first_segment),
             spare: Vec::new(),
         }
     }
 
-    /// Reads some more: the next batch, or nothing yet while what lies before it is hashed. Only called before the end.
-    pub(super) fn read(&mut self) -> Result<Option<SealedBatch>, SendError> {
-        let first = self.next_segment;
-        if let Some(plaintext) = &mut self.hashed
-            && !plaintext.skip_towards(self.layout.bytes_below(first))?
-        {
-            return Ok(None);
+    /// Reads some more. Only called before the end.
+    pub(super) fn read(&mut self) -> Result<Read, SendError> {
+        match &mut self.disk {
+            Disk::Fast(contents) => {
+                let first = contents.next_segment();
+                let mut batch = self.spare.pop().unwrap_or_default();
+                let begun = now();
+                let has_read = contents.read(&mut batch)?;
+                self.note_read(begun);
+                if has_read {
+                    self.seal(first, batch)
+                } else {
+                    self.recycle(batch);
+                    Ok(Read::Skipped)
+                }
+            }
+            Disk::Slow(ahead) => match ahead.take()? {
+                Some((first, batch)) => self.seal(first, batch),
+                None => Ok(Read::Pending),
+            },
         }
-        let per_batch = self.layout.segments_per_batch as u64;
-        let end = (first + per_batch).min(self.layout.segments);
-        let mut batch = self.spare.pop().unwrap_or_default();
-        self.fill(&mut batch, first, end)?;
-        self.next_segment = end;
-        Ok(Some(batch))
+    }
+
+    /// Waits until more was read than has been taken. Cancel-safe.
+    pub(super) async fn ready(&mut self) -> io::Result<()> {
+        match &mut self.disk {
+            Disk::Fast(_) => Ok(()),
+            Disk::Slow(ahead) => ahead.ready().await,
+        }
     }
 
     /// Takes back the memory of a batch that is not needed any more.
-    pub(super) fn recycle(&mut self, batch: SealedBatch) {
-        self.spare.push(batch);
+    pub(super) fn recycle(&mut self, batch: Batch) {
+        match &mut self.disk {
+            Disk::Fast(_) => self.spare.push(batch),
+            Disk::Slow(ahead) => ahead.recycle(batch),
+        }
     }
 
     /// The hash of what was read, where one is made.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
-        self.hashed.as_ref().map(Plaintext::hash)
+        match &self.disk {
+            Disk::Fast(contents) => contents.hash(),
+            Disk::Slow(ahead) => ahead.hash(),
+        }
     }
 
-    fn fill(&mut self, batch: &mut SealedBatch, first: u64, end: u64) -> Result<(), SendError> {
-        let offset = self.layout.bytes_below(first);
-        let bytes = (self.layout.bytes_below(end) - offset) as usize;
-        batch.segments = (end - first) as usize;
-        let segment_bytes = usize::from(self.layout.segment_bytes.value());
-        let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
-        let overhead = datagram_bytes - segment_bytes;
-        batch.datagrams.resize(bytes + batch.segments * overhead, 0);
-        let payloads = batch.datagrams.chunks_mut(datagram_bytes).map(|datagram| {
-            let end = HEADER_BYTES + datagram.len() - overhead;
-            &mut datagram[HEADER_BYTES..end]
-        });
-        match &mut self.hashed {
-            Some(plaintext) => {
-                let taken = plaintext.take(bytes)?.chunks(segment_bytes);
-                taken
-                    .zip(payloads)
-                    .for_each(|(from, to)| to.copy_from_slice(from));
-            }
-            None => {
-                let mut pieces: [_; MAX_GSO_DATAGRAMS] =
-                    array::from_fn(|_| IoSliceMut::new(&mut []));
-                for (piece, payload) in pieces.iter_mut().zip(payloads) {
-                    *piece = IoSliceMut::new(payload);
-                }
-                self.source
-                    .read_scattered(&mut pieces[..batch.segments], offset)?;
-            }
+    /// Leaves the rest to a thread where reading took long.
+    fn note_read(&mut self, begun: Instant) {
+        let is_slow = now().saturating_duration_since(begun) > SLOW_READ;
+        if let Disk::Fast(contents) = &self.disk
+            && is_slow
+            && !contents.is_at_end()
+        {
+            self.disk = Disk::Slow(ReadAhead::start(contents.clone()));
         }
+    }
+
+    fn seal(&mut self, first: u64, mut batch: Batch) -> Result<Read, SendError> {
+        let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let datagrams = batch.datagrams.chunks_mut(datagram_bytes);
-        for (seq, datagram) in (first..end).zip(datagrams) {
+        for (seq, datagram) in (first..).zip(datagrams) {
             self.sealer.seal(seq, SEALED_ROUND, datagram)?;
         }
-        Ok(())
+        Ok(Read::Batch(batch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use backroom_protocol::segment::{SegmentBytes, Stream};
+    use backroom_protocol::{Key, TransferId};
+
+    use super::*;
+    use crate::file::SourceError;
+
+    const SEGMENT: usize = 1_000;
+
+    fn file(bytes: usize) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let contents: Vec<u8> = (0..bytes).map(|index| (index % 251) as u8).collect();
+        fs::write(file.path(), contents).unwrap();
+        file
+    }
+
+    fn reader(source: &SourceFile, key: &Key, first_segment: u64) -> Reader {
+        let segment_bytes = SegmentBytes::try_from(SEGMENT as u16).unwrap();
+        let stream = Stream {
+            transfer: TransferId(1),
+            lane: 1,
+        };
+        let sealer = SegmentSealer::new(stream, key);
+        let layout = Layout::new(source.bytes(), segment_bytes);
+        Reader::new(source.clone(), true, layout, first_segment, sealer)
+    }
+
+    /// A read that took so long that it is the last one here.
+    fn read_slowly(reader: &mut Reader) {
+        let before = now().checked_sub(2 * SLOW_READ).unwrap();
+        reader.note_read(before);
+        assert!(matches!(reader.disk, Disk::Slow(_)));
+    }
+
+    async fn datagrams(reader: &mut Reader, segments: u64) -> Result<Vec<u8>, SendError> {
+        let mut sealed = Vec::new();
+        let mut count = 0;
+        while count < segments {
+            match reader.read()? {
+                Read::Batch(batch) => {
+                    sealed.extend_from_slice(&batch.datagrams);
+                    count += batch.segments as u64;
+                    reader.recycle(batch);
+                }
+                Read::Skipped => {}
+                Read::Pending => reader.ready().await.unwrap(),
+            }
+        }
+        Ok(sealed)
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_keep_up_gets_a_thread_and_the_same_is_sealed() {
+        let file = file(5_000 * SEGMENT + 17);
+        let source = SourceFile::open(file.path()).unwrap();
+        let key = Key::generate().unwrap();
+        for first_segment in [0, 700] {
+            let per_batch = Layout::new(1, SegmentBytes::try_from(SEGMENT as u16).unwrap());
+            let segments = 5_001 - per_batch.batch_start(first_segment);
+            let mut fast = reader(&source, &key, first_segment);
+            let mut slow = reader(&source, &key, first_segment);
+            read_slowly(&mut slow);
+            let expected = datagrams(&mut fast, segments).await.unwrap();
+            assert!(datagrams(&mut slow, segments).await.unwrap() == expected);
+            assert!(fast.hash().is_some());
+            assert_eq!(slow.hash(), fast.hash());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_keep_up_and_fails_says_why() {
+        let file = file(5_000 * SEGMENT);
+        let source = SourceFile::open(file.path()).unwrap();
+        let mut reader = reader(&source, &Key::generate().unwrap(), 0);
+        fs::write(file.path(), "short").unwrap();
+        read_slowly(&mut reader);
+        let failed = datagrams(&mut reader, 5_000).await.unwrap_err();
+        assert!(matches!(
+            failed,
+            SendError::Source(SourceError::Shrank { .. })
+        ));
     }
 }

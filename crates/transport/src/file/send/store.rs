@@ -42,9 +42,9 @@ impl Layout {
     }
 }
 
-/// Consecutive sealed datagrams, one after the other: full ones, the file's last may be shorter.
+/// Consecutive datagrams, one after the other: full ones, the file's last may be shorter.
 #[derive(Debug, Default)]
-pub(super) struct SealedBatch {
+pub(super) struct Batch {
     pub(super) datagrams: Vec<u8>,
     pub(super) segments: usize,
 }
@@ -54,7 +54,7 @@ pub(super) struct SealedBatch {
 #[derive(Debug)]
 pub(super) struct SegmentStore {
     layout: Layout,
-    batches: VecDeque<SealedBatch>,
+    batches: VecDeque<Batch>,
     first_batch: u64,
     end: u64,
 }
@@ -76,13 +76,13 @@ impl SegmentStore {
         self.end
     }
 
-    pub(super) fn push(&mut self, batch: SealedBatch) {
+    pub(super) fn push(&mut self, batch: Batch) {
         self.end += batch.segments as u64;
         self.batches.push_back(batch);
     }
 
     /// Takes out a batch of which nothing is needed any more, for its memory.
-    pub(super) fn pop_below(&mut self, base: u64) -> Option<SealedBatch> {
+    pub(super) fn pop_below(&mut self, base: u64) -> Option<Batch> {
         let front = self.batches.front()?;
         let end = self.first_batch * self.layout.segments_per_batch as u64 + front.segments as u64;
         if end > base {
@@ -128,7 +128,7 @@ mod tests {
             let end = (first + 52).min(SEGMENTS);
             let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
             let datagrams = (first..end).flat_map(datagram).collect();
-            store.push(SealedBatch {
+            store.push(Batch {
                 datagrams,
                 segments: (end - first) as usize,
             });

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::unsent::Unsent;
 use super::group::{GroupEnd, GroupMembers, MoveCause};
-use super::reader::Reader;
+use super::reader::{Read, Reader};
 use super::receivers::Receivers;
 use super::store::{Layout, SegmentStore};
 use super::{Control, SendError, SendTotals, SourceFile};
@@ -149,6 +149,8 @@ impl<'a> Driver<'a> {
                     self.receivers.remove(id);
                     self.gbn.remove_receiver(id);
                 }
+                // Whoever still has nothing to send waits for the disk.
+                ready = reader.ready(), if self.is_starved() => ready?,
                 () = timer.wait(deadline) => {}
             }
         }
@@ -212,9 +214,16 @@ impl<'a> Driver<'a> {
 
     /// Does what can be done without waiting, up to a bound. True where there may be more.
     fn turn(&mut self, reader: &mut Reader) -> Result<bool, SendError> {
-        let starved = self.is_starved();
-        if starved && let Some(batch) = reader.read()? {
-            self.store.push(batch);
+        let mut read = false;
+        if self.is_starved() {
+            match reader.read()? {
+                Read::Batch(batch) => {
+                    self.store.push(batch);
+                    read = true;
+                }
+                Read::Skipped => read = true,
+                Read::Pending => {}
+            }
         }
         self.gbn.set_sharing(self.control.streams.count());
         self.gbn.make_available(self.store.end());
@@ -230,7 +239,7 @@ impl<'a> Driver<'a> {
         self.handle_events(now, reader);
         let more = self.transmit(now)?;
         let fewer = self.lose_patience(now);
-        Ok(starved || acknowledged || more || fewer)
+        Ok(read || acknowledged || more || fewer)
     }
 
     fn handle_events(&mut self, now: Instant, reader: &mut Reader) {
