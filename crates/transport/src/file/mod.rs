@@ -15,6 +15,7 @@ mod control;
 mod own_thread;
 mod receive;
 mod send;
+mod slowness;
 mod source;
 mod timer;
 mod trace;

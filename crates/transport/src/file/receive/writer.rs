@@ -2,21 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backroom_protocol::segment::SegmentBytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::file::slowness::Slowness;
 use crate::file::timer::now;
 
 /// Bytes written in one piece: a power of two, so that BLAKE3 hashes whole subtrees at full speed, and few enough to be in
 /// the processor's cache still.
 const CHUNK_BYTES: usize = 64 << 10;
-
-/// A disk that takes longer for a write gets a thread, so that the ACKs don't wait for it. A write is a chunk, or what was
-/// received at once, which is 256 KiB at most.
-const SLOW_WRITE: Duration = Duration::from_millis(5);
 
 /// The least space in segments, so that one chunk can fill while another is written.
 pub(super) const MIN_FREE_SEGMENTS: u32 = 2;
@@ -41,6 +38,7 @@ pub(super) struct Writer {
     spare: Vec<Chunk>,
     free_segments: u32,
     disk: Disk,
+    slowness: Slowness,
 }
 
 /// Where chunks go.
@@ -91,6 +89,7 @@ impl Writer {
                 file,
                 hasher: with_hash.then(Box::default),
             }),
+            slowness: Slowness::default(),
         }
     }
 
@@ -167,11 +166,11 @@ impl Writer {
         self.take_back(chunk);
     }
 
-    /// Leaves the rest to a thread where a write took long.
+    /// Leaves the rest to a thread where the disk is slow.
     fn note_write(&mut self, begun: Instant, written: io::Result<()>) {
         if let Err(error) = written {
             self.disk = Disk::Ended(Err(error));
-        } else if now().saturating_duration_since(begun) > SLOW_WRITE {
+        } else if self.slowness.note(begun) {
             self.start_thread();
         }
     }
@@ -287,8 +286,10 @@ impl WriterThread {
 mod tests {
     use std::io::Read;
     use std::os::fd::OwnedFd;
+    use std::time::Duration;
 
     use super::*;
+    use crate::file::slowness::MAX_SLOW;
 
     const SEGMENT: usize = 16 << 10;
 
@@ -349,9 +350,9 @@ mod tests {
             let mut read = Vec::new();
             let mut piece = [0; SEGMENT];
             while let Ok(bytes @ 1..) = disk.read(&mut piece) {
-                // Each of the first pieces takes as long as a whole chunk may.
-                if read.len() < CHUNK_BYTES {
-                    std::thread::sleep(SLOW_WRITE);
+                // The first chunk fits the pipe; each of the next few waits for as many of these pieces as it has.
+                if read.len() < (1 + MAX_SLOW as usize) * CHUNK_BYTES {
+                    std::thread::sleep(Duration::from_millis(5));
                 }
                 read.extend_from_slice(&piece[..bytes]);
             }

@@ -1,7 +1,7 @@
 //! Reads a file and seals its segments, each once.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backroom_protocol::segment::SegmentSealer;
 
@@ -10,13 +10,11 @@ use super::contents::Contents;
 use super::read_ahead::ReadAhead;
 use super::store::{Batch, Layout};
 use crate::file::SourceFile;
+use crate::file::slowness::Slowness;
 use crate::file::timer::now;
 
 /// The round that segments are sealed with: that of a first transmission before any go-back.
 pub(super) const SEALED_ROUND: u16 = 0;
-
-/// A disk that takes longer for a batch gets a thread: ACKs that wait for the disk would tell long round trips.
-const SLOW_READ: Duration = Duration::from_millis(5);
 
 /// A file on its way into sealed batches.
 ///
@@ -27,6 +25,7 @@ pub(super) struct Reader {
     layout: Layout,
     sealer: SegmentSealer,
     spare: Vec<Batch>,
+    slowness: Slowness,
 }
 
 /// Where the file comes from.
@@ -63,6 +62,7 @@ impl Reader {
             layout,
             sealer,
             spare: Vec::new(),
+            slowness: Slowness::default(),
         }
     }
 
@@ -113,11 +113,10 @@ impl Reader {
         }
     }
 
-    /// Leaves the rest to a thread where reading took long.
+    /// Leaves the rest to a thread where the disk is slow: ACKs that wait for it tell long round trips.
     fn note_read(&mut self, begun: Instant) {
-        let is_slow = now().saturating_duration_since(begun) > SLOW_READ;
         if let Disk::Fast(contents) = &self.disk
-            && is_slow
+            && self.slowness.note(begun)
             && !contents.is_at_end()
         {
             self.disk = Disk::Slow(ReadAhead::start(contents.clone()));
@@ -137,12 +136,14 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use backroom_protocol::segment::{SegmentBytes, Stream};
     use backroom_protocol::{Key, TransferId};
 
     use super::*;
     use crate::file::SourceError;
+    use crate::file::slowness::MAX_SLOW;
 
     const SEGMENT: usize = 1_000;
 
@@ -164,10 +165,12 @@ mod tests {
         Reader::new(source.clone(), true, layout, first_segment, sealer)
     }
 
-    /// A read that took so long that it is the last one here.
+    /// Reads that took so long that they are the last ones here.
     fn read_slowly(reader: &mut Reader) {
-        let before = now().checked_sub(2 * SLOW_READ).unwrap();
-        reader.note_read(before);
+        let before = now().checked_sub(Duration::from_secs(1)).unwrap();
+        for _ in 0..MAX_SLOW {
+            reader.note_read(before);
+        }
         assert!(matches!(reader.disk, Disk::Slow(_)));
     }
 
