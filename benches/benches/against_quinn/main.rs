@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! just bench-loopback --runs 5 --mib 1024
+//! just bench-loopback --folder /mnt/large     # after: mount -t tmpfs -o huge=always tmpfs /mnt/large
 //! ```
 //!
 //! The programs send from tmpfs to tmpfs and are timed from the command to the sender's word that the file has its
@@ -12,6 +13,8 @@
 mod limit;
 mod programs;
 mod quic;
+
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -43,6 +46,10 @@ struct Options {
     #[arg(long, default_value = "32")]
     large_window: String,
 
+    /// Where the files lie: in memory, so that no disk is measured
+    #[arg(long, default_value = "/dev/shm", value_name = "DIR")]
+    folder: PathBuf,
+
     #[command(flatten)]
     quinn: quic::Setup,
 
@@ -57,10 +64,10 @@ struct Options {
 #[derive(Subcommand)]
 enum Role {
     #[command(hide = true)]
-    QuicServer { certificate: std::path::PathBuf },
+    QuicServer { certificate: PathBuf },
     #[command(hide = true)]
     QuicClient {
-        certificate: std::path::PathBuf,
+        certificate: PathBuf,
         port: u16,
         bytes: u64,
     },
@@ -104,7 +111,7 @@ fn main() -> anyhow::Result<()> {
 fn compare(options: &Options) -> anyhow::Result<()> {
     let bytes = options.mib << 20;
     let megabytes = bytes as f64 / 1e6;
-    let mut pair = Pair::start(bytes).context("two members in a room")?;
+    let mut pair = Pair::start(bytes, &options.folder).context("two members in a room")?;
     let mut ours = [
         (
             Row::new("backroom, 1,452 bytes"),

@@ -11,9 +11,6 @@ use anyhow::Context as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Memory-backed, so that no disk is measured.
-const TMPFS: &str = "/dev/shm";
-
 /// Bytes written at a time while the file is made.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -36,9 +33,10 @@ pub(crate) struct Spent {
 }
 
 impl Pair {
-    /// Starts all three, and writes a file of so many bytes.
-    pub(crate) fn start(bytes: u64) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir_in(TMPFS)?;
+    /// Starts all three, and writes a file of so many bytes in `parent`.
+    pub(crate) fn start(bytes: u64, parent: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir_in(parent)
+            .with_context(|| format!("no folder in {}", parent.display()))?;
         let source = folder.path().join("file");
         let downloads = folder.path().join("downloads");
         fs::create_dir(&downloads)?;

@@ -213,3 +213,31 @@ fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
     // 4 ms hold 40 segments, and so late looks as much again and more.
     assert!(largest < 200, "{largest} segments");
 }
+
+/// A file is with all when it is with the last of them. Where each insists on nearly its part of the path, luck makes less of a
+/// difference; where they insist on a third between them, the last has 0.85 of the mean here.
+#[test]
+fn those_of_one_member_are_served_alike_also_for_a_short_time() {
+    const SEEDS: u64 = 10;
+    let transfers = [Transfer {
+        sharing: 3,
+        ..transfer(Duration::ZERO)
+    }; 3];
+    let end = Duration::from_secs(3);
+    let mut last_of_mean = 0.0;
+    let cells = [(10, 0.05), (50, 0.01), (50, 0.05)];
+    for (delay, loss) in cells {
+        let link = link(30, delay, loss);
+        let (mut last, mut all) = (0, 0);
+        for seed in 1..=SEEDS {
+            let courses = SharedLink::carry(epoch(), &link, seed, &transfers, end);
+            let shares = courses
+                .iter()
+                .map(|course| course.acknowledged(Duration::ZERO, end));
+            last += shares.clone().min().unwrap_or_default();
+            all += shares.sum::<u64>();
+        }
+        last_of_mean += 3.0 * last as f64 / all as f64 / cells.len() as f64;
+    }
+    assert!(last_of_mean > 0.875, "{last_of_mean}");
+}
