@@ -41,6 +41,10 @@ impl Scale {
     pub(super) fn logarithmic_between(lowest: f64, highest: f64) -> Self {
         const MOST: usize = 7;
         const MARKS: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+        // Values that are nearly the same get an axis, too, that two marks or more tell the scale of.
+        const LEAST_FACTOR: f64 = 2.0;
+        let missing = (LEAST_FACTOR * lowest / highest).max(1.0).sqrt();
+        let (lowest, highest) = (lowest / missing, highest * missing);
         let ticks = |marks: &[f64]| round_numbers(marks, lowest, highest);
         let ticks = MARKS
             .into_iter()
@@ -176,6 +180,15 @@ mod tests {
         let scale = Scale::logarithmic_between(11.0, 6_000.0);
         assert_eq!(scale.ticks, [10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0]);
         assert!(scale.place(10.0) > 0.0 && scale.place(6_000.0) < 1.0);
+    }
+
+    #[test]
+    fn values_that_are_nearly_the_same_have_two_marks_around_them() {
+        let scale = Scale::logarithmic_between(95.5, 95.6);
+        assert_eq!(scale.ticks, [50.0, 100.0, 200.0]);
+        for value in [1.0, 1.4, 2.2, 3.1, 4.9, 7.0] {
+            assert!(Scale::logarithmic_between(value, value).ticks.len() >= 2);
+        }
     }
 
     #[test]

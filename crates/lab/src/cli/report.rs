@@ -1,11 +1,12 @@
 //! `report`: the pictures and the page of a folder of results, anew.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
+use super::run::rebuild_peers;
 use super::{Failure, heard};
 use crate::report::{self, ReportError};
 
@@ -18,14 +19,23 @@ pub(super) struct ReportArgs {
 
 pub(super) fn report(arguments: &ReportArgs) -> Result<(), Failure> {
     let folder = &arguments.folder;
+    if let Some(charts) = rebuild_peers(folder).map_err(Failure::Broken)? {
+        return list(folder, charts.iter().map(String::as_str));
+    }
     let charts = report::rebuild(folder).map_err(|error| match error {
         ReportError::Folder(_) | ReportError::Manifest { .. } | ReportError::Scenario(_) => {
             Failure::Usage(error.into())
         }
         _ => Failure::Broken(error.into()),
     })?;
+    list(
+        folder,
+        charts.iter().map(String::as_str).chain([report::FILE]),
+    )
+}
+
+fn list<'a>(folder: &Path, mut files: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let mut files = charts.iter().map(String::as_str).chain([report::FILE]);
     let written = files.try_for_each(|file| writeln!(out, "{}", folder.join(file).display()));
     heard(written)
         .context("the list of files can't be written")

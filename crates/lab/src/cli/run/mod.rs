@@ -11,6 +11,7 @@ use anyhow::anyhow;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::peers::rebuild as rebuild_peers;
 use self::sweep::Sweep;
 use super::choice::{self, Decision, RunnerChoice, ShaperChoice};
 use super::{Failure, stop};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{RunArgs, failure};
 use crate::charts::{Dot, DotChart, DotPanel, draw_dots};
@@ -164,17 +164,8 @@ fn finish(
     rows: &[Row],
     mut manifest: Manifest,
 ) -> anyhow::Result<()> {
-    let summaries: Vec<_> = comparisons
-        .iter()
-        .map(|comparison| peers::summarise(comparison, rows))
-        .collect();
-    let mut writer = csv::Writer::from_path(path.join("summary.csv"))?;
-    summaries
-        .iter()
-        .flatten()
-        .try_for_each(|summary| writer.serialize(summary))?;
-    writer.flush()?;
-    manifest.charts = draw_dots(&chart(comparisons, &summaries, &manifest), path)?;
+    let summaries = summarise(path, comparisons, rows)?;
+    manifest.charts = draw(path, comparisons, &summaries, manifest.repetitions)?;
     let text = serde_json::to_string_pretty(&manifest)?;
     fs::write(path.join("manifest.json"), text + "\n")?;
     let mut out = io::stdout().lock();
@@ -190,6 +181,67 @@ fn finish(
         writeln!(out, "{}", path.join(file).display())?;
     }
     Ok(())
+}
+
+/// Makes summary and chart of a folder anew, if its `manifest.json` is one of `run peers`. Gives the charts' files.
+pub(in crate::cli) fn rebuild(path: &Path) -> anyhow::Result<Option<Vec<String>>> {
+    let Ok(text) = fs::read_to_string(path.join("manifest.json")) else {
+        return Ok(None);
+    };
+    let Ok(manifest) = serde_json::from_str::<OldManifest>(&text) else {
+        return Ok(None);
+    };
+    if manifest.scenario != peers::NAME {
+        return Ok(None);
+    }
+    let rows = path.join("runs.csv");
+    let rows: Vec<Row> = csv::Reader::from_path(&rows)
+        .and_then(|mut rows| rows.deserialize().collect())
+        .with_context(|| format!("{} is no table of runs", rows.display()))?;
+    let comparisons: Vec<_> = peers::comparisons()
+        .into_iter()
+        .filter(|one| rows.iter().any(|row| row.comparison == one.name))
+        .collect();
+    let summaries = summarise(path, &comparisons, &rows)?;
+    draw(path, &comparisons, &summaries, manifest.repetitions).map(Some)
+}
+
+/// What a folder's manifest has to say for its summary and chart.
+#[derive(Deserialize)]
+struct OldManifest {
+    scenario: String,
+    repetitions: u32,
+}
+
+/// Writes `summary.csv`.
+fn summarise(
+    path: &Path,
+    comparisons: &[Comparison],
+    rows: &[Row],
+) -> anyhow::Result<Vec<Vec<Summary>>> {
+    let summaries: Vec<_> = comparisons
+        .iter()
+        .map(|comparison| peers::summarise(comparison, rows))
+        .collect();
+    let mut writer = csv::Writer::from_path(path.join("summary.csv"))?;
+    summaries
+        .iter()
+        .flatten()
+        .try_for_each(|summary| writer.serialize(summary))?;
+    writer.flush()?;
+    Ok(summaries)
+}
+
+fn draw(
+    path: &Path,
+    comparisons: &[Comparison],
+    summaries: &[Vec<Summary>],
+    repetitions: u32,
+) -> anyhow::Result<Vec<String>> {
+    Ok(draw_dots(
+        &chart(comparisons, summaries, repetitions),
+        path,
+    )?)
 }
 
 fn of(summaries: &[Summary]) -> comfy_table::Table {
@@ -227,7 +279,7 @@ fn of(summaries: &[Summary]) -> comfy_table::Table {
     shown
 }
 
-fn chart(comparisons: &[Comparison], summaries: &[Vec<Summary>], manifest: &Manifest) -> DotChart {
+fn chart(comparisons: &[Comparison], summaries: &[Vec<Summary>], repetitions: u32) -> DotChart {
     let panel = |(comparison, summaries): (&Comparison, &Vec<Summary>)| {
         let best = summaries.first().map(|one| one.best);
         let ours = summaries.iter().find(|one| Some(one.contestant) == best);
@@ -249,9 +301,8 @@ fn chart(comparisons: &[Comparison], summaries: &[Vec<Summary>], manifest: &Mani
         name: CHART,
         title: peers::TITLE.to_owned(),
         subtitle: format!(
-            "Median goodput of {} runs and its 95 % interval (fewer than six runs: least and greatest), on logarithmic \
-             axes. Behind it: how many times as fast the best of ours in its panel is.",
-            manifest.repetitions
+            "Median goodput of {repetitions} runs and its 95 % interval (fewer than six runs: least and greatest), on \
+             logarithmic axes. Behind it: how many times as fast the best of ours in its panel is."
         ),
         label: "Mbit/s",
         panels: comparisons.iter().zip(summaries).map(panel).collect(),
