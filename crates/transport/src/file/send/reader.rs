@@ -120,6 +120,8 @@ impl Reader {
             && !contents.is_at_end()
         {
             self.disk = Disk::Slow(ReadAhead::start(contents.clone()));
+            // The thread has memory of its own, which comes back to it.
+            self.spare = Vec::new();
         }
     }
 
