@@ -27,7 +27,7 @@ use crate::transfers::{Board, Limits, Transfers};
 /// Events that may wait to be shown. When more do, because the output stands still, the session waits, too.
 const EVENTS: usize = 4096;
 
-/// How long the output may take to show the last events, and transfers that were broken off to clear up.
+/// How long the output may take to show the last events, and a file to be opened or made.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(2);
 
 /// Runs the program to its end. Why it could not go on is said on standard error.
@@ -49,7 +49,7 @@ pub fn run(mut options: Options) -> Exit {
         Err(error) => return complain(&error.into(), Exit::Lost),
     };
     let exit = runtime.block_on(run_with(options, password));
-    // A transfer that was broken off clears up after itself; one that waits for a disk is not waited for.
+    // Transfers were told to end, and cleared up meanwhile; one that waits for a disk is not waited for.
     runtime.shutdown_timeout(LAST_WORDS_TIME);
     exit
 }

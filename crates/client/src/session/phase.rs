@@ -10,7 +10,7 @@ use super::{Ending, Session};
 use crate::event::Event;
 
 /// How long transfers may take to end that were told to.
-const STOP_TIME: Duration = Duration::from_secs(3);
+const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// How long the room may take to close the connection after the good-bye. Until then it may still be reading what was
 /// said before, which closing from this side could take from it.

@@ -185,10 +185,11 @@ impl Incoming {
                         finished = true;
                         let _ = told.send(SenderWord::Finished(hash)).await;
                     }
-                    Some(FileMessage::Wait { .. }) => {
-                        // One that finds no room follows others that say the same.
+                    // Many say no more than one, and the last place is kept for the word that all was sent.
+                    Some(FileMessage::Wait { .. }) if told.capacity() > 1 => {
                         let _ = told.try_send(SenderWord::Wait);
                     }
+                    Some(FileMessage::Wait { .. }) => {}
                     message => {
                         theirs = Some(broken_off(message));
                         control.cancel.cancel();

@@ -14,7 +14,7 @@ use backroom_transport::file::{
 };
 use backroom_transport::udp::UdpEndpoint;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::group::{Seat, Served, Word};
 use super::outgoing::Receiver;
@@ -276,6 +276,7 @@ impl Stream {
     ) -> Result<Option<OwnedSemaphorePermit>, Failure> {
         let mut turn = pin!(turns.acquire_owned());
         let mut remind = interval(REMINDER_TIME);
+        remind.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;

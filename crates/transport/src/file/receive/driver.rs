@@ -108,6 +108,11 @@ impl<'a> Driver<'a> {
         };
         let (stats, dropped) = (*self.gbn.stats(), self.dropped);
         let part = self.part;
+        part.sync()?;
+        // Its owner may have given up waiting for the disk, and said so.
+        if self.control.cancel.is_cancelled() {
+            return Err(ReceiveError::Cancelled);
+        }
         let path = part.publish()?;
         Ok(ReceiveOutcome {
             path,

@@ -160,15 +160,23 @@ impl PartFile {
             .map_err(|source| self.write_error(source))
     }
 
+    /// Puts what was written on the disk, which may take long.
+    ///
+    /// # Errors
+    /// [`PartFileError`]; the `.part` file is then removed.
+    pub(super) fn sync(&self) -> Result<(), PartFileError> {
+        self.file
+            .sync_data()
+            .map_err(|source| self.write_error(source))
+    }
+
     /// Puts what was written on the disk and gives the file its name, or `name (1).ext` and so on where that exists.
     /// The data is synced first, or a crash could leave half a file under the final name.
     ///
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
     pub(super) fn publish(mut self) -> Result<PathBuf, PartFileError> {
-        self.file
-            .sync_data()
-            .map_err(|source| self.write_error(source))?;
+        self.sync()?;
         for number in 0..MAX_NAMES {
             let name = numbered(self.name.as_str(), number);
             match rename_without_replacing(&self.folder, &self.part_name, &name) {

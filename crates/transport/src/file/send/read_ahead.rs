@@ -38,7 +38,10 @@ impl ReadAhead {
         tokio::task::spawn_blocking(move || {
             while !contents.is_at_end() {
                 let batch = spare.try_recv().unwrap_or_default();
-                let read = read_next(&mut contents, batch);
+                let is_wanted = || !deliver.is_closed();
+                let Some(read) = read_next(&mut contents, batch, is_wanted).transpose() else {
+                    return;
+                };
                 let failed = read.is_err();
                 if deliver.blocking_send(read).is_err() || failed {
                     return;
@@ -93,13 +96,22 @@ impl ReadAhead {
     }
 }
 
-fn read_next(contents: &mut Contents, mut batch: Batch) -> Result<ReadBatch, SourceError> {
+/// The next batch, after all that is hashed before it; none where nobody wants it any more.
+fn read_next(
+    contents: &mut Contents,
+    mut batch: Batch,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Option<ReadBatch>, SourceError> {
     let first_segment = contents.next_segment();
-    while !contents.read(&mut batch)? {}
+    while !contents.read(&mut batch)? {
+        if !is_wanted() {
+            return Ok(None);
+        }
+    }
     let hash = contents.is_at_end().then(|| contents.hash()).flatten();
-    Ok(ReadBatch {
+    Ok(Some(ReadBatch {
         batch,
         first_segment,
         hash,
-    })
+    }))
 }
