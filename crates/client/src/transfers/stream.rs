@@ -29,11 +29,11 @@ const ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long a receiver may take to say that the whole file is on its disk, however small it is.
 const CONFIRM_TIME: Duration = Duration::from_secs(60);
 
-/// How often a receiver hears that its turn has not come. It gives up when it hears nothing for three times as long.
-const REMINDER_TIME: Duration = Duration::from_secs(10);
-
 /// And how fast its disk is at least, in bytes per second.
 const SLOWEST_DISK: u64 = 4 << 20;
+
+/// How often a receiver hears that its turn has not come. It gives up when it hears nothing for three times as long.
+const REMINDER_TIME: Duration = Duration::from_secs(10);
 
 /// A stream before it begins.
 #[derive(Debug)]

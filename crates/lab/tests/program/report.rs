@@ -94,9 +94,13 @@ fn the_results_of_other_programs_get_their_summary_and_chart_anew() {
             rows += &format!("path,{contestant},,1,{repetition},1,1,10000000,4,{mbps},,,,true,,\n");
         }
     }
-    fs::write(dir.path().join("runs.csv"), rows).unwrap();
+    fs::write(dir.path().join("runs.csv"), &rows).unwrap();
     let again = output(&["report", dir.path().to_str().unwrap()]);
     assert!(again.status.success(), "{}", stderr(&again));
+    let foreign = rows.replace("TCP cubic", "TCP vegas");
+    fs::write(dir.path().join("runs.csv"), foreign).unwrap();
+    let refused = output(&["report", dir.path().to_str().unwrap()]);
+    assert!(!refused.status.success() && stderr(&refused).contains("TCP vegas"));
     let summary = fs::read_to_string(dir.path().join("summary.csv")).unwrap();
     let tcp = summary.lines().find(|line| line.contains("TCP cubic"));
     assert!(tcp.is_some_and(|line| line.contains(",5.0,")), "{summary}");

@@ -172,7 +172,8 @@ async fn a_sender_that_says_wait_is_not_lost() {
     };
     let (received, waited) = within_a_minute(async { tokio::join!(receive, wait) }).await;
     assert!(matches!(received, Err(ReceiveError::SenderLost)));
-    assert!(waited > transfer.options.idle_time);
+    let idle_time = transfer.options.idle_time;
+    assert!(waited > idle_time && begun.elapsed() > waited + idle_time / 2);
 }
 
 #[tokio::test]

@@ -198,7 +198,22 @@ pub(in crate::cli) fn rebuild(path: &Path) -> anyhow::Result<Option<Vec<String>>
     let rows: Vec<Row> = csv::Reader::from_path(&rows)
         .and_then(|mut rows| rows.deserialize().collect())
         .with_context(|| format!("{} is no table of runs", rows.display()))?;
-    let comparisons: Vec<_> = peers::comparisons()
+    let comparisons = peers::comparisons();
+    let is_known = |row: &Row| {
+        let mut contestants = comparisons
+            .iter()
+            .filter(|one| one.name == row.comparison)
+            .flat_map(|one| &one.contestants);
+        contestants.any(|one| one.name == row.contestant)
+    };
+    if let Some(row) = rows.iter().find(|row| !is_known(row)) {
+        anyhow::bail!(
+            "{} in {} is none of this program's contestants; its summary stays as it was",
+            row.contestant,
+            row.comparison
+        );
+    }
+    let comparisons: Vec<_> = comparisons
         .into_iter()
         .filter(|one| rows.iter().any(|row| row.comparison == one.name))
         .collect();

@@ -160,7 +160,8 @@ impl PartFile {
             .map_err(|source| self.write_error(source))
     }
 
-    /// Puts what was written on the disk, which may take long.
+    /// Puts what was written on the disk, which may take long. Comes before the name, or a crash could leave half a file
+    /// under it.
     ///
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
@@ -170,13 +171,11 @@ impl PartFile {
             .map_err(|source| self.write_error(source))
     }
 
-    /// Puts what was written on the disk and gives the file its name, or `name (1).ext` and so on where that exists.
-    /// The data is synced first, or a crash could leave half a file under the final name.
+    /// Gives the file its name, or `name (1).ext` and so on where that exists.
     ///
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
     pub(super) fn publish(mut self) -> Result<PathBuf, PartFileError> {
-        self.sync()?;
         for number in 0..MAX_NAMES {
             let name = numbered(self.name.as_str(), number);
             match rename_without_replacing(&self.folder, &self.part_name, &name) {

@@ -156,7 +156,7 @@ mod tests {
         file
     }
 
-    fn reader(source: &SourceFile, key: &Key, first_segment: u64) -> Reader {
+    fn reader(source: &SourceFile, key: &Key, with_hash: bool, first_segment: u64) -> Reader {
         let segment_bytes = SegmentBytes::try_from(SEGMENT as u16).unwrap();
         let stream = Stream {
             transfer: TransferId(1),
@@ -164,7 +164,7 @@ mod tests {
         };
         let sealer = SegmentSealer::new(stream, key);
         let layout = Layout::new(source.bytes(), segment_bytes);
-        Reader::new(source.clone(), true, layout, first_segment, sealer)
+        Reader::new(source.clone(), with_hash, layout, first_segment, sealer)
     }
 
     /// Reads that took so long that they are the last ones here.
@@ -198,15 +198,15 @@ mod tests {
         let file = file(5_000 * SEGMENT + 17);
         let source = SourceFile::open(file.path()).unwrap();
         let key = Key::generate().unwrap();
-        for first_segment in [0, 700] {
+        for (with_hash, first_segment) in [(true, 0), (true, 700), (false, 0), (false, 700)] {
             let per_batch = Layout::new(1, SegmentBytes::try_from(SEGMENT as u16).unwrap());
             let segments = 5_001 - per_batch.batch_start(first_segment);
-            let mut fast = reader(&source, &key, first_segment);
-            let mut slow = reader(&source, &key, first_segment);
+            let mut fast = reader(&source, &key, with_hash, first_segment);
+            let mut slow = reader(&source, &key, with_hash, first_segment);
             read_slowly(&mut slow);
             let expected = datagrams(&mut fast, segments).await.unwrap();
             assert!(datagrams(&mut slow, segments).await.unwrap() == expected);
-            assert!(fast.hash().is_some());
+            assert_eq!(fast.hash().is_some(), with_hash);
             assert_eq!(slow.hash(), fast.hash());
         }
     }
@@ -215,7 +215,7 @@ mod tests {
     async fn a_disk_that_does_not_keep_up_and_fails_says_why() {
         let file = file(5_000 * SEGMENT);
         let source = SourceFile::open(file.path()).unwrap();
-        let mut reader = reader(&source, &Key::generate().unwrap(), 0);
+        let mut reader = reader(&source, &Key::generate().unwrap(), true, 0);
         fs::write(file.path(), "short").unwrap();
         read_slowly(&mut reader);
         let failed = datagrams(&mut reader, 5_000).await.unwrap_err();
