@@ -19,13 +19,13 @@
 //! - `trace`: one transfer step by step. `peers`: other programs beside ours, in containers.
 //! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
 
+pub mod assess;
 pub mod charts;
 pub mod cli;
 pub mod compare;
 pub mod docker;
 pub mod doctor;
-pub mod gate;
-pub mod model;
+mod labels;
 mod peers;
 pub mod plan;
 pub mod record;
@@ -36,8 +36,5 @@ pub mod scenario;
 pub mod shaper;
 pub mod sim;
 pub mod statistics;
-mod suggest;
 pub mod sweep;
 mod trace;
-mod wire;
-mod words;

@@ -1,9 +1,12 @@
 //! What carries runs out: the simulator, or containers.
 
-use crate::plan::Run;
-use crate::record::Measurement;
+use backroom_sim::Measurement;
+use serde::{Deserialize, Serialize};
+use strum::Display;
 
-/// Carries out one run after another. Several of them may work at a plan at the same time.
+use crate::plan::Run;
+
+/// Carries out one run after another. Several runners may work at a plan at the same time.
 pub trait Runner: Send {
     /// Which runner this is, as rows and folders name it.
     fn kind(&self) -> RunnerKind;
@@ -18,7 +21,7 @@ pub trait Runner: Send {
 /// Why a sweep ends early.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Somebody asked for it.
+    /// The user interrupted it.
     #[error("interrupted")]
     Cancelled,
     /// What carries runs out does not work any more, or never did.
@@ -26,16 +29,40 @@ pub enum RunError {
     Broken(#[from] anyhow::Error),
 }
 
-/// Which runner, with what shapes its network.
+/// Which runner, and what shapes its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunnerKind {
+pub struct RunnerKind {
+    /// The column `runner`.
+    pub name: RunnerName,
+    /// The column `shaper`.
+    pub shaper: ShaperName,
+}
+
+/// What carries runs out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum RunnerName {
     /// Virtual time in this process.
     Sim,
     /// The real programs in containers.
-    Docker(Shaper),
+    Docker,
 }
 
-/// What shapes the containers' network.
+/// What shapes the network of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ShaperName {
+    /// The link model of the simulator.
+    Link,
+    /// The kernel's own emulator.
+    Netem,
+    /// The link model in user space, deciding packet by packet.
+    Nfqueue,
+}
+
+/// What shapes the network of containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shaper {
     /// The kernel's own emulator.
@@ -45,38 +72,35 @@ pub enum Shaper {
 }
 
 impl RunnerKind {
-    /// The column `runner`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::Docker(_) => "docker",
+    /// The simulator.
+    pub const SIM: Self = Self {
+        name: RunnerName::Sim,
+        shaper: ShaperName::Link,
+    };
+
+    /// Containers on a network that `shaper` shapes.
+    pub fn docker(shaper: Shaper) -> Self {
+        Self {
+            name: RunnerName::Docker,
+            shaper: shaper.name(),
         }
     }
 
-    /// The column `shaper`.
-    pub fn shaper(self) -> &'static str {
-        match self {
-            Self::Sim => "link",
-            Self::Docker(shaper) => shaper.name(),
-        }
-    }
-
-    /// The folder of this runner's results: `sim`, `docker-netem` or `docker-nfqueue`.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::Docker(Shaper::Netem) => "docker-netem",
-            Self::Docker(Shaper::Nfqueue) => "docker-nfqueue",
+    /// The folder of this runner's results, such as `sim` or `docker-netem`.
+    pub fn folder(self) -> String {
+        match self.shaper {
+            ShaperName::Link => self.name.to_string(),
+            shaper => format!("{}-{shaper}", self.name),
         }
     }
 }
 
 impl Shaper {
-    /// As the command line and the column `shaper` write it.
-    pub fn name(self) -> &'static str {
+    /// As rows and the command line write it.
+    pub fn name(self) -> ShaperName {
         match self {
-            Self::Netem => "netem",
-            Self::Nfqueue => "nfqueue",
+            Self::Netem => ShaperName::Netem,
+            Self::Nfqueue => ShaperName::Nfqueue,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::thread;
 
 pub use precision::Precision;
 
+use crate::assess::assess;
 use crate::plan::{Plan, Run};
 use crate::record::RunRecord;
 use crate::runner::{RunError, Runner};
@@ -119,7 +120,7 @@ fn work(
 
 fn carry_out_one(runner: &mut dyn Runner, run: &Run) -> Result<RunRecord, RunError> {
     let measurement = runner.run(run)?;
-    Ok(RunRecord::new(run, runner.kind(), &measurement))
+    Ok(assess(run, runner.kind(), &measurement))
 }
 
 /// Hands results over in the order of the plan, until all have come or one is an error.

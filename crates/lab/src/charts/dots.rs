@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use backroom_sim::format_number;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
@@ -11,7 +12,6 @@ use super::layout::PAGE_WIDTH;
 use super::page::{self, MARGIN, Picture};
 use super::scale::Scale;
 use super::style;
-use crate::words;
 
 /// One picture: panels below each other, in each a line for each name.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl<'a> Dots<'a> {
         for tick in scale.ticks.iter().copied() {
             canvas.line(&[(x(tick), top), (x(tick), bottom)], style::GRID, 2.0)?;
             let how = Text::plain(style::TEXT_SIZE, style::FAINT_INK).centred();
-            canvas.text(&words::number(tick), (x(tick), bottom + 24.0), how)?;
+            canvas.text(&format_number(tick), (x(tick), bottom + 24.0), how)?;
         }
         let ink = [(self.left, bottom), (self.right, bottom)];
         canvas.line(&ink, style::FAINT_INK, 2.0)?;

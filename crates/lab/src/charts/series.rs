@@ -93,7 +93,7 @@ fn plane(series: &SeriesChart) -> Option<Plane> {
     let lowest = ys.reduce(f64::min)?;
     Some(Plane {
         x: Dimension {
-            label: series.x_label,
+            label: series.x_label.to_owned(),
             scale: match series.boxes {
                 true => Scale::one_by_one(&xs),
                 false => Scale::logarithmic_at(&xs),
@@ -101,7 +101,7 @@ fn plane(series: &SeriesChart) -> Option<Plane> {
             label_factor: 1.0,
         },
         y: Dimension {
-            label: series.y_label,
+            label: series.y_label.to_owned(),
             scale: match lowest > 0.0 && highest > LARGE_RATIO * lowest {
                 true => Scale::logarithmic_between(lowest, highest),
                 false => Scale::from_zero(highest),

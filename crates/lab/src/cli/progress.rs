@@ -55,7 +55,9 @@ impl Progress {
                 };
                 let cell = format!(
                     "{failed}{} window {} loss {}",
-                    record.cast, record.window, record.loss
+                    record.cell.cast,
+                    record.cell.window,
+                    record.cell.loss.fraction()
                 );
                 bar.set_message(cell);
                 bar.set_length(planned as u64);

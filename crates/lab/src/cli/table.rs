@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use backroom_sim::format_number;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::scenario::{Axis, ChartSpec, Quantity, Scenario};
-use crate::statistics::{self, CellSummary, DIFFERENCE, Panel, Pivot};
-use crate::words;
+use crate::assess::DIFFERENCE;
+use crate::labels;
+use crate::scenario::{ChartSpec, Quantity, Scenario};
+use crate::statistics::{self, CellSummary, Panel, Pivot};
 
 /// What a window that finds itself should have of the best fixed window's goodput.
 const NEAR: f64 = 0.9;
@@ -40,20 +42,20 @@ fn tables_of(spec: &ChartSpec, pivot: &Pivot<'_>) -> Vec<(String, Table)> {
     let labels = pivot
         .lines
         .iter()
-        .map(|line| match words::phrases(&spec.lines, line) {
-            label if label.is_empty() => words::quantity_label(spec.show).to_owned(),
+        .map(|line| match labels::phrases(&spec.lines, line) {
+            label if label.is_empty() => labels::quantity_label(spec.show).to_owned(),
             label => label,
         });
-    let header: Vec<_> = std::iter::once(words::axis_label(spec.against).to_owned())
+    let header: Vec<_> = std::iter::once(spec.against.label())
         .chain(labels)
         .collect();
     pivot
         .panels
         .iter()
         .map(|panel| {
-            let fixed = words::phrases(&pivot.fixed, pivot.example);
+            let fixed = labels::phrases(&pivot.fixed, pivot.example);
             let parts = [
-                words::panel_title(spec, panel.example),
+                labels::panel_title(spec, panel.example),
                 fixed,
                 median_of(spec.show),
             ];
@@ -76,8 +78,8 @@ fn median(cell: &CellSummary, quantity: Quantity) -> String {
         return "-".to_owned();
     };
     let [median, low, high] = match cell.interval_of(quantity) {
-        Some(interval) => [spread.median, interval.low, interval.high].map(words::number),
-        None => return words::number(spread.median),
+        Some(interval) => [spread.median, interval.low, interval.high].map(format_number),
+        None => return format_number(spread.median),
     };
     match low == high {
         true => median,
@@ -90,11 +92,11 @@ fn median(cell: &CellSummary, quantity: Quantity) -> String {
 pub(super) fn references(scenario: &Scenario, cells: &[CellSummary]) -> Option<Table> {
     let mut table = plain(["published", "theirs (s)", "here (s)", "source"]);
     for reference in &scenario.references {
-        let beside = cells.iter().find(|cell| reference.is_beside(&cell.first));
+        let beside = cells.iter().find(|cell| reference.is_of(&cell.first.cell));
         let here = beside.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
         table.add_row([
             reference.label.clone(),
-            words::number(reference.seconds),
+            format_number(reference.seconds),
             here,
             reference.source.clone(),
         ]);
@@ -160,8 +162,8 @@ fn beside_best_window(cells: &[CellSummary]) -> Option<String> {
 /// A row for each value along the x axis, with the median of each line; the values that are no numbers, like a window of
 /// `auto`, come last.
 fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
-    let text = |cell: &CellSummary| cell.first.axis_text(spec.against);
-    let x = |cell: &CellSummary| statistics::x_value(spec.against, &cell.first);
+    let text = |cell: &CellSummary| spec.against.value(&cell.first.cell);
+    let x = |cell: &CellSummary| spec.against.number(&cell.first.cell);
     let mut places: Vec<_> = panel
         .lines
         .iter()
@@ -174,11 +176,7 @@ fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
     });
     let mut seen = HashSet::new();
     places.retain(|(_, text)| seen.insert(text.clone()));
-    let percent = if spec.against == Axis::Loss {
-        100.0
-    } else {
-        1.0
-    };
+    let scale = spec.against.scale();
     places
         .into_iter()
         .map(|(place, name)| {
@@ -186,12 +184,12 @@ fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
                 let cell = line.iter().find(|cell| text(cell) == name);
                 cell.map_or_else(|| "-".to_owned(), |cell| median(cell, spec.show))
             });
-            let label = place.map_or_else(|| name.clone(), |place| words::number(place * percent));
+            let label = place.map_or_else(|| name.clone(), |place| format_number(place * scale));
             std::iter::once(label).chain(medians).collect()
         })
         .collect()
 }
 
 fn median_of(quantity: Quantity) -> String {
-    format!("median {}", words::quantity_label(quantity))
+    format!("median {}", labels::quantity_label(quantity))
 }

@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use backroom_gbn::Copies;
+use backroom_sim::{Axis, Measurement, format_number};
 use clap::Args;
 
 use super::run::{Setting, setting};
 use super::{Failure, heard, stop};
 use crate::charts::{self, Caption, Limits};
 use crate::plan::{Plan, Run};
-use crate::record::Measurement;
 use crate::runner::RunError;
-use crate::scenario::{Axis, Scenario};
+use crate::scenario::Scenario;
 use crate::trace::{self, Kind, Trace};
-use crate::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,7 +123,7 @@ fn one_run<'a>(scenario: &Scenario, plan: &'a Plan) -> anyhow::Result<&'a Run> {
         return Ok(run);
     }
     let several = Axis::ALL.into_iter().filter_map(|axis| {
-        let values = scenario.axes.text(axis);
+        let values = scenario.axes.values(axis);
         (values.len() > 1).then(|| format!("--set {axis}={}", values.join(" or ")))
     });
     bail!(
@@ -141,21 +140,21 @@ fn caption(
     measured: &Measurement,
     receiver: Option<u16>,
 ) -> Caption {
-    let text = |axis: Axis| scenario.axes.text(axis).join(" ");
+    let text = |axis: Axis| scenario.axes.values(axis).join(" ");
     let cell = &run.cell;
     let title = format!(
         "Window {}, loss {}, recovery {}",
-        text(Axis::Window),
-        text(Axis::Loss),
-        text(Axis::Recovery)
+        text(Axis::WINDOW),
+        text(Axis::LOSS),
+        text(Axis::RECOVERY)
     );
     let how_it_went = match (&measured.failure, measured.seconds) {
         (Some(failure), _) => failure.clone(),
-        (None, seconds) => format!("{} s", words::number(seconds.unwrap_or_default())),
+        (None, seconds) => format!("{} s", format_number(seconds.unwrap_or_default())),
     };
     let mut parts = vec![
-        format!("{}, {} each way", text(Axis::Rate), text(Axis::Delay)),
-        format!("timer {}", text(Axis::Timeout)),
+        format!("{}, {} each way", text(Axis::RATE), text(Axis::DELAY)),
+        format!("timer {}", text(Axis::TIMEOUT)),
         format!("{} segments", cell.segments()),
         how_it_went,
         format!(
@@ -164,12 +163,12 @@ fn caption(
         ),
     ];
     if cell.copies > Copies::ONE {
-        parts.push(words::copies(cell.copies));
+        parts.push(Axis::COPIES.phrase(cell));
     }
     if cell.receivers > 1 {
         parts.push(format!(
             "{}, receiver {} of {}",
-            text(Axis::Delivery),
+            text(Axis::DELIVERY),
             receiver.unwrap_or(1),
             cell.receivers
         ));
@@ -202,7 +201,7 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
     let segments = trace.bytes.div_ceil(u64::from(trace.segment_bytes.max(1)));
     let mut parts = vec![
         format!("{} bytes in {segments} segments", trace.bytes),
-        format!("{} ms", words::number(trace.end_ns() as f64 / 1e6)),
+        format!("{} ms", format_number(trace.end_ns() as f64 / 1e6)),
         format!(
             "went back {} times, {} at timeouts",
             count(|kind| matches!(kind, Kind::GoBack { .. })),

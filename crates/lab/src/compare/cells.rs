@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::RunRecord;
+use crate::record::{CellKey, RunRecord};
 use crate::statistics::by_value;
 
 /// What one sweep measured in one cell.
@@ -27,7 +27,7 @@ type Side = fn(&mut Pair) -> &mut Runs;
 /// Pairs by the values of all axes, in the order of these. Which runner measured is no axis, so that a simulation can
 /// be compared with containers.
 pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair> {
-    let mut pairs: HashMap<Vec<String>, Pair> = HashMap::new();
+    let mut pairs: HashMap<CellKey, Pair> = HashMap::new();
     let sides: [(_, Side); 2] = [
         (baseline, |pair| &mut pair.baseline),
         (candidate, |pair| &mut pair.candidate),
@@ -42,9 +42,9 @@ pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair>
             runs(pair).add(record);
         }
     }
-    let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_by(|(one, _), (other, _)| by_value(one, other));
-    pairs.into_iter().map(|(_, pair)| pair).collect()
+    let mut pairs: Vec<_> = pairs.into_values().collect();
+    pairs.sort_by(|one, other| by_value(&one.example.cell, &other.example.cell));
+    pairs
 }
 
 impl Runs {

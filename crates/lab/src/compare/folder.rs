@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::record::RunRecord;
-use crate::results::Rows;
+use crate::results::{Rows, RowsError};
 
 /// A folder that `run` wrote.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub enum FolderError {
         /// The file.
         path: PathBuf,
         /// Where, and what is wrong there.
-        source: csv::Error,
+        source: RowsError,
     },
 }
 

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
+use backroom_sim::{Axis, format_number};
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::folder::Machine;
 use super::verdict::runs_needed;
 use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict};
-use crate::scenario::Axis;
+use crate::labels;
 use crate::statistics::Spread;
-use crate::words;
 
 /// More unchanged cells than these are counted only: a comment on a pull request holds 65,536 characters.
 const MAX_UNCHANGED: usize = 300;
@@ -225,7 +225,7 @@ fn row(comparison: &Comparison, cell: &ComparedCell) -> [String; 9] {
     let missing = || "-".to_owned();
     let median = |runs: &Runs| {
         let spread = Spread::of(runs.seconds.iter().copied());
-        spread.map_or_else(missing, |spread| words::number(spread.median))
+        spread.map_or_else(missing, |spread| format_number(spread.median))
     };
     let runs = |runs: &Runs| match (runs.seconds.len(), runs.failed) {
         (good, 0) => good.to_string(),
@@ -251,16 +251,16 @@ fn row(comparison: &Comparison, cell: &ComparedCell) -> [String; 9] {
 /// The cell by what tells it from the others.
 fn label(comparison: &Comparison, cell: &ComparedCell) -> String {
     let differs = |axis: &Axis| {
-        let here = cell.example.axis_text(*axis);
+        let here = axis.value(&cell.example.cell);
         let others = &comparison.cells;
         others
             .iter()
-            .any(|other| other.example.axis_text(*axis) != here)
+            .any(|other| axis.value(&other.example.cell) != here)
     };
     let axes: Vec<_> = Axis::ALL.into_iter().filter(differs).collect();
     match axes.is_empty() {
         true => cell.example.scenario.clone(),
-        false => words::phrases(&axes, &cell.example),
+        false => labels::phrases(&axes, &cell.example.cell),
     }
 }
 

@@ -5,10 +5,10 @@
 
 use std::thread;
 
-use crate::plan::{Cell, Plan, Run};
-use crate::record::Measurement;
-use crate::scenario::{Delivery, Scenario};
-use crate::wire;
+use backroom_sim::{Cell, Delivery, Measurement, wire};
+
+use crate::plan::{Plan, Run};
+use crate::scenario::Scenario;
 
 /// The transfer that is timed. A second or so on a machine of two cores.
 const CALIBRATION: &str = "title = 'calibration'\nrepetitions = 1\n[axes]\nrate = 'unlimited'\ndelay = '0'\n\
@@ -48,7 +48,7 @@ impl Limit {
     }
 
     /// What is to be said of a run of `cell`, whose network carries more than the machine holds.
-    pub(super) fn remark(self, cell: &Cell) -> Option<String> {
+    pub(super) fn overload(self, cell: &Cell) -> Option<String> {
         let wanted = packets_per_second(cell);
         (wanted > self.packets_per_second).then(|| {
             let wanted = if wanted.is_finite() {
@@ -111,7 +111,7 @@ fn packets_per_second(cell: &Cell) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::NetworkMeasurement;
+    use backroom_sim::NetworkMeasurement;
 
     const LIMIT: Limit = Limit {
         packets_per_second: 20_000.0,
@@ -140,16 +140,16 @@ mod tests {
 
     #[test]
     fn a_cell_beyond_the_limit_says_so_and_one_whose_window_keeps_it_below_does_not() {
-        let remark = |axes: &str| LIMIT.remark(&plan(axes).cells[0]);
+        let overload = |axes: &str| LIMIT.overload(&plan(axes).cells[0]);
         // 1,265 bytes at 10 Mbit/s: 988 segments and as many ACKs.
-        assert_eq!(remark("window = 100\nrate = '10mbit'"), None);
-        assert_eq!(remark("window = 10\nrate = '1gbit'"), None);
-        let said = remark("window = 1000\nrate = '1gbit'").unwrap();
+        assert_eq!(overload("window = 100\nrate = '10mbit'"), None);
+        assert_eq!(overload("window = 10\nrate = '1gbit'"), None);
+        let said = overload("window = 1000\nrate = '1gbit'").unwrap();
         assert!(
             said.contains("processor") && said.contains("20000"),
             "{said}"
         );
-        assert!(remark("rate = 'unlimited'\ndelay = '0'").is_some());
+        assert!(overload("rate = 'unlimited'\ndelay = '0'").is_some());
     }
 
     #[test]

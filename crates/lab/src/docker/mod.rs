@@ -45,9 +45,9 @@ use owner::Owner;
 use room::{Room, RoomSize};
 
 use crate::plan::{Plan, Run};
-use crate::record::Measurement;
 use crate::runner::{RunError, Runner, RunnerKind, Shaper};
 use crate::shaper::protocol::Support;
+use backroom_sim::Measurement;
 
 /// How long it may take to remove the container of a probe that was given up.
 const REMOVAL_LIMIT: Duration = Duration::from_millis(600);
@@ -291,7 +291,7 @@ impl DockerRunners {
 
 impl Runner for DockerRunner {
     fn kind(&self) -> RunnerKind {
-        RunnerKind::Docker(self.shaper)
+        RunnerKind::docker(self.shaper)
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
@@ -315,7 +315,7 @@ impl Runner for DockerRunner {
                     self.replace_room_later()?;
                 }
                 Ok(Measurement {
-                    remark: self.limit.and_then(|limit| limit.remark(&run.cell)),
+                    overload: self.limit.and_then(|limit| limit.overload(&run.cell)),
                     ..measurement
                 })
             }

@@ -85,7 +85,7 @@ impl Peers {
 
     /// Which runner this is.
     pub(crate) fn kind(&self) -> RunnerKind {
-        RunnerKind::Docker(self.shaper)
+        RunnerKind::docker(self.shaper)
     }
 
     /// Makes `comparison`, and returns its rows in the order in which they ended. `versions` learns of the programs.

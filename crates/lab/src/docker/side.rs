@@ -36,7 +36,7 @@ impl SideContainer {
         shaper: Shaper,
         name: &str,
     ) -> Result<Self, RoomError> {
-        let body = containers.shaper(network, &["--backend", shaper.name()]);
+        let body = containers.shaper(network, &["--backend", &shaper.name().to_string()]);
         let id = docker
             .create_container(None::<CreateContainerOptions>, body)
             .await?

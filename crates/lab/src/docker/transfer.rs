@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use backroom_gbn::Timeout;
 use backroom_link::LinkConfig;
+use backroom_sim::{
+    Cast, Cell, DelayQuantiles, Delivery, LossSide, Measurement, NetworkMeasurement, egress_seed,
+    ingress_seed, wire,
+};
 use bollard::Docker;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
@@ -14,12 +18,9 @@ use super::attached::TalkError;
 use super::event::{Event, SegmentDelay, Sent};
 use super::member::Member;
 use super::room::Room;
-use crate::plan::{Cell, Run};
-use crate::record::{DelayQuantiles, Measurement, NetworkMeasurement};
-use crate::scenario::{Cast, Delivery, LossSide};
+use crate::plan::Run;
 use crate::shaper::SMALL_PACKET_BYTES;
 use crate::shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
-use crate::wire;
 
 /// An offer is answered by people in ordinary life, here at once.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -122,12 +123,12 @@ async fn configure(members: &mut [Member], run: &Run) -> Result<(), RoomError> {
     let configured = members.iter_mut().zip(0..).map(|(member, number)| {
         member.side.configure(ShaperConfig {
             egress: cell.egress(),
-            egress_seed: run.egress_seed(number),
+            egress_seed: egress_seed(run.seed, number),
             ingress: LinkConfig {
                 loss: cell.ingress_loss(),
                 ..LinkConfig::default()
             },
-            ingress_seed: run.ingress_seed(number),
+            ingress_seed: ingress_seed(run.seed, number),
             packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
             tcp_port: None,
             loss_in_kernel: false,
@@ -196,7 +197,7 @@ fn measurement(cell: &Cell, sent: &Sent, stats: &[ShaperStats]) -> Measurement {
         network: Some(network(cell, stats)),
         segment_delay: sent.segment_delay_ms.map(quantiles),
         failure,
-        remark: None,
+        overload: None,
     }
 }
 

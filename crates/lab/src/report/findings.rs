@@ -2,11 +2,13 @@
 
 mod deliveries;
 
+use backroom_sim::{Axis, format_number};
+
 use super::Report;
+use crate::labels;
 use crate::record::RunRecord;
-use crate::scenario::{Axis, Quantity};
+use crate::scenario::Quantity;
 use crate::statistics::{self, CellSummary};
-use crate::words;
 
 /// A few sentences about one question.
 pub(super) struct Finding {
@@ -49,19 +51,20 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
 /// The axes on which the cells differ. A cast says how many receive where nothing else does.
 pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
     let varies = |axis: &Axis| {
-        let mut texts = cells.iter().map(|cell| cell.first.axis_text(*axis));
+        let mut texts = cells.iter().map(|cell| axis.value(&cell.first.cell));
         let first = texts.next();
         texts.any(|text| Some(&text) != first.as_ref())
     };
     let axes: Vec<_> = Axis::ALL.into_iter().filter(varies).collect();
-    let told_by_cast = axes.contains(&Axis::Cast)
+    let told_by_cast = axes.contains(&Axis::CAST)
         && cells.iter().all(|cell| {
             cells.iter().all(|other| {
-                cell.first.cast != other.first.cast || cell.first.receivers == other.first.receivers
+                cell.first.cell.cast != other.first.cell.cast
+                    || cell.first.cell.receivers == other.first.cell.receivers
             })
         });
     axes.into_iter()
-        .filter(|axis| *axis != Axis::Receivers || !told_by_cast)
+        .filter(|axis| *axis != Axis::RECEIVERS || !told_by_cast)
         .collect()
 }
 
@@ -82,7 +85,7 @@ fn grouped<'a>(
         let same = |group: &&mut Vec<&CellSummary>| {
             group.first().is_some_and(|first| {
                 axes.iter()
-                    .all(|axis| first.first.axis_text(*axis) == cell.first.axis_text(*axis))
+                    .all(|axis| axis.value(&first.first.cell) == axis.value(&cell.first.cell))
             })
         };
         match groups.iter_mut().find(same) {
@@ -102,7 +105,7 @@ fn seconds(cell: &CellSummary) -> Option<f64> {
 }
 
 fn named(axes: &[Axis], record: &RunRecord) -> String {
-    match words::phrases(axes, record) {
+    match labels::phrases(axes, &record.cell) {
         all if all.is_empty() => "everything as set".to_owned(),
         all => all,
     }
@@ -110,11 +113,11 @@ fn named(axes: &[Axis], record: &RunRecord) -> String {
 
 /// For each loss rate the smallest window that is as good as any.
 fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
-    if !varying.contains(&Axis::Window) {
+    if !varying.contains(&Axis::WINDOW) {
         return Vec::new();
     }
-    let rest = without(varying, &[Axis::Window, Axis::Loss]);
-    let mut rates = grouped(cells, &[Axis::Loss]);
+    let rest = without(varying, &[Axis::WINDOW, Axis::LOSS]);
+    let mut rates = grouped(cells, &[Axis::LOSS]);
     rates.sort_by(|one, other| loss(one).total_cmp(&loss(other)));
     rates
         .iter()
@@ -124,25 +127,25 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
                 .filter_map(|setting| best_window(setting))
                 .collect();
             let first = best.first()?;
-            let loss = words::phrase(Axis::Loss, &first.first);
+            let loss = Axis::LOSS.phrase(&first.first.cell);
             let told: Vec<_> = best
                 .iter()
                 .filter_map(|cell| {
                     let setting = match rest.is_empty() {
                         true => String::new(),
-                        false => format!("{}: ", words::phrases(&rest, &cell.first)),
+                        false => format!("{}: ", labels::phrases(&rest, &cell.first.cell)),
                     };
-                    let goodput = words::number(goodput(cell)?);
+                    let goodput = format_number(goodput(cell)?);
                     Some(format!(
                         "{setting}window {} ({goodput} Mbit/s)",
-                        cell.first.window
+                        cell.first.cell.window
                     ))
                 })
                 .collect();
             if told.len() <= MOST_SETTINGS {
                 return Some(format!("With {loss}: {}.", told.join("; ")));
             }
-            let windows = || best.iter().map(|cell| cell.first.window);
+            let windows = || best.iter().map(|cell| cell.first.cell.window);
             let (low, high) = (windows().min()?, windows().max()?);
             Some(format!(
                 "With {loss}: from {low} to {high} segments, depending on the rest ({} settings).",
@@ -153,7 +156,9 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
 }
 
 fn loss(cells: &[&CellSummary]) -> f64 {
-    cells.first().map_or(0.0, |cell| cell.first.loss)
+    cells
+        .first()
+        .map_or(0.0, |cell| cell.first.cell.loss.fraction())
 }
 
 fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
@@ -164,13 +169,13 @@ fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
     cells
         .iter()
         .filter(|cell| goodput(cell).is_some_and(|goodput| goodput >= highest * (1.0 - ALIKE)))
-        .min_by_key(|cell| cell.first.window)
+        .min_by_key(|cell| cell.first.cell.window)
         .copied()
 }
 
 /// For the worst loss, how the slowest rule of recovery compares with the fastest.
 fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
-    const RULES: [Axis; 2] = [Axis::Recovery, Axis::Timeout];
+    const RULES: [Axis; 2] = [Axis::RECOVERY, Axis::TIMEOUT];
     let rules: Vec<_> = RULES
         .into_iter()
         .filter(|axis| varying.contains(axis))
@@ -179,8 +184,13 @@ fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
         return Vec::new();
     }
     let rest = without(varying, &rules);
-    let worst = cells.iter().map(|cell| cell.first.loss).fold(0.0, f64::max);
-    let lossy = cells.iter().filter(|cell| cell.first.loss == worst);
+    let worst = cells
+        .iter()
+        .map(|cell| cell.first.cell.loss.fraction())
+        .fold(0.0, f64::max);
+    let lossy = cells
+        .iter()
+        .filter(|cell| cell.first.cell.loss.fraction() == worst);
     grouped(lossy, &rest)
         .iter()
         .take(2 * MOST_SETTINGS)
@@ -195,11 +205,11 @@ fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
             Some(format!(
                 "{}: {} takes {:.1} times as long ({} s) as {} ({} s).",
                 named(&rest, &fastest.first),
-                words::phrases(&rules, &slowest.first),
+                labels::phrases(&rules, &slowest.first.cell),
                 most / best,
-                words::number(most),
-                words::phrases(&rules, &fastest.first),
-                words::number(best),
+                format_number(most),
+                labels::phrases(&rules, &fastest.first.cell),
+                format_number(best),
             ))
         })
         .collect()
@@ -214,11 +224,11 @@ fn going_back(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     if most <= 1.0 + ALIKE {
         return vec!["Nowhere: nearly nothing was sent twice.".to_owned()];
     }
-    let share = words::number((1.0 - 1.0 / most) * 100.0);
+    let share = format_number((1.0 - 1.0 / most) * 100.0);
     vec![format!(
         "With {}: each segment was sent {} times, so {share} % of all that was sent had been sent before.",
         named(varying, &worst.first),
-        words::number(most)
+        format_number(most)
     )]
 }
 
@@ -255,12 +265,12 @@ fn differences<'a>(
         "Of {} cells, {} are within 10 % of {whom}; the median difference is {} %.",
         pairs.len(),
         close.count(),
-        words::number(median.map_or(0.0, |spread| spread.median) * 100.0)
+        format_number(median.map_or(0.0, |spread| spread.median) * 100.0)
     )];
     if difference.abs() > CLOSE {
-        let cause = match farthest.cause.as_str() {
-            "" => String::new(),
-            cause => format!(" (likely cause: {cause})"),
+        let cause = match farthest.cause {
+            None => String::new(),
+            Some(cause) => format!(" (likely cause: {cause})"),
         };
         sentences.push(format!(
             "Farthest from it is {}, by {:+.0} %{cause}.",

@@ -12,9 +12,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use backroom_sim::model;
+
 use crate::charts::{self, ChartError};
 use crate::compare::{Folder, FolderError};
-use crate::model;
 use crate::record::RunRecord;
 use crate::results::{Manifest, ResultsError, ResultsFolder};
 use crate::scenario::{Scenario, ScenarioError, builtin};
@@ -109,7 +110,7 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
         // Rows from before the model was noted in them.
         record.model_goodput_mbps = record
             .model_goodput_mbps
-            .or_else(|| model::goodput_mbps(record));
+            .or_else(|| model::goodput_mbps(&record.cell));
     }
     let manifest_path = path.join("manifest.json");
     let text = fs::read_to_string(&manifest_path).map_err(|source| ReportError::File {

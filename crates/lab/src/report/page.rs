@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::Report;
 use super::findings;
 use super::table::{self, Field, Table};
+use crate::record::GateVerdict;
 
 /// More failures than this are counted only.
 const MOST_FAILURES: usize = 200;
@@ -75,7 +76,7 @@ fn write_summary(html: &mut String, report: &Report<'_>) -> fmt::Result {
     let counted = records.iter().filter(|record| record.counts()).count();
     let refused = records
         .iter()
-        .filter(|record| record.gate == "fail")
+        .filter(|record| record.gate == Some(GateVerdict::Fail))
         .count();
     let failed = records.len() - counted - refused;
     write!(
@@ -94,7 +95,7 @@ fn write_summary(html: &mut String, report: &Report<'_>) -> fmt::Result {
     if failed > 0 {
         write!(html, " {failed} failed otherwise.")?;
     }
-    if records.iter().all(|record| record.gate.is_empty()) {
+    if records.iter().all(|record| record.gate.is_none()) {
         html.push_str(" No gate has judged their network.");
     }
     html.push_str("</p>\n");

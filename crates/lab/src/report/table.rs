@@ -1,11 +1,12 @@
 //! The tables of the page: all cells, and the runs that don't count.
 
+use backroom_sim::{Axis, Cell, format_number};
+
 use super::Report;
 use super::findings;
-use crate::record::RunRecord;
-use crate::scenario::{Axis, Reference};
+use crate::labels;
+use crate::scenario::Reference;
 use crate::statistics::{CellSummary, Interval};
-use crate::words;
 
 /// Rows under headings.
 pub(super) struct Table {
@@ -22,7 +23,11 @@ pub(super) enum Field {
 
 impl Field {
     fn number(value: Option<f64>) -> Self {
-        Self::Number(value.map_or_else(String::new, words::number), value)
+        Self::Number(value.map_or_else(String::new, format_number), value)
+    }
+
+    fn word(word: Option<impl ToString>) -> Self {
+        Self::Text(word.map_or_else(String::new, |word| word.to_string()))
     }
 
     fn count(value: usize) -> Self {
@@ -32,7 +37,7 @@ impl Field {
     /// Both its ends; sorted by the lower.
     fn interval(interval: Option<Interval>) -> Self {
         let told = |interval: Interval| {
-            let [low, high] = [interval.low, interval.high].map(words::number);
+            let [low, high] = [interval.low, interval.high].map(format_number);
             format!("{low}–{high}")
         };
         Self::Number(
@@ -62,8 +67,8 @@ pub(super) fn cells(report: &Report<'_>) -> Table {
     let mut columns: Vec<Column<'_>> = axes
         .into_iter()
         .map(|axis| -> Column<'_> {
-            let field = move |cell: &CellSummary| axis_field(axis, &cell.first);
-            (words::axis_label(axis).to_owned(), Box::new(field))
+            let field = move |cell: &CellSummary| axis_field(axis, &cell.first.cell);
+            (axis.label(), Box::new(field))
         })
         .collect();
     let something = |column: &Column<'_>| report.cells.iter().any(|cell| !column.1(cell).is_void());
@@ -78,10 +83,10 @@ pub(super) fn cells(report: &Report<'_>) -> Table {
         let difference = |cell: &CellSummary| Field::difference(cell.sim_difference());
         columns.push(("off simulated (%)".to_owned(), Box::new(difference)));
     }
-    if report.cells.iter().any(|cell| !cell.cause.is_empty()) {
+    if report.cells.iter().any(|cell| cell.cause.is_some()) {
         columns.push((
             "likely cause".to_owned(),
-            Box::new(|cell| Field::Text(cell.cause.clone())),
+            Box::new(|cell| Field::word(cell.cause)),
         ));
     }
     Table {
@@ -127,14 +132,13 @@ fn measured<'a>() -> Vec<Column<'a>> {
     ]
 }
 
-fn axis_field(axis: Axis, record: &RunRecord) -> Field {
-    let text = record.axis_text(axis);
-    match (axis, text.parse::<f64>()) {
-        (Axis::Loss, Ok(fraction)) => {
-            Field::Number(words::number(fraction * 100.0), Some(fraction))
+fn axis_field(axis: Axis, cell: &Cell) -> Field {
+    match axis.number(cell) {
+        Some(number) if axis.scale() != 1.0 => {
+            Field::Number(format_number(number * axis.scale()), Some(number))
         }
-        (_, Ok(number)) => Field::Number(text, Some(number)),
-        (_, Err(_)) => Field::Text(text),
+        number @ Some(_) => Field::Number(axis.value(cell), number),
+        None => Field::Text(axis.value(cell)),
     }
 }
 
@@ -150,9 +154,9 @@ pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
             .take(most)
             .map(|record| {
                 vec![
-                    Field::Text(words::phrases(&axes, record)),
+                    Field::Text(labels::phrases(&axes, &record.cell)),
                     Field::Number(record.seed.to_string(), Some(record.seed as f64)),
-                    Field::Text(record.gate.clone()),
+                    Field::word(record.gate),
                     Field::Text(record.note.clone()),
                     Field::Text(record.command.clone()),
                 ]
@@ -164,7 +168,7 @@ pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
 /// The figures that others have published, beside the median completion time of the same cells here.
 pub(super) fn references(report: &Report<'_>) -> Table {
     let row = |reference: &Reference| {
-        let beside = |cell: &&CellSummary| reference.is_beside(&cell.first);
+        let beside = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
         let here = report.cells.iter().find(beside);
         vec![
             Field::Text(reference.label.clone()),

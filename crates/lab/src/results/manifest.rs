@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use backroom_sim::Axis;
 use serde::{Deserialize, Serialize};
 
 use crate::docker::Engine;
 use crate::record::RunRecord;
 use crate::runner::RunnerKind;
-use crate::scenario::{Axis, Scenario};
+use crate::scenario::Scenario;
 use crate::sweep::Precision;
 
 /// Everything one needs to know to repeat a sweep, or to doubt it.
@@ -141,8 +142,8 @@ impl Manifest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             compiler: env!("BACKROOM_COMPILER").to_owned(),
             command: command_line(std::env::args()),
-            runner: runner.name().to_owned(),
-            shaper: runner.shaper().to_owned(),
+            runner: runner.name.to_string(),
+            shaper: runner.shaper.to_string(),
             engine: engine.map(|engine| engine.version.clone()),
             packets_per_second: engine
                 .and_then(|engine| engine.limit)
@@ -178,7 +179,7 @@ impl ScenarioAsRun {
     fn new(scenario: &Scenario) -> Self {
         let axes = Axis::ALL
             .into_iter()
-            .map(|axis| (axis.key().to_owned(), scenario.axes.text(axis).into()));
+            .map(|axis| (axis.key().to_owned(), scenario.axes.values(axis).into()));
         Self {
             name: scenario.name.clone(),
             title: scenario.title.clone(),
@@ -217,7 +218,7 @@ pub(crate) fn commit() -> String {
     if let Some(told) = option_env!("BACKROOM_COMMIT") {
         return told.to_owned();
     }
-    commit_of(&["../gbn", "../lab", "../link", "../../Cargo.lock"])
+    commit_of(&["../gbn", "../lab", "../link", "../sim", "../../Cargo.lock"])
 }
 
 /// The commit that is checked out; `-dirty` where `sources`, paths from the lab's own folder, differ from it.

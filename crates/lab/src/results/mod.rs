@@ -1,5 +1,6 @@
 //! A folder of results: rows as they come, and at the end what was made of them.
 
+mod columns;
 mod manifest;
 mod resume;
 mod rows;
@@ -12,11 +13,16 @@ use std::path::{Path, PathBuf};
 pub(crate) use manifest::commit;
 pub use manifest::{Circumstances, Host, Manifest, Resumption};
 pub use resume::ResumeError;
-pub use rows::Rows;
+pub use rows::{Rows, RowsError};
 
+use crate::assess;
 use crate::record::RunRecord;
-use crate::report;
+use crate::runner::RunnerName;
 use crate::statistics::{self, CellSummary};
+use columns::Fields;
+
+/// The name of the report page.
+pub const REPORT: &str = "report.html";
 
 /// The folder with the simulator's results, beside those of containers.
 pub(crate) const SIM_FOLDER: &str = "sim";
@@ -95,16 +101,7 @@ impl ResultsFolder {
     /// # Errors
     /// When it can't be written.
     pub fn runs(&self) -> Result<RunsFile, ResultsError> {
-        self.runs_in("runs.csv")
-    }
-
-    fn runs_in(&self, name: &str) -> Result<RunsFile, ResultsError> {
-        let path = self.path.join(name);
-        let file = File::create(&path).map_err(self.error(name))?;
-        Ok(RunsFile {
-            path,
-            writer: csv::Writer::from_writer(file),
-        })
+        self.table("runs.csv").map(RunsFile)
     }
 
     /// Writes `summary.csv`.
@@ -112,16 +109,16 @@ impl ResultsFolder {
     /// # Errors
     /// When it can't be written.
     pub fn write_summary(&self, cells: &[CellSummary]) -> Result<(), ResultsError> {
-        let file =
-            File::create(self.path.join("summary.csv")).map_err(self.error("summary.csv"))?;
-        let mut writer = csv::Writer::from_writer(file);
-        for cell in cells {
-            let row = summary::Row::new(cell);
-            writer
-                .serialize(row)
-                .map_err(|error| self.error("summary.csv")(error.into()))?;
-        }
-        writer.flush().map_err(self.error("summary.csv"))
+        let mut table = self.table("summary.csv")?;
+        cells
+            .iter()
+            .try_for_each(|cell| table.write(summary::fields(cell)))
+    }
+
+    fn table(&self, name: &str) -> Result<Table, ResultsError> {
+        let path = self.path.join(name);
+        let file = File::create(&path).map_err(self.error(name))?;
+        Ok(Table::new(path, file, true))
     }
 
     /// Writes `manifest.json`.
@@ -142,12 +139,14 @@ impl ResultsFolder {
     /// has of the same cells.
     pub fn summarise(&self, records: &[RunRecord]) -> Vec<CellSummary> {
         let mut cells = statistics::summarise(records);
-        let in_containers = records.iter().any(|record| record.runner == "docker");
+        let in_containers = records
+            .iter()
+            .any(|record| record.runner == RunnerName::Docker);
         let simulated = match in_containers {
             true => self.simulated(),
             false => Vec::new(),
         };
-        statistics::explain(&mut cells, &statistics::summarise(&simulated));
+        assess::explain(&mut cells, &statistics::summarise(&simulated));
         cells
     }
 
@@ -179,7 +178,7 @@ fn is_ours(path: &Path) -> bool {
         "manifest.json",
         UNFINISHED_MANIFEST,
         UNFINISHED_RUNS,
-        report::FILE,
+        REPORT,
     ];
     is_chart(path) || others.contains(&name(path))
 }
@@ -198,10 +197,7 @@ fn name(path: &Path) -> &str {
 
 /// `runs.csv`, a row per run.
 #[derive(Debug)]
-pub struct RunsFile {
-    path: PathBuf,
-    writer: csv::Writer<File>,
-}
+pub struct RunsFile(Table);
 
 impl RunsFile {
     /// Writes a row. It is in the file when this returns.
@@ -209,13 +205,43 @@ impl RunsFile {
     /// # Errors
     /// When it can't be written.
     pub fn write(&mut self, record: &RunRecord) -> Result<(), ResultsError> {
-        let written = self.writer.serialize(record).map_err(io::Error::from);
-        written
-            .and_then(|()| self.writer.flush())
-            .map_err(|source| ResultsError {
-                path: self.path.clone(),
-                source,
-            })
+        self.0.write(rows::fields(record))
+    }
+}
+
+/// A CSV file that grows by a row at a time.
+#[derive(Debug)]
+struct Table {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+    /// Whether the header is still to be written.
+    needs_header: bool,
+}
+
+impl Table {
+    fn new(path: PathBuf, file: File, needs_header: bool) -> Self {
+        Self {
+            path,
+            writer: csv::Writer::from_writer(file),
+            needs_header,
+        }
+    }
+
+    /// Writes a row, before the first one the header.
+    fn write(&mut self, fields: Result<Fields, csv::Error>) -> Result<(), ResultsError> {
+        self.write_fields(fields).map_err(|source| ResultsError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn write_fields(&mut self, fields: Result<Fields, csv::Error>) -> io::Result<()> {
+        let (columns, row): (Vec<_>, Vec<_>) = fields?.into_iter().unzip();
+        if std::mem::take(&mut self.needs_header) {
+            self.writer.write_record(columns)?;
+        }
+        self.writer.write_record(row)?;
+        self.writer.flush()
     }
 }
 

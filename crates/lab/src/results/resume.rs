@@ -4,11 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::PathBuf;
 
+use backroom_sim::{Axes, AxisError};
 use serde::Deserialize;
 
 use super::manifest::{Manifest, Resumption};
-use super::{ResultsFolder, Rows, RunsFile, UNFINISHED_RUNS};
-use crate::scenario::{Axes, AxisError};
+use super::{ResultsFolder, Rows, RunsFile, Table, UNFINISHED_RUNS};
 
 /// Why a sweep can't go on in a folder.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ impl ResultsFolder {
                 });
             }
         }
-        Rows::parse(&text).map_err(|error| unreadable("runs.csv")(error.into()))
+        Rows::parse(&text).map_err(|error| unreadable("runs.csv")(io::Error::other(error)))
     }
 
     /// Goes on with `runs.csv` after `rows`.
@@ -118,15 +118,13 @@ impl ResultsFolder {
             }
             Ok(file)
         };
-        let writer = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(append().map_err(error)?);
-        Ok(RunsFile { path, writer })
+        let file = append().map_err(error)?;
+        Ok(RunsFile(Table::new(path, file, false)))
     }
 
     /// Gives rows the columns that there were not yet when they were written: rows with them could not follow.
     fn write_anew(&self, rows: &Rows) -> Result<(), super::ResultsError> {
-        let mut anew = self.runs_in(UNFINISHED_RUNS)?;
+        let mut anew = RunsFile(self.table(UNFINISHED_RUNS)?);
         for record in &rows.records {
             anew.write(record)?;
         }
@@ -163,8 +161,9 @@ impl ResultsFolder {
 impl EarlierScenario {
     /// The values of an axis. One that there was not yet had its default.
     fn values(&self, axis: &str) -> serde_json::Value {
-        let default =
-            || -> Result<Vec<String>, AxisError> { Ok(Axes::with_defaults()?.text(axis.parse()?)) };
+        let default = || -> Result<Vec<String>, AxisError> {
+            Ok(Axes::with_defaults()?.values(axis.parse()?).to_vec())
+        };
         match self.axes.get(axis) {
             Some(values) => values.clone(),
             None => default().map_or(serde_json::Value::Null, Into::into),

@@ -1,32 +1,93 @@
-//! Reading `runs.csv`, also one that a killed sweep left.
+//! Reading and writing the rows of `runs.csv`. A file that a killed sweep left is read up to its last whole row.
 
+use backroom_sim::{Axis, AxisError, Cell};
+use csv::StringRecord;
+
+use super::columns::{Fields, Layout};
 use crate::record::RunRecord;
+
+const LAYOUT: Layout = Layout(&[
+    (
+        "shaper",
+        &[
+            Axis::CAST,
+            Axis::DELIVERY,
+            Axis::RECEIVERS,
+            Axis::WINDOW,
+            Axis::RECOVERY,
+            Axis::TIMEOUT,
+            Axis::RATE,
+            Axis::DELAY,
+            Axis::LOSS,
+            Axis::FILE,
+            Axis::SEGMENT,
+        ],
+    ),
+    (
+        "go_backs",
+        &[Axis::JITTER, Axis::QUEUE, Axis::BURST, Axis::LOSS_SIDE],
+    ),
+    ("cause", &[Axis::COPIES]),
+]);
 
 /// The rows of a `runs.csv`.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// They themselves.
+    /// What the rows record.
     pub records: Vec<RunRecord>,
-    /// Bytes of the file that they and the header take.
+    /// Bytes of the file that the header and the whole rows take.
     pub bytes: u64,
-    /// Whether there is more, which is no whole row: a sweep was killed while it wrote it.
+    /// Whether an incomplete row follows: a sweep was killed while it wrote it.
     pub torn: bool,
-    /// Whether they were written when there were fewer columns.
+    /// Whether the file has fewer columns than this version writes.
     pub lacks_columns: bool,
 }
 
+/// Why a file is no `runs.csv`.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// Not the CSV of a sweep.
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+    /// A value that its axis can't have.
+    #[error("row {row}: {source}")]
+    Axis {
+        /// From 1, without the header.
+        row: usize,
+        /// The axis, and what is allowed.
+        source: AxisError,
+    },
+}
+
+/// The columns of a row with their fields.
+///
+/// # Errors
+/// None in practice: a record is flat.
+pub(super) fn fields(record: &RunRecord) -> Result<Fields, csv::Error> {
+    LAYOUT.fields(record, &record.cell)
+}
+
 impl Rows {
-    /// Reads `text`. What comes after the last whole row is left out.
+    /// Reads `text` up to its last whole row.
     ///
     /// # Errors
-    /// Where a whole row is none that a sweep wrote.
-    pub fn parse(text: &[u8]) -> Result<Self, csv::Error> {
+    /// When a whole row was not written by a sweep.
+    pub fn parse(text: &[u8]) -> Result<Self, RowsError> {
         let whole = whole_rows(text)?;
         let mut reader = csv::Reader::from_reader(&text[..whole]);
-        let columns = reader.headers()?.len();
-        let records: Vec<_> = reader.into_deserialize().collect::<Result<_, _>>()?;
+        let columns = reader.headers()?.clone();
+        let mut records = Vec::new();
+        for row in reader.records() {
+            let row = row?;
+            let mut record: RunRecord = row.deserialize(Some(&columns))?;
+            record.cell = cell(&columns, &row).map_err(|source| RowsError::Axis {
+                row: records.len() + 1,
+                source,
+            })?;
+            records.push(record);
+        }
         let lacks_columns = match records.first() {
-            Some(record) => columns < columns_of(record)?,
+            Some(record) => columns.len() < fields(record)?.len(),
             None => false,
         };
         Ok(Self {
@@ -38,12 +99,21 @@ impl Rows {
     }
 }
 
-/// How many columns a row has now.
-fn columns_of(record: &RunRecord) -> Result<usize, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.serialize(record)?;
-    let text = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(csv::Reader::from_reader(text.as_slice()).headers()?.len())
+/// The cell of a row. An axis that did not exist yet when the row was written has its default.
+fn cell(columns: &StringRecord, row: &StringRecord) -> Result<Cell, AxisError> {
+    let mut cell = Cell::default();
+    for axis in Axis::ALL {
+        let column = columns.iter().position(|column| column == axis.column());
+        match (
+            column.and_then(|column| row.get(column)),
+            axis.default_value(),
+        ) {
+            (Some(field), _) => axis.set_field(&mut cell, field)?,
+            (None, Some(value)) => axis.set(&mut cell, value)?,
+            (None, None) => {}
+        }
+    }
+    Ok(cell)
 }
 
 /// Up to where `text` consists of rows that end with a line feed and have all fields.
@@ -69,8 +139,10 @@ fn whole_rows(text: &[u8]) -> Result<usize, csv::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use backroom_sim::Measurement;
+
+    use crate::assess::assess;
     use crate::plan::Plan;
-    use crate::record::Measurement;
     use crate::runner::RunnerKind;
     use crate::scenario::Scenario;
 
@@ -83,8 +155,12 @@ mod tests {
                 failure: Some("it said \"no\",\nand left".to_owned()),
                 ..Measurement::default()
             };
-            let record = RunRecord::new(run, RunnerKind::Sim, &measurement);
-            writer.serialize(record).unwrap();
+            let record = assess(run, RunnerKind::SIM, &measurement);
+            let (columns, row): (Vec<_>, Vec<_>) = fields(&record).unwrap().into_iter().unzip();
+            if run.index == 0 {
+                writer.write_record(columns).unwrap();
+            }
+            writer.write_record(row).unwrap();
         }
         writer.into_inner().unwrap()
     }
@@ -110,5 +186,34 @@ mod tests {
         let whole = String::from_utf8(text(2)).unwrap();
         let wrong = whole.replacen("link", "link,link", 1);
         Rows::parse(wrong.as_bytes()).unwrap_err();
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let rows = Rows::parse(&text(2)).unwrap();
+        assert!(!rows.lacks_columns && !rows.torn);
+        let again: Vec<_> = rows
+            .records
+            .iter()
+            .map(|row| fields(row).unwrap())
+            .collect();
+        let text = String::from_utf8(text(2)).unwrap();
+        let header: Vec<_> = again[0].iter().map(|(column, _)| column.as_str()).collect();
+        assert_eq!(text.lines().next().unwrap(), header.join(","));
+        assert_eq!(rows.records[1].seed, 2);
+    }
+
+    #[test]
+    fn an_axis_without_a_column_has_its_default() {
+        let text = String::from_utf8(text(1)).unwrap();
+        let older = text.replacen(",copies", ",other", 1);
+        let rows = Rows::parse(older.as_bytes()).unwrap();
+        assert_eq!(rows.records[0].cell.copies, backroom_gbn::Copies::ONE);
+        let wrong = text.replacen(",unicast,", ",anycast,", 1);
+        let error = Rows::parse(wrong.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.contains("row 1") && error.contains("unicast"),
+            "{error}"
+        );
     }
 }

@@ -1,33 +1,48 @@
 //! The rows of `summary.csv`.
 
-use backroom_gbn::WindowSetting;
+use backroom_sim::Axis;
 use serde::Serialize;
 
-use crate::record::{RunRecord, window_text};
+use super::columns::{Fields, Layout};
+use crate::record::{Cause, rounded};
+use crate::runner::{RunnerName, ShaperName};
 use crate::statistics::{CellSummary, Spread};
 
-/// One cell. The columns are the fields, in this order; what can't be said is empty.
+const LAYOUT: Layout = Layout(&[(
+    "shaper",
+    &[
+        Axis::CAST,
+        Axis::DELIVERY,
+        Axis::RECEIVERS,
+        Axis::WINDOW,
+        Axis::RECOVERY,
+        Axis::TIMEOUT,
+        Axis::RATE,
+        Axis::DELAY,
+        Axis::JITTER,
+        Axis::QUEUE,
+        Axis::LOSS,
+        Axis::BURST,
+        Axis::LOSS_SIDE,
+        Axis::FILE,
+        Axis::SEGMENT,
+    ],
+)]);
+
+/// The columns of a cell with their fields.
+///
+/// # Errors
+/// None in practice: a row is flat.
+pub(super) fn fields(cell: &CellSummary) -> Result<Fields, csv::Error> {
+    LAYOUT.fields(&Row::new(cell), &cell.first.cell)
+}
+
+/// One cell without its axes. The columns are the fields, in this order; an unknown value is empty.
 #[derive(Debug, Serialize)]
-pub(super) struct Row<'a> {
+struct Row<'a> {
     scenario: &'a str,
-    runner: &'a str,
-    shaper: &'a str,
-    cast: &'a str,
-    delivery: &'a str,
-    receivers: u16,
-    #[serde(serialize_with = "window_text::serialize")]
-    window: WindowSetting,
-    recovery: &'a str,
-    timeout_ms: &'a str,
-    rate_mbps: Option<f64>,
-    delay_ms: f64,
-    jitter_ms: f64,
-    queue: Option<usize>,
-    loss: f64,
-    burst: &'a str,
-    loss_side: &'a str,
-    file_bytes: u64,
-    segment_bytes: u16,
+    runner: RunnerName,
+    shaper: ShaperName,
     runs: usize,
     failed: usize,
     goodput_mbps_median: Option<f64>,
@@ -56,50 +71,21 @@ pub(super) struct Row<'a> {
     gate_failed: usize,
     goodput_mbps_model: Option<f64>,
     model_difference: Option<f64>,
-    cause: &'a str,
+    cause: Option<Cause>,
     goodput_mbps_sim: Option<f64>,
     sim_difference: Option<f64>,
-    copies: u8,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(cell: &'a CellSummary) -> Self {
-        let RunRecord {
-            scenario,
-            runner,
-            shaper,
-            cast,
-            delivery,
-            recovery,
-            timeout_ms,
-            burst,
-            loss_side,
-            ..
-        } = &cell.first;
-        let first = &cell.first;
+    fn new(cell: &'a CellSummary) -> Self {
         let of = |spread: &Option<Spread>, pick: fn(&Spread) -> f64| {
             spread.as_ref().map(pick).map(rounded)
         };
         let (goodput, seconds) = (&cell.goodput_mbps, &cell.seconds);
         Self {
-            scenario,
-            runner,
-            shaper,
-            cast,
-            delivery,
-            receivers: first.receivers,
-            window: first.window,
-            recovery,
-            timeout_ms,
-            rate_mbps: first.rate_mbps,
-            delay_ms: first.delay_ms,
-            jitter_ms: first.jitter_ms,
-            queue: first.queue,
-            loss: first.loss,
-            burst,
-            loss_side,
-            file_bytes: first.file_bytes,
-            segment_bytes: first.segment_bytes,
+            scenario: &cell.first.scenario,
+            runner: cell.first.runner,
+            shaper: cell.first.shaper,
             runs: cell.runs,
             failed: cell.failed,
             goodput_mbps_median: of(goodput, |spread| spread.median),
@@ -128,14 +114,9 @@ impl<'a> Row<'a> {
             gate_failed: cell.gate_failed,
             goodput_mbps_model: cell.model_goodput_mbps.map(rounded),
             model_difference: cell.model_difference().map(rounded),
-            cause: &cell.cause,
+            cause: cell.cause,
             goodput_mbps_sim: cell.sim_goodput_mbps.map(rounded),
             sim_difference: cell.sim_difference().map(rounded),
-            copies: first.copies,
         }
     }
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

@@ -1,8 +1,7 @@
 //! Which pictures a scenario wants drawn.
 
+use backroom_sim::Axis;
 use serde::{Deserialize, Deserializer, Serialize};
-
-use super::axis::Axis;
 
 /// One chart: a quantity against an axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

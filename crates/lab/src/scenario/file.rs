@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use backroom_sim::{Axes, Axis, AxisError};
+use serde::{Deserialize, Serialize};
 
-use super::{Axes, Axis, AxisError, ChartSpec, Reference, Scenario, builtin};
-use crate::suggest;
+use super::value::Value;
+use super::{ChartSpec, Reference, Scenario, builtin};
 
 /// Why there is no scenario. The message says what is allowed.
 #[derive(Debug, thiserror::Error)]
@@ -125,13 +126,11 @@ impl Scenario {
             link: BTreeMap::new(),
             axes: Axis::ALL
                 .into_iter()
-                .map(|axis| (axis, self.axes.text(axis)))
+                .map(|axis| (axis, self.axes.values(axis)))
                 .filter(|(_, values)| !values.is_empty())
                 .map(|(axis, values)| {
-                    (
-                        axis.key().to_owned(),
-                        Values::Many(values.into_iter().map(Value::Text).collect()),
-                    )
+                    let values = values.iter().cloned().map(Value::Text).collect();
+                    (axis.key().to_owned(), Values::Many(values))
                 })
                 .collect(),
             charts: self.charts.clone(),
@@ -142,7 +141,7 @@ impl Scenario {
 }
 
 /// The file as it is written. `[link]` and `[axes]` differ for the reader alone: any key may stand under either.
-#[derive(Deserialize, serde::Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ScenarioFile {
     title: String,
@@ -162,7 +161,7 @@ struct ScenarioFile {
     reference: Vec<Reference>,
 }
 
-#[derive(Clone, Deserialize, serde::Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "it is a number, a word in quotation marks, or a list of these"
@@ -170,25 +169,6 @@ struct ScenarioFile {
 enum Values {
     One(Value),
     Many(Vec<Value>),
-}
-
-/// A number or a word.
-#[derive(Clone, Debug, PartialEq, Deserialize, serde::Serialize)]
-#[serde(untagged, expecting = "it is a number or a word in quotation marks")]
-pub(super) enum Value {
-    Integer(i64),
-    Float(f64),
-    Text(String),
-}
-
-impl Value {
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Integer(number) => number.to_string(),
-            Self::Float(number) => number.to_string(),
-            Self::Text(text) => text.clone(),
-        }
-    }
 }
 
 fn read_axes(file: &ScenarioFile) -> Result<Axes, AxisError> {
@@ -219,7 +199,7 @@ fn names() -> String {
 }
 
 fn nearest(name: &str) -> String {
-    suggest::nearest(name, builtin().map(|(name, _)| name))
+    backroom_sim::nearest(name, builtin().map(|(name, _)| name))
         .map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 

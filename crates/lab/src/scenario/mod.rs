@@ -1,22 +1,16 @@
 //! What to measure: the axes to sweep, repetitions, a seed, and which charts show it.
 
-mod axes;
-mod axis;
 mod builtin;
 mod chart;
 mod file;
-mod loss;
 mod reference;
-mod values;
+mod value;
 
-pub use axes::{Axes, AxisError};
-pub use axis::Axis;
+use backroom_sim::Axes;
 pub use builtin::builtin;
 pub use chart::{ChartKind, ChartSpec, Quantity};
 pub use file::ScenarioError;
-pub use loss::{Burst, LossRate};
 pub use reference::Reference;
-pub use values::{Cast, Delivery, FileSize, LossSide, Optional, Time};
 
 /// A scenario, read from a TOML file and perhaps changed on the command line.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use backroom_sim::{Axis, Cell};
 use serde::{Deserialize, Serialize};
 
-use super::axis::Axis;
-use super::file::Value;
-use crate::record::RunRecord;
+use super::value::Value;
 
 /// A figure that somebody published, a `[[reference]]` of a scenario's file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,10 +23,10 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Whether it stands beside the cell of `record`.
-    pub fn is_beside(&self, record: &RunRecord) -> bool {
+    /// Whether the figure was published for the conditions of `cell`.
+    pub fn is_of(&self, cell: &Cell) -> bool {
         self.cell
             .iter()
-            .all(|(axis, value)| record.axis_text(*axis) == value.text())
+            .all(|(axis, value)| axis.value(cell) == value.text())
     }
 }

@@ -1,26 +1,25 @@
-//! The window that finds itself beside the best of the fixed ones.
+//! The automatic window compared with the best fixed one.
 
 use std::collections::HashMap;
 
 use backroom_gbn::WindowSetting;
+use backroom_sim::{Axis, Cell};
 
 use super::CellSummary;
-use crate::record::RunRecord;
-use crate::scenario::Axis;
 
 /// For each cell with the window `auto`: its median goodput over that of the best fixed window, all else equal. Cells
 /// without a fixed window beside them have no ratio.
 pub(crate) fn auto_ratios(cells: &[CellSummary]) -> Vec<f64> {
     let mut best: HashMap<Vec<String>, f64> = HashMap::new();
     for (cell, goodput) in with_goodput(cells) {
-        if cell.first.window != WindowSetting::Auto {
-            let best = best.entry(but_window(&cell.first)).or_default();
+        if cell.first.cell.window != WindowSetting::Auto {
+            let best = best.entry(without_window(&cell.first.cell)).or_default();
             *best = best.max(goodput);
         }
     }
     with_goodput(cells)
-        .filter(|(cell, _)| cell.first.window == WindowSetting::Auto)
-        .filter_map(|(cell, goodput)| Some(goodput / best.get(&but_window(&cell.first))?))
+        .filter(|(cell, _)| cell.first.cell.window == WindowSetting::Auto)
+        .filter_map(|(cell, goodput)| Some(goodput / best.get(&without_window(&cell.first.cell))?))
         .collect()
 }
 
@@ -31,19 +30,21 @@ fn with_goodput(cells: &[CellSummary]) -> impl Iterator<Item = (&CellSummary, f6
 }
 
 /// What a cell has in common with those that differ in their windows alone.
-fn but_window(record: &RunRecord) -> Vec<String> {
-    let axes = Axis::ALL.into_iter().filter(|axis| *axis != Axis::Window);
-    axes.map(|axis| record.axis_text(axis)).collect()
+fn without_window(cell: &Cell) -> Vec<String> {
+    let axes = Axis::ALL.into_iter().filter(|axis| *axis != Axis::WINDOW);
+    axes.map(|axis| axis.value(cell)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assess::assess;
     use crate::plan::Plan;
-    use crate::record::Measurement;
+    use crate::record::RunRecord;
     use crate::runner::RunnerKind;
     use crate::scenario::Scenario;
     use crate::statistics::summarise;
+    use backroom_sim::Measurement;
 
     /// The one run of `axes`, which took so many seconds.
     fn row(axes: &str, seconds: f64) -> RunRecord {
@@ -53,7 +54,7 @@ mod tests {
             seconds: Some(seconds),
             ..Measurement::default()
         };
-        RunRecord::new(&plan.runs[0], RunnerKind::Sim, &measurement)
+        assess(&plan.runs[0], RunnerKind::SIM, &measurement)
     }
 
     #[test]

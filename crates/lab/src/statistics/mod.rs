@@ -1,24 +1,22 @@
 //! The runs of each cell made into one: median and spread.
 
 mod best_window;
-mod cause;
 pub(crate) mod interval;
-mod order;
 mod pivot;
 mod spread;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 pub(crate) use best_window::auto_ratios;
-pub use cause::DIFFERENCE;
-pub(crate) use cause::of_run as cause_of_run;
 pub use interval::Interval;
 pub(crate) use interval::median;
-pub(crate) use order::by_value;
-pub(crate) use pivot::{Panel, Pivot, pivots, x_value};
+pub(crate) use pivot::{Panel, Pivot, pivots};
 pub use spread::Spread;
 
-use crate::record::{DelayQuantiles, RunRecord};
+use backroom_sim::{Axis, Cell, DelayQuantiles};
+
+use crate::record::{Cause, CellKey, GateVerdict, RunRecord};
 use crate::scenario::Quantity;
 
 /// All repetitions of one cell.
@@ -66,38 +64,33 @@ pub struct CellSummary {
     pub beyond_machine: bool,
     /// The median goodput of the same cell in the simulator, beside containers.
     pub sim_goodput_mbps: Option<f64>,
-    /// Why the goodput probably differs from the model's, or in containers from the simulator's, where it does so by more
-    /// than 10 %: `timer`, `queue`, `processor` or `unexplained`.
-    pub cause: String,
+    /// The likely reason where the goodput differs by more than 10 % from the model's, or in containers from the
+    /// simulator's.
+    pub cause: Option<Cause>,
 }
 
-/// Groups `records` by cell. The cells come in the order of their axes' values, the last axis varying fastest, whatever the
-/// order of the rows.
+/// Groups `records` by cell. Cells come in the order of their values, the last axis varying fastest, whatever the order
+/// of the records.
 pub fn summarise(records: &[RunRecord]) -> Vec<CellSummary> {
-    let mut groups: HashMap<Vec<String>, Vec<&RunRecord>> = HashMap::new();
+    let mut groups: HashMap<CellKey, Vec<&RunRecord>> = HashMap::new();
     for record in records {
         groups.entry(record.cell_key()).or_default().push(record);
     }
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by(|(one, _), (other, _)| by_value(one, other));
-    groups
-        .iter()
-        .filter_map(|(_, group)| CellSummary::of(group))
-        .collect()
+    let mut cells: Vec<_> = groups
+        .values()
+        .filter_map(|group| CellSummary::of(group))
+        .collect();
+    cells.sort_by(|one, other| by_value(&one.first.cell, &other.first.cell));
+    cells
 }
 
-/// Puts beside each of `cells` what the simulator measured of it, and says why it differs from that or from the model.
-pub fn explain(cells: &mut [CellSummary], simulated: &[CellSummary]) {
-    let simulated: HashMap<_, _> = simulated
-        .iter()
-        .map(|cell| (cell.first.cell_key(), cell))
-        .collect();
-    for cell in cells {
-        let simulated = simulated.get(&cell.first.cell_key()).copied();
-        let goodput = simulated.and_then(|simulated| simulated.goodput_mbps);
-        cell.sim_goodput_mbps = goodput.map(|spread| spread.median);
-        cell.cause = cause::of_cell(cell, simulated).to_owned();
-    }
+/// Compares two cells by their values on all axes.
+pub(crate) fn by_value(one: &Cell, other: &Cell) -> Ordering {
+    Axis::ALL
+        .into_iter()
+        .map(|axis| axis.compare(one, other))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 impl CellSummary {
@@ -108,7 +101,7 @@ impl CellSummary {
             Quantity::Seconds => self.seconds,
             Quantity::Transmissions => self.transmissions,
             Quantity::Retransmissions => {
-                let copies = self.first.copies.into();
+                let copies = self.first.cell.copies.count().into();
                 self.transmissions.map(|sent| sent.lowered_by(copies))
             }
             Quantity::SegmentDelay => self.segment_delay_p50_ms,
@@ -122,8 +115,8 @@ impl CellSummary {
             Quantity::Seconds => self.seconds_ci,
             Quantity::Transmissions => self.transmissions_ci,
             Quantity::Retransmissions => self.transmissions_ci.map(|sent| Interval {
-                low: sent.low - f64::from(self.first.copies),
-                high: sent.high - f64::from(self.first.copies),
+                low: sent.low - f64::from(self.first.cell.copies.count()),
+                high: sent.high - f64::from(self.first.cell.copies.count()),
             }),
             Quantity::SegmentDelay => None,
         }
@@ -157,7 +150,7 @@ impl CellSummary {
         };
         let gate_failed = records
             .iter()
-            .filter(|record| record.gate == "fail")
+            .filter(|record| record.gate == Some(GateVerdict::Fail))
             .count();
         let interval = |value: &dyn Fn(&RunRecord) -> Option<f64>| {
             Interval::of_median(good.iter().filter_map(|record| value(record)))
@@ -186,12 +179,12 @@ impl CellSummary {
             queue_drops: spread(&|record| record.queue_drops.map(|drops| drops as f64)),
             beyond_machine: good
                 .iter()
-                .filter(|record| record.cause == "processor")
+                .filter(|record| record.cause == Some(Cause::Processor))
                 .count()
                 * 2
                 > good.len(),
             sim_goodput_mbps: None,
-            cause: String::new(),
+            cause: None,
         })
     }
 }

@@ -1,26 +1,27 @@
 //! Cells arranged as a chart or a table shows them: in panels, on lines, along an axis.
 
+use backroom_sim::{Axis, Cell};
+
 use super::CellSummary;
-use crate::record::RunRecord;
-use crate::scenario::{Axis, ChartSpec};
+use crate::scenario::ChartSpec;
 
 /// The cells of one chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Pivot<'a> {
     /// The axes that vary but that this pivot holds fixed, since neither panels nor lines nor the x axis show them.
     pub(crate) fixed: Vec<Axis>,
-    /// Any row, for the values of the fixed axes.
-    pub(crate) example: &'a RunRecord,
+    /// Any cell, for the values of the fixed axes.
+    pub(crate) example: &'a Cell,
     pub(crate) panels: Vec<Panel<'a>>,
-    /// For each line a row that is on it.
-    pub(crate) lines: Vec<&'a RunRecord>,
+    /// For each line a cell that is on it.
+    pub(crate) lines: Vec<&'a Cell>,
 }
 
 /// The cells of one panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel<'a> {
-    /// Any row in it.
-    pub(crate) example: &'a RunRecord,
+    /// Any cell in it.
+    pub(crate) example: &'a Cell,
     /// The cells on each of the pivot's lines, by growing x; none where the line has nothing in this panel.
     pub(crate) lines: Vec<Vec<&'a CellSummary>>,
 }
@@ -43,16 +44,11 @@ pub(crate) fn pivots<'a>(spec: &ChartSpec, cells: &'a [CellSummary]) -> Vec<Pivo
         .collect()
 }
 
-/// Where a row lies on `axis`. `None` on an axis without numbers.
-pub(crate) fn x_value(axis: Axis, record: &RunRecord) -> Option<f64> {
-    record.axis_text(axis).parse().ok()
-}
-
 fn pivot<'a>(
     spec: &ChartSpec,
     cells: &[&'a CellSummary],
     fixed: Vec<Axis>,
-    example: &'a RunRecord,
+    example: &'a Cell,
 ) -> Pivot<'a> {
     let lines = distinct(cells, &spec.lines);
     let panels = distinct(cells, spec.panels.as_slice())
@@ -79,10 +75,10 @@ fn pivot<'a>(
 fn along_line<'a>(
     spec: &ChartSpec,
     cells: &[&'a CellSummary],
-    line: &RunRecord,
+    line: &Cell,
 ) -> Vec<&'a CellSummary> {
     let mut cells = on_same(cells, &spec.lines, line);
-    let x = |cell: &CellSummary| x_value(spec.against, &cell.first).unwrap_or(f64::NAN);
+    let x = |cell: &CellSummary| spec.against.number(&cell.first.cell).unwrap_or(f64::NAN);
     cells.sort_by(|one, other| x(one).total_cmp(&x(other)));
     cells
 }
@@ -105,30 +101,28 @@ fn fixed_axes(spec: &ChartSpec, cells: &[&CellSummary]) -> Vec<Axis> {
         .collect()
 }
 
-/// A row for each combination of values on `axes`, in the order in which they come. Without axes the first.
-fn distinct<'a>(cells: &[&'a CellSummary], axes: &[Axis]) -> Vec<&'a RunRecord> {
-    let mut found: Vec<&RunRecord> = Vec::new();
+/// A cell for each combination of values on `axes`, in the order in which they come. Without axes the first.
+fn distinct<'a>(cells: &[&'a CellSummary], axes: &[Axis]) -> Vec<&'a Cell> {
+    let mut found: Vec<&Cell> = Vec::new();
     for cell in cells {
-        if !found.iter().any(|other| same_on(axes, other, &cell.first)) {
-            found.push(&cell.first);
+        if !found
+            .iter()
+            .any(|other| same_on(axes, other, &cell.first.cell))
+        {
+            found.push(&cell.first.cell);
         }
     }
     found
 }
 
-fn on_same<'a>(
-    cells: &[&'a CellSummary],
-    axes: &[Axis],
-    example: &RunRecord,
-) -> Vec<&'a CellSummary> {
+fn on_same<'a>(cells: &[&'a CellSummary], axes: &[Axis], example: &Cell) -> Vec<&'a CellSummary> {
     cells
         .iter()
         .copied()
-        .filter(|cell| same_on(axes, &cell.first, example))
+        .filter(|cell| same_on(axes, &cell.first.cell, example))
         .collect()
 }
 
-fn same_on(axes: &[Axis], one: &RunRecord, other: &RunRecord) -> bool {
-    axes.iter()
-        .all(|axis| one.axis_text(*axis) == other.axis_text(*axis))
+fn same_on(axes: &[Axis], one: &Cell, other: &Cell) -> bool {
+    axes.iter().all(|axis| axis.value(one) == axis.value(other))
 }

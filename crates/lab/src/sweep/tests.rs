@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use backroom_gbn::WindowSetting;
+use backroom_sim::Measurement;
 
 use super::*;
-use crate::record::Measurement;
 use crate::runner::RunnerKind;
 use crate::scenario::Scenario;
 use crate::statistics::Interval;
@@ -21,7 +21,7 @@ struct Backwards {
 
 impl Runner for Backwards {
     fn kind(&self) -> RunnerKind {
-        RunnerKind::Sim
+        RunnerKind::SIM
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
@@ -99,7 +99,7 @@ fn a_broken_runner_ends_the_sweep_and_keeps_what_came_before() {
 fn cells_are_repeated_until_their_interval_is_narrow_or_thirty_runs_are_made() {
     let mut runs = HashMap::new();
     for record in sweep(five_percent(), 2, &[]) {
-        *runs.entry(segments(record.window)).or_insert(0) += 1;
+        *runs.entry(segments(record.cell.window)).or_insert(0) += 1;
     }
     assert_eq!(
         runs[&1],

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use anyhow::anyhow;
 use backroom_gbn::{Ack, GoBackCause, Window};
 use backroom_link::DropCause;
+use backroom_sim::simulation::{Observer, Step, StepKind};
+use backroom_sim::{Delivery, Measurement};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Kind, LostBy, Side, Trace};
 use crate::plan::Run;
-use crate::record::Measurement;
 use crate::runner::RunError;
-use crate::scenario::Delivery;
-use crate::sim::{self, Observer, Step, StepKind};
+use crate::sim;
 
 /// The most steps that are kept: a gigabyte of memory, more or less.
 const MAX_EVENTS: usize = 12_000_000;
@@ -33,7 +33,7 @@ pub(crate) fn simulate(
         acks_sent: vec![0; usize::from(run.cell.receivers)],
         too_long: stop.clone(),
     };
-    let outcome = sim::watch(run, &mut recorder, &stop);
+    let outcome = sim::observe(run, &mut recorder, &stop);
     if recorder.events.len() >= MAX_EVENTS {
         return Err(RunError::Broken(anyhow!(
             "a trace holds at most {MAX_EVENTS} steps: take a smaller file, like --set file=1MiB"
@@ -100,11 +100,11 @@ impl Recorder {
         let place = |receiver: usize| if self.group { receiver } else { lane };
         Some(match kind {
             StepKind::Sent { seq, round, again } => (None, Kind::Send { seq, round, again }),
-            StepKind::LostOnTheWayOut { seq, round, cause } => {
+            StepKind::LostAtEgress { seq, round, cause } => {
                 let by = lost_by(cause);
                 (None, Kind::Lost { seq, round, by })
             }
-            StepKind::LostOnTheWayIn {
+            StepKind::LostAtIngress {
                 receiver,
                 seq,
                 round,
@@ -134,12 +134,12 @@ impl Recorder {
                 let counter = Some(counter);
                 (Some(place), Kind::AckSend { ack, counter })
             }
-            StepKind::AckLostOnTheWayOut { receiver, cause } => {
+            StepKind::AckLostAtEgress { receiver, cause } => {
                 let place = place(receiver);
                 let (ack, counter) = self.on_the_way[place].pop_back()?;
                 (Some(place), ack_lost(ack, counter, cause))
             }
-            StepKind::AckLostOnTheWayIn { receiver, cause } => {
+            StepKind::AckLostAtIngress { receiver, cause } => {
                 let place = place(receiver);
                 let (ack, counter) = self.on_the_way[place].pop_front()?;
                 (Some(place), ack_lost(ack, counter, cause))
@@ -151,7 +151,7 @@ impl Recorder {
                     .map(|(_, counter)| counter);
                 (Some(place), Kind::AckArrive { ack, counter })
             }
-            StepKind::WentBack { to, cause } => (None, Kind::GoBack { to, cause }),
+            StepKind::GoBack { to, cause } => (None, Kind::GoBack { to, cause }),
         })
     }
 }

@@ -266,7 +266,7 @@ fn the_order_of_the_runs_is_shuffled_and_told() {
     assert!(repetitions.is_sorted());
     let windows = |repetition| -> Vec<_> {
         let of = rows.iter().filter(|row| row.repetition == repetition);
-        of.map(|row| row.window).collect()
+        of.map(|row| row.cell.window).collect()
     };
     assert!(!windows(1).is_sorted());
     assert_ne!(windows(1), windows(2));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use backroom_lab::plan::Plan;
 use backroom_lab::record::RunRecord;
+use backroom_lab::runner::RunnerName;
 use backroom_lab::scenario::Scenario;
 
 use crate::{output, simulate, stderr, stdout};
@@ -47,18 +48,18 @@ fn there_is_a_row_for_each_run_of_the_plan() {
         .iter()
         .map(|run| {
             let cell = &run.cell;
-            let names = (cell.cast.to_string(), cell.delivery.to_string());
-            let numbers = (cell.window, cell.loss.to_string(), run.seed, run.repetition);
+            let names = (cell.cast, cell.delivery);
+            let numbers = (cell.window, cell.loss, run.seed, run.repetition);
             (names, numbers)
         })
         .collect();
     let written: Vec<_> = rows(&out)
         .into_iter()
         .map(|row| {
-            (
-                (row.cast, row.delivery),
-                (row.window, row.loss.to_string(), row.seed, row.repetition),
-            )
+            let cell = &row.cell;
+            let names = (cell.cast, cell.delivery);
+            let numbers = (cell.window, cell.loss, row.seed, row.repetition);
+            (names, numbers)
         })
         .collect();
     assert_eq!(planned.len(), (1 + 3) * 2 * 2 * 2);
@@ -103,7 +104,7 @@ fn window_20_takes_half_the_time_of_window_10() {
     simulate("window", dir.path(), &settings);
     let goodput: HashMap<_, _> = rows(dir.path())
         .into_iter()
-        .map(|row| (row.window.to_string(), row.goodput_mbps.unwrap()))
+        .map(|row| (row.cell.window.to_string(), row.goodput_mbps.unwrap()))
         .collect();
     let ratio = goodput["20"] / goodput["10"];
     assert!((ratio - 2.0).abs() < 0.06, "{ratio}");
@@ -125,7 +126,7 @@ fn every_run_succeeds_and_measures_the_network_it_was_given() {
         let measured = row.rtt_measured_ms.unwrap();
         assert!((least..greatest).contains(&measured), "{row:?}");
         let loss = row.loss_measured.unwrap();
-        assert!((loss - row.loss).abs() <= 0.02, "{row:?}");
+        assert!((loss - row.cell.loss.fraction()).abs() <= 0.02, "{row:?}");
         assert_eq!(row.queue_drops, Some(0));
         assert!(row.segments_sent >= row.segments);
         assert_eq!(row.segments_retransmitted, row.segments_sent - row.segments);
@@ -206,5 +207,9 @@ fn without_an_engine_auto_simulates_and_says_so() {
     assert!(output.status.success());
     let said = stderr(&output);
     assert!(said.starts_with("simulating, since "), "{said}");
-    assert!(rows(dir.path()).iter().all(|row| row.runner == "sim"));
+    assert!(
+        rows(dir.path())
+            .iter()
+            .all(|row| row.runner == RunnerName::Sim)
+    );
 }

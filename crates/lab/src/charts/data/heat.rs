@@ -1,15 +1,16 @@
 //! Heat maps: a field for each cell, with its number.
 
-use super::label_factor;
+use backroom_sim::format_number;
+
+use crate::labels;
 use crate::scenario::{ChartSpec, Quantity};
-use crate::statistics::{self, CellSummary, Panel, Pivot};
-use crate::words;
+use crate::statistics::{CellSummary, Panel, Pivot};
 
 /// Panels with the same columns, rows and colours.
 #[derive(Clone, Debug)]
 pub(in super::super) struct HeatMap {
     pub(in super::super) columns: Vec<String>,
-    pub(in super::super) column_label: &'static str,
+    pub(in super::super) column_label: String,
     pub(in super::super) rows: Vec<String>,
     pub(in super::super) panels: Vec<HeatPanel>,
     /// What the numbers are, with their unit.
@@ -39,17 +40,17 @@ pub(super) fn heat_map(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Optio
         .iter()
         .flat_map(|panel| panel.values.iter().flatten());
     let highest = values.copied().flatten().reduce(f64::max)?;
-    let factor = label_factor(spec.against);
+    let factor = spec.against.scale();
     Some(HeatMap {
-        columns: xs.iter().map(|x| words::number(x * factor)).collect(),
-        column_label: words::axis_label(spec.against),
+        columns: xs.iter().map(|x| format_number(x * factor)).collect(),
+        column_label: spec.against.label(),
         rows: pivot
             .lines
             .iter()
-            .map(|line| words::phrases(&spec.lines, line))
+            .map(|line| labels::phrases(&spec.lines, line))
             .collect(),
         panels,
-        label: words::quantity_label(spec.show),
+        label: labels::quantity_label(spec.show),
         highest,
     })
 }
@@ -58,7 +59,7 @@ fn heat_panel(spec: &ChartSpec, panel: &Panel<'_>, xs: &[f64]) -> HeatPanel {
     let value = |cells: &[&CellSummary], x: f64| {
         let cell = cells
             .iter()
-            .find(|cell| statistics::x_value(spec.against, &cell.first) == Some(x))?;
+            .find(|cell| spec.against.number(&cell.first.cell) == Some(x))?;
         Some(cell.of_quantity(spec.show)?.median)
     };
     let values: Vec<Vec<_>> = panel
@@ -67,7 +68,7 @@ fn heat_panel(spec: &ChartSpec, panel: &Panel<'_>, xs: &[f64]) -> HeatPanel {
         .map(|cells| xs.iter().map(|x| value(cells, *x)).collect())
         .collect();
     HeatPanel {
-        title: words::panel_title(spec, panel.example),
+        title: labels::panel_title(spec, panel.example),
         best: values.iter().map(|row| best(spec.show, row)).collect(),
         values,
     }

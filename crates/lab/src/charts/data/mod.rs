@@ -6,10 +6,12 @@ mod plane;
 pub(super) use heat::{HeatMap, HeatPanel};
 pub(super) use plane::{Line, Plane, PlanePanel, Point};
 
+use backroom_sim::Axis;
+
 use super::scale::Scale;
-use crate::scenario::{Axis, ChartKind, ChartSpec, Quantity};
+use crate::labels;
+use crate::scenario::{ChartKind, ChartSpec, Quantity};
 use crate::statistics::{self, CellSummary, Pivot};
-use crate::words;
 
 /// One picture.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub(super) enum Picture {
 /// One of the two directions.
 #[derive(Clone, Debug)]
 pub(super) struct Dimension {
-    pub(super) label: &'static str,
+    pub(super) label: String,
     pub(super) scale: Scale,
     /// What the values are multiplied by for the labels of the marks.
     pub(super) label_factor: f64,
@@ -49,7 +51,7 @@ pub(super) fn charts(spec: &ChartSpec, cells: &[CellSummary]) -> Vec<Chart> {
 /// `None` where there are no two places along the x axis.
 fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Option<Chart> {
     let mut xs: Vec<_> = all_cells(pivot)
-        .filter_map(|cell| statistics::x_value(spec.against, &cell.first))
+        .filter_map(|cell| spec.against.number(&cell.first.cell))
         .collect();
     xs.sort_by(f64::total_cmp);
     xs.dedup();
@@ -69,16 +71,13 @@ fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Option<Chart> {
 }
 
 fn title(spec: &ChartSpec) -> String {
-    let show = words::quantity_name(spec.show);
-    let against = without_unit(words::axis_label(spec.against));
+    let show = labels::quantity_name(spec.show);
+    let against = spec.against.name();
     match (spec.kind, spec.lines.as_slice()) {
         (ChartKind::Lines, _) => format!("{show} against {against}"),
         (ChartKind::Boxes, _) => format!("{show} against {against}: distribution"),
         (ChartKind::Heatmap, [rows]) => {
-            format!(
-                "{show} by {against} and {}",
-                without_unit(words::axis_label(*rows))
-            )
+            format!("{show} by {against} and {}", rows.name())
         }
         (ChartKind::Heatmap, _) => format!("{show} by {against}"),
     }
@@ -95,11 +94,11 @@ fn all_cells<'a>(pivot: &Pivot<'a>) -> impl Iterator<Item = &'a CellSummary> {
 /// What all cells have in common and a reader has to know.
 fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     let common = |axis: &Axis| {
-        all_cells(pivot).all(|cell| cell.first.axis_text(*axis) == pivot.example.axis_text(*axis))
+        all_cells(pivot).all(|cell| axis.value(&cell.first.cell) == axis.value(&pivot.example))
     };
     let said: Vec<_> = Axis::ALL
         .into_iter()
-        .filter(|axis| !spec.shows(*axis) && worth_saying(*axis, pivot.example))
+        .filter(|axis| !spec.shows(*axis) && axis.is_mentioned(pivot.example))
         .filter(common)
         .collect();
     let runs = all_cells(pivot).map(|cell| cell.runs).max().unwrap_or(0);
@@ -118,19 +117,7 @@ fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
             format!("; {runs} runs from least to greatest, box over the middle half")
         }
     };
-    words::phrases(&said, pivot.example) + &how
-}
-
-/// Whether the value of an axis is not what everyone takes for granted.
-fn worth_saying(axis: Axis, record: &crate::record::RunRecord) -> bool {
-    match axis {
-        Axis::Delivery => record.receivers > 1,
-        Axis::Jitter => record.jitter_ms > 0.0,
-        Axis::Queue => record.queue.is_some(),
-        Axis::Burst => record.burst != "random",
-        Axis::LossSide => record.loss_side != "sender",
-        _ => true,
-    }
+    labels::phrases(&said, pivot.example) + &how
 }
 
 fn file_name(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
@@ -148,19 +135,7 @@ fn file_name(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     };
     let mut name = format!("{show}{kind}-against-{}", spec.against);
     for axis in &pivot.fixed {
-        name += &format!("-{axis}-{}", pivot.example.axis_text(*axis));
+        name += &format!("-{axis}-{}", axis.value(&pivot.example));
     }
     name
-}
-
-fn without_unit(label: &str) -> &str {
-    label.split(" (").next().unwrap_or(label)
-}
-
-/// What the values of an axis are multiplied by to be read.
-fn label_factor(axis: Axis) -> f64 {
-    match axis {
-        Axis::Loss => 100.0,
-        _ => 1.0,
-    }
 }

@@ -1,14 +1,12 @@
 //! Charts with two axes: lines through medians, or a box for each cell.
 
-use backroom_gbn::Window;
+use backroom_sim::{Cell, model};
 
 use super::super::scale::Scale;
-use super::{Dimension, label_factor};
-use crate::model;
-use crate::record::RunRecord;
-use crate::scenario::{Axis, ChartKind, ChartSpec, Quantity};
-use crate::statistics::{self, CellSummary, Pivot};
-use crate::words;
+use super::Dimension;
+use crate::labels;
+use crate::scenario::{ChartKind, ChartSpec, Quantity};
+use crate::statistics::{CellSummary, Pivot};
 
 /// Panels with the same axes.
 #[derive(Clone, Debug)]
@@ -61,18 +59,18 @@ pub(super) const BARS: &str = ", bars: their 95 % intervals";
 pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<Plane> {
     let boxes = spec.kind == ChartKind::Boxes;
     let x = Dimension {
-        label: words::axis_label(spec.against),
+        label: spec.against.label(),
         scale: match boxes {
             true => Scale::one_by_one(xs),
             false => Scale::logarithmic_at(xs),
         },
-        label_factor: label_factor(spec.against),
+        label_factor: spec.against.scale(),
     };
     let panels: Vec<_> = pivot
         .panels
         .iter()
         .map(|panel| PlanePanel {
-            title: words::panel_title(spec, panel.example),
+            title: labels::panel_title(spec, panel.example),
             lines: panel
                 .lines
                 .iter()
@@ -90,7 +88,7 @@ pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<P
         legend: pivot
             .lines
             .iter()
-            .map(|line| words::phrases(&spec.lines, line))
+            .map(|line| labels::phrases(&spec.lines, line))
             .collect(),
         has_theory,
         boxes,
@@ -99,7 +97,7 @@ pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<P
 
 /// `None` for a line that no cell of the panel is on.
 fn line(spec: &ChartSpec, cells: &[&CellSummary], place: usize, x: &Scale) -> Option<Line> {
-    let example = &cells.first()?.first;
+    let example = &cells.first()?.first.cell;
     let theory = match spec.kind {
         ChartKind::Lines => theory(spec, example, x),
         ChartKind::Boxes | ChartKind::Heatmap => Vec::new(),
@@ -112,7 +110,7 @@ fn line(spec: &ChartSpec, cells: &[&CellSummary], place: usize, x: &Scale) -> Op
 }
 
 fn point(spec: &ChartSpec, cell: &CellSummary) -> Option<Point> {
-    let x = statistics::x_value(spec.against, &cell.first)?;
+    let x = spec.against.number(&cell.first.cell)?;
     if let (ChartKind::Boxes, Quantity::SegmentDelay) = (spec.kind, spec.show) {
         let delay = cell.segment_delay?;
         return Some(Point {
@@ -147,32 +145,25 @@ fn point(spec: &ChartSpec, cell: &CellSummary) -> Option<Point> {
 }
 
 /// The model along the line that `example` is on.
-fn theory(spec: &ChartSpec, example: &RunRecord, x: &Scale) -> Vec<(f64, f64)> {
+fn theory(spec: &ChartSpec, example: &Cell, x: &Scale) -> Vec<(f64, f64)> {
     const SAMPLES: u32 = 200;
     let expected = |x: f64| {
         let mut cell = example.clone();
-        match spec.against {
-            Axis::Window => cell.window = Window::try_from(x.round() as u32).ok()?.into(),
-            Axis::Loss => cell.loss = x,
-            Axis::Receivers => cell.receivers = x.round() as u16,
-            _ => return None,
-        }
-        let goodput = model::goodput_mbps(&cell)?;
+        let x = spec
+            .against
+            .set_number(&mut cell, x)
+            .then(|| spec.against.number(&cell))??;
+        let expected = model::expectation(&cell)?;
         match spec.show {
-            Quantity::Goodput => Some(goodput),
-            Quantity::Seconds => Some(cell.file_bytes as f64 * 8.0 / 1e6 / goodput),
+            Quantity::Goodput => Some((x, expected.goodput_mbps)),
+            Quantity::Seconds => Some((x, expected.seconds)),
             Quantity::Transmissions | Quantity::Retransmissions | Quantity::SegmentDelay => None,
         }
     };
-    let mut samples = x.samples(SAMPLES);
-    if spec.against != Axis::Loss {
-        samples.iter_mut().for_each(|x| *x = x.round());
-        samples.dedup();
-    }
-    samples
-        .into_iter()
-        .filter_map(|x| Some((x, expected(x)?)))
-        .collect()
+    let samples = x.samples(SAMPLES).into_iter();
+    let mut points: Vec<_> = samples.filter_map(expected).collect();
+    points.dedup_by_key(|(x, _)| *x);
+    points
 }
 
 /// Values that are farther apart are compared by their ratio.
@@ -196,7 +187,7 @@ fn y_dimension(spec: &ChartSpec, panels: &[PlanePanel]) -> Option<Dimension> {
         }
     };
     Some(Dimension {
-        label: words::quantity_label(spec.show),
+        label: labels::quantity_label(spec.show).to_owned(),
         scale: match by_ratio {
             true => Scale::logarithmic_between(lowest, highest),
             false => Scale::from_zero(highest),

@@ -1,5 +1,6 @@
 //! Drawing heat maps.
 
+use backroom_sim::format_number;
 use plotters::prelude::DrawingBackend;
 
 use super::super::canvas::{self, Canvas, Drawn, Place, Text};
@@ -7,12 +8,11 @@ use super::super::data::{HeatMap, HeatPanel};
 use super::super::layout::{Contents, Frame};
 use super::super::style;
 use super::Entry;
-use crate::words;
 
 const ROW_HEIGHT: f64 = 58.0;
 
 pub(super) fn legend(map: &HeatMap) -> Vec<Entry> {
-    let label = format!("0 to {} {}", words::number(map.highest), map.label);
+    let label = format!("0 to {} {}", format_number(map.highest), map.label);
     vec![Entry::Heat { label }, Entry::Best]
 }
 
@@ -81,7 +81,7 @@ fn draw_labels<B: DrawingBackend>(
         canvas.text(label, place, faint.centred())?;
     }
     let (middle, bottom) = frame.at(0.5, 0.0);
-    canvas.text(map.column_label, (middle, bottom + 60.0), text.centred())
+    canvas.text(&map.column_label, (middle, bottom + 60.0), text.centred())
 }
 
 fn draw_cells<B: DrawingBackend>(
@@ -100,7 +100,7 @@ fn draw_cells<B: DrawingBackend>(
             };
             let inside = [(left + 1.0, top + 1.0), (right - 1.0, bottom - 1.0)];
             canvas.rectangle(inside, color)?;
-            let label = value.map_or_else(|| "-".to_owned(), words::number);
+            let label = value.map_or_else(|| "-".to_owned(), format_number);
             if canvas::width(&label, style::TEXT_SIZE) < right - left {
                 let how = Text::plain(style::TEXT_SIZE, ink).centred();
                 canvas.text(&label, middle, how)?;

@@ -1,5 +1,6 @@
 //! Drawing what has two axes.
 
+use backroom_sim::format_number;
 use plotters::prelude::DrawingBackend;
 
 use super::super::canvas::{self, Canvas, Drawn, Text};
@@ -7,7 +8,6 @@ use super::super::data::{Line, Plane, PlanePanel, Point};
 use super::super::layout::{self, Contents, Frame};
 use super::super::style;
 use super::Entry;
-use crate::words;
 
 pub(super) fn legend(plane: &Plane) -> Vec<Entry> {
     let measured = plane
@@ -123,7 +123,7 @@ fn draw_axes<B: DrawingBackend>(
         )?;
         let (left, height) = frame.at(0.0, place);
         canvas.text(
-            &words::number(tick * y.label_factor),
+            &format_number(tick * y.label_factor),
             (left - 10.0, height),
             faint.to_the_left(),
         )?;
@@ -137,7 +137,7 @@ fn draw_axes<B: DrawingBackend>(
             1.0,
         )?;
         let (middle, bottom) = frame.at(place, 0.0);
-        let label = words::number(tick * x.label_factor);
+        let label = format_number(tick * x.label_factor);
         let half = canvas::width(&label, style::TEXT_SIZE) / 2.0;
         if middle - half >= free_from {
             canvas.text(&label, (middle, bottom + 22.0), faint.centred())?;
@@ -150,9 +150,9 @@ fn draw_axes<B: DrawingBackend>(
         1.5,
     )?;
     let (middle, bottom) = frame.at(0.5, 0.0);
-    canvas.text(x.label, (middle, bottom + 60.0), text.centred())?;
+    canvas.text(&x.label, (middle, bottom + 60.0), text.centred())?;
     let (left, middle) = frame.at(0.0, 0.5);
-    canvas.text(y.label, (left - 86.0, middle), text.centred().upwards())
+    canvas.text(&y.label, (left - 86.0, middle), text.centred().upwards())
 }
 
 fn draw_theory<B: DrawingBackend>(

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use backroom_sim::format_number;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
@@ -12,7 +13,6 @@ use crate::charts::layout::{Frame, PAGE_WIDTH};
 use crate::charts::scale::Scale;
 use crate::charts::style;
 use crate::trace::{Carries, End, Kind, Trace, flights};
-use crate::words;
 
 const LEGEND: f64 = 44.0;
 const HEIGHT: f64 = 620.0;
@@ -208,14 +208,14 @@ impl Sequence {
             let line = [frame.at(0.0, place), frame.at(1.0, place)];
             canvas.line(&line, style::GRID, 1.0)?;
             let left = (line[0].0 - 10.0, line[0].1);
-            canvas.text(&words::number(*tick), left, faint.to_the_left())?;
+            canvas.text(&format_number(*tick), left, faint.to_the_left())?;
         }
         for tick in &self.times.ticks {
             let place = self.times.place(*tick);
             let line = [frame.at(place, 0.0), frame.at(place, 1.0)];
             canvas.line(&line, style::GRID, 1.0)?;
             let below = (line[0].0, line[0].1 + 22.0);
-            canvas.text(&words::number(*tick), below, faint.centred())?;
+            canvas.text(&format_number(*tick), below, faint.centred())?;
         }
         let label = if self.unit_ms > 1.0 {
             "time, s"

@@ -1,5 +1,6 @@
 //! The textbook's space-time diagram: time runs down, a line for each side, an arrow for each packet.
 
+use backroom_sim::format_number;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
@@ -12,7 +13,6 @@ use crate::charts::canvas::{self, Canvas, Drawn, Place, Text};
 use crate::charts::layout::PAGE_WIDTH;
 use crate::charts::style;
 use crate::trace::{Carries, End, Flight, Side, Trace, flights};
-use crate::words;
 
 /// The heights of the names above the lines, and what is left below them.
 const LEGEND: f64 = 44.0;
@@ -62,9 +62,9 @@ impl SpaceTime {
         if !excerpt.whole {
             parts.push(format!(
                 "An excerpt: {} to {} ms of {} ms.",
-                words::number(excerpt.begin()),
-                words::number(excerpt.end()),
-                words::number(ms(trace.end_ns()))
+                format_number(excerpt.begin()),
+                format_number(excerpt.end()),
+                format_number(ms(trace.end_ns()))
             ));
         }
         if !excerpt.breaks.is_empty() {
@@ -183,11 +183,11 @@ impl SpaceTime {
         for tick in self.excerpt.ticks() {
             let y = self.y(tick);
             canvas.line(&[(TIME, y), (PAGE_WIDTH - MARGIN, y)], style::GRID, 1.0)?;
-            canvas.text(&words::number(tick), (TIME - 10.0, y), faint.to_the_left())?;
+            canvas.text(&format_number(tick), (TIME - 10.0, y), faint.to_the_left())?;
         }
         for (from, to) in &self.excerpt.breaks {
             let y = (self.y(*from) + self.y(*to)) / 2.0;
-            let wait = format!("{} ms", words::number(to - from));
+            let wait = format!("{} ms", format_number(to - from));
             canvas.text(&wait, (SENDER - 16.0, y), faint.to_the_left())?;
         }
         Ok(())

@@ -20,9 +20,10 @@ use crate::peers::NAME;
 use crate::plan::Plan;
 use crate::results::SIM_FOLDER;
 use crate::runner::{RunError, Runner, RunnerKind};
-use crate::scenario::{Axis, Scenario};
+use crate::scenario::Scenario;
 use crate::sim::SimRunner;
 use crate::sweep::{ForeignRow, Precision};
+use backroom_sim::Axis;
 
 /// With `--until-ci` a cell is measured at least so often, where nothing else is said.
 const LEAST_UNTIL_CI: u32 = 10;
@@ -117,7 +118,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     eprintln!("{line}");
     match decision {
         Decision::Sim => {
-            let path = folder(arguments, &scenario, RunnerKind::Sim);
+            let path = folder(arguments, &scenario, RunnerKind::SIM);
             let sweep = Sweep::new(arguments, &scenario, &plan, path, arguments.resume);
             sweep
                 .carry_out(simulators(arguments, &stopped), None)?
@@ -174,7 +175,7 @@ fn in_containers(
     let path = folder(arguments, scenario, started.kind);
     let beside = match &arguments.out {
         Some(path) => path.join(SIM_FOLDER),
-        None => folder(arguments, scenario, RunnerKind::Sim),
+        None => folder(arguments, scenario, RunnerKind::SIM),
     };
     let measured = Sweep::new(arguments, scenario, plan, path, arguments.resume)
         .carry_out(started.workers(), Some(&engine))?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
+use backroom_sim::format_number;
 use serde::{Deserialize, Serialize};
 
 use super::{RunArgs, failure};
@@ -17,7 +18,7 @@ use crate::docker::DEFAULT_IMAGE;
 use crate::docker::peers::{IMAGE, Peers, Repeat};
 use crate::peers::{self, Comparison, Row, Summary};
 use crate::results::Circumstances;
-use crate::words;
+use crate::runner::{RunnerName, ShaperName};
 
 const CHART: &str = "goodput-of-peers";
 
@@ -27,8 +28,8 @@ struct Manifest {
     #[serde(flatten)]
     circumstances: Circumstances,
     scenario: &'static str,
-    runner: &'static str,
-    shaper: &'static str,
+    runner: RunnerName,
+    shaper: ShaperName,
     engine: String,
     image: String,
     /// Debian's packages of the other programs.
@@ -60,8 +61,8 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let mut manifest = Manifest {
         circumstances: Circumstances::now(),
         scenario: peers::NAME,
-        runner: engine.kind().name(),
-        shaper: engine.kind().shaper(),
+        runner: engine.kind().name,
+        shaper: engine.kind().shaper,
         engine: engine.engine.version.clone(),
         image: image.to_owned(),
         versions: Vec::new(),
@@ -148,7 +149,7 @@ fn say(row: &Row) {
         repetition => repetition.to_string(),
     };
     let outcome = match (row.ok, row.goodput_mbps) {
-        (true, Some(goodput)) => format!("{} Mbit/s", words::number(goodput)),
+        (true, Some(goodput)) => format!("{} Mbit/s", format_number(goodput)),
         _ => format!("failed: {}", row.note),
     };
     eprintln!(
@@ -272,7 +273,7 @@ fn of(summaries: &[Summary]) -> comfy_table::Table {
         "met",
     ];
     let mut shown = table::plain(header);
-    let number = |value: Option<f64>| value.map(words::number).unwrap_or_default();
+    let number = |value: Option<f64>| value.map(format_number).unwrap_or_default();
     for one in summaries {
         let met = match one.met {
             Some(true) => "yes",
@@ -328,9 +329,9 @@ fn dot(one: &Summary, middle: f64, ours: Option<f64>) -> Dot {
     let low = one.goodput_mbps_ci_low.or(one.goodput_mbps_min);
     let high = one.goodput_mbps_ci_high.or(one.goodput_mbps_max);
     let ratio = ours.map(|ours| ours / middle);
-    let mut remark = words::number(middle);
+    let mut remark = format_number(middle);
     if let Some(ratio) = ratio.filter(|ratio| *ratio != 1.0) {
-        remark += &format!("  ({}x)", words::number(ratio));
+        remark += &format!("  ({}x)", format_number(ratio));
     }
     Dot {
         name: one.contestant.to_owned(),

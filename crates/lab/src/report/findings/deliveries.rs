@@ -1,16 +1,18 @@
 //! From where on sending once beats sending many times.
 
+use backroom_sim::{Axis, Delivery};
+
 use super::{ALIKE, grouped, named, seconds, without};
-use crate::scenario::{Axis, Delivery, Quantity};
+use crate::scenario::Quantity;
 use crate::statistics::CellSummary;
 
 /// For how many receivers which delivery is the fastest, and where one stream for all wins and loses.
 pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
-    if !varying.contains(&Axis::Delivery) {
+    if !varying.contains(&Axis::DELIVERY) {
         return Vec::new();
     }
-    let rest = without(varying, &[Axis::Delivery, Axis::Receivers]);
-    let several = cells.iter().filter(|cell| cell.first.receivers > 1);
+    let rest = without(varying, &[Axis::DELIVERY, Axis::RECEIVERS]);
+    let several = cells.iter().filter(|cell| cell.first.cell.receivers > 1);
     grouped(several, &rest)
         .iter()
         .filter_map(|setting| {
@@ -63,14 +65,14 @@ fn name(delivery: Delivery) -> String {
 
 /// One setting's cells by how many receive, those with the same winner together.
 fn stretches(cells: &[&CellSummary]) -> Vec<Stretch> {
-    let mut counts = grouped(cells.iter().copied(), &[Axis::Receivers]);
-    counts.sort_by_key(|cells| cells.first().map(|cell| cell.first.receivers));
+    let mut counts = grouped(cells.iter().copied(), &[Axis::RECEIVERS]);
+    counts.sort_by_key(|cells| cells.first().map(|cell| cell.first.cell.receivers));
     let mut stretches: Vec<Stretch> = Vec::new();
     for cells in counts {
         let (Some((winner, ratio)), Some(cell)) = (fastest_of(&cells), cells.first()) else {
             continue;
         };
-        let receivers = cell.first.receivers;
+        let receivers = cell.first.cell.receivers;
         match stretches.last_mut() {
             Some(stretch) if stretch.winner == winner => {
                 stretch.last = receivers;
@@ -99,7 +101,7 @@ fn fastest_of(cells: &[&CellSummary]) -> Option<(Option<Delivery>, f64)> {
     };
     let ratio = second / best;
     let differ = ratio > 1.0 + ALIKE && !may_be_equal(winner, next);
-    let winner = differ.then(|| winner.first.delivery.parse().ok()).flatten();
+    let winner = differ.then_some(winner.first.cell.delivery);
     Some((winner, ratio))
 }
 

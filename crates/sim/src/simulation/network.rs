@@ -1,12 +1,12 @@
-//! The members' links: each one's way out shapes, and where losses are the receivers' own, each one's way in loses.
+//! The members' links. Each member's egress shapes its packets. Where receivers lose independently, their ingress drops.
 
 use std::time::{Duration, Instant};
 
 use backroom_link::{DropCause, Link, LinkConfig, Verdict};
 
-use crate::plan::Run;
-use crate::record::NetworkMeasurement;
-use crate::scenario::LossSide;
+use crate::cell::{Cell, egress_seed, ingress_seed};
+use crate::measurement::NetworkMeasurement;
+use crate::values::LossSide;
 
 /// Every link of one run.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct Member {
     ingress: Link,
 }
 
-/// A way out, and how long packets took on it beyond their queueing and transmission.
+/// An egress link with the sum of the delays that packets had on it, without queueing and transmission.
 #[derive(Debug)]
 struct Egress {
     link: Link,
@@ -34,16 +34,15 @@ struct Egress {
 pub(super) type Arrivals = Result<[Option<Instant>; 2], DropCause>;
 
 impl Network {
-    /// The links of `run`, each with a seed of its own made from the run's.
-    pub(super) fn new(run: &Run) -> Self {
-        let cell = &run.cell;
+    /// The links of a run, each with its own seed derived from the run's.
+    pub(super) fn new(cell: &Cell, seed: u64) -> Self {
         let ingress = LinkConfig {
             loss: cell.ingress_loss(),
             ..LinkConfig::default()
         };
         let member = |number: u16| Member {
-            egress: Egress::new(Link::new(cell.egress(), run.egress_seed(number))),
-            ingress: Link::new(ingress.clone(), run.ingress_seed(number)),
+            egress: Egress::new(Link::new(cell.egress(), egress_seed(seed, number))),
+            ingress: Link::new(ingress.clone(), ingress_seed(seed, number)),
         };
         Self {
             sender: member(0),
@@ -52,7 +51,7 @@ impl Network {
         }
     }
 
-    /// Sends a data segment on the sender's way out: when it reaches the receivers' ways in.
+    /// Sends a data segment at the sender's egress. Returns when it reaches the receivers' ingress.
     pub(super) fn send_data(&mut self, now: Instant, bytes: usize) -> Arrivals {
         self.sender.egress.send(now, bytes)
     }
@@ -67,7 +66,7 @@ impl Network {
         admit(&mut self.receivers[receiver].ingress, now, bytes)
     }
 
-    /// Sends an ACK on the way out of `receiver`: when it reaches the sender's way in.
+    /// Sends an ACK at the egress of `receiver`. Returns when it reaches the sender's ingress.
     pub(super) fn send_ack(&mut self, now: Instant, receiver: usize, bytes: usize) -> Arrivals {
         self.receivers[receiver].egress.send(now, bytes)
     }
@@ -100,7 +99,7 @@ impl Network {
         })
     }
 
-    /// The bare round trip: the mean delay on the sender's way out and the longest mean of the receivers'.
+    /// The bare round trip: the mean delay of the sender's egress and the longest mean of the receivers'.
     fn rtt_ms(&self) -> Option<f64> {
         let back = self
             .receivers

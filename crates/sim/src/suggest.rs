@@ -1,7 +1,7 @@
 //! The nearest of some names, for a word that is none of them.
 
 /// The name most like `word`, if any is like it at all.
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names
         .into_iter()
         .map(|name| (name, strsim::jaro_winkler(word, name)))

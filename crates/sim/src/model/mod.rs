@@ -53,8 +53,8 @@ mod timer;
 use backroom_gbn::{Window, WindowSetting};
 
 use self::path::Path;
-use crate::record::RunRecord;
-use crate::scenario::Delivery;
+use crate::cell::Cell;
+use crate::values::Delivery;
 
 /// What a cell should measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,13 +83,13 @@ pub enum Limit {
 }
 
 /// The goodput expected of a cell, in 10^6 bit/s. `None` for what the model knows nothing of.
-pub fn goodput_mbps(cell: &RunRecord) -> Option<f64> {
+pub fn goodput_mbps(cell: &Cell) -> Option<f64> {
     expectation(cell).map(|expected| expected.goodput_mbps)
 }
 
 /// What is expected of a cell. `None` for what the model knows nothing of: a fixed timer that is shorter than the round
-/// trip, bursts of losses with a mean length from the window up, and records that no plan makes.
-pub fn expectation(cell: &RunRecord) -> Option<Expectation> {
+/// trip, and bursts of losses with a mean length from the window up.
+pub fn expectation(cell: &Cell) -> Option<Expectation> {
     match cell.window {
         WindowSetting::Fixed(_) => of_fixed_window(cell),
         WindowSetting::Auto => of_best_window(cell),
@@ -101,7 +101,7 @@ const WINDOWS: [u16; 19] = [
     1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024,
 ];
 
-fn of_best_window(cell: &RunRecord) -> Option<Expectation> {
+fn of_best_window(cell: &Cell) -> Option<Expectation> {
     let mut cell = cell.clone();
     let expectations = WINDOWS.iter().filter_map(|segments| {
         cell.window = Window::try_from(*segments).ok()?.into();
@@ -110,7 +110,7 @@ fn of_best_window(cell: &RunRecord) -> Option<Expectation> {
     expectations.max_by(|one, other| one.goodput_mbps.total_cmp(&other.goodput_mbps))
 }
 
-fn of_fixed_window(cell: &RunRecord) -> Option<Expectation> {
+fn of_fixed_window(cell: &Cell) -> Option<Expectation> {
     let path = Path::new(cell)?;
     if path
         .fixed_timer
@@ -218,13 +218,10 @@ fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
 
 #[cfg(test)]
 mod tests {
-    use tokio_util::sync::CancellationToken;
-
     use super::*;
-    use crate::plan::Plan;
-    use crate::runner::{Runner, RunnerKind};
-    use crate::scenario::Scenario;
-    use crate::sim::SimRunner;
+    use crate::axes::tests::axes;
+    use crate::product::cells;
+    use crate::simulation::tests::simulate_cell;
 
     /// What is simulated for a cell, and what is expected of it, in seconds.
     struct Compared {
@@ -239,27 +236,19 @@ mod tests {
     }
 
     /// The median of ten simulated runs beside the model, for every cell of these axes.
-    fn compare(axes: &str) -> Vec<Compared> {
-        let text = format!("title = 'x'\nrepetitions = 10\nseed = 1\n[axes]\n{axes}");
-        let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
-        let mut runner = SimRunner::new(CancellationToken::new());
-        let mut seconds = vec![Vec::new(); plan.cells.len()];
-        let mut rows = vec![None; plan.cells.len()];
-        for run in &plan.runs {
-            let measurement = runner.run(run).unwrap();
-            seconds[run.cell_index].push(measurement.seconds.unwrap());
-            rows[run.cell_index] = Some(RunRecord::new(run, RunnerKind::Sim, &measurement));
-        }
-        let cells = seconds.into_iter().zip(rows);
-        cells
-            .map(|(mut seconds, row)| {
-                seconds.sort_by(f64::total_cmp);
-                Compared {
-                    simulated: (seconds[4] + seconds[5]) / 2.0,
-                    expected: expectation(&row.unwrap()).unwrap(),
-                }
-            })
-            .collect()
+    fn compare(settings: &[&str]) -> Vec<Compared> {
+        let cells = cells(&axes(settings)).unwrap();
+        let compared = cells.iter().map(|cell| {
+            let mut seconds: Vec<_> = (1..=10)
+                .map(|seed| simulate_cell(cell, seed).seconds.unwrap())
+                .collect();
+            seconds.sort_by(f64::total_cmp);
+            Compared {
+                simulated: (seconds[4] + seconds[5]) / 2.0,
+                expected: expectation(cell).unwrap(),
+            }
+        });
+        compared.collect()
     }
 
     /// At least `within` of the cells within 10 % of the model, half of them within `median`.
@@ -277,59 +266,87 @@ mod tests {
 
     #[test]
     fn windows_of_1_to_1024_that_lose_up_to_a_tenth_take_what_the_model_expects() {
-        let axes = "file = '2MiB'\nwindow = [1, 2, 5, 10, 20, 40, 100, 300, 1024]\n\
-                    loss = [0, 0.002, 0.01, 0.03, 0.1]";
-        assert_near(&compare(axes), 0.95, 0.02);
+        let settings = &[
+            "file=2MiB",
+            "window=1,2,5,10,20,40,100,300,1024",
+            "loss=0,0.002,0.01,0.03,0.1",
+        ];
+        assert_near(&compare(settings), 0.95, 0.02);
     }
 
     #[test]
     fn recovery_by_timer_alone_takes_what_the_model_expects() {
-        let axes = "file = '2MiB'\nrecovery = 'timeout'\ntimeout = ['adaptive', '200ms']\n\
-                    window = [1, 5, 20, 100]\nloss = [0.01, 0.05]";
-        assert_near(&compare(axes), 0.9, 0.05);
+        let settings = &[
+            "file=2MiB",
+            "recovery=timeout",
+            "timeout=adaptive,200ms",
+            "window=1,5,20,100",
+            "loss=0.01,0.05",
+        ];
+        assert_near(&compare(settings), 0.9, 0.05);
     }
 
     #[test]
     fn copies_take_what_the_model_expects() {
-        let axes = "file = '2MiB'\nloss_side = ['sender', 'receivers']\ncopies = [2, 3]\n\
-                    window = [1, 5, 10, 20, 100]\nloss = [0, 0.01, 0.05, 0.1]";
-        assert_near(&compare(axes), 0.95, 0.02);
+        let settings = &[
+            "file=2MiB",
+            "loss_side=sender,receivers",
+            "copies=2,3",
+            "window=1,5,10,20,100",
+            "loss=0,0.01,0.05,0.1",
+        ];
+        assert_near(&compare(settings), 0.95, 0.02);
     }
 
     #[test]
     fn copies_lost_in_bursts_take_what_the_model_expects() {
-        let axes = "file = '2MiB'\nburst = 5\ncopies = [2, 3]\nwindow = [10, 20, 100]\n\
-                    loss = [0.01, 0.05]";
-        assert_near(&compare(axes), 0.8, 0.05);
+        let settings = &[
+            "file=2MiB",
+            "burst=5",
+            "copies=2,3",
+            "window=10,20,100",
+            "loss=0.01,0.05",
+        ];
+        assert_near(&compare(settings), 0.8, 0.05);
     }
 
     #[test]
     fn several_receivers_take_what_the_model_expects() {
-        let axes = "cast = 'broadcast'\nreceivers = [2, 8]\nfile = '512KiB'\n\
-                    delivery = ['sequential', 'parallel', 'ip-multicast']\n\
-                    loss_side = ['sender', 'receivers']\nwindow = [5, 20, 50]\nloss = [0, 0.03]";
-        assert_near(&compare(axes), 0.9, 0.05);
+        let settings = &[
+            "cast=broadcast",
+            "receivers=2,8",
+            "file=512KiB",
+            "delivery=sequential,parallel,ip-multicast",
+            "loss_side=sender,receivers",
+            "window=5,20,50",
+            "loss=0,0.03",
+        ];
+        assert_near(&compare(settings), 0.9, 0.05);
     }
 
     #[test]
     fn a_queue_that_overflows_takes_about_what_the_model_expects() {
-        let axes =
-            "file = '1MiB'\nqueue = [10, 50]\nwindow = [5, 100, 200]\nloss = [0, 0.01, 0.05]";
-        assert_near(&compare(axes), 0.8, 0.06);
+        let settings = &[
+            "file=1MiB",
+            "queue=10,50",
+            "window=5,100,200",
+            "loss=0,0.01,0.05",
+        ];
+        assert_near(&compare(settings), 0.8, 0.06);
     }
 
     #[test]
     fn the_limit_is_named() {
-        let limit = |axes: &str| {
-            let compared = compare(&format!("file = '256KiB'\n{axes}"));
-            compared[0].expected.limit
+        let limit = |settings: &[&str]| {
+            let settings = [&["file=256KiB"], settings].concat();
+            compare(&settings)[0].expected.limit
         };
-        assert_eq!(limit("window = 5"), Limit::Window);
-        assert_eq!(limit("window = 50"), Limit::Link);
-        assert_eq!(limit("window = 10\nloss = 0.2"), Limit::Loss);
-        assert_eq!(limit("window = 100\nloss = 0.05"), Limit::Queue);
-        assert_eq!(limit("window = 100\nqueue = 10"), Limit::Queue);
-        let timer = "window = 10\nloss = 0.1\nrecovery = 'timeout'\ntimeout = '1s'";
-        assert_eq!(limit(timer), Limit::Timer);
+        assert_eq!(limit(&["window=5"]), Limit::Window);
+        assert_eq!(limit(&["window=50"]), Limit::Link);
+        assert_eq!(limit(&["window=10", "loss=0.2"]), Limit::Loss);
+        assert_eq!(limit(&["window=100", "loss=0.05"]), Limit::Queue);
+        assert_eq!(limit(&["window=100", "queue=10"]), Limit::Queue);
+        let timer = ["window=10", "loss=0.1", "recovery=timeout", "timeout=1s"];
+        assert_eq!(limit(&timer), Limit::Timer);
     }
 }

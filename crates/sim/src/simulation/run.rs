@@ -1,18 +1,16 @@
-//! One run: streams, links and the events between them.
+//! One run: streams, links and the queue of events between them.
 
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Ack, Window};
-use tokio_util::sync::CancellationToken;
 
 use super::events::EventQueue;
 use super::network::Network;
 use super::observer::{Observer, Step, StepKind};
-use super::stream::Stream;
-use crate::plan::{Cell, Run};
-use crate::record::{DelayQuantiles, Measurement};
-use crate::runner::RunError;
-use crate::scenario::Delivery;
+use super::stream::StreamEnds;
+use crate::cell::Cell;
+use crate::measurement::{DelayQuantiles, Measurement};
+use crate::values::Delivery;
 use crate::wire;
 
 /// A run in virtual time.
@@ -33,7 +31,7 @@ pub(super) struct Simulation<'a, O> {
 /// A stream and the members it reaches.
 #[derive(Debug)]
 struct Lane {
-    stream: Stream,
+    stream: StreamEnds,
     /// Place of the stream's first receiver among all receivers.
     first_receiver: usize,
     /// The earliest wake-up that is scheduled and has not come.
@@ -43,14 +41,14 @@ struct Lane {
 
 #[derive(Debug)]
 enum Event {
-    /// A data segment reaches a receiver's way in.
+    /// A data segment reaches a receiver's ingress.
     Data {
         lane: usize,
         receiver: usize,
         seq: u64,
         round: u16,
     },
-    /// An ACK reaches the sender's way in.
+    /// An ACK reaches the sender's ingress.
     Ack {
         lane: usize,
         receiver: usize,
@@ -60,20 +58,19 @@ enum Event {
     WakeUp { lane: usize },
 }
 
-/// A run that takes longer, in virtual time, is given up.
+/// Longest run, in virtual time.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A run that sends more is given up: it would take minutes, and no lossy cell worth looking at needs it.
+/// Most transmissions of a run. More would take minutes, and no cell of practical interest needs them.
 const MAX_SENT: u64 = 200_000_000;
 
-/// How many events go by between looks at whether the sweep was cancelled.
-const EVENTS_BETWEEN_LOOKS: u32 = 1 << 16;
+/// Events between two checks whether the sweep was cancelled.
+const EVENTS_BETWEEN_CHECKS: u32 = 1 << 16;
 
 impl<'a, O: Observer> Simulation<'a, O> {
-    pub(super) fn new(run: &'a Run, epoch: Instant, observer: O) -> Result<Self, RunError> {
-        let cell = &*run.cell;
+    pub(super) fn new(cell: &'a Cell, seed: u64, epoch: Instant, observer: O) -> Self {
         let lane = |first_receiver: u16, receivers: u16| Lane {
-            stream: Stream::new(cell, receivers),
+            stream: StreamEnds::new(cell, receivers),
             first_receiver: usize::from(first_receiver),
             wake_up: None,
             finished: false,
@@ -84,51 +81,48 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }
             Delivery::IpMulticast => vec![lane(0, cell.receivers)],
         };
-        Ok(Self {
+        Self {
             cell,
             start: epoch,
             now: epoch,
-            network: Network::new(run),
+            network: Network::new(cell, seed),
             unfinished: lanes.len(),
             lanes,
             events: EventQueue::new(),
             sent: 0,
             observer,
-        })
+        }
     }
 
-    /// Runs until every receiver has the file, or it makes no sense to go on.
-    pub(super) fn carry_out(
-        mut self,
-        cancelled: &CancellationToken,
-    ) -> Result<Measurement, RunError> {
+    /// Runs until every receiver has the file or the run is given up. `None`: `keep_going` said no.
+    pub(super) fn carry_out(mut self, mut keep_going: impl FnMut() -> bool) -> Option<Measurement> {
         match self.cell.delivery {
             Delivery::Sequential => self.transmit(0),
             Delivery::Parallel | Delivery::IpMulticast => {
-                self.tell_sharing();
+                self.share_among_unfinished();
                 self.begin_together();
             }
         }
-        let mut until_look = EVENTS_BETWEEN_LOOKS;
+        let mut until_check = EVENTS_BETWEEN_CHECKS;
         while let Some((at, event)) = self.events.next() {
             self.now = at;
             self.handle(event);
             if self.unfinished == 0 {
-                return Ok(self.measurement(None));
+                return Some(self.measurement(None));
             }
-            if let Some(reason) = self.hopeless() {
-                return Ok(self.measurement(Some(reason)));
+            if let Some(reason) = self.reason_to_give_up() {
+                return Some(self.measurement(Some(reason)));
             }
-            until_look -= 1;
-            if until_look == 0 {
-                until_look = EVENTS_BETWEEN_LOOKS;
-                if cancelled.is_cancelled() {
-                    return Err(RunError::Cancelled);
+            until_check -= 1;
+            if until_check == 0 {
+                until_check = EVENTS_BETWEEN_CHECKS;
+                if !keep_going() {
+                    return None;
                 }
             }
         }
-        Ok(self.measurement(Some(
-            "nothing was left to happen before the transfer ended".to_owned(),
+        Some(self.measurement(Some(
+            "no event was left before the transfer completed".to_owned(),
         )))
     }
 
@@ -149,7 +143,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 let woken = &mut self.lanes[lane];
                 woken.wake_up = woken.wake_up.filter(|at| *at > self.now);
                 woken.stream.handle_timeout(self.now);
-                self.tell_go_back(lane);
+                self.observe_go_back(lane);
                 self.continue_with(lane);
             }
         }
@@ -160,13 +154,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let bytes = self.data_packet_bytes(seq);
         let member = self.lanes[lane].first_receiver + receiver;
         if let Err(cause) = self.network.admit_data(self.now, member, bytes) {
-            let lost = StepKind::LostOnTheWayIn {
+            let lost = StepKind::LostAtIngress {
                 receiver,
                 seq,
                 round,
                 cause,
             };
-            return self.tell(lane, lost);
+            return self.observe(lane, lost);
         }
         let (received, ack) = self.lanes[lane].stream.handle_segment(receiver, seq, round);
         let arrived = StepKind::Arrived {
@@ -175,20 +169,20 @@ impl<'a, O: Observer> Simulation<'a, O> {
             round,
             received,
         };
-        self.tell(lane, arrived);
+        self.observe(lane, arrived);
         if let Some(ack) = ack {
             self.send_ack(lane, receiver, ack);
         }
     }
 
     fn send_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
-        self.tell(lane, StepKind::AckSent { receiver, ack });
+        self.observe(lane, StepKind::AckSent { receiver, ack });
         let member = self.lanes[lane].first_receiver + receiver;
         let bytes = usize::from(wire::ACK_PACKET_BYTES);
         let arrivals = match self.network.send_ack(self.now, member, bytes) {
             Ok(arrivals) => arrivals,
             Err(cause) => {
-                return self.tell(lane, StepKind::AckLostOnTheWayOut { receiver, cause });
+                return self.observe(lane, StepKind::AckLostAtEgress { receiver, cause });
             }
         };
         for at in arrivals.into_iter().flatten() {
@@ -207,22 +201,22 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn handle_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
         let bytes = usize::from(wire::ACK_PACKET_BYTES);
         if let Err(cause) = self.network.admit_ack(self.now, bytes) {
-            return self.tell(lane, StepKind::AckLostOnTheWayIn { receiver, cause });
+            return self.observe(lane, StepKind::AckLostAtIngress { receiver, cause });
         }
         self.lanes[lane].stream.handle_ack(self.now, receiver, ack);
-        self.tell(lane, StepKind::AckArrived { receiver, ack });
-        self.tell_go_back(lane);
+        self.observe(lane, StepKind::AckArrived { receiver, ack });
+        self.observe_go_back(lane);
         self.continue_with(lane);
     }
 
-    fn tell_go_back(&mut self, lane: usize) {
+    fn observe_go_back(&mut self, lane: usize) {
         if let Some((to, cause)) = self.lanes[lane].stream.take_go_back() {
-            self.tell(lane, StepKind::WentBack { to, cause });
+            self.observe(lane, StepKind::GoBack { to, cause });
         }
     }
 
     #[inline]
-    fn tell(&mut self, lane: usize, kind: StepKind) {
+    fn observe(&mut self, lane: usize, kind: StepKind) {
         self.observer.observe(Step {
             at: self.now - self.start,
             lane,
@@ -237,14 +231,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
         while sent {
             sent = false;
             for lane in 0..self.lanes.len() {
-                sent |= self.transmit_a_turn(lane);
+                sent |= self.transmit_one(lane);
             }
         }
         (0..self.lanes.len()).for_each(|lane| self.transmit(lane));
     }
 
-    /// Sends what a lane sends before it is another's turn. False where the window allows nothing.
-    fn transmit_a_turn(&mut self, lane: usize) -> bool {
+    /// Sends one segment with its copies. False where the window allows none.
+    fn transmit_one(&mut self, lane: usize) -> bool {
         let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) else {
             return false;
         };
@@ -256,7 +250,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// Sends all that the lane's window allows, and schedules the wake-up its sender asks for.
     fn transmit(&mut self, lane: usize) {
-        while self.transmit_a_turn(lane) {}
+        while self.transmit_one(lane) {}
         let sending = &mut self.lanes[lane];
         if let Some(at) = sending.stream.poll_timeout()
             && sending.wake_up.is_none_or(|scheduled| at < scheduled)
@@ -268,12 +262,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     fn send_data(&mut self, lane: usize, seq: u64, round: u16, again: bool) {
         self.sent += 1;
-        self.tell(lane, StepKind::Sent { seq, round, again });
+        self.observe(lane, StepKind::Sent { seq, round, again });
         let bytes = self.data_packet_bytes(seq);
         let receivers = self.lanes[lane].stream.receivers();
         let arrivals = match self.network.send_data(self.now, bytes) {
             Ok(arrivals) => arrivals,
-            Err(cause) => return self.tell(lane, StepKind::LostOnTheWayOut { seq, round, cause }),
+            Err(cause) => return self.observe(lane, StepKind::LostAtEgress { seq, round, cause }),
         };
         for at in arrivals.into_iter().flatten() {
             for receiver in 0..receivers {
@@ -290,7 +284,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// Lets `lane` send what it may now, or when it has just finished, the one that comes after it.
+    /// Lets `lane` send what its window allows. When it has just finished, the next sequential lane starts.
     fn continue_with(&mut self, lane: usize) {
         if !self.lanes[lane].stream.is_finished() {
             self.transmit(lane);
@@ -300,26 +294,26 @@ impl<'a, O: Observer> Simulation<'a, O> {
             match self.cell.delivery {
                 Delivery::Sequential if lane + 1 < self.lanes.len() => self.transmit(lane + 1),
                 Delivery::Sequential => {}
-                Delivery::Parallel | Delivery::IpMulticast => self.tell_sharing(),
+                Delivery::Parallel | Delivery::IpMulticast => self.share_among_unfinished(),
             }
         }
     }
 
-    /// Lets every sender know of how many streams its member still sends.
-    fn tell_sharing(&mut self) {
+    /// Tells every sender among how many streams of its member the link is shared.
+    fn share_among_unfinished(&mut self) {
         for lane in &mut self.lanes {
             lane.stream.set_sharing(self.unfinished);
         }
     }
 
-    /// Why it makes no sense to go on, if it makes none.
-    fn hopeless(&self) -> Option<String> {
+    /// Why the run can no longer succeed. `None` while it can.
+    fn reason_to_give_up(&self) -> Option<String> {
         let cell = self.cell;
         let window = cell.window.fixed().unwrap_or(Window::MAX);
         let datagrams = u64::from(window.segments()) * u64::from(cell.copies.count());
-        let on_the_way = 4 * datagrams * u64::from(cell.receivers) + 100_000;
-        if self.events.len() as u64 > on_the_way {
-            let reason = "more packets are on the way than four windows: the timer is shorter than the round trip";
+        let in_flight = 4 * datagrams * u64::from(cell.receivers) + 100_000;
+        if self.events.len() as u64 > in_flight {
+            let reason = "more packets are in flight than four windows hold: the timer is shorter than the round trip";
             return Some(reason.to_owned());
         }
         if self.sent > MAX_SENT {
@@ -364,13 +358,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
             .iter()
             .map(|lane| lane.stream.lost_receivers())
             .sum();
-        let stopped_answering = (lost > 0).then(|| {
+        let unresponsive = (lost > 0).then(|| {
             format!(
-                "{lost} of {} receivers were given up: they did not answer",
+                "{lost} of {} receivers were given up because they sent no ACKs",
                 self.cell.receivers
             )
         });
-        let failure = given_up.or(stopped_answering);
+        let failure = given_up.or(unresponsive);
         let min_rtt = stats().filter_map(|stats| stats.min_rtt).min();
         Measurement {
             seconds: failure
@@ -386,7 +380,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             network: Some(self.network.measurement()),
             segment_delay: self.segment_delay(),
             failure,
-            remark: None,
+            overload: None,
         }
     }
 }

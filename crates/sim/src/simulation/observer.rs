@@ -1,21 +1,21 @@
-//! What may watch a run step by step.
+//! Observing a run step by step.
 
 use std::time::Duration;
 
 use backroom_gbn::{Ack, GoBackCause, Received};
 use backroom_link::DropCause;
 
-/// Is told every step of a run as it happens.
-pub(crate) trait Observer {
-    /// Takes note of a step. Steps come in the order of their times.
+/// Receives every step of a run as it happens.
+pub trait Observer {
+    /// Handles one step. Steps come in the order of their times.
     fn observe(&mut self, step: Step);
 }
 
-/// Watches nothing, and costs nothing.
+/// Ignores every step, at no cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Nobody;
+pub struct NoObserver;
 
-impl Observer for Nobody {
+impl Observer for NoObserver {
     #[inline]
     fn observe(&mut self, _: Step) {}
 }
@@ -28,30 +28,32 @@ impl<O: Observer> Observer for &mut O {
 
 /// One step of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub struct Step {
     /// Since the run began.
-    pub(crate) at: Duration,
+    pub at: Duration,
     /// The stream, from 0.
-    pub(crate) lane: usize,
+    pub lane: usize,
     /// The oldest segment that is not acknowledged, after this step.
-    pub(crate) base: u64,
+    pub base: u64,
     /// What happened.
-    pub(crate) kind: StepKind,
+    pub kind: StepKind,
 }
 
-/// What happened. Receivers are counted from 0 among those of the stream.
+/// What happened. `receiver` counts from 0 among those of the stream; `seq` and `round` are those of the segment, `cause`
+/// is what dropped the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StepKind {
+#[allow(missing_docs, reason = "the doc of the enum describes the fields")]
+pub enum StepKind {
     /// The sender handed a segment to its link; `again` if not for the first time.
     Sent { seq: u64, round: u16, again: bool },
     /// The sender's link dropped it, for all receivers.
-    LostOnTheWayOut {
+    LostAtEgress {
         seq: u64,
         round: u16,
         cause: DropCause,
     },
     /// It was lost where it would have entered `receiver`.
-    LostOnTheWayIn {
+    LostAtIngress {
         receiver: usize,
         seq: u64,
         round: u16,
@@ -67,11 +69,11 @@ pub(crate) enum StepKind {
     /// A receiver handed an ACK to its link.
     AckSent { receiver: usize, ack: Ack },
     /// Its link dropped that ACK.
-    AckLostOnTheWayOut { receiver: usize, cause: DropCause },
+    AckLostAtEgress { receiver: usize, cause: DropCause },
     /// The oldest ACK of `receiver` that is on the way was lost where it would have entered the sender.
-    AckLostOnTheWayIn { receiver: usize, cause: DropCause },
+    AckLostAtIngress { receiver: usize, cause: DropCause },
     /// The oldest ACK of `receiver` that is on the way arrived.
     AckArrived { receiver: usize, ack: Ack },
     /// The sender goes back.
-    WentBack { to: u64, cause: GoBackCause },
+    GoBack { to: u64, cause: GoBackCause },
 }

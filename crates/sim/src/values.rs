@@ -166,6 +166,15 @@ impl FileSize {
     pub fn bytes(self) -> u64 {
         self.0
     }
+
+    /// The size with a space before its unit: `512 KiB`.
+    pub fn spaced(self) -> String {
+        let text = self.to_string();
+        match text.find(|letter: char| !letter.is_ascii_digit()) {
+            Some(unit) => format!("{} {}", &text[..unit], &text[unit..]),
+            None => format!("{text} bytes"),
+        }
+    }
 }
 
 impl fmt::Display for FileSize {
@@ -207,6 +216,11 @@ pub struct Time(pub Duration);
 impl Time {
     /// The longest delay a link may have.
     pub const MAX: Self = Self(Duration::from_secs(10));
+
+    /// In milliseconds.
+    pub fn ms(self) -> f64 {
+        self.0.as_secs_f64() * 1e3
+    }
 }
 
 impl fmt::Display for Time {
@@ -238,7 +252,7 @@ impl<T> Optional<T> {
     ///
     /// # Errors
     /// What `parse` allows, and `unlimited`.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         text: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Self, String> {

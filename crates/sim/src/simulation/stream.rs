@@ -7,18 +7,18 @@ use backroom_gbn::{
     SenderEvent, SenderStats, Transmit,
 };
 
-use crate::plan::Cell;
+use crate::cell::Cell;
 
 /// A stream with the sending and receiving state machines of all its ends.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamEnds {
     sender: Sender,
     receivers: Vec<Receiver>,
     delays: SegmentDelays,
     base: u64,
     lost_receivers: usize,
     /// Where it went back to and why, until somebody asks.
-    went_back: Option<(u64, GoBackCause)>,
+    go_back: Option<(u64, GoBackCause)>,
     finished: bool,
 }
 
@@ -28,7 +28,7 @@ const FREE_SEGMENTS: u32 = u32::MAX;
 /// What a member sends of one stream before it is the turn of the others.
 const SEGMENTS_A_TURN: usize = 1;
 
-impl Stream {
+impl StreamEnds {
     /// A stream that sends the file of `cell` to so many receivers.
     pub(super) fn new(cell: &Cell, receivers: u16) -> Self {
         let config = SenderConfig {
@@ -49,7 +49,7 @@ impl Stream {
             delays: SegmentDelays::new(0),
             base: 0,
             lost_receivers: 0,
-            went_back: None,
+            go_back: None,
             finished: false,
         }
     }
@@ -114,7 +114,7 @@ impl Stream {
 
     /// Where the sender has gone back to since this was last asked, and why.
     pub(super) fn take_go_back(&mut self) -> Option<(u64, GoBackCause)> {
-        self.went_back.take()
+        self.go_back.take()
     }
 
     /// Receivers that were given up because they did not answer.
@@ -141,7 +141,7 @@ impl Stream {
                 }
                 SenderEvent::ReceiverLost { .. } => self.lost_receivers += 1,
                 SenderEvent::Finished => self.finished = true,
-                SenderEvent::GoBack { to, cause } => self.went_back = Some((to, cause)),
+                SenderEvent::GoBack { to, cause } => self.go_back = Some((to, cause)),
                 SenderEvent::ReceiverFinished { .. } => {}
             }
         }

@@ -1,7 +1,10 @@
 //! A cell as the model sees it: everything counted in slots.
 
-use crate::record::RunRecord;
-use crate::scenario::Delivery;
+use backroom_gbn::{Recovery, Timeout};
+
+use crate::cell::Cell;
+use crate::loss::Burst;
+use crate::values::{Delivery, LossSide, Time};
 use crate::wire;
 
 /// What the model knows of a cell. Times are in slots: a slot is what a full segment's transmission takes.
@@ -45,11 +48,11 @@ struct Copied {
 }
 
 impl Copied {
-    fn new(cell: &RunRecord) -> Option<Self> {
-        let (copies, lost) = (i32::from(cell.copies.max(1)), cell.loss);
-        let burst: Option<f64> = match cell.burst.as_str() {
-            "random" => None,
-            packets => Some(packets.parse().ok()?),
+    fn new(cell: &Cell) -> Self {
+        let (copies, lost) = (i32::from(cell.copies.count()), cell.loss.fraction());
+        let burst = match cell.burst {
+            Burst::Random => None,
+            Burst::Mean(packets) => Some(packets),
         };
         // In a burst a packet is lost after another with a chance of its own.
         let next_lost = burst.map_or(lost, |packets| 1.0 - 1.0 / packets);
@@ -59,17 +62,17 @@ impl Copied {
             None => (unanswered - loss) / (1.0 - loss),
             Some(_) => lost,
         };
-        let slots = match cell.loss_side.as_str() {
-            // A segment of which something is left.
-            "sender" => f64::from(copies) * (1.0 - lost) / (1.0 - loss),
-            _ => f64::from(copies),
+        let slots = match cell.loss_side {
+            // Only segments of which a copy is left take slots.
+            LossSide::Sender => f64::from(copies) * (1.0 - lost) / (1.0 - loss),
+            LossSide::Receivers => f64::from(copies),
         };
-        Some(Self {
+        Self {
             slots,
             loss,
             ack_loss,
             burst: burst.map(|_| 1.0 / (1.0 - next_lost.powi(copies))),
-        })
+        }
     }
 }
 
@@ -77,41 +80,40 @@ impl Copied {
 const LEAST_SLOT_S: f64 = 1e-9;
 
 impl Path {
-    /// `None` for a record that no plan makes.
-    pub(super) fn new(cell: &RunRecord) -> Option<Self> {
+    /// `None` for an automatic window and for a file of more segments than memory can address.
+    pub(super) fn new(cell: &Cell) -> Option<Self> {
         let seconds_of = |bytes: u16| {
-            cell.rate_mbps
-                .map_or(0.0, |rate| f64::from(bytes) * 8.0 / (rate * 1e6))
+            cell.link
+                .rate
+                .map_or(0.0, |rate| f64::from(bytes) * 8.0 / (rate.mbps() * 1e6))
         };
         let packet_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
             .max(LEAST_SLOT_S);
-        let losses = Copied::new(cell)?;
+        let losses = Copied::new(cell);
         let slot_s = packet_s * losses.slots;
-        let round_trip_s =
-            packet_s + 2.0 * cell.delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
-        let segments = cell
-            .file_bytes
-            .div_ceil(u64::from(cell.segment_bytes.max(1)));
-        let fixed_timer = match cell.timeout_ms.as_str() {
-            "adaptive" => None,
-            milliseconds => Some(milliseconds.parse::<f64>().ok()? / 1e3 / slot_s),
+        let delay_ms = Time(cell.link.delay).ms();
+        let round_trip_s = packet_s + 2.0 * delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
+        let fixed_timer = match cell.timeout {
+            Timeout::Adaptive { .. } => None,
+            Timeout::Fixed(time) => Some(Time(time).ms() / 1e3 / slot_s),
         };
         Some(Self {
             slot_s,
             round_trip: round_trip_s.max(slot_s) / slot_s,
             window: cell.window.fixed()?.segments().into(),
-            segments: usize::try_from(segments).ok()?.max(1),
+            segments: usize::try_from(cell.segments()).ok()?,
             loss: losses.loss,
             ack_loss: losses.ack_loss,
             burst: losses.burst,
-            lost_take_slots: cell.loss_side == "receivers",
+            lost_take_slots: cell.loss_side == LossSide::Receivers,
             queue: cell
+                .link
                 .queue
-                .filter(|_| cell.rate_mbps.is_some())
-                .map(|packets| (packets / usize::from(cell.copies.max(1))).max(1)),
-            receivers: usize::from(cell.receivers.max(1)),
-            delivery: cell.delivery.parse().ok()?,
-            fast: cell.recovery == "fast",
+                .filter(|_| cell.link.rate.is_some())
+                .map(|packets| (packets / usize::from(cell.copies.count())).max(1)),
+            receivers: usize::from(cell.receivers),
+            delivery: cell.delivery,
+            fast: cell.recovery == Recovery::Fast,
             fixed_timer,
         })
     }

@@ -1,0 +1,45 @@
+//! The columns of `runs.csv` and `summary.csv`.
+
+use backroom_sim::{Axis, Cell};
+use serde::Serialize;
+
+/// Where the columns of axes stand among those of a row: after a column of the row, the columns of these axes. The columns of
+/// all other axes follow the row's last one.
+pub(super) struct Layout(pub(super) &'static [(&'static str, &'static [Axis])]);
+
+/// Columns with their fields.
+pub(super) type Fields = Vec<(String, String)>;
+
+impl Layout {
+    /// The columns of `row`, a struct with a field for each column, and of `cell`.
+    ///
+    /// # Errors
+    /// When `row` is not flat.
+    pub(super) fn fields(&self, row: &impl Serialize, cell: &Cell) -> Result<Fields, csv::Error> {
+        let axis_field = |axis: &Axis| (axis.column().to_owned(), axis.field(cell));
+        let mut fields = Fields::new();
+        for (column, field) in flat(row)? {
+            let after = self.0.iter().find(|(after, _)| *after == column);
+            fields.push((column, field));
+            fields.extend(after.iter().flat_map(|(_, axes)| *axes).map(axis_field));
+        }
+        let placed = |axis: &Axis| self.0.iter().any(|(_, axes)| axes.contains(axis));
+        let others = Axis::ALL.into_iter().filter(|axis| !placed(axis));
+        fields.extend(others.map(|axis| axis_field(&axis)));
+        Ok(fields)
+    }
+}
+
+/// The names and values of a struct's fields as CSV writes them.
+fn flat(row: &impl Serialize) -> Result<Fields, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.serialize(row)?;
+    let text = writer.into_inner().map_err(|error| error.into_error())?;
+    let mut reader = csv::Reader::from_reader(text.as_slice());
+    let columns = reader.headers()?.clone();
+    let row = reader.records().next().transpose()?.unwrap_or_default();
+    let pairs = columns.iter().zip(&row);
+    Ok(pairs
+        .map(|(column, field)| (column.to_owned(), field.to_owned()))
+        .collect())
+}

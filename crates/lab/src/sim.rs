@@ -1,0 +1,65 @@
+//! The sim runner: `backroom-sim` in this process.
+
+use std::time::Instant;
+
+use backroom_sim::Measurement;
+use backroom_sim::simulation::{NoObserver, Observer, simulate};
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::Run;
+use crate::runner::{RunError, Runner, RunnerKind};
+
+/// Simulates one run after another.
+#[derive(Debug)]
+pub struct SimRunner {
+    cancelled: CancellationToken,
+}
+
+impl SimRunner {
+    /// A simulator that stops in the middle of a run when it is `cancelled`.
+    pub fn new(cancelled: CancellationToken) -> Self {
+        Self { cancelled }
+    }
+}
+
+impl Runner for SimRunner {
+    fn kind(&self) -> RunnerKind {
+        RunnerKind::SIM
+    }
+
+    fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
+        observe(run, NoObserver, &self.cancelled)
+    }
+}
+
+/// Simulates `run` while `observer` sees every step.
+///
+/// # Errors
+/// [`RunError::Cancelled`].
+pub(crate) fn observe(
+    run: &Run,
+    observer: impl Observer,
+    cancelled: &CancellationToken,
+) -> Result<Measurement, RunError> {
+    if cancelled.is_cancelled() {
+        return Err(RunError::Cancelled);
+    }
+    let keep_going = || !cancelled.is_cancelled();
+    simulate(&run.cell, run.seed, Instant::now(), observer, keep_going).ok_or(RunError::Cancelled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn a_cancelled_simulator_begins_no_run() {
+        let plan = Plan::new(&Scenario::parse("test", "title = 'x'").unwrap()).unwrap();
+        let cancelled = CancellationToken::new();
+        cancelled.cancel();
+        let outcome = SimRunner::new(cancelled).run(&plan.runs[0]);
+        assert!(matches!(outcome, Err(RunError::Cancelled)));
+    }
+}

@@ -1,0 +1,79 @@
+//! What the table of axes holds for each of them.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use crate::cell::Cell;
+
+/// An entry in the table of axes. Start from [`Definition::PLAIN`] and set what differs.
+pub(crate) struct Definition {
+    /// As scenario files and `--set` write it.
+    pub(super) key: &'static str,
+    /// One line about what is set.
+    pub(super) description: &'static str,
+    /// As charts and tables write it.
+    pub(super) label: &'static str,
+    /// The unit of the label; empty for none.
+    pub(super) unit: &'static str,
+    /// From a number in the column to one in `unit`.
+    pub(super) scale: f64,
+    /// As `--set` takes it.
+    pub(super) default: Option<&'static str>,
+    /// The column of `runs.csv`. A column with a unit has it in its name.
+    pub(super) column: &'static str,
+    /// Whether the column's numbers are written with a decimal point.
+    pub(super) column_is_float: bool,
+    /// What turns a number in the column into a value that `set` reads: `mbit`.
+    pub(super) set_unit: &'static str,
+    /// Words in the order in which cells are listed, before any number.
+    pub(super) words: &'static [&'static str],
+    /// Reads a value as `--set` takes it. An error says what is allowed.
+    pub(super) set: fn(&mut Cell, &str) -> Result<(), String>,
+    /// Writes the value as `--set` takes it.
+    pub(super) setting: fn(&Cell) -> String,
+    /// Writes the value in the column's unit.
+    pub(super) value: fn(&Cell) -> String,
+    /// The value as a phrase of its own.
+    pub(super) phrase: fn(&Cell) -> String,
+    /// Whether a subtitle mentions the value.
+    pub(super) is_mentioned: fn(&Cell) -> bool,
+    /// Which of some values apply to a cell whose axes before this one are set.
+    pub(super) applicable: for<'a> fn(&Cell, Vec<&'a str>) -> Vec<&'a str>,
+}
+
+impl Definition {
+    /// An axis without a unit whose values all apply and are always mentioned.
+    pub(super) const PLAIN: Self = Self {
+        key: "",
+        description: "",
+        label: "",
+        unit: "",
+        scale: 1.0,
+        default: None,
+        column: "",
+        column_is_float: false,
+        set_unit: "",
+        words: &[],
+        set: |_, _| Ok(()),
+        setting: |_| String::new(),
+        value: |_| String::new(),
+        phrase: |_| String::new(),
+        is_mentioned: |_| true,
+        applicable: |_, values| values,
+    };
+}
+
+/// A whole number from `least` to `most`.
+///
+/// # Errors
+/// What is allowed.
+pub(super) fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    least: T,
+    most: T,
+) -> Result<T, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (&least..=&most).contains(&number))
+        .ok_or_else(|| format!("a whole number from {least} to {most}"))
+}

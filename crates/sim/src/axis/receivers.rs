@@ -1,0 +1,88 @@
+//! Who receives a file, and how.
+
+use super::Axis;
+use super::definition::{Definition, whole};
+use crate::cell::Cell;
+use crate::values::{Cast, Delivery};
+
+/// The most receivers of one transfer.
+const MAX_RECEIVERS: u16 = 64;
+
+impl Axis {
+    /// Who receives.
+    pub const CAST: Self = Self(&Definition {
+        key: "cast",
+        description: "who receives: unicast, multicast, broadcast or blockcast",
+        label: "cast",
+        default: Some("unicast"),
+        column: "cast",
+        words: &["unicast", "multicast", "broadcast", "blockcast"],
+        set: |cell, text| {
+            cell.cast = text.parse()?;
+            Ok(())
+        },
+        setting: |cell| cell.cast.to_string(),
+        value: |cell| cell.cast.to_string(),
+        phrase: |cell| cell.cast.to_string(),
+        ..Definition::PLAIN
+    });
+
+    /// How several receivers are reached.
+    pub const DELIVERY: Self = Self(&Definition {
+        key: "delivery",
+        description: "how several receivers are reached: sequential, parallel or ip-multicast",
+        label: "delivery",
+        default: Some("parallel"),
+        column: "delivery",
+        words: &["sequential", "parallel", "ip-multicast"],
+        set: |cell, text| {
+            cell.delivery = text.parse()?;
+            Ok(())
+        },
+        setting: |cell| cell.delivery.to_string(),
+        value: |cell| cell.delivery.to_string(),
+        phrase: |cell| match cell.delivery {
+            Delivery::IpMulticast => "IP multicast".to_owned(),
+            delivery => delivery.to_string(),
+        },
+        is_mentioned: |cell| cell.receivers > 1,
+        // With one receiver all deliveries are the same.
+        applicable: |cell, mut values| {
+            if cell.cast == Cast::Unicast {
+                values.truncate(1);
+            }
+            values
+        },
+        ..Definition::PLAIN
+    });
+
+    /// How many receive.
+    pub const RECEIVERS: Self = Self(&Definition {
+        key: "receivers",
+        description: "number of receivers; by default those of a room of four",
+        label: "receivers",
+        column: "receivers",
+        set: |cell, text| {
+            cell.receivers = whole(text, 1, MAX_RECEIVERS)?;
+            Ok(())
+        },
+        setting: |cell| cell.receivers.to_string(),
+        value: |cell| cell.receivers.to_string(),
+        phrase: |cell| match cell.receivers {
+            1 => "1 receiver".to_owned(),
+            count => format!("{count} receivers"),
+        },
+        applicable: applicable_receivers,
+        ..Definition::PLAIN
+    });
+}
+
+/// Unicast has one receiver. Without values there is a room of four: multicast reaches two of it, broadcast three.
+fn applicable_receivers<'a>(cell: &Cell, values: Vec<&'a str>) -> Vec<&'a str> {
+    match cell.cast {
+        Cast::Unicast => vec!["1"],
+        Cast::Multicast | Cast::Blockcast if values.is_empty() => vec!["2"],
+        Cast::Broadcast if values.is_empty() => vec!["3"],
+        Cast::Multicast | Cast::Broadcast | Cast::Blockcast => values,
+    }
+}

@@ -1,0 +1,33 @@
+//! One cell of an experiment: what it is, what a simulation measures of it, and what theory expects.
+//!
+//! - [`axis`]: the table of everything that can be set or swept. [`Axes`] holds the values of a sweep, [`cells`] multiplies
+//!   them out.
+//! - [`Cell`]: one combination of values.
+//! - [`simulation`]: Go-Back-N over simulated links in virtual time. The same cell and seed give the same result everywhere.
+//! - [`model`]: the expected completion time in closed form.
+//! - [`Measurement`]: what a run measured, whoever carried it out.
+//!
+//! Nothing here reads a clock, opens a file or starts a thread, so all of it also runs in a browser.
+
+mod axes;
+pub mod axis;
+mod cell;
+mod loss;
+mod measurement;
+pub mod model;
+mod number;
+mod product;
+pub mod simulation;
+mod suggest;
+mod values;
+pub mod wire;
+
+pub use axes::Axes;
+pub use axis::{Axis, AxisError};
+pub use cell::{Cell, egress_seed, ingress_seed};
+pub use loss::{Burst, LossRate};
+pub use measurement::{DelayQuantiles, Measurement, NetworkMeasurement};
+pub use number::format_number;
+pub use product::cells;
+pub use suggest::nearest;
+pub use values::{Cast, Delivery, FileSize, LossSide, Optional, Time};
