@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use backroom_lab::charts::{SeriesChart, SeriesPanel, SeriesPoint};
 use backroom_lab::results::Circumstances;
+use backroom_vocabulary::event::Event;
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
@@ -283,10 +283,9 @@ fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
 
 /// Takes note of what a client says.
 fn notice(line: &str, latencies: &Latencies, report: &mpsc::Sender<String>) {
-    let event: Value = serde_json::from_str(line).unwrap_or_default();
-    match event["event"].as_str() {
-        Some("message") => latencies.received(event["text"].as_str().unwrap_or_default()),
-        Some("received" | "failed" | "error") => {
+    match serde_json::from_str(line) {
+        Ok(Event::Message { text, .. }) => latencies.received(&text),
+        Ok(Event::Received { .. } | Event::Failed { .. } | Event::Error { .. }) => {
             // The first is enough; and nobody listens when the room is being closed.
             let _ = report.try_send(line.to_owned());
         }

@@ -174,7 +174,7 @@ mod tests {
     use crate::group::{Group, GroupAddress};
 
     fn any_cast() -> impl Strategy<Value = Cast> {
-        prop::sample::select(&Cast::ALL[..])
+        prop::sample::select(Cast::ALL)
     }
 
     #[test]

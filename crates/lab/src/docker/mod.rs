@@ -15,7 +15,6 @@
 mod attached;
 mod container;
 mod engine;
-mod event;
 mod exec;
 mod file;
 mod limit;

@@ -1,6 +1,7 @@
 //! Which part of a transfer a space-time diagram shows, and how long a millisecond is in it.
 
-use crate::trace::{Event, Flight, Kind, Trace};
+use backroom_trace::{Flight, Trace};
+use backroom_vocabulary::trace::{Step, StepKind};
 
 /// What the diagram is asked to show, in milliseconds. With neither it chooses by itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +38,7 @@ pub(super) struct Excerpt {
 
 impl Excerpt {
     pub(super) fn new(trace: &Trace, flights: &[Flight], limits: Limits) -> Self {
-        let mut times: Vec<f64> = trace.events.iter().map(|event| ms(event.at_ns)).collect();
+        let mut times: Vec<f64> = trace.steps.iter().map(|step| ms(step.at_ns)).collect();
         times.dedup();
         let first = times.first().copied().unwrap_or_default();
         let last = times.last().copied().unwrap_or_default();
@@ -190,15 +191,15 @@ pub(super) fn fastest(flights: &[Flight]) -> Option<f64> {
 
 /// When the segment that the sender first goes back to was sent before.
 fn first_loss(trace: &Trace) -> Option<f64> {
-    let goes_back = |(place, event): (usize, &Event)| match event.kind {
-        Kind::GoBack { to, .. } => Some((place, to)),
+    let goes_back = |(index, step): (usize, &Step)| match step.kind {
+        StepKind::GoBack { to, .. } => Some((index, to)),
         _ => None,
     };
-    let (went_back, to) = trace.events.iter().enumerate().find_map(goes_back)?;
-    let sent = trace.events[..went_back]
+    let (went_back, to) = trace.steps.iter().enumerate().find_map(goes_back)?;
+    let sent = trace.steps[..went_back]
         .iter()
         .rev()
-        .find(|event| matches!(event.kind, Kind::Send { seq, .. } if seq == to))?;
+        .find(|step| matches!(step.kind, StepKind::Send { seq, .. } if seq == to))?;
     Some(ms(sent.at_ns))
 }
 

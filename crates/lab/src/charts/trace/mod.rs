@@ -7,6 +7,7 @@ mod space_time;
 
 use std::path::Path;
 
+use backroom_trace::Trace;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
@@ -17,7 +18,6 @@ use super::ChartError;
 use super::canvas::{Canvas, Drawn, Place};
 use super::page::{MARGIN, Picture, after_head, draw_head, save, wrapped};
 use super::style;
-use crate::trace::Trace;
 
 /// What a picture says of itself.
 #[derive(Clone, Debug)]

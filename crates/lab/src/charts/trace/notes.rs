@@ -3,7 +3,8 @@
 use backroom_gbn::{GoBackCause, Received};
 
 use super::excerpt::ms;
-use crate::trace::{Event, Kind, Trace};
+use backroom_trace::Trace;
+use backroom_vocabulary::trace::{Step, StepKind};
 
 /// What one side says at one time.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,14 +19,14 @@ pub(super) struct Note {
 pub(super) fn of_sender(trace: &Trace) -> Vec<Note> {
     let (mut base, mut heard) = (0, 0);
     grouped(trace, is_of_sender)
-        .map(|(at_ms, events)| {
+        .map(|(at_ms, steps)| {
             let mut parts = Vec::new();
-            for event in &events {
-                match event.kind {
-                    Kind::AckArrive { ack, .. } => {
+            for step in &steps {
+                match step.kind {
+                    StepKind::AckArrive { ack, .. } => {
                         let again = ack.cumulative <= heard;
                         heard = heard.max(ack.cumulative);
-                        let newest = event.base.unwrap_or(heard);
+                        let newest = step.base.unwrap_or(heard);
                         let window = trace.window.filter(|_| newest > base);
                         base = base.max(newest);
                         parts.push(match (window, again) {
@@ -37,22 +38,22 @@ pub(super) fn of_sender(trace: &Trace) -> Vec<Note> {
                             (None, false) => format!("ACK {}", ack.cumulative),
                         });
                     }
-                    Kind::Timeout => parts.push("timeout".to_owned()),
-                    Kind::GoBack { to, cause } => parts.push(match cause {
+                    StepKind::Timeout => parts.push("timeout".to_owned()),
+                    StepKind::GoBack { to, cause } => parts.push(match cause {
                         GoBackCause::Timeout => format!("go back to {to}"),
                         GoBackCause::Gap => format!("gap: go back to {to}"),
                     }),
                     _ => {}
                 }
             }
-            parts.extend(sent(&events, false));
-            parts.extend(sent(&events, true));
+            parts.extend(sent(&steps, false));
+            parts.extend(sent(&steps, true));
             Note {
                 at_ms,
                 text: parts.join(", "),
-                alarming: events
+                alarming: steps
                     .iter()
-                    .any(|event| matches!(event.kind, Kind::GoBack { .. } | Kind::Timeout)),
+                    .any(|step| matches!(step.kind, StepKind::GoBack { .. } | StepKind::Timeout)),
             }
         })
         .filter(|note| !note.text.is_empty())
@@ -62,7 +63,7 @@ pub(super) fn of_sender(trace: &Trace) -> Vec<Note> {
 /// What the receiver does.
 pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
     grouped(trace, is_of_receiver)
-        .map(|(at_ms, events)| {
+        .map(|(at_ms, steps)| {
             let mut parts = Vec::new();
             let mut alarming = false;
             for (what, wanted) in [
@@ -72,8 +73,8 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
                 ("copy of", Received::Copy),
                 ("no space for", Received::NoSpace),
             ] {
-                let seqs = events.iter().filter_map(|event| match event.kind {
-                    Kind::Arrive { seq, received, .. } if received == wanted => Some(seq),
+                let seqs = steps.iter().filter_map(|step| match step.kind {
+                    StepKind::Arrive { seq, received, .. } if received == wanted => Some(seq),
                     _ => None,
                 });
                 if let Some(range) = range(seqs) {
@@ -81,8 +82,8 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
                     alarming |= !matches!(wanted, Received::Deliver | Received::Copy);
                 }
             }
-            let ack = events.iter().rev().find_map(|event| match event.kind {
-                Kind::AckSend { ack, .. } => Some(ack.cumulative),
+            let ack = steps.iter().rev().find_map(|step| match step.kind {
+                StepKind::AckSend { ack, .. } => Some(ack.cumulative),
                 _ => None,
             });
             parts.extend(ack.map(|ack| format!("ACK {ack}")));
@@ -96,34 +97,42 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Note> {
         .collect()
 }
 
-fn is_of_sender(kind: &Kind) -> bool {
+fn is_of_sender(kind: &StepKind) -> bool {
     matches!(
         kind,
-        Kind::Send { .. } | Kind::AckArrive { .. } | Kind::Timeout | Kind::GoBack { .. }
+        StepKind::Send { .. }
+            | StepKind::AckArrive { .. }
+            | StepKind::Timeout
+            | StepKind::GoBack { .. }
     )
 }
 
-fn is_of_receiver(kind: &Kind) -> bool {
-    matches!(kind, Kind::Arrive { .. } | Kind::AckSend { .. })
+fn is_of_receiver(kind: &StepKind) -> bool {
+    matches!(kind, StepKind::Arrive { .. } | StepKind::AckSend { .. })
 }
 
-/// The events that `wanted` wants, those of the same time together.
-fn grouped(trace: &Trace, wanted: fn(&Kind) -> bool) -> impl Iterator<Item = (f64, Vec<&Event>)> {
-    let mut groups: Vec<(u64, Vec<&Event>)> = Vec::new();
-    for event in trace.events.iter().filter(|event| wanted(&event.kind)) {
+/// The steps that `wanted` wants, those of the same time together.
+fn grouped(
+    trace: &Trace,
+    wanted: fn(&StepKind) -> bool,
+) -> impl Iterator<Item = (f64, Vec<&Step>)> {
+    let mut groups: Vec<(u64, Vec<&Step>)> = Vec::new();
+    for step in trace.steps.iter().filter(|step| wanted(&step.kind)) {
         match groups.last_mut() {
-            Some((at_ns, events)) if *at_ns == event.at_ns => events.push(event),
-            _ => groups.push((event.at_ns, vec![event])),
+            Some((at_ns, steps)) if *at_ns == step.at_ns => steps.push(step),
+            _ => groups.push((step.at_ns, vec![step])),
         }
     }
-    groups
-        .into_iter()
-        .map(|(at_ns, events)| (ms(at_ns), events))
+    groups.into_iter().map(|(at_ns, steps)| (ms(at_ns), steps))
 }
 
-fn sent(events: &[&Event], wanted: bool) -> Option<String> {
-    let seqs = events.iter().filter_map(|event| match event.kind {
-        Kind::Send { seq, again, .. } if again == wanted => Some(seq),
+fn sent(steps: &[&Step], wanted: bool) -> Option<String> {
+    let seqs = steps.iter().filter_map(|step| match step.kind {
+        StepKind::Send {
+            seq,
+            retransmission,
+            ..
+        } if retransmission == wanted => Some(seq),
         _ => None,
     });
     let what = if wanted { "resend" } else { "send" };

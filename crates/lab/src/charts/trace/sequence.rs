@@ -11,8 +11,9 @@ use crate::charts::canvas::{self, Canvas, Drawn, Place, Text};
 use crate::charts::layout::{Frame, PAGE_WIDTH};
 use crate::charts::scale::Scale;
 use crate::charts::style;
-use crate::trace::{Carries, End, Kind, Trace, flights};
 use crate::words;
+use backroom_trace::{FlightEnd, Packet, Trace, flights};
+use backroom_vocabulary::trace::StepKind;
 
 const LEGEND: f64 = 44.0;
 const HEIGHT: f64 = 620.0;
@@ -66,20 +67,25 @@ impl Sequence {
 
     fn take_packets(&mut self, trace: &Trace) {
         for flight in flights(trace) {
-            let Carries::Segment { seq, again, .. } = flight.carries else {
+            let Packet::Segment {
+                seq,
+                retransmission,
+                ..
+            } = flight.packet
+            else {
                 continue;
             };
             let Some(at_ns) = flight.sent_ns.or(flight.arrived_ns()) else {
                 continue;
             };
             let point = (ms(at_ns) / self.unit_ms, seq as f64);
-            let sent = if again {
+            let sent = if retransmission {
                 &mut self.again
             } else {
                 &mut self.first
             };
             sent.push(point);
-            if let End::Lost(_) = flight.end {
+            if let FlightEnd::Lost(_) = flight.end {
                 self.lost.push(point);
             }
         }
@@ -87,18 +93,18 @@ impl Sequence {
 
     /// What the sender has heard; where only the receiver's side is known, what it said.
     fn take_window(&mut self, trace: &Trace) {
-        let hears = |kind: &Kind| matches!(kind, Kind::AckArrive { .. });
-        let heard = trace.events.iter().any(|event| hears(&event.kind));
+        let hears = |kind: &StepKind| matches!(kind, StepKind::AckArrive { .. });
+        let heard = trace.steps.iter().any(|step| hears(&step.kind));
         let mut base = 0;
         let mut at = self.first.first().map_or(0.0, |point| point.0);
         self.step(trace, at, base);
-        for event in &trace.events {
-            let newest = match event.kind {
-                Kind::AckArrive { ack, .. } => event.base.unwrap_or(ack.cumulative),
-                Kind::AckSend { ack, .. } if !heard => ack.cumulative,
+        for step in &trace.steps {
+            let newest = match step.kind {
+                StepKind::AckArrive { ack, .. } => step.base.unwrap_or(ack.cumulative),
+                StepKind::AckSend { ack, .. } if !heard => ack.cumulative,
                 _ => continue,
             };
-            at = ms(event.at_ns) / self.unit_ms;
+            at = ms(step.at_ns) / self.unit_ms;
             if newest > base {
                 self.step(trace, at, base);
                 base = newest;

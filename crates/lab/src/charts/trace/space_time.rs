@@ -11,8 +11,9 @@ use super::{
 use crate::charts::canvas::{self, Canvas, Drawn, Place, Text};
 use crate::charts::layout::PAGE_WIDTH;
 use crate::charts::style;
-use crate::trace::{Carries, End, Flight, Side, Trace, flights};
 use crate::words;
+use backroom_trace::{Flight, FlightEnd, Packet, Trace, flights};
+use backroom_vocabulary::trace::Side;
 
 /// The heights of the names above the lines, and what is left below them.
 const LEGEND: f64 = 44.0;
@@ -38,7 +39,7 @@ pub(super) struct SpaceTime {
 
 /// A packet's way over the page.
 struct Arrow {
-    carries: Carries,
+    packet: Packet,
     from_ms: f64,
     to_ms: f64,
     end: ArrowEnd,
@@ -110,7 +111,7 @@ fn arrows(flights: &[Flight], excerpt: &Excerpt) -> Vec<Arrow> {
         let arrived = flight.arrived_ns().map(ms);
         let (from_ms, to_ms, end) = match (sent, arrived, flight.end) {
             (Some(sent), Some(arrived), _) => (sent, arrived, ArrowEnd::Arrived),
-            (Some(sent), None, End::Unknown) => (sent, sent + fastest, ArrowEnd::Outgoing),
+            (Some(sent), None, FlightEnd::Unknown) => (sent, sent + fastest, ArrowEnd::Outgoing),
             (Some(sent), None, _) => {
                 let would_arrive = (sent + fastest).max(last_arrival[kind]);
                 (sent, would_arrive, ArrowEnd::Lost)
@@ -121,7 +122,7 @@ fn arrows(flights: &[Flight], excerpt: &Excerpt) -> Vec<Arrow> {
         last_arrival[kind] = f64::max(last_arrival[kind], to_ms);
         if excerpt::is_in(excerpt, flight, to_ms) {
             arrows.push(Arrow {
-                carries: flight.carries,
+                packet: flight.packet,
                 from_ms,
                 to_ms,
                 end,
@@ -214,9 +215,9 @@ impl SpaceTime {
 
     /// Where an arrow begins and ends on the page.
     fn ends(&self, arrow: &Arrow) -> (Place, Place) {
-        let (from, to) = match arrow.carries {
-            Carries::Segment { .. } => (SENDER, RECEIVER),
-            Carries::Ack { .. } => (RECEIVER, SENDER),
+        let (from, to) = match arrow.packet {
+            Packet::Segment { .. } => (SENDER, RECEIVER),
+            Packet::Ack { .. } => (RECEIVER, SENDER),
         };
         let (from, to) = ((from, self.y(arrow.from_ms)), (to, self.y(arrow.to_ms)));
         match arrow.end {
@@ -230,7 +231,7 @@ impl SpaceTime {
     fn draw_arrow<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>, arrow: &Arrow) -> Drawn {
         let color = arrow.color();
         let (from, to) = self.ends(arrow);
-        let is_ack = matches!(arrow.carries, Carries::Ack { .. });
+        let is_ack = matches!(arrow.packet, Packet::Ack { .. });
         stroke(canvas, [from, to], color, is_ack)?;
         match arrow.end {
             ArrowEnd::Lost => cross(canvas, to, 8.0, style::INK, 3.0),
@@ -313,17 +314,23 @@ impl SpaceTime {
 
 impl Arrow {
     fn color(&self) -> RGBColor {
-        match self.carries {
-            Carries::Segment { again: false, .. } => FIRST,
-            Carries::Segment { again: true, .. } => AGAIN,
-            Carries::Ack { .. } => ACKS,
+        match self.packet {
+            Packet::Segment {
+                retransmission: false,
+                ..
+            } => FIRST,
+            Packet::Segment {
+                retransmission: true,
+                ..
+            } => AGAIN,
+            Packet::Ack { .. } => ACKS,
         }
     }
 
     fn label(&self) -> String {
-        match self.carries {
-            Carries::Segment { seq, .. } => seq.to_string(),
-            Carries::Ack { ack, .. } => format!("ACK {}", ack.cumulative),
+        match self.packet {
+            Packet::Segment { seq, .. } => seq.to_string(),
+            Packet::Ack { ack, .. } => format!("ACK {}", ack.cumulative),
         }
     }
 }
