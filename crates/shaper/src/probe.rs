@@ -1,8 +1,9 @@
-//! Probing the path between two shapers with datagrams of their own, for a way of shaping that does not say how long
-//! packets really took.
+//! Measures the path between two shapers with datagrams of their own, for backends that do not report how long packets
+//! were held.
 //!
-//! A few small ones, one after the other, give the round trip. A train of full ones gives the rate: the time between the
-//! answers to its first and its last is what the link took for those in between (packet dispersion; Dovrolis et al. 2001).
+//! A few small datagrams, one at a time, give the round-trip time. A train of full-size datagrams gives the rate: the time
+//! between the replies to its first and last packet is the link's transmission time for the packets in between (packet
+//! dispersion; Dovrolis et al. 2001).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,21 +12,21 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::protocol::{Probe, Probed};
+use crate::protocol::{Probe, Probed};
 
-/// Where a shaper answers probes, in the network namespace that it shapes.
+/// UDP port on which a shaper replies to probes.
 const PORT: u16 = 40_007;
-/// Round trips that are measured; the median counts.
+/// How many round trips to measure. The median counts.
 const ROUND_TRIPS: usize = 3;
-/// Probes may be lost, as everything else.
+/// Probes may be lost like any other packet.
 const ATTEMPTS: u32 = 8;
-/// An IP packet with a number, and one with its answer.
-pub(crate) const SMALL_PACKET_BYTES: usize = HEADER_BYTES + ANSWER_BYTES;
+/// Size in bytes of the IP packets of a small probe and of every reply.
+pub const SMALL_PACKET_BYTES: usize = HEADER_BYTES + REPLY_BYTES;
 const HEADER_BYTES: usize = 28;
-const ANSWER_BYTES: usize = 8;
+const REPLY_BYTES: usize = 8;
 
-/// Answers each probe that reaches this namespace with its number and a count of all that came.
-pub(super) async fn answer() -> io::Result<()> {
+/// Replies to each probe with its number and with the count of probes so far.
+pub(crate) async fn respond() -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
     let mut buffer = [0; 2048];
     let mut count = 0_u32;
@@ -35,62 +36,62 @@ pub(super) async fn answer() -> io::Result<()> {
             continue;
         };
         count = count.wrapping_add(1);
-        let mut answer = [0; ANSWER_BYTES];
-        answer[..4].copy_from_slice(number);
-        answer[4..].copy_from_slice(&count.to_be_bytes());
-        // An answer that can't be sent is a lost one.
-        let _ = socket.send_to(&answer, from).await;
+        let mut reply = [0; REPLY_BYTES];
+        reply[..4].copy_from_slice(number);
+        reply[4..].copy_from_slice(&count.to_be_bytes());
+        // A reply that cannot be sent counts as lost.
+        let _ = socket.send_to(&reply, from).await;
     }
 }
 
-/// Probes the path to the shaper at `probe.peer`.
-pub(super) async fn probe(probe: &Probe) -> io::Result<Probed> {
+/// Measures the path to the shaper at `probe.peer`.
+pub(crate) async fn probe(probe: &Probe) -> io::Result<Probed> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     socket.connect((IpAddr::V4(probe.peer), PORT)).await?;
-    let patience = Duration::from_millis(probe.patience_ms);
-    let rtt_ms = round_trip(&socket, patience).await?;
+    let limit = Duration::from_millis(probe.timeout_ms);
+    let rtt_ms = round_trip(&socket, limit).await?;
     let rate_mbps = if probe.train > 1 {
-        rate(&socket, probe, patience).await?
+        rate(&socket, probe, limit).await?
     } else {
         None
     };
     Ok(Probed { rtt_ms, rate_mbps })
 }
 
-/// An answer: the number of its probe, and how many had come by then.
+/// A reply: the number of its probe, and how many probes had arrived by then.
 #[derive(Clone, Copy)]
-struct Answer {
+struct ProbeReply {
     number: u32,
     count: u32,
     at: Instant,
 }
 
-async fn next_answer(socket: &UdpSocket, patience: Duration) -> io::Result<Option<Answer>> {
-    let mut answer = [0; ANSWER_BYTES];
-    let Ok(received) = timeout(patience, socket.recv(&mut answer)).await else {
+async fn next_reply(socket: &UdpSocket, limit: Duration) -> io::Result<Option<ProbeReply>> {
+    let mut reply = [0; REPLY_BYTES];
+    let Ok(received) = timeout(limit, socket.recv(&mut reply)).await else {
         return Ok(None);
     };
     let at = Instant::now();
     received?;
-    let [a, b, c, d, e, f, g, h] = answer;
-    Ok(Some(Answer {
+    let [a, b, c, d, e, f, g, h] = reply;
+    Ok(Some(ProbeReply {
         number: u32::from_be_bytes([a, b, c, d]),
         count: u32::from_be_bytes([e, f, g, h]),
         at,
     }))
 }
 
-/// The median of a few, in milliseconds; `None` where none came back.
-async fn round_trip(socket: &UdpSocket, patience: Duration) -> io::Result<Option<f64>> {
+/// The median of a few round trips in milliseconds. `None` without a reply.
+async fn round_trip(socket: &UdpSocket, limit: Duration) -> io::Result<Option<f64>> {
     let mut round_trips = Vec::new();
     for number in 0..ATTEMPTS {
-        let mut small = [0; ANSWER_BYTES];
+        let mut small = [0; REPLY_BYTES];
         small[..4].copy_from_slice(&number.to_be_bytes());
         let sent = Instant::now();
         socket.send(&small).await?;
-        while let Some(answer) = next_answer(socket, patience).await? {
-            if answer.number == number {
-                round_trips.push((answer.at - sent).as_secs_f64() * 1e3);
+        while let Some(reply) = next_reply(socket, limit).await? {
+            if reply.number == number {
+                round_trips.push((reply.at - sent).as_secs_f64() * 1e3);
                 break;
             }
         }
@@ -102,8 +103,8 @@ async fn round_trip(socket: &UdpSocket, patience: Duration) -> io::Result<Option
     Ok(round_trips.get(round_trips.len() / 2).copied())
 }
 
-/// In 10^6 bit/s; `None` where fewer than two answers came back.
-async fn rate(socket: &UdpSocket, probe: &Probe, patience: Duration) -> io::Result<Option<f64>> {
+/// In 10^6 bit/s. `None` with fewer than two replies.
+async fn rate(socket: &UdpSocket, probe: &Probe, limit: Duration) -> io::Result<Option<f64>> {
     let numbers = ATTEMPTS..ATTEMPTS + probe.train;
     let last_number = numbers.end - 1;
     let send = async {
@@ -112,7 +113,7 @@ async fn rate(socket: &UdpSocket, probe: &Probe, patience: Duration) -> io::Resu
             probe
                 .packet_bytes
                 .saturating_sub(HEADER_BYTES)
-                .max(ANSWER_BYTES)
+                .max(REPLY_BYTES)
         ];
         for number in numbers.clone() {
             full[..4].copy_from_slice(&number.to_be_bytes());
@@ -122,12 +123,12 @@ async fn rate(socket: &UdpSocket, probe: &Probe, patience: Duration) -> io::Resu
     };
     let receive = async {
         let (mut first, mut last) = (None, None);
-        while let Some(answer) = next_answer(socket, patience).await? {
-            if answer.number >= ATTEMPTS {
-                first = first.or(Some(answer));
-                last = Some(answer);
+        while let Some(reply) = next_reply(socket, limit).await? {
+            if reply.number >= ATTEMPTS {
+                first = first.or(Some(reply));
+                last = Some(reply);
             }
-            if answer.number == last_number {
+            if reply.number == last_number {
                 break;
             }
         }
@@ -138,8 +139,8 @@ async fn rate(socket: &UdpSocket, probe: &Probe, patience: Duration) -> io::Resu
     Ok(received?.and_then(|(first, last)| dispersion(first, last, probe)))
 }
 
-fn dispersion(first: Answer, last: Answer, probe: &Probe) -> Option<f64> {
-    // A packet that is lost before the transmitter takes no time there, one that is lost after it does.
+fn dispersion(first: ProbeReply, last: ProbeReply, probe: &Probe) -> Option<f64> {
+    // A packet lost before transmission took no transmission time. A packet lost after transmission did.
     let packets = if probe.lost_after_transmission {
         last.number - first.number
     } else {
@@ -157,17 +158,17 @@ mod tests {
     #[test]
     fn packets_lost_before_the_transmitter_took_no_time_there() {
         let at = Instant::now();
-        let answer = |number, count, ms| Answer {
+        let reply = |number, count, ms| ProbeReply {
             number,
             count,
             at: at + Duration::from_millis(ms),
         };
-        let (first, last) = (answer(10, 3, 0), answer(110, 98, 95));
+        let (first, last) = (reply(10, 3, 0), reply(110, 98, 95));
         let probe = |lost_after_transmission| Probe {
             peer: Ipv4Addr::LOCALHOST,
             packet_bytes: 1250,
             train: 101,
-            patience_ms: 1,
+            timeout_ms: 1,
             lost_after_transmission,
         };
         let near = |rate: Option<f64>, expected: f64| (rate.unwrap() - expected).abs() < 1e-9;

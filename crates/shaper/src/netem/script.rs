@@ -1,19 +1,21 @@
-//! What `tc -batch` reads: a link in netem's words.
+//! Scripts for `tc -batch` that configure netem for a link.
 
 use std::fmt::Write;
 
 use backroom_link::{LinkConfig, Loss};
 
-use super::{ETHERNET_HEADER_BYTES, INGRESS_DEVICE};
-use crate::shaper::ShaperError;
+use super::counters::ETHERNET_HEADER_BYTES;
+use crate::error::ShaperError;
 
-/// Packets that a link holds for which no queue limit was asked.
+/// The `ifb` device that incoming traffic passes if any of it is to be shaped.
+pub(super) const INGRESS_DEVICE: &str = "backroom-in";
+/// netem's limit in packets for a link without a queue limit.
 const UNLIMITED: usize = 1_000_000;
 
-/// What shapes all UDP that leaves `interface`, and the TCP of `tcp_port`.
+/// The script that shapes the UDP that leaves `interface`, and the TCP of `tcp_port`.
 ///
 /// # Errors
-/// When netem can't do what `link` asks.
+/// If netem does not support `link`.
 pub(super) fn egress(
     interface: &str,
     link: &LinkConfig,
@@ -34,10 +36,10 @@ pub(super) fn egress(
     Ok(script)
 }
 
-/// What shapes the same as it comes in on `interface`; `None` where nothing is to happen to it there.
+/// The script that shapes the same traffic as it arrives on `interface`. `None` if `link` changes nothing.
 ///
 /// # Errors
-/// When netem can't do what `link` asks.
+/// If netem does not support `link`.
 pub(super) fn ingress(
     interface: &str,
     link: &LinkConfig,
@@ -62,7 +64,7 @@ pub(super) fn ingress(
     Ok(Some(script))
 }
 
-/// What is shaped, in the words of the u32 classifier.
+/// Matches of the u32 classifier for the shaped traffic.
 fn shaped(tcp_port: Option<u16>) -> Vec<String> {
     let mut shaped = vec!["match ip protocol 17 0xff".to_owned()];
     if let Some(port) = tcp_port {
@@ -74,7 +76,7 @@ fn shaped(tcp_port: Option<u16>) -> Vec<String> {
     shaped
 }
 
-/// What follows the word `netem`.
+/// The options of `tc qdisc add ... netem`.
 fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, ShaperError> {
     let mut options = format!("limit {}", limit(link, packet_bytes));
     if !link.delay.is_zero() || !link.jitter.is_zero() {
@@ -118,12 +120,12 @@ fn loss_options(loss: &Loss) -> Result<String, ShaperError> {
         ]
         .join(" ")),
         Loss::Droplist(_) => Err(ShaperError::Unsupported(
-            "netem can't drop packets by number; use the shaper nfqueue",
+            "netem cannot drop packets by number; use the shaper nfqueue",
         )),
     }
 }
 
-/// Queue and delay line together, in packets.
+/// Size of queue and delay line together, in packets.
 fn limit(link: &LinkConfig, packet_bytes: usize) -> usize {
     let longest = LinkConfig {
         delay: link.delay + link.jitter,

@@ -1,47 +1,47 @@
-//! The iptables rules that hand a member's packets to a queue, or to a chain that loses some of them.
+//! The iptables rules that send a member's packets to a queue, or to a chain that drops some of them.
 
-use crate::shaper::{ShaperError, tool};
+use crate::error::ShaperError;
+use crate::tool;
 
-/// A rule that is in force until it is dropped.
+/// A rule that is in force until this is dropped.
 ///
-/// There is no bypass in it: while nobody decides about them, packets are dropped, so none ever passes unshaped.
+/// It does not use NFQUEUE's bypass: without a listening process the kernel drops packets, so none passes unshaped.
 pub(super) struct Rule {
     hook: Hook,
     target: Target,
     traffic: Traffic,
 }
 
-/// Who gets what was caught.
+/// Where the packets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// The queue of this number.
+    /// NFQUEUE with this number.
     Queue(u16),
-    /// The chain of this name.
+    /// The chain with this name.
     Chain(&'static str),
 }
 
-/// Where packets are caught.
+/// Where packets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hook {
-    /// What this network namespace sends.
+    /// Packets that this network namespace sends.
     Output,
-    /// What it receives.
+    /// Packets that it receives.
     Input,
 }
 
-/// Which packets are caught.
+/// Which packets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Traffic {
-    /// All UDP.
     Udp,
-    /// TCP to this port.
+    /// TCP with this destination port.
     TcpTo(u16),
-    /// TCP from this port.
+    /// TCP with this source port.
     TcpFrom(u16),
 }
 
 impl Rule {
-    /// Hands the `traffic` of `hook`, but for loopback's, to `target`.
+    /// Sends the `traffic` of `hook`, except on loopback, to `target`.
     ///
     /// # Errors
     /// Without NET_ADMIN, without iptables, or on a kernel that has no NFQUEUE.
@@ -55,7 +55,7 @@ impl Rule {
             target,
             traffic,
         };
-        // What a killed shaper left would hand over every packet twice.
+        // A rule left by a killed shaper would queue each packet twice.
         while rule.iptables("-C").is_ok() {
             rule.iptables("-D")?;
         }
@@ -63,19 +63,18 @@ impl Rule {
         Ok(rule)
     }
 
-    /// Whether it hands this traffic of `hook` to `target`.
     pub(super) fn is(&self, hook: Hook, target: Target, traffic: Traffic) -> bool {
         (self.hook, self.target, self.traffic) == (hook, target, traffic)
     }
 
     fn iptables(&self, action: &str) -> Result<(), ShaperError> {
-        let words = self.words();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        tool::run("iptables", &[&["-w", "5", action], &words[..]].concat()).map(drop)
+        let arguments = self.arguments();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        tool::run("iptables", &[&["-w", "5", action], &arguments[..]].concat()).map(drop)
     }
 
-    /// The rule in iptables' words, the chain first.
-    fn words(&self) -> Vec<String> {
+    /// The arguments for iptables, starting with the chain.
+    fn arguments(&self) -> Vec<String> {
         let (chain, interface) = match self.hook {
             Hook::Output => ("OUTPUT", "-o"),
             Hook::Input => ("INPUT", "-i"),
@@ -97,7 +96,7 @@ impl Rule {
 impl Drop for Rule {
     fn drop(&mut self) {
         if let Err(error) = self.iptables("-D") {
-            tracing::warn!("a rule stays behind: {error}");
+            tracing::warn!("cannot remove a rule: {error}");
         }
     }
 }
@@ -109,26 +108,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn udp_and_the_tcp_of_a_port_are_caught_and_loopbacks_is_not() {
-        let words = |hook, traffic| {
-            // Dropping it would call iptables.
+    fn udp_and_tcp_of_a_port_are_selected_except_on_loopback() {
+        let arguments = |hook, traffic| {
+            // Dropping it would run iptables.
             let rule = ManuallyDrop::new(Rule {
                 hook,
                 target: Target::Queue(2),
                 traffic,
             });
-            rule.words().join(" ")
+            rule.arguments().join(" ")
         };
         assert_eq!(
-            words(Hook::Output, Traffic::Udp),
+            arguments(Hook::Output, Traffic::Udp),
             "OUTPUT -p udp ! -o lo -j NFQUEUE --queue-num 2"
         );
         assert_eq!(
-            words(Hook::Input, Traffic::TcpTo(5201)),
+            arguments(Hook::Input, Traffic::TcpTo(5201)),
             "INPUT -p tcp --dport 5201 ! -i lo -j NFQUEUE --queue-num 2"
         );
         assert_eq!(
-            words(Hook::Input, Traffic::TcpFrom(5201)),
+            arguments(Hook::Input, Traffic::TcpFrom(5201)),
             "INPUT -p tcp --sport 5201 ! -i lo -j NFQUEUE --queue-num 2"
         );
     }

@@ -1,10 +1,12 @@
-//! What the kernel counts of netem's packets, and telling its drops apart.
+//! netem's packet counters, with losses and queue overflows told apart.
 
 use serde::Deserialize;
 
-use super::ETHERNET_HEADER_BYTES;
-use crate::shaper::ShaperError;
-use crate::shaper::protocol::DirectionStats;
+use crate::error::ShaperError;
+use crate::protocol::DirectionStats;
+
+/// Bytes of the Ethernet header. Queueing disciplines and interfaces count it, the link model does not.
+pub(super) const ETHERNET_HEADER_BYTES: u64 = 14;
 
 const SHOW: &str = "tc -s -j qdisc show";
 
@@ -25,11 +27,11 @@ struct Qdisc {
     backlog: u64,
 }
 
-/// Counts of the netem on `device`, out of what `tc -s -j qdisc show` says; all zero where there is none. `overflows` of
-/// its drops were no losses.
+/// Counts of the netem on `device`, taken from the output of `tc -s -j qdisc show`. All zero if `device` has no netem.
+/// `overflows` is how many of its drops were queue overflows.
 ///
 /// # Errors
-/// When `qdiscs` is not what it should be.
+/// If `qdiscs` has an unexpected format.
 pub(super) fn direction_stats(
     qdiscs: &str,
     device: &str,

@@ -1,27 +1,27 @@
-//! Running the system's own tools: `iptables` and `tc`.
+//! Runs system tools such as `iptables` and `tc`.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use super::ShaperError;
+use crate::error::ShaperError;
 
-/// Runs `program` with `arguments` and returns its output.
+/// Runs `program` with `arguments` and returns its stdout.
 ///
 /// # Errors
-/// When it can't be started or does not succeed; the error carries what it said.
-pub(super) fn run(program: &'static str, arguments: &[&str]) -> Result<String, ShaperError> {
+/// If it cannot be started or fails. The error includes its stderr.
+pub(crate) fn run(program: &'static str, arguments: &[&str]) -> Result<String, ShaperError> {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output();
-    succeeded(program, arguments, output)
+    stdout_of(program, arguments, output)
 }
 
-/// Runs `program` with `arguments`, and `input` on its stdin.
+/// Runs `program` with `arguments` and with `input` as its stdin.
 ///
 /// # Errors
-/// When it can't be started or does not succeed; the error carries what it said.
-pub(super) fn run_with_input(
+/// If it cannot be started or fails. The error includes its stderr.
+pub(crate) fn run_with_input(
     program: &'static str,
     arguments: &[&str],
     input: &str,
@@ -38,10 +38,10 @@ pub(super) fn run_with_input(
             }
             child.wait_with_output()
         });
-    succeeded(program, arguments, output)
+    stdout_of(program, arguments, output)
 }
 
-fn succeeded(
+fn stdout_of(
     program: &'static str,
     arguments: &[&str],
     output: std::io::Result<Output>,
@@ -52,6 +52,6 @@ fn succeeded(
     }
     Err(ShaperError::Tool {
         command: format!("{program} {}", arguments.join(" ")),
-        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

@@ -1,25 +1,26 @@
-//! Random loss by the kernel's own `statistic` match.
+//! Random loss by the kernel's `statistic` match.
 //!
-//! A verdict from user space takes tens of microseconds. On a link without rate and delay that would be most of the
-//! round trip, and the shaper what is measured. The kernel draws its own random numbers: no seed repeats them. It loses on
-//! the way in, since on the way out it would tell the program that sent.
+//! A verdict from user space takes tens of microseconds. On a link without rate and delay that would dominate the round
+//! trip, and the run would measure the shaper. The kernel draws its own random numbers, so no seed repeats them. Packets
+//! are dropped on the way in, because on the way out the sending program would get an error.
 
 use backroom_link::{LinkConfig, Loss};
 
-use crate::shaper::protocol::{DirectionStats, ShaperConfig};
-use crate::shaper::{ShaperError, tool};
+use crate::error::ShaperError;
+use crate::protocol::{DirectionStats, ShaperConfig};
+use crate::tool;
 
-/// The chain that loses packets.
+/// Name of the chain that drops packets.
 pub(super) const CHAIN: &str = "backroom-loss";
 
-/// The chain, in force until it is dropped, after all rules that lead to it.
+/// The chain. Dropping it removes the chain, so drop all rules that jump to it first.
 pub(super) struct KernelLoss;
 
-/// The fraction of packets that the kernel is asked to lose; `None` where it is not asked.
+/// The fraction of packets that the kernel shall drop. `None` unless `loss_in_kernel` is set.
 ///
 /// # Errors
-/// Where anything is to happen but random loss on the way in.
-pub(super) fn wanted(config: &ShaperConfig) -> Result<Option<f64>, ShaperError> {
+/// If the configuration asks for more than random loss of incoming packets.
+pub(super) fn requested(config: &ShaperConfig) -> Result<Option<f64>, ShaperError> {
     if !config.loss_in_kernel {
         return Ok(None);
     }
@@ -33,18 +34,18 @@ pub(super) fn wanted(config: &ShaperConfig) -> Result<Option<f64>, ShaperError> 
             Ok(Some(fraction))
         }
         _ => Err(ShaperError::Unsupported(
-            "the kernel alone can only lose packets at random; leave out loss_in_kernel, or all but the loss on the way in",
+            "loss_in_kernel supports only random loss of incoming packets; remove it, or everything else",
         )),
     }
 }
 
 impl KernelLoss {
-    /// Makes the chain, counting from zero.
+    /// Creates the chain with its counters at zero.
     ///
     /// # Errors
-    /// Without NET_ADMIN, without iptables, or on a kernel that has no such match.
+    /// Without NET_ADMIN, without iptables, or on a kernel without this match.
     pub(super) fn insert(fraction: f64) -> Result<Self, ShaperError> {
-        // What a killed shaper left; mostly there is none.
+        // A killed shaper may have left the chain; usually there is none.
         if iptables(&["-F", CHAIN]).is_err() {
             iptables(&["-N", CHAIN])?;
         }
@@ -56,14 +57,14 @@ impl KernelLoss {
         Ok(chain)
     }
 
-    /// What was lost and what was not.
+    /// Counters of dropped and passed packets.
     ///
     /// # Errors
-    /// Where iptables does not tell.
+    /// If the output of iptables cannot be read.
     pub(super) fn stats(&self) -> Result<DirectionStats, ShaperError> {
-        counted(&iptables(&["-v", "-S", CHAIN])?).ok_or_else(|| ShaperError::Unreadable {
+        parse_counters(&iptables(&["-v", "-S", CHAIN])?).ok_or_else(|| ShaperError::Unreadable {
             command: "iptables -v -S",
-            reason: format!("the chain {CHAIN} has no two rules with counters"),
+            reason: format!("the chain {CHAIN} does not have two rules with counters"),
         })
     }
 }
@@ -71,17 +72,17 @@ impl KernelLoss {
 impl Drop for KernelLoss {
     fn drop(&mut self) {
         if let Err(error) = iptables(&["-F", CHAIN]).and_then(|_| iptables(&["-X", CHAIN])) {
-            tracing::warn!("a chain stays behind: {error}");
+            tracing::warn!("cannot remove a chain: {error}");
         }
     }
 }
 
-fn iptables(words: &[&str]) -> Result<String, ShaperError> {
-    tool::run("iptables", &[&["-w", "5"], words].concat())
+fn iptables(arguments: &[&str]) -> Result<String, ShaperError> {
+    tool::run("iptables", &[&["-w", "5"], arguments].concat())
 }
 
-/// Reads the counters, `-c PACKETS BYTES`, of the rule that loses and of the one that does not.
-fn counted(listing: &str) -> Option<DirectionStats> {
+/// Reads the counters, `-c PACKETS BYTES`, of the rule that drops and of the rule that returns.
+fn parse_counters(listing: &str) -> Option<DirectionStats> {
     let mut counters = listing.lines().filter_map(|line| {
         let (_, counters) = line.split_once(" -c ")?;
         let mut words = counters.split(' ');
@@ -111,13 +112,13 @@ mod tests {
         let listing = "-N backroom-loss\n\
             -A backroom-loss -m statistic --mode random --probability 0.01000000000 -c 12 17424 -j DROP\n\
             -A backroom-loss -c 988 1434576 -j RETURN\n";
-        let stats = counted(listing).unwrap();
+        let stats = parse_counters(listing).unwrap();
         assert_eq!(
             (stats.offered, stats.lost, stats.delivered),
             (1_000, 12, 988)
         );
         assert_eq!(stats.offered_bytes, 1_452_000);
-        assert_eq!(counted("-N backroom-loss\n"), None);
+        assert_eq!(parse_counters("-N backroom-loss\n"), None);
     }
 
     #[test]
@@ -134,10 +135,10 @@ mod tests {
             tcp_port: None,
             loss_in_kernel: false,
         };
-        assert_eq!(wanted(&config).unwrap(), None);
+        assert_eq!(requested(&config).unwrap(), None);
         config.loss_in_kernel = true;
-        assert_eq!(wanted(&config).unwrap(), Some(0.05));
+        assert_eq!(requested(&config).unwrap(), Some(0.05));
         config.egress.delay = Duration::from_millis(1);
-        wanted(&config).unwrap_err();
+        requested(&config).unwrap_err();
     }
 }

@@ -1,16 +1,15 @@
-//! Shaping by verdicts from user space: every packet that is shaped waits in the kernel until the link model says what becomes
-//! of it. It needs no netem, counts exactly, and takes the same seeds as the simulator.
+//! Shaping by verdicts from user space: each shaped packet waits in the kernel until the link model decides about it.
+//! This needs no netem, counts exactly, and uses the same seeds as the simulator.
 //!
-//! - [`delay_line`]: who is dropped and when the others are due; knows neither kernel nor clock.
+//! - [`delay_line`]: which packets are dropped and when the others are due. No kernel, no clock.
 //! - [`netlink`]: packets from the kernel and verdicts back.
-//! - [`rules`]: the iptables rules in front of it.
-//! - [`kernel_loss`]: random loss alone, without a verdict from here, for programs that are faster than verdicts.
-//! - [`engine`]: the thread that does nothing else.
+//! - [`rules`]: the iptables rules that select packets.
+//! - [`kernel_loss`]: random loss in the kernel, for programs that are faster than verdicts.
+//! - [`engine`]: the thread that decides.
 //!
-//! Packets that wait still count against the send buffer of the socket that sent them, so a sender has at most that much
-//! on its link; then its `send` waits. TCP holds back much sooner (its small queues: a millisecond's worth), so it can only be
-//! given a delay on the way in, where packets belong to no socket yet. Of a super-packet that TCP hands down (GSO) the kernel
-//! makes packets before it queues them.
+//! A waiting packet still counts against the send buffer of its socket, so a sender's `send` blocks once its buffer's worth
+//! is on the link. TCP stops much earlier (TCP small queues: a millisecond's worth), so TCP can only be delayed on the way
+//! in, where packets belong to no socket yet. The kernel splits GSO super-packets before it queues them.
 
 mod delay_line;
 mod engine;
@@ -26,30 +25,32 @@ use std::thread::JoinHandle;
 use backroom_link::LinkConfig;
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::backend::Backend;
+use crate::error::ShaperError;
+use crate::protocol::{ShaperConfig, ShaperStats};
+use crate::snmp;
+
 use engine::{Engine, Request};
 use kernel_loss::KernelLoss;
 use rules::{Hook, Rule, Target, Traffic};
 
-use super::protocol::{ShaperConfig, ShaperStats};
-use super::{Backend, ShaperError, snmp};
-
-/// Queue numbers are each network namespace's own.
+/// Queue numbers are local to a network namespace.
 const EGRESS_QUEUE: u16 = 1;
 const INGRESS_QUEUE: u16 = 2;
 
-/// The handle on the engine's thread, and the rules that feed it.
+/// The engine's thread and the rules that feed it.
 pub(super) struct Nfqueue {
     requests: mpsc::Sender<Request>,
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
     rules: Vec<Rule>,
-    /// Outlives the rules that hand packets to it.
+    /// Declared after the rules that jump to its chain, so it is dropped later.
     kernel_loss: Option<KernelLoss>,
     receive_drops_before: u64,
 }
 
 impl Nfqueue {
-    /// Binds the queues and starts deciding. Nothing is handed over before it is configured.
+    /// Binds the queues and starts the engine. No packet is queued until [`configure`](Backend::configure).
     ///
     /// # Errors
     /// Without NET_ADMIN, or on a kernel without `nfnetlink_queue`.
@@ -65,7 +66,7 @@ impl Nfqueue {
             .name("verdicts".to_owned())
             .spawn(move || {
                 if let Err(error) = engine.run() {
-                    tracing::error!("no more verdicts: {error}");
+                    tracing::error!("packet thread stopped: {error}");
                 }
             })
             .map_err(ShaperError::queue)?;
@@ -79,24 +80,24 @@ impl Nfqueue {
         })
     }
 
-    /// Whether this kernel and these privileges allow it; leaves nothing behind.
+    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing part.
     pub(super) fn probe() -> Result<(), ShaperError> {
         let _queues = Self::start()?;
         let target = Target::Queue(EGRESS_QUEUE);
         Rule::insert(Hook::Output, target, Traffic::Udp).map(drop)
     }
 
-    /// Asks the engine's thread, which answers at once.
-    fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<T>) -> Request) -> Result<T, ShaperError> {
-        let (answer, answered) = mpsc::channel();
+    /// Sends a request to the engine's thread and waits for the reply, which comes at once.
+    fn request<T>(&self, build: impl FnOnce(mpsc::Sender<T>) -> Request) -> Result<T, ShaperError> {
+        let (reply, replies) = mpsc::channel();
         self.requests
-            .send(request(answer))
+            .send(build(reply))
             .map_err(|_| ShaperError::Stopped)?;
         rustix::io::write(&*self.wake, &1_u64.to_ne_bytes()).map_err(ShaperError::queue)?;
-        answered.recv().map_err(|_| ShaperError::Stopped)
+        replies.recv().map_err(|_| ShaperError::Stopped)
     }
 }
 
@@ -104,12 +105,12 @@ impl Backend for Nfqueue {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
         if config.egress.duplicate > 0.0 || config.ingress.duplicate > 0.0 {
             return Err(ShaperError::Unsupported(
-                "nfqueue can't duplicate packets; set duplicate = 0 or use netem",
+                "nfqueue cannot duplicate packets; set duplicate = 0 or use netem",
             ));
         }
-        let kernel_loss = kernel_loss::wanted(config)?;
-        self.ask(|answer| Request::Configure(Box::new(config.clone()), answer))?;
-        let wanted = caught(config);
+        let kernel_loss = kernel_loss::requested(config)?;
+        self.request(|reply| Request::Configure(Box::new(config.clone()), reply))?;
+        let wanted = rules_for(config);
         let same = wanted.len() == self.rules.len()
             && (wanted.iter().zip(&self.rules))
                 .all(|(&(hook, target, traffic), rule)| rule.is(hook, target, traffic));
@@ -121,25 +122,26 @@ impl Backend for Nfqueue {
                 self.rules.push(Rule::insert(hook, target, traffic)?);
             }
         }
-        self.receive_drops_before = snmp::receive_drops()?;
+        self.receive_drops_before = snmp::read()?.udp_rcvbuf_errors;
         Ok(())
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
-        let (egress, mut ingress) = self.ask(Request::Stats)?.map_err(ShaperError::queue)?;
+        let (egress, mut ingress) = self.request(Request::Stats)?.map_err(ShaperError::queue)?;
         if let Some(kernel_loss) = &self.kernel_loss {
             ingress = kernel_loss.stats()?;
         }
         Ok(ShaperStats {
             egress,
             ingress,
-            receive_drops: snmp::receive_drops()?.saturating_sub(self.receive_drops_before),
+            receive_drops: (snmp::read()?.udp_rcvbuf_errors)
+                .saturating_sub(self.receive_drops_before),
         })
     }
 }
 
-/// What is to be handed over: all that leaves, and what comes in where something happens to it there.
-fn caught(config: &ShaperConfig) -> Vec<(Hook, Target, Traffic)> {
+/// Which packets to queue: all outgoing ones, and incoming ones if their link does anything.
+fn rules_for(config: &ShaperConfig) -> Vec<(Hook, Target, Traffic)> {
     let mut hooks = Vec::new();
     if config.loss_in_kernel {
         hooks.push((Hook::Input, Target::Chain(kernel_loss::CHAIN)));
@@ -164,7 +166,7 @@ fn caught(config: &ShaperConfig) -> Vec<(Hook, Target, Traffic)> {
 impl Drop for Nfqueue {
     fn drop(&mut self) {
         self.rules.clear();
-        if self.ask(Request::Stop).is_ok()
+        if self.request(Request::Stop).is_ok()
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();
@@ -177,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_in_and_tcp_are_handed_over_only_where_asked_for() {
+    fn incoming_packets_and_tcp_are_queued_only_if_requested() {
         let mut config = ShaperConfig {
             egress: LinkConfig::default(),
             egress_seed: 1,
@@ -188,19 +190,19 @@ mod tests {
             loss_in_kernel: false,
         };
         assert_eq!(
-            caught(&config),
+            rules_for(&config),
             [(Hook::Output, Target::Queue(EGRESS_QUEUE), Traffic::Udp)]
         );
         config.ingress.loss = backroom_link::Loss::Random(0.01);
-        assert_eq!(caught(&config).len(), 2);
+        assert_eq!(rules_for(&config).len(), 2);
         config.tcp_port = Some(5_201);
-        let all = caught(&config);
+        let all = rules_for(&config);
         assert_eq!(all.len(), 6);
         let from = Traffic::TcpFrom(5_201);
         assert!(all.contains(&(Hook::Input, Target::Queue(INGRESS_QUEUE), from)));
         config.loss_in_kernel = true;
         let chain = Target::Chain(kernel_loss::CHAIN);
-        let all = caught(&config);
+        let all = rules_for(&config);
         assert_eq!(all.len(), 3);
         assert_eq!(all[0], (Hook::Input, chain, Traffic::Udp));
     }

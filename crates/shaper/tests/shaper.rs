@@ -1,7 +1,7 @@
-//! The nfqueue shaper at work on real packets, in network namespaces that each test makes for itself and that need
-//! no privilege: two hosts on a cable, of which one is shaped.
+//! The nfqueue backend on real packets. Each test creates its own unprivileged network namespaces: two hosts connected by
+//! a veth pair, one of them shaped.
 //!
-//! Where the system allows no such namespaces or has no NFQUEUE, the tests say so and do nothing, unless
+//! If the system does not allow such namespaces or has no NFQUEUE, the tests print the reason and are skipped, unless
 //! `BACKROOM_TEST_SHAPER=required`.
 
 #![allow(clippy::unwrap_used)] // the helpers of a test may fail it
@@ -10,21 +10,21 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use backroom_lab::shaper::protocol::{DirectionStats, Reply, ShaperConfig, ShaperStats};
 use backroom_link::{Link, LinkConfig, Loss, Verdict};
+use backroom_shaper::protocol::{DirectionStats, Reply, ShaperConfig, ShaperStats};
 
-const LAB: &str = env!("CARGO_BIN_EXE_backroom-lab");
-/// A UDP datagram of two bytes, the line that `echo x` makes.
+const SHAPER: &str = env!("CARGO_BIN_EXE_backroom-shaper");
+/// A UDP datagram of two bytes, the output of `echo x`.
 const PACKET_BYTES: usize = 30;
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Two hosts on a cable: 10.9.0.1, which is shaped, and 10.9.0.2.
+/// Two connected hosts: 10.9.0.1, which is shaped, and 10.9.0.2.
 struct Hosts {
     shaped: Child,
     other: Child,
 }
 
-/// A shaper and what it says.
+/// A running shaper.
 struct Shaper {
     process: Child,
     input: Option<ChildStdin>,
@@ -32,7 +32,7 @@ struct Shaper {
 }
 
 impl Hosts {
-    /// `None`, and a line that says why, where this can't be tried.
+    /// `None` if this system does not support it, after printing the reason.
     fn new() -> Option<Self> {
         match Self::try_new() {
             Ok(hosts) => Some(hosts),
@@ -40,14 +40,14 @@ impl Hosts {
                 panic!("{why}")
             }
             Err(why) => {
-                eprintln!("not tried here: {why}");
+                eprintln!("skipped: {why}");
                 None
             }
         }
     }
 
     fn try_new() -> Result<Self, String> {
-        // A namespace lasts as long as a process in it: cat, as long as its stdin.
+        // A namespace lasts as long as a process in it. `cat` runs until its stdin is closed.
         let shaped =
             hold(Command::new("unshare").args(["--user", "--map-root-user", "--net", "cat"]))?;
         let mut inner = enter(&shaped);
@@ -61,7 +61,7 @@ impl Hosts {
             "{cable} && ip addr add 10.9.0.1/24 dev v0 && ip link set v0 up"
         ))?;
         hosts.on_other("ip addr add 10.9.0.2/24 dev v1 && ip link set v1 up")?;
-        let probed = hosts.on_shaped(&format!("{LAB} shaper --probe"))?;
+        let probed = hosts.on_shaped(&format!("{SHAPER} --probe"))?;
         if probed.contains(r#""nfqueue":"works""#) {
             Ok(hosts)
         } else {
@@ -79,7 +79,7 @@ impl Hosts {
 
     fn shaper(&self) -> Shaper {
         let mut process = enter(&self.shaped)
-            .args([LAB, "shaper", "--backend", "nfqueue"])
+            .args([SHAPER, "--backend", "nfqueue"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -132,7 +132,7 @@ impl Shaper {
         assert_eq!(self.ask(&command.to_string()), Reply::Configured);
     }
 
-    /// What it has seen once every one of `packets` is dropped or let go.
+    /// The counters once all of `packets` are dropped or released.
     fn stats_after(
         &mut self,
         packets: u64,
@@ -149,7 +149,7 @@ impl Shaper {
             }
             assert!(
                 begun.elapsed() < DEADLINE,
-                "{packets} packets never came: {stats:?}"
+                "{packets} packets never arrived: {stats:?}"
             );
         }
     }
@@ -173,7 +173,7 @@ impl Drop for Shaper {
     }
 }
 
-/// Starts a `cat` that waits; it has begun when it repeats a line.
+/// Starts a `cat` and waits until it echoes a line.
 fn hold(command: &mut Command) -> Result<Child, String> {
     let spawned = command
         .stdin(Stdio::piped())
@@ -232,7 +232,7 @@ fn delayed(milliseconds: u64) -> LinkConfig {
 }
 
 #[test]
-fn the_packets_lost_are_those_that_the_link_model_loses_with_the_same_seed() {
+fn the_same_packets_are_lost_as_in_the_link_model_with_the_same_seed() {
     let Some(hosts) = Hosts::new() else { return };
     let mut shaper = hosts.shaper();
     let config = LinkConfig {
@@ -257,7 +257,7 @@ fn the_packets_lost_are_those_that_the_link_model_loses_with_the_same_seed() {
 }
 
 #[test]
-fn no_packet_is_let_go_before_its_delay_is_over() {
+fn no_packet_is_released_before_its_delay_is_over() {
     let Some(hosts) = Hosts::new() else { return };
     let mut shaper = hosts.shaper();
     shaper.configure(delayed(25), Loss::None);
@@ -268,7 +268,7 @@ fn no_packet_is_let_go_before_its_delay_is_over() {
 }
 
 #[test]
-fn packets_on_the_way_in_are_lost_where_that_is_asked_for() {
+fn incoming_packets_are_lost_as_configured() {
     let Some(hosts) = Hosts::new() else { return };
     let mut shaper = hosts.shaper();
     shaper.configure(delayed(0), Loss::Droplist(vec![0, 5, 6]));
@@ -278,7 +278,7 @@ fn packets_on_the_way_in_are_lost_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_kernel_alone_loses_about_as_many_as_asked_and_counts_them() {
+fn loss_in_the_kernel_drops_and_counts_packets() {
     let Some(hosts) = Hosts::new() else { return };
     let untouched = hosts.rules();
     let mut shaper = hosts.shaper();
@@ -290,7 +290,7 @@ fn the_kernel_alone_loses_about_as_many_as_asked_and_counts_them() {
         // Six standard deviations.
         assert!((140..=260).contains(&stats.lost), "{stats:?}");
     }
-    // The queues come back, and the chain goes.
+    // The queues return and the chain is removed.
     shaper.configure(delayed(0), Loss::None);
     hosts.on_shaped(&send(5, "10.9.0.2")).unwrap();
     shaper.stats_after(5, |stats| &stats.egress);
@@ -299,7 +299,7 @@ fn the_kernel_alone_loses_about_as_many_as_asked_and_counts_them() {
 }
 
 #[test]
-fn counting_starts_over_when_it_is_configured_again() {
+fn configuring_again_resets_the_counters() {
     let Some(hosts) = Hosts::new() else { return };
     let mut shaper = hosts.shaper();
     shaper.configure(delayed(0), Loss::None);
@@ -313,7 +313,7 @@ fn counting_starts_over_when_it_is_configured_again() {
 }
 
 #[test]
-fn what_it_put_in_place_is_gone_after_quit_end_of_input_and_a_signal() {
+fn the_rules_are_removed_after_quit_end_of_input_and_a_signal() {
     let Some(hosts) = Hosts::new() else { return };
     let untouched = hosts.rules();
     let shaped = |loss: f64| {
@@ -336,7 +336,7 @@ fn what_it_put_in_place_is_gone_after_quit_end_of_input_and_a_signal() {
 }
 
 #[test]
-fn a_line_that_is_no_command_is_an_error_and_nothing_ends() {
+fn an_invalid_command_is_an_error_and_the_shaper_continues() {
     let Some(hosts) = Hosts::new() else { return };
     let mut shaper = hosts.shaper();
     assert!(matches!(shaper.ask("shape!"), Reply::Error { .. }));

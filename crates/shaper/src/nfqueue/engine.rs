@@ -1,4 +1,4 @@
-//! The thread that decides: it waits for a packet, a request, or the moment at which a held packet is due.
+//! The thread that decides about packets. It waits for a packet, a request, or the time at which a held packet is due.
 
 use std::fs;
 use std::io;
@@ -11,26 +11,26 @@ use backroom_link::LinkConfig;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::delay_line::{DelayLine, Fate};
+use super::delay_line::{DelayLine, Outcome};
 use super::netlink::{QueueSocket, Received, Verdict};
-use crate::shaper::protocol::{DirectionStats, ShaperConfig};
+use crate::protocol::{DirectionStats, ShaperConfig};
 
-/// Packets taken in before those that are due get their turn.
+/// How many packets to accept before releasing those that are due.
 const BATCH: usize = 16;
-/// The kernel may wake this thread so much late to save power; its default is 50 µs.
+/// How late the kernel may wake this thread to save power. The default is 50 µs.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::MIN;
 
-/// What the engine is asked. Each is answered.
+/// A request to the engine. Each is answered.
 pub(super) enum Request {
-    /// Start over with other links.
+    /// Reset with new links.
     Configure(Box<ShaperConfig>, mpsc::Sender<()>),
-    /// Say what was seen.
+    /// Report the counters.
     Stats(mpsc::Sender<io::Result<BothStats>>),
-    /// Let everything go and end.
+    /// Release all packets and stop.
     Stop(mpsc::Sender<()>),
 }
 
-/// What was seen on the way out and on the way in.
+/// Counters of outgoing and incoming packets.
 pub(super) type BothStats = (DirectionStats, DirectionStats);
 
 /// Both directions of a member's traffic.
@@ -41,7 +41,7 @@ pub(super) struct Engine {
     wake: Arc<OwnedFd>,
 }
 
-/// One queue of the kernel's, and the link that decides about its packets.
+/// A kernel queue and the link that decides about its packets.
 struct Direction {
     queue: QueueSocket,
     number: u16,
@@ -50,10 +50,10 @@ struct Direction {
 }
 
 impl Engine {
-    /// Takes over the two queues. `wake` becomes readable when there is something in `inbox`.
+    /// Binds both queues. `wake` must become readable when a request is added to `inbox`.
     ///
     /// # Errors
-    /// When a queue can't be bound.
+    /// If a queue cannot be bound.
     pub(super) fn bind(
         egress: u16,
         ingress: u16,
@@ -68,17 +68,17 @@ impl Engine {
         })
     }
 
-    /// Decides until it is told to stop, or nobody can tell it any more.
+    /// Runs until [`Request::Stop`], or until the requests' sender is dropped.
     ///
     /// # Errors
-    /// When a queue fails. Packets that come afterwards are dropped by the kernel.
+    /// If a queue fails. The kernel then drops all further packets.
     pub(super) fn run(mut self) -> io::Result<()> {
-        // Without it packets are let go 50 µs later, which is no reason to give up.
+        // If this fails, packets are released 50 µs later, which is tolerable.
         if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
-            tracing::debug!("timer slack stays as it is: {error}");
+            tracing::debug!("cannot set the timer slack: {error}");
         }
         loop {
-            if !self.answer()? {
+            if !self.serve_requests()? {
                 return Ok(());
             }
             let more = self.egress.work()? | self.ingress.work()?;
@@ -88,11 +88,11 @@ impl Engine {
         }
     }
 
-    /// Answers what was asked; `false` when that was to stop.
-    fn answer(&mut self) -> io::Result<bool> {
+    /// Serves all pending requests. `false` means stop.
+    fn serve_requests(&mut self) -> io::Result<bool> {
         loop {
             match self.inbox.try_recv() {
-                Ok(Request::Configure(config, answer)) => {
+                Ok(Request::Configure(config, reply)) => {
                     let ShaperConfig {
                         egress,
                         egress_seed,
@@ -100,17 +100,17 @@ impl Engine {
                         ingress_seed,
                         ..
                     } = *config;
-                    self.egress.start_over(egress, egress_seed)?;
-                    self.ingress.start_over(ingress, ingress_seed)?;
-                    let _ = answer.send(());
+                    self.egress.reset(egress, egress_seed)?;
+                    self.ingress.reset(ingress, ingress_seed)?;
+                    let _ = reply.send(());
                 }
-                Ok(Request::Stats(answer)) => {
-                    let _ = answer.send(self.stats());
+                Ok(Request::Stats(reply)) => {
+                    let _ = reply.send(self.stats());
                 }
-                Ok(Request::Stop(answer)) => {
-                    self.egress.let_all_go()?;
-                    self.ingress.let_all_go()?;
-                    let _ = answer.send(());
+                Ok(Request::Stop(reply)) => {
+                    self.egress.release_all()?;
+                    self.ingress.release_all()?;
+                    let _ = reply.send(());
                     return Ok(false);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(true),
@@ -156,13 +156,14 @@ impl Direction {
         })
     }
 
-    /// Takes in some packets and lets go those that are due. `true`: more may be waiting.
+    /// Accepts up to [`BATCH`] packets and releases those that are due. `true` means more may be waiting.
     fn work(&mut self) -> io::Result<bool> {
         let mut more = true;
         for _ in 0..BATCH {
             match self.queue.receive()? {
                 Received::Packet(packet) => {
-                    if self.line.offer(Instant::now(), packet.id, packet.bytes) == Fate::Dropped {
+                    if self.line.offer(Instant::now(), packet.id, packet.bytes) == Outcome::Dropped
+                    {
                         self.queue.decide(packet.id, Verdict::Drop)?;
                     }
                 }
@@ -180,14 +181,14 @@ impl Direction {
         Ok(more)
     }
 
-    fn start_over(&mut self, config: LinkConfig, seed: u64) -> io::Result<()> {
-        self.let_all_go()?;
+    fn reset(&mut self, config: LinkConfig, seed: u64) -> io::Result<()> {
+        self.release_all()?;
         self.line = DelayLine::new(config, seed);
         self.overrun_before = overrun(self.number)?;
         Ok(())
     }
 
-    fn let_all_go(&mut self) -> io::Result<()> {
+    fn release_all(&mut self) -> io::Result<()> {
         for id in self.line.abandon() {
             self.queue.decide(id, Verdict::Accept)?;
         }
@@ -203,16 +204,16 @@ impl Direction {
     }
 }
 
-/// Packets that the kernel had to drop because they were not fetched from queue `number` fast enough.
+/// Packets that the kernel dropped because this process did not fetch them from queue `number` fast enough.
 fn overrun(number: u16) -> io::Result<u64> {
-    // /proc/thread-self: a thread of a process that shares another's network namespace sees that one's.
+    // procfs has no parser for this file.
     Ok(parse_overrun(
         &fs::read_to_string("/proc/thread-self/net/netfilter/nfnetlink_queue")?,
         number,
     ))
 }
 
-/// Columns: queue, owner, length, copy mode, copy range, dropped by a full queue, dropped by a full socket, ...
+/// Columns: queue, owner, length, copy mode, copy range, drops by a full queue, drops by a full socket, ...
 fn parse_overrun(table: &str, number: u16) -> u64 {
     table
         .lines()

@@ -1,8 +1,8 @@
-//! The kernel's side of NFQUEUE: packets handed over on a netlink socket, verdicts handed back.
+//! The netlink protocol of NFQUEUE: packets arrive on a netlink socket, verdicts go back.
 //!
-//! The messages are those of the kernel's `nfnetlink_queue.h`. The crate `nfq` speaks them too, but keeps its socket to
-//! itself: nobody can wait for a packet *or* the moment at which one is due, nor enlarge the receive buffer, which
-//! at its default of 212,992 bytes holds some 270 packets, fewer than one go-back of a large window sends at once.
+//! The messages are those of the kernel's `nfnetlink_queue.h`. The crate `nfq` implements them too but does not expose its
+//! socket. Without it, one cannot wait for a packet *or* a due time, nor enlarge the receive buffer, whose default of
+//! 212,992 bytes holds about 270 packets: fewer than one go-back of a large window sends at once.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,13 +14,13 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 
-/// Bytes of each packet that are copied here: its IPv4 header, which is where its length stands.
+/// How much of each packet the kernel copies here: the IPv4 header, which has the length.
 const COPY_BYTES: u32 = 20;
-/// Packets that the kernel holds until their verdict. More than any delay line needs.
+/// How many packets the kernel may hold. More than any delay line needs.
 const MAX_HELD_PACKETS: u32 = 200_000;
-/// A handed over packet takes some 800 bytes of it, so a burst of 20,000 finds room.
+/// A queued packet takes about 800 bytes, so this has room for a burst of 20,000.
 const RECEIVE_BUFFER_BYTES: usize = 16 << 20;
-/// Verdicts that travel in one system call.
+/// Verdicts per system call.
 const VERDICTS_PER_SEND: usize = 64;
 
 const NLMSG_ERROR: u16 = 2;
@@ -44,36 +44,32 @@ const HEADER_BYTES: usize = 16;
 const NFGEN_BYTES: usize = 4;
 const VERDICT_BYTES: usize = HEADER_BYTES + NFGEN_BYTES + 12;
 
-/// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is gone.
     Drop,
-    /// It goes on its way.
     Accept,
 }
 
 /// A packet that waits for its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
-    /// What the kernel knows it by.
+    /// The kernel's id of it.
     pub(super) id: u32,
-    /// Its size, IP header included.
+    /// Its size including the IP header.
     pub(super) bytes: usize,
 }
 
-/// What reading from the queue came to.
+/// Result of reading from the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// A packet was handed over.
     Packet(Packet),
-    /// Nothing waits.
+    /// Nothing is waiting.
     Nothing,
-    /// Something else was said, or packets were lost on the way here (the kernel counts those).
+    /// Another message, or packets were lost before they reached this process. The kernel counts those.
     Other,
 }
 
-/// One queue number, bound in this process's network namespace.
+/// A queue, bound in this process's network namespace.
 pub(super) struct QueueSocket {
     socket: OwnedFd,
     number: u16,
@@ -81,10 +77,10 @@ pub(super) struct QueueSocket {
 }
 
 impl QueueSocket {
-    /// Takes over queue `number`.
+    /// Binds queue `number`.
     ///
     /// # Errors
-    /// Without NET_ADMIN, on a kernel without `nfnetlink_queue`, or when somebody else holds the queue.
+    /// Without NET_ADMIN, on a kernel without `nfnetlink_queue`, or if another process has bound the queue.
     pub(super) fn bind(number: u16) -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
@@ -93,7 +89,7 @@ impl QueueSocket {
             Some(NETFILTER),
         )?;
         bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-        // Beyond the system's limit only with NET_ADMIN in the first user namespace; in another, up to it.
+        // Exceeding the system's limit requires NET_ADMIN in the initial user namespace. Elsewhere, use up to the limit.
         sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
             .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES))?;
         let queue = Self {
@@ -109,15 +105,15 @@ impl QueueSocket {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "the kernel answered with something else",
+                "unexpected reply from the kernel",
             )),
         }
     }
 
-    /// The next packet, without waiting.
+    /// Receives the next packet without waiting.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// If the socket fails.
     pub(super) fn receive(&self) -> io::Result<Received> {
         let mut buffer = [0; 1024];
         match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
@@ -131,10 +127,10 @@ impl QueueSocket {
         }
     }
 
-    /// Decides about one packet. Verdicts travel together: [`flush`](Self::flush) sends what is left.
+    /// Queues the verdict on one packet. Verdicts are sent in batches; [`flush`](Self::flush) sends the rest.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// If the socket fails.
     pub(super) fn decide(&mut self, id: u32, verdict: Verdict) -> io::Result<()> {
         append_verdict(&mut self.verdicts, self.number, id, verdict);
         if self.verdicts.len() >= VERDICTS_PER_SEND * VERDICT_BYTES {
@@ -144,10 +140,10 @@ impl QueueSocket {
         }
     }
 
-    /// Hands over every verdict that still waits.
+    /// Sends all queued verdicts.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// If the socket fails.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if !self.verdicts.is_empty() {
             self.send(&self.verdicts)?;
@@ -201,7 +197,7 @@ fn append_verdict(message: &mut Vec<u8>, number: u16, id: u32, verdict: Verdict)
     end_message(message, start);
 }
 
-/// `struct nlmsghdr` and `struct nfgenmsg`; the length is filled in by [`end_message`].
+/// Appends `struct nlmsghdr` and `struct nfgenmsg`. [`end_message`] fills in the length.
 fn begin_message(message: &mut Vec<u8>, kind: u16, flags: u16, number: u16) -> usize {
     let start = message.len();
     message.extend_from_slice(&[0; 4]);
@@ -225,7 +221,7 @@ fn end_message(message: &mut [u8], start: usize) {
     message[start..start + 4].copy_from_slice(&length.to_ne_bytes());
 }
 
-/// The packet that a message from the kernel hands over; `None` for a message of any other kind or shape.
+/// The packet in a message from the kernel. `None` for any other kind of message or a malformed one.
 fn parse_packet(message: &[u8]) -> Option<Packet> {
     if u16::from_ne_bytes(array(message, 4)?) != MSG_PACKET {
         return None;
@@ -240,14 +236,14 @@ fn parse_packet(message: &[u8]) -> Option<Packet> {
             _ => {}
         }
     }
-    // The whole length is only told where not all of the packet was copied.
+    // The kernel reports the full length only if it copied less than that.
     Some(Packet {
         id: id?,
         bytes: whole.or(copied)?,
     })
 }
 
-/// The code in an acknowledgement: 0, or the errno of what was asked for.
+/// The code in an acknowledgement: 0 or an errno.
 fn error_code(message: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(array(message, 4)?);
     let code = i32::from_ne_bytes(array(message, HEADER_BYTES)?);
@@ -272,7 +268,7 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    /// What the kernel sends for a packet of `bytes`, of which `copied` came along.
+    /// The kernel's message for a packet of `bytes`, of which `copied` are included.
     fn packet_message(id: u32, bytes: u32, copied: usize) -> Vec<u8> {
         let mut message = Vec::new();
         let start = begin_message(&mut message, MSG_PACKET, 0, 7);
@@ -288,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_known_by_its_id_and_its_whole_length() {
+    fn a_packet_has_an_id_and_its_full_length() {
         assert_eq!(
             parse_packet(&packet_message(9, 1265, 20)),
             Some(Packet { id: 9, bytes: 1265 })
@@ -303,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_off_anywhere_is_no_packet_and_no_panic() {
+    fn a_truncated_message_is_rejected() {
         let message = packet_message(9, 1265, 20);
         for length in 0..message.len() {
             assert_eq!(parse_packet(&message[..length]), None, "cut at {length}");
@@ -311,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_lies_is_no_packet() {
+    fn a_wrong_length_is_rejected() {
         for (at, value) in [
             (0, 0),
             (0, 0xff),
@@ -325,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_are_messages_of_the_size_that_the_batch_counts_on() {
+    fn verdicts_have_the_expected_size() {
         let mut messages = Vec::new();
         append_verdict(&mut messages, 1, 5, Verdict::Drop);
         append_verdict(&mut messages, 1, 6, Verdict::Accept);

@@ -1,22 +1,21 @@
-//! The rate of an interface, watched from outside: netem itself says nothing of it.
+//! The highest rate of an interface. netem does not report its rate, so the interface's counters are sampled.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::ETHERNET_HEADER_BYTES;
-use crate::shaper::ShaperError;
+use super::counters::ETHERNET_HEADER_BYTES;
+use crate::error::ShaperError;
 
-/// At 10 Mbit/s some 250 packets of 1,265 bytes, so that where it begins and ends makes less than 1 %.
+/// At 10 Mbit/s about 250 packets of 1,265 bytes, so a partial packet at either end changes the rate by less than 1 %.
 const SPAN: Duration = Duration::from_millis(250);
 const SAMPLE_EVERY: Duration = Duration::from_millis(25);
 
-/// Watches an interface until it is dropped.
+/// Samples an interface until it is dropped.
 pub(super) struct PeakMeter {
     peak: Arc<Mutex<Peak>>,
-    /// Its end ends the thread.
+    /// Dropping it stops the thread.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -24,16 +23,16 @@ pub(super) struct PeakMeter {
 /// The highest rate over any [`SPAN`].
 #[derive(Debug, Default)]
 struct Peak {
-    /// When how many bytes had been sent, oldest first: the youngest that is a span old, and all after it.
+    /// Time and total bytes sent, oldest first: the newest sample that is a span old, and all later ones.
     samples: VecDeque<(Instant, u64)>,
     highest_mbps: Option<f64>,
 }
 
 impl PeakMeter {
-    /// Begins to watch `interface`.
+    /// Starts sampling `interface`.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// If no thread can be started.
     pub(super) fn start(interface: &str) -> Result<Self, ShaperError> {
         let peak = Arc::new(Mutex::new(Peak::default()));
         let (stop, stopped) = mpsc::channel();
@@ -62,7 +61,7 @@ impl PeakMeter {
         })
     }
 
-    /// The highest rate over any [`SPAN`] so far, in 10^6 bit/s of IP packets. `None` before something was sent.
+    /// The highest rate over any [`SPAN`] so far, in 10^6 bit/s of IP packets. `None` before anything was sent.
     pub(super) fn mbps(&self) -> Option<f64> {
         self.peak
             .lock()
@@ -81,7 +80,7 @@ impl Drop for PeakMeter {
 }
 
 impl Peak {
-    /// At `now`, `bytes` have been sent in all.
+    /// Adds the total of bytes sent up to `now`.
     fn add(&mut self, now: Instant, bytes: u64) {
         self.samples.push_back((now, bytes));
         while self.samples.get(1).is_some_and(|&(at, _)| now - at >= SPAN) {
@@ -98,22 +97,10 @@ impl Peak {
     }
 }
 
-/// Bytes of all packets that `interface` has sent, without their Ethernet headers.
+/// Total bytes of the IP packets that `interface` has sent.
 fn sent_bytes(interface: &str) -> Option<u64> {
-    parse_sent_bytes(
-        &fs::read_to_string("/proc/thread-self/net/dev").ok()?,
-        interface,
-    )
-}
-
-/// After the interface's name follow eight columns of what it received, then bytes and packets sent.
-fn parse_sent_bytes(table: &str, interface: &str) -> Option<u64> {
-    let columns = table
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;
-    let mut columns = columns.split_whitespace().skip(8).map(str::parse);
-    let (bytes, packets): (u64, u64) = (columns.next()?.ok()?, columns.next()?.ok()?);
-    Some(bytes.saturating_sub(packets * ETHERNET_HEADER_BYTES))
+    let device = procfs::net::dev_status().ok()?.remove(interface)?;
+    Some((device.sent_bytes).saturating_sub(device.sent_packets * ETHERNET_HEADER_BYTES))
 }
 
 #[cfg(test)]
@@ -139,19 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_shorter_than_the_span_is_no_rate() {
+    fn less_than_a_span_gives_no_rate() {
         let epoch = Instant::now();
         let mut peak = Peak::default();
         peak.add(epoch, 0);
         peak.add(epoch + SPAN / 2, 1_000_000);
         assert_eq!(peak.highest_mbps, None);
-    }
-
-    #[test]
-    fn sent_bytes_are_found_by_interface_and_column() {
-        let table = "Inter-|   Receive      |  Transmit\n face |bytes packets errs drop fifo frame compressed multicast|bytes\n\
-                     \x20   lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n  eth0: 500 5 0 0 0 0 0 0 1400 10 0 0 0 0 0 0\n";
-        assert_eq!(parse_sent_bytes(table, "eth0"), Some(1260));
-        assert_eq!(parse_sent_bytes(table, "eth1"), None);
     }
 }

@@ -1,46 +1,44 @@
-//! Shaping by the kernel's network emulator, told what to do by `tc`.
+//! Shaping by the kernel's network emulator, configured through `tc`.
 //!
-//! netem has its traps, and this is how they are met:
-//! - It shapes whatever crosses it, so a `prio` qdisc sends only what is to be shaped there.
-//! - Its `rate` counts Ethernet frames; a packet overhead of -14 makes that IP packets, as in the link model.
-//! - With a rate, its `limit` is delay line and queue in one. It is set to the link's queue plus the packets that fit
-//!   into rate x delay; without a limited queue to a million, never to the 1,000 that it takes by itself.
-//! - It loses and counts a GSO super-packet as one packet: shaped members send without GSO.
-//! - It shapes only what leaves, so what is to happen on the way in happens on an `ifb` device that comes first.
-//! - Its `drops` are losses and overflows together, but only an overflow is reported to the sender, as a discarded
-//!   datagram of its IP layer (`OutDiscards`). That tells the two apart.
-//! - It says nothing of its rate; the interface is watched instead ([`peak`]).
-//! - It takes no seed before kernel 6.6 and iproute2 6.6, so losses differ from run to run, and says nothing of how long
-//!   packets really took.
+//! How this module handles netem's peculiarities:
+//! - netem shapes everything that crosses it, so a `prio` qdisc sends only the shaped traffic there.
+//! - Its `rate` counts Ethernet frames. A packet overhead of -14 bytes makes that IP packets, as in the link model.
+//! - With a rate, its `limit` covers both the delay line and the queue. It is set to the link's queue plus the packets
+//!   that fit into rate x delay. Without a queue limit it is a million, never netem's default of 1,000.
+//! - It drops and counts a GSO super-packet as one packet, so shaped members send without GSO.
+//! - It shapes only outgoing traffic. Incoming traffic is redirected to an `ifb` device first.
+//! - Its `drops` add losses and queue overflows. Only an overflow is reported to the sender, as a discarded datagram of
+//!   its IP layer (`OutDiscards`), which separates the two.
+//! - It does not report its rate, so [`peak`] watches the interface.
+//! - It takes no seed before kernel 6.6 and iproute2 6.6, so losses differ from run to run. It does not report how long
+//!   packets were held.
 
 mod counters;
 mod peak;
 mod script;
 
+use crate::backend::Backend;
+use crate::error::ShaperError;
+use crate::protocol::{ShaperConfig, ShaperStats};
+use crate::{snmp, tool};
+
 use peak::PeakMeter;
-
-use super::protocol::{ShaperConfig, ShaperStats};
-use super::{Backend, ShaperError, snmp, tool};
-
-/// The device that incoming UDP passes where some of it is to be lost.
-const INGRESS_DEVICE: &str = "backroom-in";
-/// Bytes of the Ethernet header, which qdiscs count and IP packets don't have.
-const ETHERNET_HEADER_BYTES: u64 = 14;
+use script::INGRESS_DEVICE;
 
 /// netem on one interface of this network namespace.
 pub(super) struct Netem {
     interface: String,
     discards_before: u64,
     receive_drops_before: u64,
-    /// Once it shapes.
+    /// `None` until configured.
     peak: Option<PeakMeter>,
 }
 
 impl Netem {
-    /// Gets ready to shape `interface`; nothing is shaped before it is configured.
+    /// Prepares to shape `interface`. Nothing is shaped until [`configure`](Backend::configure).
     ///
     /// # Errors
-    /// When this kernel has no netem, or without NET_ADMIN.
+    /// If the kernel has no netem, or without NET_ADMIN.
     pub(super) fn start(interface: &str) -> Result<Self, ShaperError> {
         Self::probe()?;
         Ok(Self {
@@ -51,10 +49,10 @@ impl Netem {
         })
     }
 
-    /// Whether this kernel and these privileges allow it; leaves nothing behind.
+    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing part.
     pub(super) fn probe() -> Result<(), ShaperError> {
         tool::run(
             "tc",
@@ -63,8 +61,8 @@ impl Netem {
             ],
         )
         .map_err(|error| match error {
-            ShaperError::Tool { said, .. }
-                if said.contains("unknown") || said.contains("not supported") =>
+            ShaperError::Tool { stderr, .. }
+                if stderr.contains("unknown") || stderr.contains("not supported") =>
             {
                 ShaperError::Unsupported("this kernel has no netem (module sch_netem)")
             }
@@ -74,7 +72,7 @@ impl Netem {
     }
 
     fn clear(&self) {
-        // Each fails where there is nothing to take away.
+        // Each command fails if there is nothing to remove.
         let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "root"]);
         let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "ingress"]);
         let _ = tool::run("ip", &["link", "del", INGRESS_DEVICE]);
@@ -93,22 +91,24 @@ impl Backend for Netem {
             tool::run("ip", &["link", "set", INGRESS_DEVICE, "up"])?;
             tool::run_with_input("tc", &["-batch", "-"], &ingress)?;
         }
-        self.discards_before = snmp::out_discards()?;
-        self.receive_drops_before = snmp::receive_drops()?;
+        let snmp = snmp::read()?;
+        self.discards_before = snmp.ip_out_discards;
+        self.receive_drops_before = snmp.udp_rcvbuf_errors;
         self.peak = Some(PeakMeter::start(&self.interface)?);
         Ok(())
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
         let qdiscs = tool::run("tc", &["-s", "-j", "qdisc", "show"])?;
-        let overflows = snmp::out_discards()?.saturating_sub(self.discards_before);
+        let snmp = snmp::read()?;
+        let overflows = snmp.ip_out_discards.saturating_sub(self.discards_before);
         let mut egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;
         egress.busy_rate_mbps = self.peak.as_ref().and_then(PeakMeter::mbps);
         let ingress = counters::direction_stats(&qdiscs, INGRESS_DEVICE, 0)?;
         Ok(ShaperStats {
             egress,
             ingress,
-            receive_drops: snmp::receive_drops()?.saturating_sub(self.receive_drops_before),
+            receive_drops: (snmp.udp_rcvbuf_errors).saturating_sub(self.receive_drops_before),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A link's packets on their way: who is dropped, who is held, and when each is let go. Sans-IO: ids and times.
+//! The packets on a link: which are dropped, which are held, and when each is released. Sans-IO: ids and times.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use backroom_link::{DropCause, Link, LinkConfig, Rate, Verdict};
 use hdrhistogram::Histogram;
 
-use crate::shaper::protocol::{DirectionStats, Spread};
+use crate::protocol::{DirectionStats, TimeSummary};
 
-/// Times are recorded up to here; longer ones count as this.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Longer times are recorded as this.
+const MAX_RECORDED_TIME: Duration = Duration::from_secs(600);
+
 /// The packets that one direction of a link holds.
 ///
 /// After any [`offer`](Self::offer), drain [`release`](Self::release) before waiting until
 /// [`next_release`](Self::next_release).
 ///
-/// What the link model decides is checked against a transmitter that knows the rate alone: how long a packet was held after
-/// that would have sent it is the delay that it really had.
+/// A second transmitter that only knows the rate checks the link model: the time from the end of a packet's transmission
+/// there to its release is the delay that the packet really had.
 pub(super) struct DelayLine {
     link: Link,
     transmitter: Transmitter,
@@ -30,16 +31,16 @@ pub(super) struct DelayLine {
     busy: BusyPeriods,
 }
 
-/// What becomes of a packet that was offered.
+/// What happens to an offered packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     /// Drop it now.
     Dropped,
-    /// Hold it until [`DelayLine::release`] names it.
+    /// Hold it until [`DelayLine::release`] returns it.
     Held,
 }
 
-/// Ordered by the time at which it is due; packets due at once go in the order in which they came.
+/// Ordered by due time. Packets due at the same time keep their order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Held {
     due: Instant,
@@ -51,7 +52,6 @@ struct Held {
 }
 
 impl DelayLine {
-    /// A link that nothing has crossed yet.
     pub(super) fn new(config: LinkConfig, seed: u64) -> Self {
         Self {
             transmitter: Transmitter::new(config.rate),
@@ -66,8 +66,8 @@ impl DelayLine {
         }
     }
 
-    /// A packet of `bytes` came at `now`.
-    pub(super) fn offer(&mut self, now: Instant, id: u32, bytes: usize) -> Fate {
+    /// A packet of `bytes` arrived at `now`.
+    pub(super) fn offer(&mut self, now: Instant, id: u32, bytes: usize) -> Outcome {
         self.counts.offered += 1;
         self.counts.offered_bytes += bytes as u64;
         match self.link.send(now, bytes) {
@@ -81,19 +81,19 @@ impl DelayLine {
                     id,
                     bytes,
                 }));
-                Fate::Held
+                Outcome::Held
             }
             Verdict::Drop(cause) => {
                 match cause {
                     DropCause::Loss => self.counts.lost += 1,
                     DropCause::Queue => self.counts.queue_drops += 1,
                 }
-                Fate::Dropped
+                Outcome::Dropped
             }
         }
     }
 
-    /// The next packet that is due at `now`, if any: let it go.
+    /// Releases the next packet that is due at `now`, if any, and returns its id.
     pub(super) fn release(&mut self, now: Instant) -> Option<u32> {
         if self.next_release()? > now {
             return None;
@@ -119,20 +119,19 @@ impl DelayLine {
         self.held.peek().map(|Reverse(held)| held.due)
     }
 
-    /// Ids of all packets still held, in the order in which they were due. Nothing is held afterwards.
+    /// Removes all held packets. Returns their ids in the order in which they were due.
     pub(super) fn abandon(&mut self) -> impl Iterator<Item = u32> + use<> {
         let mut held = std::mem::take(&mut self.held).into_vec();
         held.sort_by_key(|&Reverse(held)| held);
         held.into_iter().map(|Reverse(held)| held.id)
     }
 
-    /// What happened so far.
     pub(super) fn stats(&self) -> DirectionStats {
         let busy = self.busy.total();
         DirectionStats {
-            sojourn: spread(&self.sojourn),
-            lateness: spread(&self.lateness),
-            propagation: spread(&self.propagation),
+            sojourn: summary(&self.sojourn),
+            lateness: summary(&self.lateness),
+            propagation: summary(&self.propagation),
             busy_rate_mbps: busy.rate_mbps(),
             busy_seconds: busy.seconds,
             ..self.counts.clone()
@@ -140,19 +139,19 @@ impl DelayLine {
     }
 }
 
-/// Sends one packet after the other at a rate, and nothing else.
+/// Transmits packets back to back at a rate, without a queue limit, delay or loss.
 #[derive(Debug)]
 struct Transmitter {
     rate: Option<Rate>,
     free_at: Option<Instant>,
 }
 
-/// When a packet should have been sent.
+/// The ideal transmission of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Transmission {
     ends: Instant,
-    takes: Duration,
-    /// The packet before it was still being sent when it came.
+    duration: Duration,
+    /// Whether the previous packet was still being transmitted when it arrived.
     waited: bool,
 }
 
@@ -168,35 +167,35 @@ impl Transmitter {
         let Some(rate) = self.rate else {
             return Transmission {
                 ends: now,
-                takes: Duration::ZERO,
+                duration: Duration::ZERO,
                 waited: false,
             };
         };
         let begins = self.free_at.map_or(now, |free_at| free_at.max(now));
-        let takes = rate.transmission_time(bytes);
-        let ends = begins + takes;
+        let duration = rate.transmission_time(bytes);
+        let ends = begins + duration;
         self.free_at = Some(ends);
         Transmission {
             ends,
-            takes,
+            duration,
             waited: begins > now,
         }
     }
 }
 
-/// The times in which packets waited for each other, measured by when they were really let go. Short ones don't count: where
-/// they begin and end, a packet let go a little late or early makes too much of a difference.
+/// Periods in which packets waited for each other, measured by their real releases. Short periods do not count, because one
+/// early or late release at either end would distort the rate.
 #[derive(Debug, Default)]
 struct BusyPeriods {
-    /// Number and release of the packet before.
+    /// Number and release time of the previous packet.
     last: Option<(u64, Instant)>,
-    /// The period that has not ended yet, and how long it should take.
+    /// The period that has not ended yet, and its ideal length.
     current: Busy,
     planned: Duration,
     ended: Busy,
 }
 
-/// What was sent in which time.
+/// How much was sent in how much time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Busy {
     bits: f64,
@@ -204,16 +203,16 @@ struct Busy {
 }
 
 impl BusyPeriods {
-    /// What counts should take at least so long: packets are let go some 50 µs late.
-    const LEAST: Duration = Duration::from_millis(10);
+    /// Shortest period that counts. Releases are about 50 µs late.
+    const MIN_LENGTH: Duration = Duration::from_millis(10);
 
-    /// `held` was let go at `now`.
+    /// Records that `held` was released at `now`.
     fn add(&mut self, held: &Held, now: Instant) {
         match self.last {
             Some((arrival, released))
                 if held.transmission.waited && held.arrival == arrival + 1 =>
             {
-                self.planned += held.transmission.takes;
+                self.planned += held.transmission.duration;
                 self.current.bits += held.bytes as f64 * 8.0;
                 self.current.seconds += now.saturating_duration_since(released).as_secs_f64();
             }
@@ -227,7 +226,7 @@ impl BusyPeriods {
     }
 
     fn total(&self) -> Busy {
-        if self.planned < Self::LEAST {
+        if self.planned < Self::MIN_LENGTH {
             return self.ended;
         }
         Busy {
@@ -243,9 +242,9 @@ impl Busy {
     }
 }
 
-/// In nanoseconds, to three digits.
+/// Nanoseconds with three significant digits.
 fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST.as_nanos() as u64, 3)
+    Histogram::new_with_bounds(1, MAX_RECORDED_TIME.as_nanos() as u64, 3)
         .unwrap_or_else(|_| unreachable!("bounds are constants"))
 }
 
@@ -253,9 +252,9 @@ fn record(histogram: &mut Histogram<u64>, time: Duration) {
     histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
 }
 
-fn spread(histogram: &Histogram<u64>) -> Option<Spread> {
+fn summary(histogram: &Histogram<u64>) -> Option<TimeSummary> {
     let ms = |nanoseconds: u64| nanoseconds as f64 / 1e6;
-    (!histogram.is_empty()).then(|| Spread {
+    (!histogram.is_empty()).then(|| TimeSummary {
         min_ms: ms(histogram.min()),
         mean_ms: histogram.mean() / 1e6,
         p50_ms: ms(histogram.value_at_quantile(0.5)),
@@ -285,7 +284,7 @@ mod tests {
         }
     }
 
-    /// Lets everything go exactly when it is due, and says what and when.
+    /// Releases everything exactly when it is due. Returns each id with its time.
     fn drain(line: &mut DelayLine, epoch: Instant) -> Vec<(u32, Duration)> {
         std::iter::from_fn(|| {
             let due = line.next_release()?;
@@ -299,7 +298,7 @@ mod tests {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         for id in 0..3 {
-            assert_eq!(line.offer(epoch, id, PACKET_BYTES), Fate::Held);
+            assert_eq!(line.offer(epoch, id, PACKET_BYTES), Outcome::Held);
         }
         assert_eq!(
             drain(&mut line, epoch),
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_let_go_before_it_is_due() {
+    fn nothing_is_released_before_it_is_due() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         line.offer(epoch, 7, PACKET_BYTES);
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_due_at_once_keep_their_order() {
+    fn packets_due_at_the_same_time_keep_their_order() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(
             LinkConfig {
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_and_full_queues_are_told_apart() {
+    fn losses_and_queue_drops_are_counted_separately() {
         let epoch = Instant::now();
         let config = LinkConfig {
             queue: Some(2),
@@ -347,12 +346,17 @@ mod tests {
             ..link(0)
         };
         let mut line = DelayLine::new(config, 1);
-        let fates: Vec<Fate> = (0..4)
+        let outcomes: Vec<Outcome> = (0..4)
             .map(|id| line.offer(epoch, id, PACKET_BYTES))
             .collect();
         assert_eq!(
-            fates,
-            [Fate::Held, Fate::Dropped, Fate::Held, Fate::Dropped]
+            outcomes,
+            [
+                Outcome::Held,
+                Outcome::Dropped,
+                Outcome::Held,
+                Outcome::Dropped
+            ]
         );
         drain(&mut line, epoch);
         let stats = line.stats();
@@ -369,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_let_go_late_is_counted_as_late_and_lowers_the_rate() {
+    fn a_late_release_is_counted_and_lowers_the_rate() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(0), 1);
         for id in 0..21 {
@@ -410,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_was_busy_for_moments_only_has_no_rate() {
+    fn short_busy_periods_give_no_rate() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         for second in 0..50 {
@@ -423,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_that_is_measured_knows_no_queueing_and_no_transmission() {
+    fn the_measured_delay_excludes_queueing_and_transmission() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         for id in 0..20 {
@@ -440,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_abandoned_is_named_once_in_order() {
+    fn abandoned_packets_are_returned_once_in_order() {
         let epoch = Instant::now();
         let mut line = DelayLine::new(link(10), 1);
         for id in 0..5 {
