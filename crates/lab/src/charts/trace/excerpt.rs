@@ -128,7 +128,7 @@ impl Excerpt {
 
     /// Round times, far enough apart for their labels, and none within a wait that was shortened.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        let step = super::round_step(70.0 / self.points_per_ms);
+        let step = backroom_charts::round_step(70.0 / self.points_per_ms);
         let mut ticks: Vec<f64> = Vec::new();
         let mut tick = (self.begin() / step).ceil() * step;
         while tick <= self.end() && ticks.len() < 1_000 {

@@ -2,21 +2,19 @@
 
 use std::collections::HashSet;
 
-use plotters::prelude::DrawingBackend;
-use plotters::style::RGBColor;
+use backroom_charts::font::text_width;
+use backroom_charts::style::{self, Color};
+use backroom_charts::{
+    Canvas, Frame, MARGIN, PAGE_WIDTH, Picture, Position, Scale, Text, heading, number,
+};
 
 use super::excerpt::ms;
-use super::{ACKS, AGAIN, Caption, FIRST, MARGIN, Picture, after_head, cross, draw_head};
-use crate::charts::canvas::{self, Canvas, Drawn, Place, Text};
-use crate::charts::layout::{Frame, PAGE_WIDTH};
-use crate::charts::scale::Scale;
-use crate::charts::style;
+use super::{ACKS, AGAIN, Caption, FIRST, cross};
 use crate::trace::{Carries, End, Kind, Trace, flights};
-use crate::words;
 
 const LEGEND: f64 = 44.0;
 const HEIGHT: f64 = 620.0;
-const WINDOW: RGBColor = style::LINES[5];
+const WINDOW: Color = style::LINES[5];
 /// Marks closer than this to one another are drawn once, in points.
 const CLOSE: f64 = 1.5;
 
@@ -42,7 +40,7 @@ impl Sequence {
         let unit_ms = if end_ms >= 10_000.0 { 1_000.0 } else { 1.0 };
         let mut plot = Self {
             title: caption.title.clone(),
-            subtitle: super::wrapped(&caption.subtitle),
+            subtitle: heading::wrapped(&caption.subtitle),
             unit_ms,
             times: Scale::from_zero(end_ms.max(1e-3) / unit_ms),
             seqs: Scale::from_zero(1.0),
@@ -117,7 +115,7 @@ impl Sequence {
     }
 
     fn frame(&self) -> Frame {
-        let top = after_head(&self.subtitle) + LEGEND + 20.0;
+        let top = heading::bottom(&self.subtitle) + LEGEND + 20.0;
         Frame {
             left: MARGIN + 105.0,
             top,
@@ -126,8 +124,9 @@ impl Sequence {
         }
     }
 
-    fn place(&self, (x, y): (f64, f64)) -> Place {
-        self.frame().at(self.times.place(x), self.seqs.place(y))
+    fn place(&self, (x, y): (f64, f64)) -> Position {
+        self.frame()
+            .at(self.times.fraction(x), self.seqs.fraction(y))
     }
 }
 
@@ -136,31 +135,33 @@ impl Picture for Sequence {
         (PAGE_WIDTH, self.frame().bottom + 100.0)
     }
 
-    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
-        canvas.fill(style::PAPER)?;
-        draw_head(canvas, &self.title, &self.subtitle)?;
-        self.draw_legend(canvas)?;
-        self.draw_axes(canvas)?;
-        self.draw_steps(canvas, &self.window_end, WINDOW)?;
-        self.draw_steps(canvas, &self.acknowledged, ACKS)?;
+    fn description(&self) -> String {
+        format!("{}: {}", self.title, self.subtitle.join(" "))
+    }
+
+    fn draw(&self, canvas: &mut Canvas) {
+        heading::draw(canvas, &self.title, &self.subtitle);
+        self.draw_legend(canvas);
+        self.draw_axes(canvas);
+        self.draw_steps(canvas, &self.window_end, WINDOW);
+        self.draw_steps(canvas, &self.acknowledged, ACKS);
         let radius = if self.first.len() > 300 { 2.0 } else { 4.0 };
         for point in self.thinned(&self.first) {
-            dot(canvas, point, radius, FIRST)?;
+            dot(canvas, point, radius, FIRST);
         }
         for point in self.thinned(&self.again) {
-            dot(canvas, point, radius + 0.5, AGAIN)?;
+            dot(canvas, point, radius + 0.5, AGAIN);
         }
         let radius = if self.lost.len() > 100 { 5.0 } else { 8.0 };
         for point in self.thinned(&self.lost) {
-            cross(canvas, point, radius, style::INK, 2.0)?;
+            cross(canvas, point, radius, style::INK, 2.0);
         }
-        Ok(())
     }
 }
 
 impl Sequence {
     /// The places of `points`, without those that would fall on one another.
-    fn thinned(&self, points: &[(f64, f64)]) -> Vec<Place> {
+    fn thinned(&self, points: &[(f64, f64)]) -> Vec<Position> {
         let mut seen = HashSet::new();
         let places = points.iter().map(|point| self.place(*point));
         places
@@ -168,54 +169,48 @@ impl Sequence {
             .collect()
     }
 
-    fn draw_steps<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<'_, B>,
-        steps: &[(f64, f64)],
-        color: RGBColor,
-    ) -> Drawn {
+    fn draw_steps(&self, canvas: &mut Canvas, steps: &[(f64, f64)], color: Color) {
         let mut places = self.thinned(steps);
         places.extend(steps.last().map(|last| self.place(*last)));
-        canvas.line(&places, color, 2.0)
+        canvas.line(&places, color, 2.0);
     }
 
-    fn draw_legend<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
-        let y = after_head(&self.subtitle) + 8.0;
-        let text = Text::plain(style::TEXT_SIZE, style::INK);
+    fn draw_legend(&self, canvas: &mut Canvas) {
+        let y = heading::bottom(&self.subtitle) + 8.0;
+        let text = Text::new(style::TEXT_SIZE, style::INK);
         let mut x = MARGIN;
         for (label, color) in [("first sent", FIRST), ("sent again", AGAIN)] {
-            dot(canvas, (x + 8.0, y), 6.0, color)?;
-            canvas.text(label, (x + 26.0, y), text)?;
-            x += 26.0 + canvas::width(label, style::TEXT_SIZE) + 24.0;
+            dot(canvas, (x + 8.0, y), 6.0, color);
+            canvas.text(label, (x + 26.0, y), text);
+            x += 26.0 + text_width(label, style::TEXT_SIZE) + 24.0;
         }
-        cross(canvas, (x + 8.0, y), 8.0, style::INK, 3.0)?;
-        canvas.text("lost", (x + 26.0, y), text)?;
-        x += 26.0 + canvas::width("lost", style::TEXT_SIZE) + 24.0;
+        cross(canvas, (x + 8.0, y), 8.0, style::INK, 3.0);
+        canvas.text("lost", (x + 26.0, y), text);
+        x += 26.0 + text_width("lost", style::TEXT_SIZE) + 24.0;
         for (label, color) in [("acknowledged below", ACKS), ("end of the window", WINDOW)] {
-            canvas.line(&[(x, y), (x + 44.0, y)], color, style::LINE_WIDTH)?;
-            canvas.text(label, (x + 54.0, y), text)?;
-            x += 54.0 + canvas::width(label, style::TEXT_SIZE) + 24.0;
+            canvas.line(&[(x, y), (x + 44.0, y)], color, style::LINE_WIDTH);
+            canvas.text(label, (x + 54.0, y), text);
+            x += 54.0 + text_width(label, style::TEXT_SIZE) + 24.0;
         }
-        Ok(())
     }
 
-    fn draw_axes<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
+    fn draw_axes(&self, canvas: &mut Canvas) {
         let frame = self.frame();
-        let faint = Text::plain(style::TEXT_SIZE, style::FAINT_INK);
-        let text = Text::plain(style::TEXT_SIZE, style::INK);
+        let faint = Text::new(style::TEXT_SIZE, style::FAINT_INK);
+        let text = Text::new(style::TEXT_SIZE, style::INK);
         for tick in &self.seqs.ticks {
-            let place = self.seqs.place(*tick);
+            let place = self.seqs.fraction(*tick);
             let line = [frame.at(0.0, place), frame.at(1.0, place)];
-            canvas.line(&line, style::GRID, 1.0)?;
+            canvas.line(&line, style::GRID, 1.0);
             let left = (line[0].0 - 10.0, line[0].1);
-            canvas.text(&words::number(*tick), left, faint.to_the_left())?;
+            canvas.text(&number(*tick), left, faint.right_aligned());
         }
         for tick in &self.times.ticks {
-            let place = self.times.place(*tick);
+            let place = self.times.fraction(*tick);
             let line = [frame.at(place, 0.0), frame.at(place, 1.0)];
-            canvas.line(&line, style::GRID, 1.0)?;
+            canvas.line(&line, style::GRID, 1.0);
             let below = (line[0].0, line[0].1 + 22.0);
-            canvas.text(&words::number(*tick), below, faint.centred())?;
+            canvas.text(&number(*tick), below, faint.centred());
         }
         let label = if self.unit_ms > 1.0 {
             "time, s"
@@ -223,7 +218,7 @@ impl Sequence {
             "time, ms"
         };
         let (middle, bottom) = frame.at(0.5, 0.0);
-        canvas.text(label, (middle, bottom + 62.0), text.centred())?;
+        canvas.text(label, (middle, bottom + 62.0), text.centred());
         let (left, middle) = frame.at(0.0, 0.5);
         canvas.text(
             "sequence number",
@@ -233,12 +228,7 @@ impl Sequence {
     }
 }
 
-fn dot<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    (x, y): Place,
-    radius: f64,
-    color: RGBColor,
-) -> Drawn {
+fn dot(canvas: &mut Canvas, (x, y): Position, radius: f64, color: Color) {
     let corners = [(x - radius, y - radius), (x + radius, y + radius)];
-    canvas.rectangle(corners, color)
+    canvas.rectangle(corners, color);
 }

@@ -1,18 +1,13 @@
 //! The textbook's space-time diagram: time runs down, a line for each side, an arrow for each packet.
 
-use plotters::prelude::DrawingBackend;
-use plotters::style::RGBColor;
+use backroom_charts::font::text_width;
+use backroom_charts::style::{self, Color};
+use backroom_charts::{Canvas, MARGIN, PAGE_WIDTH, Picture, Position, Text, heading, number};
 
 use super::excerpt::{self, Excerpt, Limits, ms};
 use super::notes::{self, Note};
-use super::{
-    ACKS, AGAIN, Caption, FIRST, MARGIN, NOTE_SIZE, Picture, after_head, cross, draw_head,
-};
-use crate::charts::canvas::{self, Canvas, Drawn, Place, Text};
-use crate::charts::layout::PAGE_WIDTH;
-use crate::charts::style;
+use super::{ACKS, AGAIN, Caption, FIRST, NOTE_SIZE, cross};
 use crate::trace::{Carries, End, Flight, Side, Trace, flights};
-use crate::words;
 
 /// The heights of the names above the lines, and what is left below them.
 const LEGEND: f64 = 44.0;
@@ -62,9 +57,9 @@ impl SpaceTime {
         if !excerpt.whole {
             parts.push(format!(
                 "An excerpt: {} to {} ms of {} ms.",
-                words::number(excerpt.begin()),
-                words::number(excerpt.end()),
-                words::number(ms(trace.end_ns()))
+                number(excerpt.begin()),
+                number(excerpt.end()),
+                number(ms(trace.end_ns()))
             ));
         }
         if !excerpt.breaks.is_empty() {
@@ -82,7 +77,7 @@ impl SpaceTime {
         let kept = |notes: Vec<Note>| notes.into_iter().filter(|note| within(note)).collect();
         Self {
             title: caption.title.clone(),
-            subtitle: super::wrapped(&parts.join(" ")),
+            subtitle: heading::wrapped(&parts.join(" ")),
             arrows: arrows(&flights, &excerpt),
             sender_notes: kept(notes::of_sender(trace)),
             receiver_notes: kept(notes::of_receiver(trace)),
@@ -91,7 +86,7 @@ impl SpaceTime {
     }
 
     fn top(&self) -> f64 {
-        after_head(&self.subtitle) + LEGEND + NAMES
+        heading::bottom(&self.subtitle) + LEGEND + NAMES
     }
 
     fn y(&self, time_ms: f64) -> f64 {
@@ -136,25 +131,28 @@ impl Picture for SpaceTime {
         (PAGE_WIDTH, self.top() + self.excerpt.height() + BELOW)
     }
 
-    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
-        canvas.fill(style::PAPER)?;
-        draw_head(canvas, &self.title, &self.subtitle)?;
-        self.draw_legend(canvas)?;
-        self.draw_time(canvas)?;
+    fn description(&self) -> String {
+        format!("{}: {}", self.title, self.subtitle.join(" "))
+    }
+
+    fn draw(&self, canvas: &mut Canvas) {
+        heading::draw(canvas, &self.title, &self.subtitle);
+        self.draw_legend(canvas);
+        self.draw_time(canvas);
         for arrow in &self.arrows {
-            self.draw_arrow(canvas, arrow)?;
+            self.draw_arrow(canvas, arrow);
         }
-        self.cover_what_is_out_of_sight(canvas)?;
-        self.draw_sides(canvas)?;
-        self.draw_labels(canvas)?;
-        self.draw_notes(canvas, &self.sender_notes, true)?;
-        self.draw_notes(canvas, &self.receiver_notes, false)
+        self.cover_what_is_out_of_sight(canvas);
+        self.draw_sides(canvas);
+        self.draw_labels(canvas);
+        self.draw_notes(canvas, &self.sender_notes, true);
+        self.draw_notes(canvas, &self.receiver_notes, false);
     }
 }
 
 impl SpaceTime {
-    fn draw_legend<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
-        let y = after_head(&self.subtitle) + 8.0;
+    fn draw_legend(&self, canvas: &mut Canvas) {
+        let y = heading::bottom(&self.subtitle) + 8.0;
         let entries = [
             ("segment", FIRST, false),
             ("segment sent again", AGAIN, false),
@@ -162,58 +160,56 @@ impl SpaceTime {
         ];
         let mut x = MARGIN;
         for (label, color, dashed) in entries {
-            stroke(canvas, [(x, y), (x + 60.0, y)], color, dashed)?;
-            arrow_head(canvas, (x, y), (x + 60.0, y), color)?;
+            stroke(canvas, [(x, y), (x + 60.0, y)], color, dashed);
+            arrow_head(canvas, (x, y), (x + 60.0, y), color);
             canvas.text(
                 label,
                 (x + 74.0, y),
-                Text::plain(style::TEXT_SIZE, style::INK),
-            )?;
-            x += 74.0 + canvas::width(label, style::TEXT_SIZE) + 30.0;
+                Text::new(style::TEXT_SIZE, style::INK),
+            );
+            x += 74.0 + text_width(label, style::TEXT_SIZE) + 30.0;
         }
-        cross(canvas, (x + 10.0, y), 8.0, style::INK, 3.0)?;
-        let how = Text::plain(style::TEXT_SIZE, style::INK);
-        canvas.text("lost", (x + 30.0, y), how)
+        cross(canvas, (x + 10.0, y), 8.0, style::INK, 3.0);
+        let how = Text::new(style::TEXT_SIZE, style::INK);
+        canvas.text("lost", (x + 30.0, y), how);
     }
 
-    fn draw_time<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
-        let faint = Text::plain(NOTE_SIZE, style::FAINT_INK);
+    fn draw_time(&self, canvas: &mut Canvas) {
+        let faint = Text::new(NOTE_SIZE, style::FAINT_INK);
         let names = self.top() - 32.0;
-        canvas.text("ms", (TIME - 10.0, names), faint.to_the_left())?;
+        canvas.text("ms", (TIME - 10.0, names), faint.right_aligned());
         for tick in self.excerpt.ticks() {
             let y = self.y(tick);
-            canvas.line(&[(TIME, y), (PAGE_WIDTH - MARGIN, y)], style::GRID, 1.0)?;
-            canvas.text(&words::number(tick), (TIME - 10.0, y), faint.to_the_left())?;
+            canvas.line(&[(TIME, y), (PAGE_WIDTH - MARGIN, y)], style::GRID, 1.0);
+            canvas.text(&number(tick), (TIME - 10.0, y), faint.right_aligned());
         }
         for (from, to) in &self.excerpt.breaks {
             let y = (self.y(*from) + self.y(*to)) / 2.0;
-            let wait = format!("{} ms", words::number(to - from));
-            canvas.text(&wait, (SENDER - 16.0, y), faint.to_the_left())?;
+            let wait = format!("{} ms", number(to - from));
+            canvas.text(&wait, (SENDER - 16.0, y), faint.right_aligned());
         }
-        Ok(())
     }
 
-    fn draw_sides<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
+    fn draw_sides(&self, canvas: &mut Canvas) {
         let (top, bottom) = (self.top(), self.top() + self.excerpt.height());
         for (x, name) in [(SENDER, "sender"), (RECEIVER, "receiver")] {
-            let how = Text::plain(style::PANEL_TITLE_SIZE, style::INK).bold();
-            canvas.text(name, (x, top - 32.0), how.centred())?;
-            canvas.line(&[(x, top - 12.0), (x, bottom + 12.0)], style::INK, 3.0)?;
+            let how = Text::new(style::PANEL_TITLE_SIZE, style::INK).bold();
+            canvas.text(name, (x, top - 32.0), how.centred());
+            canvas.line(&[(x, top - 12.0), (x, bottom + 12.0)], style::INK, 3.0);
             for (from, to) in &self.excerpt.breaks {
                 let y = (self.y(*from) + self.y(*to)) / 2.0;
                 let corners = [(x - 4.0, y - 7.0), (x + 4.0, y + 7.0)];
-                canvas.rectangle(corners, style::PAPER)?;
+                canvas.rectangle(corners, style::PAPER);
                 for dy in [-7.0, 7.0] {
                     let slash = [(x - 9.0, y + dy + 4.0), (x + 9.0, y + dy - 4.0)];
-                    canvas.line(&slash, style::INK, 2.0)?;
+                    canvas.line(&slash, style::INK, 2.0);
                 }
             }
         }
-        Ok(())
     }
 
     /// Where an arrow begins and ends on the page.
-    fn ends(&self, arrow: &Arrow) -> (Place, Place) {
+    fn ends(&self, arrow: &Arrow) -> (Position, Position) {
         let (from, to) = match arrow.carries {
             Carries::Segment { .. } => (SENDER, RECEIVER),
             Carries::Ack { .. } => (RECEIVER, SENDER),
@@ -227,11 +223,11 @@ impl SpaceTime {
         }
     }
 
-    fn draw_arrow<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>, arrow: &Arrow) -> Drawn {
+    fn draw_arrow(&self, canvas: &mut Canvas, arrow: &Arrow) {
         let color = arrow.color();
         let (from, to) = self.ends(arrow);
         let is_ack = matches!(arrow.carries, Carries::Ack { .. });
-        stroke(canvas, [from, to], color, is_ack)?;
+        stroke(canvas, [from, to], color, is_ack);
         match arrow.end {
             ArrowEnd::Lost => cross(canvas, to, 8.0, style::INK, 3.0),
             _ => arrow_head(canvas, from, to, color),
@@ -239,21 +235,21 @@ impl SpaceTime {
     }
 
     /// Arrows may begin before the first moment, and end after the last.
-    fn cover_what_is_out_of_sight<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
+    fn cover_what_is_out_of_sight(&self, canvas: &mut Canvas) {
         let (top, bottom) = (self.top() - 14.0, self.top() + self.excerpt.height() + 14.0);
         let above = [
-            (0.0, after_head(&self.subtitle) + LEGEND - 6.0),
+            (0.0, heading::bottom(&self.subtitle) + LEGEND - 6.0),
             (PAGE_WIDTH, top),
         ];
         let (_, height) = self.size();
-        canvas.rectangle(above, style::PAPER)?;
-        canvas.rectangle([(0.0, bottom), (PAGE_WIDTH, height)], style::PAPER)?;
-        let faint = Text::plain(NOTE_SIZE, style::FAINT_INK);
-        canvas.text("ms", (TIME - 10.0, top - 18.0), faint.to_the_left())
+        canvas.rectangle(above, style::PAPER);
+        canvas.rectangle([(0.0, bottom), (PAGE_WIDTH, height)], style::PAPER);
+        let faint = Text::new(NOTE_SIZE, style::FAINT_INK);
+        canvas.text("ms", (TIME - 10.0, top - 18.0), faint.right_aligned());
     }
 
     /// The numbers on the arrows: those of lost packets first, and then as many as there is room for.
-    fn draw_labels<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn {
+    fn draw_labels(&self, canvas: &mut Canvas) {
         let mut taken = Places::default();
         let lost_first = [true, false];
         for lost in lost_first {
@@ -270,27 +266,21 @@ impl SpaceTime {
                     ArrowEnd::Incoming => between(from, to, 0.1),
                 };
                 let (label, size) = (arrow.label(), NOTE_SIZE - 1.0);
-                let half = canvas::width(&label, size) / 2.0;
+                let half = text_width(&label, size) / 2.0;
                 let low = self.top() + self.excerpt.height();
                 if at.1 < self.top() - 12.0 || at.1 > low + 12.0 || !taken.take(at, half) {
                     continue;
                 }
                 let corners = [(at.0 - half, at.1 - 10.0), (at.0 + half, at.1 + 10.0)];
-                canvas.rectangle(corners, style::PAPER)?;
-                let how = Text::plain(size, arrow.color()).bold().centred();
-                canvas.text(&label, at, how)?;
+                canvas.rectangle(corners, style::PAPER);
+                let how = Text::new(size, arrow.color()).bold().centred();
+                canvas.text(&label, at, how);
             }
         }
-        Ok(())
     }
 
     /// The words beside a line: what went wrong first, and then as many as there is room for.
-    fn draw_notes<B: DrawingBackend>(
-        &self,
-        canvas: &Canvas<'_, B>,
-        notes: &[Note],
-        of_sender: bool,
-    ) -> Drawn {
+    fn draw_notes(&self, canvas: &mut Canvas, notes: &[Note], of_sender: bool) {
         let mut taken = Places::default();
         for alarming in [true, false] {
             for note in notes.iter().filter(|note| note.alarming == alarming) {
@@ -299,20 +289,19 @@ impl SpaceTime {
                     continue;
                 }
                 let color = if alarming { AGAIN } else { style::INK };
-                let how = Text::plain(NOTE_SIZE, color);
+                let how = Text::new(NOTE_SIZE, color);
                 if of_sender {
-                    canvas.text(&note.text, (SENDER - 16.0, y), how.to_the_left())?;
+                    canvas.text(&note.text, (SENDER - 16.0, y), how.right_aligned());
                 } else {
-                    canvas.text(&note.text, (RECEIVER + 16.0, y), how)?;
+                    canvas.text(&note.text, (RECEIVER + 16.0, y), how);
                 }
             }
         }
-        Ok(())
     }
 }
 
 impl Arrow {
-    fn color(&self) -> RGBColor {
+    fn color(&self) -> Color {
         match self.carries {
             Carries::Segment { again: false, .. } => FIRST,
             Carries::Segment { again: true, .. } => AGAIN,
@@ -330,13 +319,13 @@ impl Arrow {
 
 /// Where text stands already.
 #[derive(Default)]
-struct Places(Vec<(Place, f64)>);
+struct Places(Vec<(Position, f64)>);
 
 impl Places {
     /// Takes a place for text that reaches so far to both sides, if it is free.
-    fn take(&mut self, (x, y): Place, half: f64) -> bool {
+    fn take(&mut self, (x, y): Position, half: f64) -> bool {
         const ROW: f64 = 20.0;
-        let meets = |((other_x, other_y), other_half): &(Place, f64)| {
+        let meets = |((other_x, other_y), other_half): &(Position, f64)| {
             (y - other_y).abs() < ROW && (x - other_x).abs() < half + other_half
         };
         let free = !self.0.iter().any(meets);
@@ -347,39 +336,28 @@ impl Places {
     }
 }
 
-fn between(from: Place, to: Place, part: f64) -> Place {
+fn between(from: Position, to: Position, part: f64) -> Position {
     (
         from.0 + (to.0 - from.0) * part,
         from.1 + (to.1 - from.1) * part,
     )
 }
 
-fn stroke<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    places: [Place; 2],
-    color: RGBColor,
-    dashed: bool,
-) -> Drawn {
+fn stroke(canvas: &mut Canvas, places: [Position; 2], color: Color, dashed: bool) {
     if dashed {
         canvas.dashed_line(&places, color, 1.8)
     } else {
-        canvas.line(&places, color, 2.2)
+        canvas.line(&places, color, 2.2);
     }
 }
 
-fn arrow_head<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    from: Place,
-    to: Place,
-    color: RGBColor,
-) -> Drawn {
+fn arrow_head(canvas: &mut Canvas, from: Position, to: Position, color: Color) {
     const LENGTH: f64 = 13.0;
     const SPREAD: f64 = 0.42;
     let back = (from.1 - to.1).atan2(from.0 - to.0);
     for turn in [SPREAD, -SPREAD] {
         let angle = back + turn;
         let end = (to.0 + LENGTH * angle.cos(), to.1 + LENGTH * angle.sin());
-        canvas.line(&[to, end], color, 2.2)?;
+        canvas.line(&[to, end], color, 2.2);
     }
-    Ok(())
 }

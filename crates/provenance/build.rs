@@ -1,4 +1,4 @@
-//! Tells the lab which compiler made it, for the manifests it writes.
+//! Passes the compiler's version to the crate.
 
 use std::process::Command;
 
