@@ -5,9 +5,10 @@
 //! ```
 //!
 //! A [`Trace`] has the steps of one transfer. [`read`] and [`write`] are its JSON lines, [`flights`] pairs the steps of
-//! each packet and [`write_pcapng`] makes a capture for Wireshark.
+//! each packet, [`diagram`] draws them and [`write_pcapng`] makes a capture for Wireshark.
 
 mod capture;
+pub mod diagram;
 mod flights;
 mod lines;
 mod trace;

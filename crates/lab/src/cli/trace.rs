@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use backroom_gbn::Copies;
+use backroom_trace::diagram::{self, Caption, TimeRange};
 use backroom_trace::{self as trace, Trace};
 use backroom_vocabulary::trace::StepKind;
 use clap::Args;
 
 use super::run::{Setting, setting};
 use super::{Failure, heard, stop};
-use crate::charts::{self, Caption, Limits};
 use crate::plan::{Plan, Run};
 use crate::record::Measurement;
 use crate::runner::RunError;
@@ -251,11 +251,11 @@ fn write(
 ) -> anyhow::Result<()> {
     let folder = arguments.out.as_path();
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let limits = Limits {
+    let range = TimeRange {
         from_ms: arguments.from_ms,
         to_ms: arguments.to_ms,
     };
-    let mut names = charts::draw_trace(of_one, caption, limits, folder)?;
+    let mut names = diagram::draw(of_one, caption, range, folder)?;
     save(folder, "trace.jsonl", |out| trace::write(trace, out))?;
     save(folder, "trace.pcapng", |out| {
         trace::write_pcapng(of_one, receiver, out)

@@ -46,7 +46,7 @@ use room::{Room, RoomSize};
 use crate::plan::{Plan, Run};
 use crate::record::Measurement;
 use crate::runner::{RunError, Runner, RunnerKind, Shaper};
-use crate::shaper::protocol::Support;
+use backroom_shaper::protocol::Support;
 
 /// How long it may take to remove the container of a probe that was given up.
 const REMOVAL_LIMIT: Duration = Duration::from_millis(600);

@@ -13,7 +13,9 @@ use super::RoomError;
 use super::attached::Attached;
 use super::container::Containers;
 use crate::runner::Shaper;
-use crate::shaper::protocol::{Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support};
+use backroom_shaper::protocol::{
+    Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support,
+};
 
 /// A shaper answers within milliseconds, unless the machine is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);

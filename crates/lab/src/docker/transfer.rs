@@ -18,9 +18,9 @@ use super::room::Room;
 use crate::plan::{Cell, Run};
 use crate::record::{DelayQuantiles, Measurement, NetworkMeasurement};
 use crate::scenario::{Cast, Delivery, LossSide};
-use crate::shaper::SMALL_PACKET_BYTES;
-use crate::shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 use crate::wire;
+use backroom_shaper::SMALL_PACKET_BYTES;
+use backroom_shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 
 /// An offer is answered by people in ordinary life, here at once.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -347,7 +347,7 @@ fn path(cell: &Cell, peer: Ipv4Addr, train: u32) -> Probe {
         peer,
         packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
         train,
-        patience_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
+        timeout_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
         lost_after_transmission: cell.loss_side == LossSide::Receivers,
     }
 }
@@ -387,7 +387,7 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use crate::scenario::Scenario;
-    use crate::shaper::protocol::{DirectionStats, Spread};
+    use backroom_shaper::protocol::{DirectionStats, TimeSummary};
 
     fn cell(receivers: u16) -> Cell {
         let text = format!("title = 'x'\n[axes]\ncast = 'broadcast'\nreceivers = {receivers}");
@@ -441,9 +441,9 @@ mod tests {
 
     fn delayed(mean_ms: f64, busy_seconds: f64) -> ShaperStats {
         let egress = DirectionStats {
-            propagation: Some(Spread {
+            propagation: Some(TimeSummary {
                 mean_ms,
-                ..Spread::default()
+                ..TimeSummary::default()
             }),
             busy_rate_mbps: Some(9.5),
             busy_seconds,

@@ -12,7 +12,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::charts::{self, ChartError};
+use backroom_charts::ChartError;
+
+use crate::charts;
 use crate::compare::{Folder, FolderError};
 use crate::model;
 use crate::record::RunRecord;

@@ -1,44 +1,15 @@
-//! What a chart shows, before anything is drawn.
+//! From the cells of a sweep to the data of charts.
 
 mod heat;
 mod plane;
 
-pub(super) use heat::{HeatMap, HeatPanel};
-pub(super) use plane::{Line, Plane, PlanePanel, Point};
+use backroom_charts::{Chart, Content};
 
-use super::scale::Scale;
 use crate::scenario::{Axis, ChartKind, ChartSpec, Quantity};
 use crate::statistics::{self, CellSummary, Pivot};
 use crate::words;
 
-/// One picture.
-#[derive(Clone, Debug)]
-pub(super) struct Chart {
-    /// The file's name without extension.
-    pub(super) name: String,
-    pub(super) title: String,
-    /// What all of it has in common.
-    pub(super) subtitle: String,
-    pub(super) picture: Picture,
-}
-
-/// What stands below the title.
-#[derive(Clone, Debug)]
-pub(super) enum Picture {
-    Plane(Plane),
-    HeatMap(HeatMap),
-}
-
-/// One of the two directions.
-#[derive(Clone, Debug)]
-pub(super) struct Dimension {
-    pub(super) label: &'static str,
-    pub(super) scale: Scale,
-    /// What the values are multiplied by for the labels of the marks.
-    pub(super) label_factor: f64,
-}
-
-/// The charts that `spec` asks for, and that have something to compare.
+/// The charts of `spec` that have something to compare.
 pub(super) fn charts(spec: &ChartSpec, cells: &[CellSummary]) -> Vec<Chart> {
     statistics::pivots(spec, cells)
         .into_iter()
@@ -46,7 +17,7 @@ pub(super) fn charts(spec: &ChartSpec, cells: &[CellSummary]) -> Vec<Chart> {
         .collect()
 }
 
-/// `None` where there are no two places along the x axis.
+/// `None` unless there are at least two values along the x axis.
 fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Option<Chart> {
     let mut xs: Vec<_> = all_cells(pivot)
         .filter_map(|cell| statistics::x_value(spec.against, &cell.first))
@@ -56,15 +27,15 @@ fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Option<Chart> {
     if xs.len() < 2 {
         return None;
     }
-    let picture = match spec.kind {
-        ChartKind::Lines | ChartKind::Boxes => Picture::Plane(plane::plane(spec, pivot, &xs)?),
-        ChartKind::Heatmap => Picture::HeatMap(heat::heat_map(spec, pivot, &xs)?),
+    let content = match spec.kind {
+        ChartKind::Lines | ChartKind::Boxes => Content::Plane(plane::plane(spec, pivot, &xs)?),
+        ChartKind::Heatmap => Content::HeatMap(heat::heat_map(spec, pivot, &xs)?),
     };
     Some(Chart {
         name: file_name(spec, pivot),
         title: title(spec),
         subtitle: subtitle(spec, pivot),
-        picture,
+        content,
     })
 }
 
@@ -92,37 +63,37 @@ fn all_cells<'a>(pivot: &Pivot<'a>) -> impl Iterator<Item = &'a CellSummary> {
         .copied()
 }
 
-/// What all cells have in common and a reader has to know.
+/// The settings that all cells have in common, without the obvious ones.
 fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     let common = |axis: &Axis| {
         all_cells(pivot).all(|cell| cell.first.axis_text(*axis) == pivot.example.axis_text(*axis))
     };
-    let said: Vec<_> = Axis::ALL
+    let common_axes: Vec<_> = Axis::ALL
         .into_iter()
-        .filter(|axis| !spec.shows(*axis) && worth_saying(*axis, pivot.example))
+        .filter(|axis| !spec.shows(*axis) && is_notable(*axis, pivot.example))
         .filter(common)
         .collect();
     let runs = all_cells(pivot).map(|cell| cell.runs).max().unwrap_or(0);
-    let how = match (spec.kind, spec.show) {
+    let statistic = match (spec.kind, spec.show) {
         (_, _) if runs < 2 => String::new(),
         (ChartKind::Lines, show)
             if all_cells(pivot).any(|cell| cell.interval_of(show).is_some()) =>
         {
-            format!("; medians of {runs} runs{}", plane::BARS)
+            format!("; medians of {runs} runs, bars: 95 % intervals")
         }
         (ChartKind::Lines | ChartKind::Heatmap, _) => format!("; medians of {runs} runs"),
         (ChartKind::Boxes, Quantity::SegmentDelay) => format!(
-            "; from least to greatest, box from the median to 90 %, tick at 99 %, medians of {runs} runs"
+            "; minimum to maximum, box from the median to the 90th percentile, tick at the 99th, medians of {runs} runs"
         ),
         (ChartKind::Boxes, _) => {
-            format!("; {runs} runs from least to greatest, box over the middle half")
+            format!("; {runs} runs, minimum to maximum, box over the middle half")
         }
     };
-    words::phrases(&said, pivot.example) + &how
+    words::phrases(&common_axes, pivot.example) + &statistic
 }
 
-/// Whether the value of an axis is not what everyone takes for granted.
-fn worth_saying(axis: Axis, record: &crate::record::RunRecord) -> bool {
+/// Whether the value of an axis differs from what a reader expects.
+fn is_notable(axis: Axis, record: &crate::record::RunRecord) -> bool {
     match axis {
         Axis::Delivery => record.receivers > 1,
         Axis::Jitter => record.jitter_ms > 0.0,
@@ -157,7 +128,7 @@ fn without_unit(label: &str) -> &str {
     label.split(" (").next().unwrap_or(label)
 }
 
-/// What the values of an axis are multiplied by to be read.
+/// The factor from values of an axis to its labels.
 fn label_factor(axis: Axis) -> f64 {
     match axis {
         Axis::Loss => 100.0,

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
+use backroom_charts::{Dot, DotChart, DotPanel, draw_dots};
+use backroom_provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use super::{RunArgs, failure};
-use crate::charts::{Dot, DotChart, DotPanel, draw_dots};
 use crate::cli::choice::RunnerChoice;
 use crate::cli::{Failure, stop, table};
 use crate::docker::DEFAULT_IMAGE;
 use crate::docker::peers::{IMAGE, Peers, Repeat};
 use crate::peers::{self, Comparison, Row, Summary};
-use crate::results::Circumstances;
 use crate::words;
 
 const CHART: &str = "goodput-of-peers";
@@ -25,7 +25,7 @@ const CHART: &str = "goodput-of-peers";
 #[derive(Serialize)]
 struct Manifest {
     #[serde(flatten)]
-    circumstances: Circumstances,
+    provenance: Provenance,
     scenario: &'static str,
     runner: &'static str,
     shaper: &'static str,
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         seed: arguments.seed.unwrap_or(peers::SEED),
     };
     let mut manifest = Manifest {
-        circumstances: Circumstances::now(),
+        provenance: Provenance::now(),
         scenario: peers::NAME,
         runner: engine.kind().name(),
         shaper: engine.kind().shaper(),
@@ -334,7 +334,7 @@ fn dot(one: &Summary, middle: f64, ours: Option<f64>) -> Dot {
     }
     Dot {
         name: one.contestant.to_owned(),
-        ours: one.contestant.starts_with("backroom") || one.contestant.starts_with("to "),
+        highlighted: one.contestant.starts_with("backroom") || one.contestant.starts_with("to "),
         middle,
         interval: (low.unwrap_or(middle), high.unwrap_or(middle)),
         remark,

@@ -13,7 +13,7 @@ use crate::docker::{RoomError, exec, file, transfer};
 use crate::peers::tool::{self, Command, MOST_SECONDS, Ours, Side, Task, Tool};
 use crate::peers::{Comparison, Contestant, Network, Row, Turn};
 use crate::runner::Shaper;
-use crate::shaper::protocol::{ShaperConfig, ShaperStats};
+use backroom_shaper::protocol::{ShaperConfig, ShaperStats};
 
 /// Windows that atftp tries in a comparison, to be measured with the best of them.
 const ATFTP_WINDOWS: [u32; 4] = [16, 64, 256, 1_024];
@@ -373,7 +373,7 @@ fn processor_seconds(stat: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shaper::protocol::DirectionStats;
+    use backroom_shaper::protocol::DirectionStats;
 
     #[test]
     fn processor_time_is_read_behind_a_name_with_spaces_and_parentheses() {

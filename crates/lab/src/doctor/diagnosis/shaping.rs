@@ -3,7 +3,7 @@
 use crate::doctor::facts::{Configured, Facts, Module};
 use crate::doctor::report::{Check, Status};
 use crate::doctor::{Distribution, Environment};
-use crate::shaper::protocol::{Availability, Support};
+use backroom_shaper::protocol::{Availability, Support};
 
 /// What a kernel's own words come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

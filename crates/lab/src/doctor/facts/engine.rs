@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::docker;
-use crate::shaper::protocol::Support;
+use backroom_shaper::protocol::Support;
 
 /// Starting a container that says what it can do, and removing it.
 const SHAPING_LIMIT: Duration = Duration::from_millis(2_000);
