@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use serde_json::Value;
+use backroom_vocabulary::event::Event;
 use tempfile::TempDir;
 
 /// Bytes written at a time while the file is made.
@@ -63,7 +63,10 @@ impl Pair {
     pub(crate) fn transfer(&mut self, segment: u16, window: &str) -> anyhow::Result<(f64, Spent)> {
         for setting in [format!("segment|{segment}"), format!("window|{window}")] {
             self.sender.say(&setting)?;
-            self.sender.event("settings")?;
+            self.sender.event(|event| match event {
+                Event::Settings(_) => Some(()),
+                _ => None,
+            })?;
         }
         let before = (
             self.sender.processor_seconds()?,
@@ -72,23 +75,27 @@ impl Pair {
         let begun = Instant::now();
         self.sender
             .say(&format!("funicast|bob|{}", self.source.display()))?;
-        let sent = self.sender.event("sent")?;
+        let sent = self.sender.event(|event| match event {
+            Event::Sent(account) => Some(account),
+            _ => None,
+        })?;
         let seconds = begun.elapsed().as_secs_f64();
-        anyhow::ensure!(sent["receivers"][0]["ok"] == true, "not received: {sent}");
-        let received = self.receiver.event("received")?;
+        let arrived = sent.receivers.iter().all(|receiver| receiver.ok);
+        anyhow::ensure!(arrived, "not received: {sent:?}");
+        let path = self.receiver.event(|event| match event {
+            Event::Received { path, .. } => Some(path),
+            _ => None,
+        })?;
         let after = (
             self.sender.processor_seconds()?,
             self.receiver.processor_seconds()?,
         );
-        fs::remove_file(
-            self.downloads
-                .join(received["path"].as_str().unwrap_or_default()),
-        )?;
+        fs::remove_file(self.downloads.join(path))?;
         let spent = Spent {
             sender_seconds: after.0 - before.0,
             receiver_seconds: after.1 - before.1,
-            retransmitted: sent["segments_retransmitted"].as_u64().unwrap_or(0),
-            timeouts: sent["timeouts"].as_u64().unwrap_or(0),
+            retransmitted: sent.segments_retransmitted,
+            timeouts: sent.timeouts,
         };
         Ok((seconds, spent))
     }
@@ -132,7 +139,10 @@ impl Member {
             process,
             events: BufReader::new(stdout).lines(),
         };
-        member.event("joined")?;
+        member.event(|event| match event {
+            Event::Joined { .. } => Some(()),
+            _ => None,
+        })?;
         Ok(member)
     }
 
@@ -141,19 +151,18 @@ impl Member {
         Ok(writeln!(stdin, "{line}")?)
     }
 
-    /// The next event of this kind.
-    fn event(&mut self, kind: &str) -> anyhow::Result<Value> {
+    /// What `wanted` takes from the first event that it recognises.
+    fn event<T>(&mut self, wanted: fn(Event) -> Option<T>) -> anyhow::Result<T> {
         for line in self.events.by_ref() {
-            let event: Value = serde_json::from_str(&line?)?;
-            if event["event"] == kind {
-                return Ok(event);
+            let event: Event = serde_json::from_str(&line?)?;
+            if let Event::Error { .. } | Event::Failed { .. } = event {
+                anyhow::bail!("{event:?}");
             }
-            anyhow::ensure!(
-                !(event["event"] == "error" || event["event"] == "failed"),
-                "{event}"
-            );
+            if let Some(taken) = wanted(event) {
+                return Ok(taken);
+            }
         }
-        anyhow::bail!("a client ended before {kind}")
+        anyhow::bail!("a client ended too early")
     }
 
     /// User and system time so far, all threads together.

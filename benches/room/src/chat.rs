@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use backroom_lab::charts::{SeriesChart, SeriesPanel, SeriesPoint};
-use backroom_lab::results::Circumstances;
+use backroom_charts::{Chart, Content, Plane, PlanePanel, Point, Series};
+use backroom_provenance::Provenance;
+use backroom_vocabulary::event::Event;
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &ChatArgs) -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &ChatArgs) -> anyhow::Result<()> {
-    let circumstances = Circumstances::now();
+    let provenance = Provenance::now();
     let programs = arguments.programs.as_deref();
     let programs = Programs {
         server: program::find(programs, "backroom-server")?,
@@ -109,7 +109,7 @@ async fn measure(arguments: &ChatArgs) -> anyhow::Result<()> {
         &arguments.out,
         "chat",
         &rows,
-        &circumstances,
+        &provenance,
         settings,
         &[chart],
     )
@@ -283,10 +283,9 @@ fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
 
 /// Takes note of what a client says.
 fn notice(line: &str, latencies: &Latencies, report: &mpsc::Sender<String>) {
-    let event: Value = serde_json::from_str(line).unwrap_or_default();
-    match event["event"].as_str() {
-        Some("message") => latencies.received(event["text"].as_str().unwrap_or_default()),
-        Some("received" | "failed" | "error") => {
+    match serde_json::from_str(line) {
+        Ok(Event::Message { text, .. }) => latencies.received(&text),
+        Ok(Event::Received { .. } | Event::Failed { .. } | Event::Error { .. }) => {
             // The first is enough; and nobody listens when the room is being closed.
             let _ = report.try_send(line.to_owned());
         }
@@ -315,59 +314,52 @@ fn bits_per_second(rate: &str) -> anyhow::Result<u64> {
 
 const LOADS: [&str; 2] = ["idle", "transfers"];
 
-/// A box for each window and load: the 99th percentiles of all runs.
-fn chart(arguments: &ChatArgs, rows: &[Row]) -> SeriesChart {
-    let panel = |window: &String| {
-        let mut points = Vec::new();
-        for (place, load) in LOADS.iter().enumerate() {
-            let of_load = |row: &&Row| row.window == *window && row.load == *load;
-            for (x, value) in [(50.0, p50 as fn(&Row) -> f64), (90.0, p90), (99.0, p99)] {
-                let mut values: Vec<_> = rows.iter().filter(of_load).map(value).collect();
-                values.sort_by(f64::total_cmp);
-                if let (Some(least), Some(most)) = (values.first(), values.last()) {
-                    let all = (*least, *most);
-                    let middle = values[values.len() / 2];
-                    let point = SeriesPoint {
-                        x,
-                        middle,
-                        inner: all,
-                        outer: all,
-                    };
-                    points.push((place, point));
-                }
-            }
-        }
-        SeriesPanel {
-            title: format!("window {window}"),
-            points,
-        }
+/// A box for each window and load: a percentile over all runs.
+fn chart(arguments: &ChatArgs, rows: &[Row]) -> Chart {
+    let point = |window: &str, load: &str, x: f64, value: fn(&Row) -> f64| {
+        let is_shown = |row: &&Row| row.window == window && row.load == load;
+        let mut values: Vec<_> = rows.iter().filter(is_shown).map(value).collect();
+        values.sort_by(f64::total_cmp);
+        let interval = (*values.first()?, *values.last()?);
+        Some(Point::within(x, values[values.len() / 2], interval))
     };
-    SeriesChart {
+    let series = |window: &str, (index, load): (usize, &&str)| Series {
+        index,
+        points: PERCENTILES
+            .into_iter()
+            .filter_map(|(percentile, value)| point(window, load, percentile, value))
+            .collect(),
+        model: Vec::new(),
+    };
+    let panel = |window: &String| PlanePanel {
+        title: format!("window {window}"),
+        series: (LOADS.iter().enumerate())
+            .map(|load| series(window, load))
+            .collect(),
+    };
+    let panels = arguments.window.iter().map(panel).collect();
+    let labels = ("percentile", "latency (ms)");
+    Chart {
         name: "chat-latency".to_owned(),
-        title: "Chat while files saturate the link".to_owned(),
+        title: "Latency of chat while files saturate the link".to_owned(),
         subtitle: format!(
-            "{} transfers over {}, {} messages a second each way; medians of {} rooms, boxes from least to greatest",
+            "{} transfers over {}, {} messages per second each way; medians of {} rooms, boxes: minimum to maximum",
             arguments.transfers, arguments.link, arguments.rate, arguments.reps
         ),
-        x_label: "Percentile",
-        y_label: "Latency (ms)",
-        legend: LOADS.map(str::to_owned).to_vec(),
-        boxes: true,
-        panels: arguments.window.iter().map(panel).collect(),
+        content: Content::Plane(Plane::new(
+            labels,
+            LOADS.map(str::to_owned).to_vec(),
+            true,
+            panels,
+        )),
     }
 }
 
-fn p50(row: &Row) -> f64 {
-    row.p50_ms
-}
-
-fn p90(row: &Row) -> f64 {
-    row.p90_ms
-}
-
-fn p99(row: &Row) -> f64 {
-    row.p99_ms
-}
+const PERCENTILES: [(f64, fn(&Row) -> f64); 3] = [
+    (50.0, |row| row.p50_ms),
+    (90.0, |row| row.p90_ms),
+    (99.0, |row| row.p99_ms),
+];
 
 #[cfg(test)]
 mod tests {

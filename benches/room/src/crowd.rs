@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use backroom_lab::charts::{SeriesChart, SeriesPanel, SeriesPoint};
-use backroom_lab::results::Circumstances;
+use backroom_charts::{Chart, Content, Plane, PlanePanel, Point, Series};
+use backroom_provenance::Provenance;
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &CrowdArgs) -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &CrowdArgs) -> anyhow::Result<()> {
-    let circumstances = Circumstances::now();
+    let provenance = Provenance::now();
     let program = program::find(arguments.programs.as_deref(), "backroom-server")?;
     let server = Server::start(&program, "127.0.0.1").await?;
     let (empty_bytes, _) = server.memory()?;
@@ -149,7 +149,7 @@ async fn measure(arguments: &CrowdArgs) -> anyhow::Result<()> {
         &arguments.out,
         "crowd",
         &rows,
-        &circumstances,
+        &provenance,
         settings,
         &[chart],
     )
@@ -288,41 +288,34 @@ const SHOWN: [Column; 3] = [
     ("longest", |row| row.max_ms),
 ];
 
-fn chart(arguments: &CrowdArgs, rows: &[Row]) -> SeriesChart {
-    let mut points = Vec::new();
-    for rate in &arguments.rate {
-        for (place, (_, value)) in SHOWN.iter().enumerate() {
-            let mut values: Vec<_> = rows
-                .iter()
-                .filter(|row| row.broadcasts_per_second == Some(*rate))
-                .map(value)
-                .collect();
-            values.sort_by(f64::total_cmp);
-            let (Some(least), Some(most)) = (values.first(), values.last()) else {
-                continue;
-            };
-            let point = SeriesPoint {
-                inner: (*least, *most),
-                outer: (*least, *most),
-                ..SeriesPoint::single(*rate, values[values.len() / 2])
-            };
-            points.push((place, point));
-        }
-    }
-    SeriesChart {
+fn chart(arguments: &CrowdArgs, rows: &[Row]) -> Chart {
+    let point = |rate: f64, value: fn(&Row) -> f64| {
+        let of_rate = |row: &&Row| row.broadcasts_per_second == Some(rate);
+        let mut values: Vec<_> = rows.iter().filter(of_rate).map(value).collect();
+        values.sort_by(f64::total_cmp);
+        let interval = (*values.first()?, *values.last()?);
+        Some(Point::within(rate, values[values.len() / 2], interval))
+    };
+    let series = SHOWN.iter().enumerate().map(|(index, (_, value))| Series {
+        index,
+        points: (arguments.rate.iter())
+            .filter_map(|rate| point(*rate, *value))
+            .collect(),
+        model: Vec::new(),
+    });
+    let panel = PlanePanel {
+        title: String::new(),
+        series: series.collect(),
+    };
+    let legend = SHOWN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let labels = ("broadcasts per second", "latency (ms)");
+    Chart {
         name: "crowd-latency".to_owned(),
-        title: "From a post to its readers".to_owned(),
+        title: "Latency of a message to its readers".to_owned(),
         subtitle: format!(
-            "{} members, {} of them talk, texts of {} bytes; medians of {} runs, bars: from least to greatest",
+            "{} members, {} of them send, texts of {} bytes; medians of {} runs, bars: minimum to maximum",
             arguments.members, arguments.talkers, arguments.bytes, arguments.reps
         ),
-        x_label: "Broadcasts a second",
-        y_label: "Latency (ms)",
-        legend: SHOWN.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        boxes: false,
-        panels: vec![SeriesPanel {
-            title: String::new(),
-            points,
-        }],
+        content: Content::Plane(Plane::new(labels, legend, false, vec![panel])),
     }
 }

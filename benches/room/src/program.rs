@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde_json::Value;
+use backroom_vocabulary::event::Event;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -126,41 +126,36 @@ impl Client {
             stdout: lines(child.stdout.take())?,
             child,
         };
-        client.wait_for("joined").await?;
+        client
+            .wait_for(|event| matches!(event, Event::Joined { .. }))
+            .await?;
         Ok(client)
     }
 
     /// Waits until so many have joined after it.
     pub(crate) async fn wait_for_members(&mut self, count: u32) -> anyhow::Result<()> {
         for _ in 0..count {
-            self.wait_for("member_joined").await?;
+            self.wait_for(|event| matches!(event, Event::MemberJoined { .. }))
+                .await?;
         }
         Ok(())
     }
 
-    /// Waits for an event of this kind.
-    async fn wait_for(&mut self, kind: &str) -> anyhow::Result<Value> {
+    /// Waits for an event that is `wanted`.
+    async fn wait_for(&mut self, wanted: fn(&Event) -> bool) -> anyhow::Result<()> {
         let wait = async {
             loop {
-                let event = self.event().await?.context("a client has ended")?;
-                match event["event"].as_str() {
-                    Some(found) if found == kind => return Ok(event),
-                    Some("error") => bail!("a client says: {}", event["message"]),
+                let line = self.stdout.next_line().await?;
+                match serde_json::from_str(&line.context("a client has ended")?)? {
+                    event if wanted(&event) => return Ok(()),
+                    Event::Error { message } => bail!("a client reports: {message}"),
                     _ => {}
                 }
             }
         };
         timeout(PATIENCE, wait)
             .await
-            .with_context(|| format!("no event `{kind}` came"))?
-    }
-
-    /// Its next event; `None` when it has ended.
-    async fn event(&mut self) -> anyhow::Result<Option<Value>> {
-        match self.stdout.next_line().await? {
-            Some(line) => Ok(Some(serde_json::from_str(&line)?)),
-            None => Ok(None),
-        }
+            .context("a client does not report what was waited for")?
     }
 
     /// What it is spoken to through, and what it says, for two tasks.

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use backroom_lab::charts::{SeriesChart, draw_series};
-use backroom_lab::results::Circumstances;
+use backroom_charts::Chart;
+use backroom_provenance::Provenance;
 use serde::Serialize;
 
 /// `NAME-manifest.json`.
 #[derive(Debug, Serialize)]
 struct Manifest<'a, S> {
     #[serde(flatten)]
-    circumstances: &'a Circumstances,
+    provenance: &'a Provenance,
     settings: S,
     charts: Vec<String>,
 }
@@ -22,9 +22,9 @@ pub(crate) fn write<R: Serialize>(
     folder: &Path,
     name: &str,
     rows: &[R],
-    circumstances: &Circumstances,
+    provenance: &Provenance,
     settings: impl Serialize,
-    charts: &[SeriesChart],
+    charts: &[Chart],
 ) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
     let mut writer = csv::Writer::from_path(folder.join(format!("{name}.csv")))?;
@@ -34,10 +34,10 @@ pub(crate) fn write<R: Serialize>(
     writer.flush()?;
     let mut drawn = Vec::new();
     for chart in charts {
-        drawn.extend(draw_series(chart, folder)?);
+        drawn.extend(backroom_charts::draw(chart, folder)?);
     }
     let manifest = Manifest {
-        circumstances,
+        provenance,
         settings,
         charts: drawn,
     };

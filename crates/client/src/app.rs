@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Exit, Options, Output, Switch};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::front::{Editor, FrontEnd, Json, Plain, show_all};
 use crate::input::{Input, Line, Lines, Prompt};
 use crate::join::{Door, JoinError, OpenError};
@@ -83,7 +83,7 @@ async fn run_with(options: Options, password: Password) -> Exit {
     if let (Err(failure), Output::Json) = (&ended, options.output) {
         // Where nobody reads it there is still the exit code.
         let _ = events
-            .send(Event::error(whole_message(&failure.error)))
+            .send(event::error(whole_message(&failure.error)))
             .await;
     }
     drop(events);
@@ -197,7 +197,7 @@ async fn enter(
         match door.join(&name).await {
             Ok(admission) => return Ok(Some(admission)),
             Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
-                show(events, Event::error(refusal.to_string())).await;
+                show(events, event::error(refusal.to_string())).await;
             }
             Err(error) => return Err(not_let_in(error)),
         }
@@ -224,7 +224,7 @@ async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Nam
             Line::TooLong | Line::NotText => "that can't be a name".into(),
             Line::Interrupted | Line::End => return None,
         };
-        show(events, Event::error(error)).await;
+        show(events, event::error(error)).await;
     }
 }
 

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_protocol::Name;
 use backroom_protocol::segment::SegmentBytes;
+use backroom_vocabulary::DeliverySetting;
 use clap::{Parser, ValueEnum};
 
-use crate::delivery::Delivery;
 use crate::settings::Settings;
 
 /// How the program ended.
@@ -94,7 +94,7 @@ pub struct Options {
     /// Several receivers of a file: one stream for all who hear it (`ip-multicast`), one for each at once (`parallel`) or
     /// after another (`sequential`); `auto` is the first for two or more who hear it, and the second for the others
     #[arg(long, default_value_t)]
-    pub delivery: Delivery,
+    pub delivery: DeliverySetting,
 
     /// Payload of a segment in bytes
     #[arg(long, value_name = "BYTES", default_value = "1200")]

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`input`] reads lines, [`command`] knows their grammar, [`session`] carries them out.
-//! - [`roster`] says whom a name means; [`transfers`] are the files under way; [`delivery`] and [`settings`] say how.
+//! - [`roster`] says whom a name means; [`transfers`] are the files under way; [`settings`] say how.
 //! - [`tracer`] writes every step of the transfers down, where that is asked for.
 //! - [`event`] is what happens, and each [`front`] end shows it in its own way.
 //! - [`join`] gets a name into the room; [`app`] puts it all together; [`cli`] and [`password`] are its surroundings.
@@ -15,7 +15,6 @@
 pub mod app;
 pub mod cli;
 pub mod command;
-pub mod delivery;
 pub mod event;
 pub mod front;
 pub mod input;

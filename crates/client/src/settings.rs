@@ -2,30 +2,24 @@
 
 use backroom_gbn::{ConfigError, Copies, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
-use serde::{Serialize, Serializer};
+use backroom_vocabulary::{DeliverySetting, ParseNameError};
 
-use crate::delivery::{Delivery, UnknownDelivery};
+use crate::event;
 
 /// The settings of the next transfer. One under way keeps those that it began with.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// N of Go-Back-N, in segments, for each receiver, or `auto`.
-    #[serde(serialize_with = "window")]
     pub window: WindowSetting,
     /// What makes the sender go back.
-    #[serde(serialize_with = "as_text")]
     pub recovery: Recovery,
     /// The retransmission timer.
-    #[serde(serialize_with = "as_text")]
     pub timeout: Timeout,
     /// How often each segment is put on the wire.
-    #[serde(serialize_with = "copies")]
     pub copies: Copies,
     /// How receivers are served.
-    #[serde(serialize_with = "as_text")]
-    pub delivery: Delivery,
+    pub delivery: DeliverySetting,
     /// Payload of each segment but the last.
-    #[serde(rename = "segment_bytes")]
     pub segment: SegmentBytes,
 }
 
@@ -67,7 +61,7 @@ pub enum Setting {
     /// `copies|N`.
     Copies(Copies),
     /// `delivery|auto`, `delivery|ip-multicast`, `delivery|parallel` or `delivery|sequential`.
-    Delivery(Delivery),
+    Delivery(DeliverySetting),
     /// `segment|BYTES`.
     Segment(SegmentBytes),
 }
@@ -79,8 +73,8 @@ pub enum SettingError {
     #[error(transparent)]
     GoBackN(#[from] ConfigError),
     /// Of the delivery.
-    #[error(transparent)]
-    Delivery(#[from] UnknownDelivery),
+    #[error("a delivery is {0}")]
+    Delivery(#[from] ParseNameError),
     /// Of the segment.
     #[error(transparent)]
     Segment(#[from] BadSegmentBytes),
@@ -112,25 +106,15 @@ impl Setting {
     }
 }
 
-/// A number of segments, or `auto`.
-pub(crate) fn window<S: Serializer>(
-    window: &WindowSetting,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match window {
-        WindowSetting::Fixed(window) => serializer.serialize_u16(window.segments()),
-        WindowSetting::Auto => serializer.collect_str(window),
+impl From<Settings> for event::Settings {
+    fn from(settings: Settings) -> Self {
+        Self {
+            window: settings.window,
+            recovery: settings.recovery,
+            timeout: settings.timeout,
+            copies: settings.copies,
+            delivery: settings.delivery,
+            segment_bytes: settings.segment.value(),
+        }
     }
-}
-
-/// A number.
-pub(crate) fn copies<S: Serializer>(copies: &Copies, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u8(copies.count())
-}
-
-fn as_text<S: Serializer>(
-    value: &impl std::fmt::Display,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }

@@ -8,11 +8,11 @@ use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
 
-use backroom_gbn::{Ack, GoBackCause, Received, Window};
+use backroom_gbn::{GoBackCause, Window};
 use backroom_protocol::TransferId;
 use backroom_protocol::segment::Stream;
 use backroom_transport::file::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
-use serde_json::{Map, Value, json};
+use backroom_vocabulary::trace::{self, Line, Side, Step, StepKind};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -44,7 +44,8 @@ pub struct TraceEnd(blocking::Receiver<()>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
     pub(crate) stream: Stream,
-    pub(crate) is_sender: bool,
+    /// The side that this member is on.
+    pub(crate) side: Side,
     /// The sender's window, where it is fixed.
     pub(crate) window: Option<Window>,
     pub(crate) bytes: u64,
@@ -91,17 +92,17 @@ struct Writer<W> {
     begun: mpsc::Receiver<Begin>,
     /// When the first step of each transfer was, since the UNIX epoch.
     origins: HashMap<TransferId, Duration>,
-    streams: HashMap<Stream, Known>,
+    streams: HashMap<Stream, TracedStream>,
     missing: u64,
 }
 
-/// What is known of a stream.
-#[derive(Clone, Copy)]
-struct Known {
+struct TracedStream {
     begin: Begin,
+    /// As in `origins`.
     origin: Duration,
     base: u64,
-    said: bool,
+    /// Whether its first line is written.
+    is_written: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -131,24 +132,22 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
-    fn write(&mut self, step: &TraceEvent) -> io::Result<()> {
+    fn write(&mut self, event: &TraceEvent) -> io::Result<()> {
         while let Ok(begin) = self.begun.try_recv() {
-            self.take_begin(begin, step.at);
+            self.take_begin(begin, event.at);
         }
-        let Some(known) = self.streams.get_mut(&step.stream) else {
+        let Some(stream) = self.streams.get_mut(&event.stream) else {
             return Ok(());
         };
-        if !known.said {
-            known.said = true;
-            let line = begin_line(known);
-            writeln!(self.out, "{line}")?;
+        if !stream.is_written {
+            stream.is_written = true;
+            write_line(&mut self.out, Line::Begin(stream.begin_line()))?;
         }
-        if let TraceKind::AckReceived(ack) = step.kind {
-            known.base = known.base.max(ack.cumulative);
+        if let TraceKind::AckReceived(ack) = event.kind {
+            stream.base = stream.base.max(ack.cumulative);
         }
-        for (name, fields) in lines(step, known) {
-            let line = line(name, known, step.at, fields);
-            writeln!(self.out, "{line}")?;
+        for kind in step_kinds(event.kind) {
+            write_line(&mut self.out, Line::Step(stream.step(event.at, kind)))?;
         }
         Ok(())
     }
@@ -164,124 +163,97 @@ impl<W: Write> Writer<W> {
                 // Lines give the origin in microseconds, and times from it on.
                 Duration::from_micros(now.as_micros() as u64)
             });
-        let known = Known {
+        let stream = TracedStream {
             begin,
             origin,
             base: 0,
-            said: false,
+            is_written: false,
         };
-        self.streams.insert(begin.stream, known);
+        self.streams.insert(begin.stream, stream);
     }
 
     fn write_missing(&mut self, dropped: u64) -> io::Result<()> {
-        if dropped > self.missing {
-            let line = json!({"event": "missing", "count": dropped - self.missing});
-            self.missing = dropped;
-            writeln!(self.out, "{line}")?;
+        if dropped <= self.missing {
+            return Ok(());
         }
-        Ok(())
+        let count = dropped - self.missing;
+        self.missing = dropped;
+        // Which transfers they belong to is not known.
+        let transfer = None;
+        write_line(&mut self.out, Line::Missing { transfer, count })
     }
 }
 
-fn begin_line(known: &Known) -> Value {
-    let Begin {
-        is_sender,
-        window,
-        bytes,
-        segment_bytes,
-        ..
-    } = known.begin;
-    let mut fields = Map::new();
-    let side = if is_sender { "sender" } else { "receiver" };
-    fields.insert("side".into(), side.into());
-    fields.insert("unix_us".into(), (known.origin.as_micros() as u64).into());
-    fields.insert("bytes".into(), bytes.into());
-    fields.insert("segment_bytes".into(), segment_bytes.into());
-    if let Some(window) = window {
-        fields.insert("window".into(), window.segments().into());
+impl TracedStream {
+    fn begin_line(&self) -> trace::Begin {
+        let Stream { transfer, lane } = self.begin.stream;
+        trace::Begin {
+            transfer: transfer.0,
+            stream: lane,
+            receiver: lane,
+            window: self.begin.window.map(Window::segments),
+            side: self.begin.side,
+            unix_us: self.origin.as_micros() as u64,
+            bytes: self.begin.bytes,
+            segment_bytes: self.begin.segment_bytes,
+        }
     }
-    line("begin", known, known.origin, fields)
+
+    fn step(&self, at: Duration, kind: StepKind) -> Step {
+        let Stream { transfer, lane } = self.begin.stream;
+        Step {
+            at_ns: at.saturating_sub(self.origin).as_nanos() as u64,
+            transfer: transfer.0,
+            stream: lane,
+            receiver: lane,
+            base: Some(self.base),
+            window: self.begin.window.map(Window::segments),
+            kind,
+        }
+    }
 }
 
-fn line(name: &str, known: &Known, at: Duration, fields: Map<String, Value>) -> Value {
-    let since = at.saturating_sub(known.origin);
-    let Stream { transfer, lane } = known.begin.stream;
-    let mut line = Map::new();
-    line.insert("time_ms".into(), (since.as_nanos() as f64 / 1e6).into());
-    line.insert("event".into(), name.into());
-    line.insert("transfer".into(), format!("{:016x}", transfer.0).into());
-    line.insert("stream".into(), lane.into());
-    line.insert("receiver".into(), lane.into());
-    line.extend(fields);
-    line.into()
+fn write_line(out: &mut impl Write, line: Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &line)?;
+    out.write_all(b"\n")
 }
 
-type Line = (&'static str, Map<String, Value>);
-
-/// The lines of a step: one for each segment, and a timeout's own beside the going back that it causes.
-fn lines(step: &TraceEvent, known: &Known) -> Vec<Line> {
-    let fields = |value: Value| match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    let (base, window) = (known.base, known.begin.window.map(Window::segments));
-    let one = |name, value| vec![(name, fields(value))];
-    match step.kind {
+/// One step for each segment, and a timeout's own before the going back that it causes.
+fn step_kinds(kind: TraceKind) -> Vec<StepKind> {
+    // Which of several equal ACKs one is, only the network could tell.
+    let counter = None;
+    match kind {
         TraceKind::Transmit {
             first,
             count,
             round,
             retransmission,
-        } => {
-            let name = if retransmission { "resend" } else { "send" };
-            (first..first + count as u64)
-                .map(|seq| json!({"seq": seq, "round": round, "base": base, "window": window}))
-                .map(|value| (name, fields(value)))
-                .collect()
-        }
-        TraceKind::Refused { count } => one("refused", json!({"count": count})),
-        TraceKind::AckReceived(ack) => {
-            let mut ack = fields(ack_fields(ack));
-            ack.insert("base".into(), base.into());
-            ack.insert("window".into(), window.into());
-            vec![("ack", ack)]
-        }
-        TraceKind::AckSent(ack) => one("ack_sent", ack_fields(ack)),
+        } => (first..first + count as u64)
+            .map(|seq| StepKind::Send {
+                seq,
+                round,
+                retransmission,
+            })
+            .collect(),
+        TraceKind::Refused { count } => vec![StepKind::Refused {
+            count: count as u64,
+        }],
+        TraceKind::AckReceived(ack) => vec![StepKind::AckArrive { ack, counter }],
+        TraceKind::AckSent(ack) => vec![StepKind::AckSend { ack, counter }],
         TraceKind::GoBack { to, cause } => {
-            let timeout = cause == GoBackCause::Timeout;
-            let cause = if timeout { "timeout" } else { "gap" };
-            let back = json!({"seq": to, "cause": cause, "base": base});
-            let mut lines = Vec::new();
-            if timeout {
-                lines.push(("timeout", fields(json!({"base": base}))));
-            }
-            lines.push(("go_back", fields(back)));
-            lines
+            let timeout = (cause == GoBackCause::Timeout).then_some(StepKind::Timeout);
+            let go_back = StepKind::GoBack { to, cause };
+            timeout.into_iter().chain([go_back]).collect()
         }
         TraceKind::Segment {
             seq,
             round,
             received,
-        } => one(received_name(received), json!({"seq": seq, "round": round})),
-        TraceKind::Dropped => one("unopened", json!({})),
-    }
-}
-
-fn ack_fields(ack: Ack) -> Value {
-    json!({
-        "ack": ack.cumulative,
-        "accepted_round": ack.accepted_round,
-        "gap_round": ack.gap_round,
-        "free": ack.free_segments,
-    })
-}
-
-fn received_name(received: Received) -> &'static str {
-    match received {
-        Received::Deliver => "deliver",
-        Received::Duplicate => "duplicate",
-        Received::Copy => "copy",
-        Received::OutOfOrder => "out_of_order",
-        Received::NoSpace => "no_space",
+        } => vec![StepKind::Arrive {
+            seq,
+            round,
+            received,
+        }],
+        TraceKind::Dropped => vec![StepKind::Unopened],
     }
 }

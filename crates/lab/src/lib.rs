@@ -10,7 +10,7 @@
 //! - [`scenario`]: a TOML file: the link, the axes to sweep, repetitions and a seed.
 //! - [`plan`]: the scenario multiplied out, one [`plan::Run`] for each row of the results.
 //! - [`runner`]: what carries a run out. [`sim`] does it in virtual time in this process, [`docker`] with the real
-//!   programs in containers on a network shaped by [`shaper`].
+//!   programs in containers on a network shaped by `backroom_shaper`.
 //! - [`sweep`]: a plan carried out, its rows in the order of the plan.
 //! - [`gate`]: whether the network of a run was what its cell asks for.
 //! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
@@ -33,7 +33,6 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod scenario;
-pub mod shaper;
 pub mod sim;
 pub mod statistics;
 pub mod sweep;

@@ -8,7 +8,7 @@ use backroom_lab::doctor::{
     Build, Configured, Distribution, EngineFacts, EngineProblem, Environment, Facts, HostFacts,
     ImageFacts, KernelFacts, Module, MulticastFacts, Status, diagnose,
 };
-use backroom_lab::shaper::protocol::{Availability, Support};
+use backroom_shaper::protocol::{Availability, Support};
 
 const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\n";
 const UBUNTU: &str = "NAME=\"Ubuntu\"\nID=ubuntu\nID_LIKE=debian\n";

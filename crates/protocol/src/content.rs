@@ -3,10 +3,10 @@
 use std::fmt;
 use std::num::NonZeroU16;
 
+use backroom_vocabulary::Cast;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::cast::Cast;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::file_name::FileName;
 use crate::group::GroupOffer;
@@ -174,7 +174,13 @@ mod tests {
     use crate::group::{Group, GroupAddress};
 
     fn any_cast() -> impl Strategy<Value = Cast> {
-        prop::sample::select(&Cast::ALL[..])
+        prop::sample::select(Cast::ALL)
+    }
+
+    #[test]
+    fn a_cast_is_one_byte_on_the_wire() {
+        let bytes = Cast::ALL.iter().map(|cast| codec::encode(cast).unwrap());
+        assert!(bytes.eq([[0], [1], [2], [3]]));
     }
 
     fn any_offer() -> impl Strategy<Value = Offer> {

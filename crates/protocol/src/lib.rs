@@ -11,7 +11,6 @@
 //!   read; [`content`] is what lies inside, with [`Cast`], [`Text`] and [`FileName`].
 //! - [`segment`]: the UDP datagrams of a file and their acknowledgements; a [`Group`] is where one stream goes to many.
 
-mod cast;
 mod characters;
 mod codec;
 mod file_name;
@@ -29,7 +28,7 @@ pub mod record;
 pub mod room;
 pub mod segment;
 
-pub use cast::{Cast, UnknownCast};
+pub use backroom_vocabulary::Cast;
 pub use codec::{DecodeError, EncodeError};
 pub use content::{Content, FileMessage, Offer, TransferId};
 pub use envelope::{EnvelopeError, Envelopes};

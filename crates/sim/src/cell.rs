@@ -2,9 +2,10 @@
 
 use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
+use backroom_vocabulary::{Cast, Delivery};
 
 use crate::loss::{Burst, LossRate};
-use crate::values::{Cast, Delivery, LossSide};
+use crate::values::LossSide;
 
 /// One combination of the values of all axes. Its repetitions are summarised together.
 ///
@@ -60,7 +61,11 @@ impl Cell {
 
     /// Members of the room: the sender, the receivers, and those present without being addressed.
     pub fn members(&self) -> u16 {
-        1 + self.receivers + self.cast.bystanders()
+        let bystanders = match self.cast {
+            Cast::Unicast | Cast::Broadcast => 0,
+            Cast::Multicast | Cast::Blockcast => 1,
+        };
+        1 + self.receivers + bystanders
     }
 
     /// Segments of the file. An empty file is one empty segment.

@@ -1,145 +1,30 @@
-//! The words and sizes a scenario is written in.
+//! Values of axes, as scenarios write them.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use backroom_link::{format_time, parse_time};
-use serde::Serialize;
-
-/// Who receives a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cast {
-    /// One member.
-    Unicast,
-    /// Some of the room: one member more is there and is not addressed.
-    Multicast,
-    /// Everyone in the room but the sender.
-    Broadcast,
-    /// Everyone but the sender and one blocked member.
-    Blockcast,
-}
-
-impl Cast {
-    /// Every cast, in the order in which charts show them.
-    pub const ALL: [Self; 4] = [
-        Self::Unicast,
-        Self::Multicast,
-        Self::Broadcast,
-        Self::Blockcast,
-    ];
-
-    /// Members of the room besides the sender and the receivers, so that the cast is what its name says.
-    pub fn bystanders(self) -> u16 {
-        match self {
-            Self::Unicast | Self::Broadcast => 0,
-            Self::Multicast | Self::Blockcast => 1,
-        }
-    }
-}
-
-impl fmt::Display for Cast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Unicast => "unicast",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Blockcast => "blockcast",
-        })
-    }
-}
-
-impl FromStr for Cast {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        named(text, &Self::ALL)
-    }
-}
-
-/// How a file reaches several receivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Delivery {
-    /// One stream after another.
-    Sequential,
-    /// One stream for each receiver, all at once, sharing the sender's link.
-    Parallel,
-    /// One stream for all of them.
-    IpMulticast,
-}
-
-impl Delivery {
-    /// Every delivery, in the order in which charts show them.
-    pub const ALL: [Self; 3] = [Self::Sequential, Self::Parallel, Self::IpMulticast];
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sequential => "sequential",
-            Self::Parallel => "parallel",
-            Self::IpMulticast => "ip-multicast",
-        })
-    }
-}
-
-impl FromStr for Delivery {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        named(text, &Self::ALL)
-    }
-}
+use backroom_vocabulary::ParseNameError;
+use strum::{Display, EnumString, VariantNames};
 
 /// Where packets are lost. It matters to IP multicast alone: one stream that loses at the sender's side loses for
 /// all receivers together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, VariantNames)]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = ParseNameError,
+    parse_err_fn = ParseNameError::of::<Self>
+)]
 pub enum LossSide {
-    /// On each member's way out, before the network copies the packet: shared by all receivers.
+    /// At each member's egress, before the network copies the packet: shared by all receivers.
     Sender,
-    /// On each member's way in: every receiver loses alone.
+    /// At each member's ingress: every receiver loses independently.
     Receivers,
 }
 
-impl LossSide {
-    /// Both sides.
-    pub const ALL: [Self; 2] = [Self::Sender, Self::Receivers];
-}
-
-impl fmt::Display for LossSide {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sender => "sender",
-            Self::Receivers => "receivers",
-        })
-    }
-}
-
-impl FromStr for LossSide {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        named(text, &Self::ALL)
-    }
-}
-
-/// The value of `all` that is called `text`.
-fn named<T: fmt::Display + Copy>(text: &str, all: &[T]) -> Result<T, String> {
-    all.iter()
-        .find(|value| value.to_string() == text)
-        .copied()
-        .ok_or_else(|| {
-            let names: Vec<_> = all.iter().map(ToString::to_string).collect();
-            format!("one of {}", names.join(", "))
-        })
-}
-
 /// A file's size in bytes, written `4MiB`, `500KB` or `1200`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileSize(u64);
 
 impl FileSize {
@@ -298,11 +183,5 @@ mod tests {
             let allowed = text.parse::<FileSize>().unwrap_err();
             assert!(allowed.contains("4MiB"), "{text}: {allowed}");
         }
-    }
-
-    #[test]
-    fn a_wrong_word_lists_the_right_ones() {
-        let allowed = "multi".parse::<Cast>().unwrap_err();
-        assert_eq!(allowed, "one of unicast, multicast, broadcast, blockcast");
     }
 }

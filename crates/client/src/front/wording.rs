@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use backroom_protocol::Cast;
 
 use super::progress::bytes;
-use crate::event::{Direction, Event, ReceiverResult, Sent, Transfer, User};
-use crate::settings::Settings;
+use crate::event::{Direction, Event, ReceiverResult, Settings, Transfer, TransferAccount, User};
 
 /// How words may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +177,7 @@ fn list_of_users(users: &[User], style: Style) -> String {
     lines.join("\n")
 }
 
-fn account(sent: &Sent, style: Style) -> String {
+fn account(sent: &TransferAccount, style: Style) -> String {
     let arrived = sent.receivers.iter().filter(|receiver| receiver.ok).count();
     let mut text = match (arrived, sent.receivers.len()) {
         (0, _) => format!("{} {}", style.bad("Not sent:"), sent.file),
@@ -254,10 +253,10 @@ fn list_of_settings(settings: &Settings) -> String {
         timeout,
         copies,
         delivery,
-        segment,
+        segment_bytes,
     } = settings;
     format!(
-        "Next files: window {window}, recovery {recovery}, timeout {timeout}, copies {copies}, delivery {delivery}, segment {segment} bytes"
+        "Next files: window {window}, recovery {recovery}, timeout {timeout}, copies {copies}, delivery {delivery}, segment {segment_bytes} bytes"
     )
 }
 

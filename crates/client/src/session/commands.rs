@@ -4,7 +4,7 @@ use backroom_protocol::{ClientMessage, Content, Text};
 
 use super::Session;
 use crate::command::{self, Command, Recipients};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::input::{Line, MAX_LINE_BYTES};
 
 impl Session {
@@ -15,11 +15,11 @@ impl Session {
                 let error = format!(
                     "a line of more than {MAX_LINE_BYTES} bytes was left out; send it as a file"
                 );
-                return self.show(Event::error(error)).await;
+                return self.show(event::error(error)).await;
             }
             Line::NotText => {
                 return self
-                    .show(Event::error("a line that is not UTF-8 was left out"))
+                    .show(event::error("a line that is not UTF-8 was left out"))
                     .await;
             }
             Line::Interrupted => return self.leave(),
@@ -31,7 +31,7 @@ impl Session {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = carried_out {
-            self.show(Event::error(error.to_string())).await;
+            self.show(event::error(error.to_string())).await;
         }
     }
 
@@ -50,7 +50,7 @@ impl Session {
             }
             Command::Set(setting) => {
                 self.settings.apply(setting);
-                self.show(Event::Settings(self.settings)).await;
+                self.show(Event::Settings(self.settings.into())).await;
             }
             Command::Transfers => self.show(self.transfers.list()).await,
             Command::Cancel { id } => self.transfers.cancel(id)?,

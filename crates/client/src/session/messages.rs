@@ -3,7 +3,7 @@
 use backroom_protocol::{Content, MemberId, MemberInfo, ServerMessage};
 
 use super::Session;
-use crate::event::{Event, User};
+use crate::event::{self, Event, User};
 
 impl Session {
     pub(super) async fn show_joined(&mut self) {
@@ -44,7 +44,7 @@ impl Session {
                     1 => "somebody left before the last message came".into(),
                     count => format!("{count} members left before the last message came"),
                 };
-                self.show(Event::error(error)).await;
+                self.show(event::error(error)).await;
             }
             ServerMessage::Vote {
                 target,
@@ -71,7 +71,7 @@ impl Session {
                     self.put_out();
                 }
             }
-            ServerMessage::Rejected { reason } => self.show(Event::error(reason.to_string())).await,
+            ServerMessage::Rejected { reason } => self.show(event::error(reason.to_string())).await,
             ServerMessage::Closing { reason } => {
                 self.closing = Some(format!("the server ended it: {reason}"))
             }
@@ -100,7 +100,7 @@ impl Session {
     async fn handle_delivery(&mut self, from: MemberId, content: &[u8], sealed: &[u8]) {
         let Some(member) = self.roster.member(from).cloned() else {
             return self
-                .show(Event::error(
+                .show(event::error(
                     "a message from somebody who is not in the room was left out",
                 ))
                 .await;

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::input::{Input, Line, Prompt};
 use crate::roster::Roster;
 use crate::settings::Settings;
@@ -249,7 +249,7 @@ impl Session {
             .map_err(ConnectionError::from)
             .and_then(|encoded| self.writer.feed(&encoded));
         if let Err(error) = fed {
-            self.show(Event::error(error.to_string())).await;
+            self.show(event::error(error.to_string())).await;
         }
     }
 
@@ -270,7 +270,7 @@ impl Session {
             ),
             error => error.to_string(),
         };
-        self.show(Event::error(text)).await;
+        self.show(event::error(text)).await;
     }
 
     async fn show(&self, event: Event) {

@@ -15,6 +15,7 @@ use backroom_transport::file::{
     SourceFile, Streams, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+use backroom_vocabulary::trace::Side;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -205,7 +206,7 @@ impl GroupTransfer {
                 transfer: self.transfer,
                 lane: GROUP_LANE,
             },
-            is_sender: true,
+            side: Side::Sender,
             window: self.settings.window.fixed(),
             bytes: self.source.bytes(),
             segment_bytes: self.settings.segment.value(),

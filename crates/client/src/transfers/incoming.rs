@@ -10,6 +10,7 @@ use backroom_transport::file::{
     ReceiveOutcome, ReceiveRequest, SenderWord, TraceSink, receive_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
+use backroom_vocabulary::trace::Side;
 use tokio::sync::mpsc;
 
 use super::board::{Board, Entry};
@@ -158,7 +159,7 @@ impl Incoming {
                 transfer: self.offer.transfer,
                 lane: self.offer.lane,
             },
-            is_sender: false,
+            side: Side::Receiver,
             window: None,
             bytes: self.offer.bytes,
             segment_bytes: self.offer.segment_bytes.value(),

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use backroom_protocol::{Cast, FileName, MemberInfo, TransferId};
 use backroom_transport::file::{Progress, SendTotals, SourceFile, Streams};
+use backroom_vocabulary::{DeliveryPath, DeliverySetting, ObservedDelivery};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -16,8 +17,7 @@ use super::group::{GroupStream, GroupTransfer};
 use super::link::{Link, Note};
 use super::stop::Stop;
 use super::stream::{Stream, StreamReport, Way};
-use crate::delivery::Delivery;
-use crate::event::{Direction, Event, ReceiverResult, SegmentDelay, Sent};
+use crate::event::{self, Direction, Event, ReceiverResult, SegmentDelay, TransferAccount};
 use crate::paths::expand_home;
 use crate::settings::Settings;
 use crate::tracer::Tracer;
@@ -66,7 +66,7 @@ impl Outgoing {
                 for receiver in std::mem::take(&mut self.receivers) {
                     receiver.link.close().await;
                 }
-                Event::error(format!("{error}. Nothing was sent"))
+                event::error(format!("{error}. Nothing was sent"))
             }
         };
         // Without a session there is nobody to tell.
@@ -114,8 +114,10 @@ impl Outgoing {
 
     async fn deliver(mut self, source: SourceFile, name: FileName) -> Event {
         let at_once = match self.settings.delivery {
-            Delivery::Sequential => 1,
-            Delivery::Auto | Delivery::IpMulticast | Delivery::Parallel => MAX_PARALLEL_STREAMS,
+            DeliverySetting::Sequential => 1,
+            DeliverySetting::Auto | DeliverySetting::IpMulticast | DeliverySetting::Parallel => {
+                MAX_PARALLEL_STREAMS
+            }
         };
         // Fair: streams start in the order of the receivers.
         let turns = Arc::new(Semaphore::new(at_once));
@@ -203,16 +205,16 @@ impl Outgoing {
     }
 
     /// The delivery as it turned out.
-    fn delivery(&self, reports: &[StreamReport]) -> String {
-        if self.settings.delivery.least_group().is_none() {
-            return self.settings.delivery.to_string();
+    fn delivery(&self, reports: &[StreamReport]) -> ObservedDelivery {
+        if self.settings.delivery == DeliverySetting::Sequential {
+            return ObservedDelivery::Sequential;
         }
         let mut ways: Vec<_> = reports.iter().filter_map(|report| report.way).collect();
         ways.dedup();
         match ways[..] {
-            [Way::Multicast] => Delivery::IpMulticast.to_string(),
-            [] | [Way::Unicast] => Delivery::Parallel.to_string(),
-            _ => "mixed".into(),
+            [Way::Multicast] => ObservedDelivery::IpMulticast,
+            [] | [Way::Unicast] => ObservedDelivery::Parallel,
+            _ => ObservedDelivery::Mixed,
         }
     }
 
@@ -224,7 +226,7 @@ impl Outgoing {
         names: Vec<String>,
         reports: &[StreamReport],
         shared: Option<SendTotals>,
-    ) -> Sent {
+    ) -> TransferAccount {
         let bytes = source.bytes();
         let totals = || {
             reports
@@ -243,7 +245,7 @@ impl Outgoing {
             .map(|srtt| srtt.as_secs_f64() * 1e3)
             .collect();
         let segment = self.settings.segment.value();
-        Sent {
+        TransferAccount {
             id: self.id,
             cast: self.cast,
             file: name.to_string(),
@@ -265,7 +267,7 @@ impl Outgoing {
                 .map(|rtt| rtt.as_secs_f64() * 1e3),
             segment_delay_ms: segment_delay_ms(totals()),
             delivery: self.delivery(reports),
-            recovery: self.settings.recovery.to_string(),
+            recovery: self.settings.recovery,
             copies: self.settings.copies,
             segment_bytes: segment,
             receivers: names
@@ -284,9 +286,9 @@ fn result(name: String, report: &StreamReport) -> ReceiverResult {
         ok: error.is_none(),
         seconds: report.seconds(),
         delivery: report.way.map(|way| match way {
-            Way::Unicast => "unicast",
-            Way::Multicast => "ip-multicast",
-            Way::Moved => "moved",
+            Way::Unicast => DeliveryPath::Unicast,
+            Way::Multicast => DeliveryPath::IpMulticast,
+            Way::Moved => DeliveryPath::Moved,
         }),
         error,
     }

@@ -13,6 +13,7 @@ use backroom_transport::file::{
     send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
+use backroom_vocabulary::trace::Side;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -356,7 +357,7 @@ impl Stream {
             trace: self.trace.as_ref().and_then(|tracer| {
                 tracer.begin(Begin {
                     stream: request.stream,
-                    is_sender: true,
+                    side: Side::Sender,
                     window: request.config.window.fixed(),
                     bytes: self.source.bytes(),
                     segment_bytes: request.segment_bytes.value(),

@@ -14,9 +14,8 @@ mod trace;
 use std::io;
 use std::process::ExitCode;
 
+use backroom_shaper::ShaperArgs;
 use clap::{Parser, Subcommand};
-
-use crate::shaper::{self, ShaperArgs};
 
 /// Measures Go-Back-N: sends files under many conditions, in a simulator or in containers on a shaped network, and draws
 /// what became of them beside what theory expects.
@@ -90,7 +89,7 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
-        Command::Shaper(arguments) => shaper::run(arguments).map_err(Failure::Broken),
+        Command::Shaper(arguments) => backroom_shaper::run(arguments).map_err(Failure::Broken),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backroom_sim::format_number;
+use backroom_vocabulary::format_number;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::assess::DIFFERENCE;

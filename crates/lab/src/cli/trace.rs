@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use backroom_gbn::Copies;
-use backroom_sim::{Axis, Measurement, format_number};
+use backroom_sim::{Axis, Measurement};
+use backroom_trace::diagram::{self, Caption, TimeRange};
+use backroom_trace::{self as trace, Trace};
+use backroom_vocabulary::format_number;
+use backroom_vocabulary::trace::StepKind;
 use clap::Args;
 
 use super::run::{Setting, setting};
 use super::{Failure, heard, stop};
-use crate::charts::{self, Caption, Limits};
 use crate::plan::{Plan, Run};
 use crate::runner::RunError;
 use crate::scenario::Scenario;
-use crate::trace::{self, Kind, Trace};
+use crate::trace::simulate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,7 +99,7 @@ fn simulated(arguments: &TraceArgs) -> Result<(Trace, Caption), Failure> {
     let plan = Plan::new(&scenario).map_err(|error| Failure::Usage(error.into()))?;
     let run = one_run(&scenario, &plan).map_err(Failure::Usage)?;
     let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
-    let outcome = trace::simulate(run, &stopped);
+    let outcome = simulate(run, &stopped);
     let (trace, measurement) = outcome.map_err(|error| match error {
         RunError::Cancelled => Failure::Interrupted,
         RunError::Broken(error) => Failure::Broken(error),
@@ -194,9 +197,9 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
         .map(|path| path.display().to_string())
         .collect();
     let trace = trace::read(files, arguments.transfer).with_context(|| names.join(", "))?;
-    let count = |wanted: fn(&Kind) -> bool| {
-        let events = trace.events.iter();
-        events.filter(|event| wanted(&event.kind)).count()
+    let count = |wanted: fn(&StepKind) -> bool| {
+        let steps = trace.steps.iter();
+        steps.filter(|step| wanted(&step.kind)).count()
     };
     let segments = trace.bytes.div_ceil(u64::from(trace.segment_bytes.max(1)));
     let mut parts = vec![
@@ -204,8 +207,8 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
         format!("{} ms", format_number(trace.end_ns() as f64 / 1e6)),
         format!(
             "went back {} times, {} at timeouts",
-            count(|kind| matches!(kind, Kind::GoBack { .. })),
-            count(|kind| matches!(kind, Kind::Timeout))
+            count(|kind| matches!(kind, StepKind::GoBack { .. })),
+            count(|kind| matches!(kind, StepKind::Timeout))
         ),
     ];
     if trace.missing > 0 {
@@ -248,11 +251,11 @@ fn write(
 ) -> anyhow::Result<()> {
     let folder = arguments.out.as_path();
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let limits = Limits {
+    let range = TimeRange {
         from_ms: arguments.from_ms,
         to_ms: arguments.to_ms,
     };
-    let mut names = charts::draw_trace(of_one, caption, limits, folder)?;
+    let mut names = diagram::draw(of_one, caption, range, folder)?;
     save(folder, "trace.jsonl", |out| trace::write(trace, out))?;
     save(folder, "trace.pcapng", |out| {
         trace::write_pcapng(of_one, receiver, out)

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use backroom_sim::{Axis, format_number};
+use backroom_sim::Axis;
+use backroom_vocabulary::format_number;
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 

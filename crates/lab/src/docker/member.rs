@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backroom_vocabulary::event::Event;
 use bollard::Docker;
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, UploadToContainerOptionsBuilder,
@@ -12,7 +13,6 @@ use tokio::time::{Instant, timeout};
 
 use super::attached::{Attached, TalkError};
 use super::container::{Containers, DOWNLOAD_DIR};
-use super::event::Event;
 use super::side::SideContainer;
 use super::{RoomError, exec, file};
 
@@ -73,7 +73,7 @@ impl Member {
         let deadline = Instant::now() + JOIN_TIMEOUT;
         loop {
             match next_event(&mut client, deadline).await? {
-                Event::Joined {} => break,
+                Event::Joined { .. } => break,
                 Event::Error { message } => return Err(client.unexpected(message).into()),
                 _ => {}
             }

@@ -15,7 +15,6 @@
 mod attached;
 mod container;
 mod engine;
-mod event;
 mod exec;
 mod file;
 mod limit;
@@ -30,6 +29,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use backroom_shaper::protocol::Support;
+use backroom_sim::Measurement;
 use bollard::Docker;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -46,8 +47,6 @@ use room::{Room, RoomSize};
 
 use crate::plan::{Plan, Run};
 use crate::runner::{RunError, Runner, RunnerKind, Shaper};
-use crate::shaper::protocol::Support;
-use backroom_sim::Measurement;
 
 /// How long it may take to remove the container of a probe that was given up.
 const REMOVAL_LIMIT: Duration = Duration::from_millis(600);

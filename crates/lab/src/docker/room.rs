@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use backroom_vocabulary::event::Event;
 use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::CreateContainerOptions;
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::RoomError;
 use super::attached::{Attached, TalkError};
 use super::container::Containers;
-use super::event::Event;
 use super::member::{KEPT_BYTES, Member, RoomAddress};
 use super::side::{SideContainer, address};
 use crate::runner::Shaper;

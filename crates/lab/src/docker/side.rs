@@ -3,6 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use backroom_shaper::protocol::{
+    Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support,
+};
 use bollard::Docker;
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, RemoveContainerOptionsBuilder,
@@ -13,7 +16,6 @@ use super::RoomError;
 use super::attached::Attached;
 use super::container::Containers;
 use crate::runner::Shaper;
-use crate::shaper::protocol::{Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support};
 
 /// A shaper answers within milliseconds, unless the machine is very busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);

@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use backroom_gbn::Timeout;
 use backroom_link::LinkConfig;
+use backroom_shaper::SMALL_PACKET_BYTES;
+use backroom_shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 use backroom_sim::{
-    Cast, Cell, DelayQuantiles, Delivery, LossSide, Measurement, NetworkMeasurement, egress_seed,
-    ingress_seed, wire,
+    Cell, DelayQuantiles, LossSide, Measurement, NetworkMeasurement, egress_seed, ingress_seed,
+    wire,
 };
+use backroom_vocabulary::account::{SegmentDelay, TransferAccount};
+use backroom_vocabulary::event::Event;
+use backroom_vocabulary::{Cast, Delivery};
 use bollard::Docker;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::RoomError;
 use super::attached::TalkError;
-use super::event::{Event, SegmentDelay, Sent};
 use super::member::Member;
 use super::room::Room;
 use crate::plan::Run;
-use crate::shaper::SMALL_PACKET_BYTES;
-use crate::shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 
 /// An offer is answered by people in ordinary life, here at once.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -145,10 +147,10 @@ async fn collect(members: &mut [Member]) -> Result<Vec<ShaperStats>, RoomError> 
 pub(super) async fn wait_until_sent(
     sender: &mut Member,
     stall: Duration,
-) -> Result<Result<Box<Sent>, String>, RoomError> {
+) -> Result<Result<Box<TransferAccount>, String>, RoomError> {
     let id = loop {
         match sender.next_event(Instant::now() + OFFER_TIMEOUT).await? {
-            Event::Sending { id } => break id,
+            Event::Sending { id, .. } => break id,
             Event::Error { message } => return Ok(Err(message)),
             _ => {}
         }
@@ -181,7 +183,7 @@ fn stall_time(cell: &Cell) -> Duration {
     }
 }
 
-fn measurement(cell: &Cell, sent: &Sent, stats: &[ShaperStats]) -> Measurement {
+fn measurement(cell: &Cell, sent: &TransferAccount, stats: &[ShaperStats]) -> Measurement {
     let failure = failed_receivers(cell, sent)
         .or_else(|| other_settings(cell, sent))
         .or_else(|| overrun(stats));
@@ -219,7 +221,7 @@ fn streams(cell: &Cell) -> u64 {
     }
 }
 
-fn failed_receivers(cell: &Cell, sent: &Sent) -> Option<String> {
+fn failed_receivers(cell: &Cell, sent: &TransferAccount) -> Option<String> {
     let failed: Vec<_> = sent
         .receivers
         .iter()
@@ -240,12 +242,20 @@ fn failed_receivers(cell: &Cell, sent: &Sent) -> Option<String> {
 }
 
 /// What the client says it did, where it is not what the cell asked for.
-fn other_settings(cell: &Cell, sent: &Sent) -> Option<String> {
+fn other_settings(cell: &Cell, sent: &TransferAccount) -> Option<String> {
     let pairs = [
-        ("window", sent.window.clone(), cell.window.to_string()),
-        ("recovery", sent.recovery.clone(), cell.recovery.to_string()),
+        ("window", sent.window.to_string(), cell.window.to_string()),
+        (
+            "recovery",
+            sent.recovery.to_string(),
+            cell.recovery.to_string(),
+        ),
         ("copies", sent.copies.to_string(), cell.copies.to_string()),
-        ("delivery", sent.delivery.clone(), cell.delivery.to_string()),
+        (
+            "delivery",
+            sent.delivery.to_string(),
+            cell.delivery.to_string(),
+        ),
         (
             "segment",
             sent.segment_bytes.to_string(),
@@ -339,7 +349,7 @@ fn path(cell: &Cell, peer: Ipv4Addr, train: u32) -> Probe {
         peer,
         packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
         train,
-        patience_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
+        timeout_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
         lost_after_transmission: cell.loss_side == LossSide::Receivers,
     }
 }
@@ -377,10 +387,9 @@ fn rate_mbps(stats: &[ShaperStats]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::event::ReceiverResult;
     use crate::plan::Plan;
     use crate::scenario::Scenario;
-    use crate::shaper::protocol::{DirectionStats, Spread};
+    use backroom_shaper::protocol::{DirectionStats, TimeSummary};
 
     fn cell(receivers: u16) -> Cell {
         let text = format!("title = 'x'\n[axes]\ncast = 'broadcast'\nreceivers = {receivers}");
@@ -402,16 +411,15 @@ mod tests {
         }
     }
 
-    fn sent(ok: [bool; 2]) -> Sent {
-        let receivers = ok.map(|ok| ReceiverResult {
-            name: "bob".to_owned(),
-            ok,
-            error: None,
-        });
-        Sent {
-            receivers: receivers.into(),
-            ..Sent::default()
-        }
+    fn sent(ok: [bool; 2]) -> TransferAccount {
+        let receivers = ok.map(|ok| serde_json::json!({"name": "bob", "ok": ok}));
+        serde_json::from_value(serde_json::json!({
+            "id": 1, "cast": "broadcast", "file": "a", "bytes": 1, "seconds": 0.5, "goodput_mbps": 0.1,
+            "window": 64, "segments": 1, "segments_sent": 1, "segments_retransmitted": 0, "segments_copied": 0,
+            "timeouts": 0, "go_backs": 0, "delivery": "parallel", "recovery": "fast", "copies": 1,
+            "segment_bytes": 1200, "receivers": receivers,
+        }))
+        .unwrap()
     }
 
     #[test]
@@ -435,9 +443,9 @@ mod tests {
 
     fn delayed(mean_ms: f64, busy_seconds: f64) -> ShaperStats {
         let egress = DirectionStats {
-            propagation: Some(Spread {
+            propagation: Some(TimeSummary {
                 mean_ms,
-                ..Spread::default()
+                ..TimeSummary::default()
             }),
             busy_rate_mbps: Some(9.5),
             busy_seconds,

@@ -2,7 +2,8 @@
 
 mod deliveries;
 
-use backroom_sim::{Axis, format_number};
+use backroom_sim::Axis;
+use backroom_vocabulary::format_number;
 
 use super::Report;
 use crate::labels;

@@ -12,9 +12,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use backroom_charts::ChartError;
 use backroom_sim::model;
 
-use crate::charts::{self, ChartError};
+use crate::charts;
 use crate::compare::{Folder, FolderError};
 use crate::record::RunRecord;
 use crate::results::{Manifest, ResultsError, ResultsFolder};

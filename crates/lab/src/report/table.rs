@@ -1,6 +1,7 @@
 //! The tables of the page: all cells, and the runs that don't count.
 
-use backroom_sim::{Axis, Cell, format_number};
+use backroom_sim::{Axis, Cell};
+use backroom_vocabulary::format_number;
 
 use super::Report;
 use super::findings;

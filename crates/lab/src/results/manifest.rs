@@ -1,10 +1,8 @@
 //! `manifest.json`: under which circumstances the results came to be.
 
-use std::fs;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use backroom_provenance::{Host, command_line, commit, timestamp};
 use backroom_sim::Axis;
 use serde::{Deserialize, Serialize};
 
@@ -76,47 +74,6 @@ pub struct Resumption {
     pub commit: String,
 }
 
-/// What is to be said of any measurement, also where no scenario was swept.
-#[derive(Debug, Serialize)]
-pub struct Circumstances {
-    /// The commit of the sources; `-dirty` where they differ from it.
-    pub commit: String,
-    /// The compiler the program was built with.
-    pub compiler: String,
-    /// The command line, the program by its name alone.
-    pub command: Vec<String>,
-    /// Where it ran.
-    pub host: Host,
-    /// When the measurement began, UTC.
-    pub started: String,
-}
-
-impl Circumstances {
-    /// Those of this process, which begins to measure now.
-    pub fn now() -> Self {
-        Self {
-            commit: commit_of(&["..", "../../benches", "../../docker", "../../Cargo.lock"]),
-            compiler: env!("BACKROOM_COMPILER").to_owned(),
-            command: command_line(std::env::args()),
-            host: Host::this(),
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        }
-    }
-}
-
-/// The machine.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Host {
-    /// Kernel release.
-    pub kernel: Option<String>,
-    /// Processor model.
-    pub processor: Option<String>,
-    /// Processors that may be used.
-    pub cores: usize,
-    /// Main memory.
-    pub memory_bytes: Option<u64>,
-}
-
 /// The scenario with every axis spelt out.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ScenarioAsRun {
@@ -140,8 +97,8 @@ impl Manifest {
         Self {
             commit: commit(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            compiler: env!("BACKROOM_COMPILER").to_owned(),
-            command: command_line(std::env::args()),
+            compiler: backroom_provenance::COMPILER.to_owned(),
+            command: command_line(),
             runner: runner.name.to_string(),
             shaper: runner.shaper.to_string(),
             engine: engine.map(|engine| engine.version.clone()),
@@ -157,7 +114,7 @@ impl Manifest {
             },
             until_ci: precision.map(Precision::fraction),
             resumed: Vec::new(),
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            started: timestamp(),
             duration_seconds: 0.0,
             runs: 0,
             planned: 0,
@@ -188,80 +145,5 @@ impl ScenarioAsRun {
             axes: axes.collect(),
             toml: scenario.to_toml(),
         }
-    }
-}
-
-impl Host {
-    /// This machine, as far as it says.
-    pub fn this() -> Self {
-        let field = |file: &str, name: &str| {
-            let text = fs::read_to_string(file).ok()?;
-            let line = text.lines().find(|line| line.starts_with(name))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        };
-        let memory_kib = field("/proc/meminfo", "MemTotal")
-            .and_then(|memory| memory.split(' ').next()?.parse::<u64>().ok());
-        Self {
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
-                .ok()
-                .map(|release| release.trim().to_owned()),
-            processor: field("/proc/cpuinfo", "model name"),
-            cores: thread::available_parallelism().map_or(1, usize::from),
-            memory_bytes: memory_kib.map(|kib| kib * 1024),
-        }
-    }
-}
-
-/// The commit the lab comes from. An image is built without the repository and is told; anything else is run from its
-/// sources, which are asked now, so that a commit alone makes no new build.
-pub(crate) fn commit() -> String {
-    if let Some(told) = option_env!("BACKROOM_COMMIT") {
-        return told.to_owned();
-    }
-    commit_of(&["../gbn", "../lab", "../link", "../sim", "../../Cargo.lock"])
-}
-
-/// The commit that is checked out; `-dirty` where `sources`, paths from the lab's own folder, differ from it.
-fn commit_of(sources: &[&str]) -> String {
-    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
-        return "unknown".to_owned();
-    };
-    let changes = git(&[&["status", "--porcelain", "--"][..], sources].concat());
-    if changes.is_some_and(|changes| !changes.is_empty()) {
-        return commit + "-dirty";
-    }
-    commit
-}
-
-/// What git said of the lab's sources, if they are still there.
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(arguments)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
-}
-
-/// The arguments as given, without the folder the program was started from.
-fn command_line(mut arguments: impl Iterator<Item = String>) -> Vec<String> {
-    let program = arguments.next().unwrap_or_default();
-    let name = std::path::Path::new(&program)
-        .file_name()
-        .map_or(program.clone(), |name| name.to_string_lossy().into_owned());
-    std::iter::once(name).chain(arguments).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_names_no_folder_of_the_program() {
-        let arguments = ["/somewhere/backroom-lab", "run", "/a/scenario.toml"];
-        let told = command_line(arguments.map(str::to_owned).into_iter());
-        assert_eq!(told, ["backroom-lab", "run", "/a/scenario.toml"]);
     }
 }

@@ -10,8 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) use manifest::commit;
-pub use manifest::{Circumstances, Host, Manifest, Resumption};
+pub use manifest::{Manifest, Resumption};
 pub use resume::ResumeError;
 pub use rows::{Rows, RowsError};
 

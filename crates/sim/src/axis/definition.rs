@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use backroom_vocabulary::ParseNameError;
+
 use crate::cell::Cell;
 
 /// An entry in the table of axes. Start from [`Definition::PLAIN`] and set what differs.
@@ -76,4 +78,13 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
         .ok()
         .filter(|number| (&least..=&most).contains(&number))
         .ok_or_else(|| format!("a whole number from {least} to {most}"))
+}
+
+/// One of the names of `T`.
+///
+/// # Errors
+/// What is allowed.
+pub(super) fn name<T: FromStr<Err = ParseNameError>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: ParseNameError| error.to_string())
 }

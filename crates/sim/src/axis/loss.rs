@@ -1,9 +1,11 @@
 //! How many packets are lost, where, and in what pattern.
 
+use backroom_vocabulary::format_number;
+use strum::VariantNames;
+
 use super::Axis;
-use super::definition::Definition;
+use super::definition::{Definition, name};
 use crate::loss::Burst;
-use crate::number::format_number;
 use crate::values::LossSide;
 
 impl Axis {
@@ -14,9 +16,9 @@ impl Axis {
         label: "side of the loss",
         default: Some("sender"),
         column: "loss_side",
-        words: &["sender", "receivers"],
+        words: LossSide::VARIANTS,
         set: |cell, text| {
-            cell.loss_side = text.parse()?;
+            cell.loss_side = name(text)?;
             Ok(())
         },
         setting: |cell| cell.loss_side.to_string(),

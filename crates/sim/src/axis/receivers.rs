@@ -1,9 +1,11 @@
 //! Who receives a file, and how.
 
+use backroom_vocabulary::{Cast, Delivery};
+use strum::VariantNames;
+
 use super::Axis;
-use super::definition::{Definition, whole};
+use super::definition::{Definition, name, whole};
 use crate::cell::Cell;
-use crate::values::{Cast, Delivery};
 
 /// The most receivers of one transfer.
 const MAX_RECEIVERS: u16 = 64;
@@ -16,9 +18,9 @@ impl Axis {
         label: "cast",
         default: Some("unicast"),
         column: "cast",
-        words: &["unicast", "multicast", "broadcast", "blockcast"],
+        words: Cast::VARIANTS,
         set: |cell, text| {
-            cell.cast = text.parse()?;
+            cell.cast = name(text)?;
             Ok(())
         },
         setting: |cell| cell.cast.to_string(),
@@ -34,9 +36,9 @@ impl Axis {
         label: "delivery",
         default: Some("parallel"),
         column: "delivery",
-        words: &["sequential", "parallel", "ip-multicast"],
+        words: Delivery::VARIANTS,
         set: |cell, text| {
-            cell.delivery = text.parse()?;
+            cell.delivery = name(text)?;
             Ok(())
         },
         setting: |cell| cell.delivery.to_string(),

@@ -51,10 +51,10 @@ mod queue;
 mod timer;
 
 use backroom_gbn::{Window, WindowSetting};
+use backroom_vocabulary::Delivery;
 
 use self::path::Path;
 use crate::cell::Cell;
-use crate::values::Delivery;
 
 /// What a cell should measure.
 #[derive(Clone, Copy, Debug, PartialEq)]

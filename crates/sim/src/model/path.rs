@@ -1,10 +1,11 @@
 //! A cell as the model sees it: everything counted in slots.
 
 use backroom_gbn::{Recovery, Timeout};
+use backroom_vocabulary::Delivery;
 
 use crate::cell::Cell;
 use crate::loss::Burst;
-use crate::values::{Delivery, LossSide, Time};
+use crate::values::{LossSide, Time};
 use crate::wire;
 
 /// What the model knows of a cell. Times are in slots: a slot is what a full segment's transmission takes.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Ack, Window};
+use backroom_vocabulary::Delivery;
 
 use super::events::EventQueue;
 use super::network::Network;
@@ -10,7 +11,6 @@ use super::observer::{Observer, Step, StepKind};
 use super::stream::StreamEnds;
 use crate::cell::Cell;
 use crate::measurement::{DelayQuantiles, Measurement};
-use crate::values::Delivery;
 use crate::wire;
 
 /// A run in virtual time.

@@ -1,35 +1,13 @@
-//! Heat maps: a field for each cell, with its number.
+//! Heat maps of a sweep.
 
-use backroom_sim::format_number;
+use backroom_charts::{HeatMap, HeatPanel};
+use backroom_vocabulary::format_number;
 
 use crate::labels;
 use crate::scenario::{ChartSpec, Quantity};
 use crate::statistics::{CellSummary, Panel, Pivot};
 
-/// Panels with the same columns, rows and colours.
-#[derive(Clone, Debug)]
-pub(in super::super) struct HeatMap {
-    pub(in super::super) columns: Vec<String>,
-    pub(in super::super) column_label: String,
-    pub(in super::super) rows: Vec<String>,
-    pub(in super::super) panels: Vec<HeatPanel>,
-    /// What the numbers are, with their unit.
-    pub(in super::super) label: &'static str,
-    /// The value with the darkest colour. The lightest is zero.
-    pub(in super::super) highest: f64,
-}
-
-/// One field of cells.
-#[derive(Clone, Debug)]
-pub(in super::super) struct HeatPanel {
-    pub(in super::super) title: String,
-    /// By row and column; `None` where no run counts.
-    pub(in super::super) values: Vec<Vec<Option<f64>>>,
-    /// For each row the column of its best value.
-    pub(in super::super) best: Vec<Option<usize>>,
-}
-
-/// `None` where nothing was measured.
+/// `None` without a measurement.
 pub(super) fn heat_map(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<HeatMap> {
     let panels: Vec<_> = pivot
         .panels
@@ -74,13 +52,13 @@ fn heat_panel(spec: &ChartSpec, panel: &Panel<'_>, xs: &[f64]) -> HeatPanel {
     }
 }
 
-/// The first value of a row that is as good as any, but for a hundredth.
+/// The column of the first value that is within 1 % of the best.
 fn best(show: Quantity, row: &[Option<f64>]) -> Option<usize> {
-    const ALIKE: f64 = 0.01;
+    const TOLERANCE: f64 = 0.01;
     let values = || row.iter().copied().flatten();
     let good_enough = |value: f64, best: f64| match show {
-        Quantity::Goodput => value >= best * (1.0 - ALIKE),
-        _ => value <= best * (1.0 + ALIKE),
+        Quantity::Goodput => value >= best * (1.0 - TOLERANCE),
+        _ => value <= best * (1.0 + TOLERANCE),
     };
     let best = match show {
         Quantity::Goodput => values().reduce(f64::max)?,

@@ -1,67 +1,19 @@
-//! Charts with two axes: lines through medians, or a box for each cell.
+//! Charts of a sweep with two axes: lines through medians, or a box for each cell.
 
+use backroom_charts::{Axis as ChartAxis, Plane, PlanePanel, Point, Scale, Series};
 use backroom_sim::{Cell, model};
 
-use super::super::scale::Scale;
-use super::Dimension;
 use crate::labels;
 use crate::scenario::{ChartKind, ChartSpec, Quantity};
 use crate::statistics::{CellSummary, Pivot};
 
-/// Panels with the same axes.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Plane {
-    pub(in super::super) x: Dimension,
-    pub(in super::super) y: Dimension,
-    pub(in super::super) panels: Vec<PlanePanel>,
-    /// The labels of the lines, which all panels share.
-    pub(in super::super) legend: Vec<String>,
-    /// Whether theory is drawn beside the measurements.
-    pub(in super::super) has_theory: bool,
-    /// Whether the points are boxes beside each other and nothing connects them.
-    pub(in super::super) boxes: bool,
-}
-
-/// One coordinate system of a picture.
-#[derive(Clone, Debug)]
-pub(in super::super) struct PlanePanel {
-    pub(in super::super) title: String,
-    pub(in super::super) lines: Vec<Line>,
-}
-
-/// The cells that one line connects.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Line {
-    /// Its place in the legend, which gives it colour and marker.
-    pub(in super::super) place: usize,
-    pub(in super::super) points: Vec<Point>,
-    /// What theory expects, from left to right.
-    pub(in super::super) theory: Vec<(f64, f64)>,
-}
-
-/// One cell.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Point {
-    pub(in super::super) x: f64,
-    pub(in super::super) middle: f64,
-    /// A bar or a box.
-    pub(in super::super) inner: (f64, f64),
-    /// What the lines beyond a box reach to.
-    pub(in super::super) outer: (f64, f64),
-    /// A value of its own on these lines.
-    pub(in super::super) tick: Option<f64>,
-}
-
-/// What the bars of lines are.
-pub(super) const BARS: &str = ", bars: their 95 % intervals";
-
-/// `None` where nothing was measured.
+/// `None` without a measurement.
 pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<Plane> {
     let boxes = spec.kind == ChartKind::Boxes;
-    let x = Dimension {
+    let x = ChartAxis {
         label: spec.against.label(),
         scale: match boxes {
-            true => Scale::one_by_one(xs),
+            true => Scale::evenly_spaced(xs),
             false => Scale::logarithmic_at(xs),
         },
         label_factor: spec.against.scale(),
@@ -71,18 +23,16 @@ pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<P
         .iter()
         .map(|panel| PlanePanel {
             title: labels::panel_title(spec, panel.example),
-            lines: panel
+            series: panel
                 .lines
                 .iter()
                 .enumerate()
-                .filter_map(|(place, cells)| line(spec, cells, place, &x.scale))
+                .filter_map(|(index, cells)| series(spec, cells, index, &x.scale))
                 .collect(),
         })
         .collect();
-    let mut lines = panels.iter().flat_map(|panel| &panel.lines);
-    let has_theory = lines.any(|line| !line.theory.is_empty());
     Some(Plane {
-        y: y_dimension(spec, &panels)?,
+        y: y_axis(spec, &panels)?,
         x,
         panels,
         legend: pivot
@@ -90,22 +40,21 @@ pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<P
             .iter()
             .map(|line| labels::phrases(&spec.lines, line))
             .collect(),
-        has_theory,
         boxes,
     })
 }
 
-/// `None` for a line that no cell of the panel is on.
-fn line(spec: &ChartSpec, cells: &[&CellSummary], place: usize, x: &Scale) -> Option<Line> {
+/// `None` if the panel has no cell of this series.
+fn series(spec: &ChartSpec, cells: &[&CellSummary], index: usize, x: &Scale) -> Option<Series> {
     let example = &cells.first()?.first.cell;
-    let theory = match spec.kind {
-        ChartKind::Lines => theory(spec, example, x),
+    let model = match spec.kind {
+        ChartKind::Lines => prediction(spec, example, x),
         ChartKind::Boxes | ChartKind::Heatmap => Vec::new(),
     };
-    Some(Line {
-        place,
+    Some(Series {
+        index,
         points: cells.iter().filter_map(|cell| point(spec, cell)).collect(),
-        theory,
+        model,
     })
 }
 
@@ -144,8 +93,8 @@ fn point(spec: &ChartSpec, cell: &CellSummary) -> Option<Point> {
     })
 }
 
-/// The model along the line that `example` is on.
-fn theory(spec: &ChartSpec, example: &Cell, x: &Scale) -> Vec<(f64, f64)> {
+/// The model along the line through `example`.
+fn prediction(spec: &ChartSpec, example: &Cell, x: &Scale) -> Vec<(f64, f64)> {
     const SAMPLES: u32 = 200;
     let expected = |x: f64| {
         let mut cell = example.clone();
@@ -166,32 +115,23 @@ fn theory(spec: &ChartSpec, example: &Cell, x: &Scale) -> Vec<(f64, f64)> {
     points
 }
 
-/// Values that are farther apart are compared by their ratio.
-const LARGE_RATIO: f64 = 20.0;
-
-fn y_dimension(spec: &ChartSpec, panels: &[PlanePanel]) -> Option<Dimension> {
-    let lines = || panels.iter().flat_map(|panel| &panel.lines);
+fn y_axis(spec: &ChartSpec, panels: &[PlanePanel]) -> Option<ChartAxis> {
+    let series = || panels.iter().flat_map(|panel| &panel.series);
     let measured = || {
-        lines()
-            .flat_map(|line| &line.points)
+        series()
+            .flat_map(|series| &series.points)
             .flat_map(|point| [point.inner.0, point.inner.1, point.outer.0, point.outer.1])
     };
-    let expected = lines().flat_map(|line| &line.theory).map(|(_, y)| *y);
+    let predicted = series().flat_map(|series| &series.model).map(|(_, y)| *y);
     measured().next()?;
-    let highest = measured().chain(expected.clone()).reduce(f64::max)?;
-    let lowest = measured().chain(expected).reduce(f64::min)?;
-    let by_ratio = match spec.show {
-        Quantity::Goodput | Quantity::Retransmissions => false,
+    let values = measured().chain(predicted);
+    let scale = match spec.show {
+        Quantity::Goodput | Quantity::Retransmissions => {
+            Scale::from_zero(values.fold(0.0, f64::max))
+        }
         Quantity::Seconds | Quantity::Transmissions | Quantity::SegmentDelay => {
-            lowest > 0.0 && highest > LARGE_RATIO * lowest
+            Scale::covering(values)
         }
     };
-    Some(Dimension {
-        label: labels::quantity_label(spec.show).to_owned(),
-        scale: match by_ratio {
-            true => Scale::logarithmic_between(lowest, highest),
-            false => Scale::from_zero(highest),
-        },
-        label_factor: 1.0,
-    })
+    Some(ChartAxis::new(labels::quantity_label(spec.show), scale))
 }

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use backroom_sim::format_number;
+use backroom_charts::{Dot, DotChart, DotPanel, draw_dots};
+use backroom_provenance::Provenance;
+use backroom_vocabulary::format_number;
 use serde::{Deserialize, Serialize};
 
 use super::{RunArgs, failure};
-use crate::charts::{Dot, DotChart, DotPanel, draw_dots};
 use crate::cli::choice::RunnerChoice;
 use crate::cli::{Failure, stop, table};
 use crate::docker::DEFAULT_IMAGE;
 use crate::docker::peers::{IMAGE, Peers, Repeat};
 use crate::peers::{self, Comparison, Row, Summary};
-use crate::results::Circumstances;
 use crate::runner::{RunnerName, ShaperName};
 
 const CHART: &str = "goodput-of-peers";
@@ -26,7 +26,7 @@ const CHART: &str = "goodput-of-peers";
 #[derive(Serialize)]
 struct Manifest {
     #[serde(flatten)]
-    circumstances: Circumstances,
+    provenance: Provenance,
     scenario: &'static str,
     runner: RunnerName,
     shaper: ShaperName,
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         seed: arguments.seed.unwrap_or(peers::SEED),
     };
     let mut manifest = Manifest {
-        circumstances: Circumstances::now(),
+        provenance: Provenance::now(),
         scenario: peers::NAME,
         runner: engine.kind().name,
         shaper: engine.kind().shaper,
@@ -335,7 +335,7 @@ fn dot(one: &Summary, middle: f64, ours: Option<f64>) -> Dot {
     }
     Dot {
         name: one.contestant.to_owned(),
-        ours: one.contestant.starts_with("backroom") || one.contestant.starts_with("to "),
+        highlighted: one.contestant.starts_with("backroom") || one.contestant.starts_with("to "),
         middle,
         interval: (low.unwrap_or(middle), high.unwrap_or(middle)),
         remark,

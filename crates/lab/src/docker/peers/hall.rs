@@ -1,19 +1,19 @@
 //! A room with the other programs in it: the sender and its receivers, and a turn of each contestant.
 
+use backroom_shaper::protocol::{ShaperConfig, ShaperStats};
+use backroom_vocabulary::account::TransferAccount;
 use bollard::Docker;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::STALL;
 use crate::docker::container::{Containers, DOWNLOAD_DIR};
-use crate::docker::event::Sent;
 use crate::docker::member::Member;
 use crate::docker::room::{Room, RoomSize};
 use crate::docker::{RoomError, exec, file, transfer};
 use crate::peers::tool::{self, Command, MOST_SECONDS, Ours, Side, Task, Tool};
 use crate::peers::{Comparison, Contestant, Network, Row, Turn};
 use crate::runner::Shaper;
-use crate::shaper::protocol::{ShaperConfig, ShaperStats};
 
 /// Windows that atftp tries in a comparison, to be measured with the best of them.
 const ATFTP_WINDOWS: [u32; 4] = [16, 64, 256, 1_024];
@@ -314,7 +314,7 @@ fn container_of<'a>(member: &'a Member, command: &Command) -> &'a str {
 }
 
 /// The seconds of our transfer; as text, why it does not count.
-fn judged(sent: &Sent, receivers: u16, ours: &Ours) -> Result<f64, String> {
+fn judged(sent: &TransferAccount, receivers: u16, ours: &Ours) -> Result<f64, String> {
     if let Some(failed) = sent.receivers.iter().find(|receiver| !receiver.ok) {
         let why = failed.error.as_deref().unwrap_or("no reason given");
         return Err(format!("{}: {why}", failed.name));
@@ -325,7 +325,7 @@ fn judged(sent: &Sent, receivers: u16, ours: &Ours) -> Result<f64, String> {
             sent.receivers.len()
         ));
     }
-    if sent.delivery != ours.delivery {
+    if sent.delivery.to_string() != ours.delivery {
         return Err(format!(
             "delivery was {} instead of {}",
             sent.delivery, ours.delivery
@@ -373,8 +373,7 @@ fn processor_seconds(stat: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::event::ReceiverResult;
-    use crate::shaper::protocol::DirectionStats;
+    use backroom_shaper::protocol::DirectionStats;
 
     #[test]
     fn processor_time_is_read_behind_a_name_with_spaces_and_parentheses() {
@@ -426,15 +425,14 @@ mod tests {
             window: "64",
             segment_bytes: 1_415,
         };
-        let sent = |ok: bool, delivery: &str| Sent {
-            seconds: 2.0,
-            delivery: delivery.to_owned(),
-            receivers: vec![ReceiverResult {
-                name: "bob".to_owned(),
-                ok,
-                error: None,
-            }],
-            ..Sent::default()
+        let sent = |ok: bool, delivery: &str| -> TransferAccount {
+            serde_json::from_value(serde_json::json!({
+                "id": 1, "cast": "broadcast", "file": "a", "bytes": 1, "seconds": 2.0, "goodput_mbps": 0.1,
+                "window": 64, "segments": 1, "segments_sent": 1, "segments_retransmitted": 0, "segments_copied": 0,
+                "timeouts": 0, "go_backs": 0, "delivery": delivery, "recovery": "fast", "copies": 1,
+                "segment_bytes": 1415, "receivers": [{"name": "bob", "ok": ok}],
+            }))
+            .unwrap()
         };
         assert_eq!(judged(&sent(true, "ip-multicast"), 1, &ours), Ok(2.0));
         judged(&sent(true, "ip-multicast"), 2, &ours).unwrap_err();

@@ -1,9 +1,10 @@
 //! netem and nfqueue: what containers found out, or else what this kernel says of itself.
 
+use backroom_shaper::protocol::{Availability, Support};
+
 use crate::doctor::facts::{Configured, Facts, Module};
 use crate::doctor::report::{Check, Status};
 use crate::doctor::{Distribution, Environment};
-use crate::shaper::protocol::{Availability, Support};
 
 /// What a kernel's own words come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

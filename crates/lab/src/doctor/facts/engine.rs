@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use backroom_shaper::protocol::Support;
 use bollard::Docker;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::docker;
-use crate::shaper::protocol::Support;
 
 /// Starting a container that says what it can do, and removing it.
 const SHAPING_LIMIT: Duration = Duration::from_millis(2_000);

@@ -14,7 +14,7 @@ pub use engine::{EngineFacts, EngineProblem, ImageFacts};
 pub use kernel::{Configured, KernelFacts, Module};
 pub use multicast::MulticastFacts;
 
-use crate::results::{self, Host};
+use backroom_provenance::Host;
 
 /// Looking at files and at loopback traffic takes no longer, unless something is very wrong.
 const LOCAL_LIMIT: Duration = Duration::from_secs(3);
@@ -72,7 +72,10 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
     let facts = runtime.block_on(async {
         let kernel = timeout(LOCAL_LIMIT, tokio::task::spawn_blocking(kernel::look));
         let multicast = timeout(LOCAL_LIMIT, tokio::task::spawn_blocking(multicast::listen));
-        let commit = timeout(LOCAL_LIMIT, tokio::task::spawn_blocking(results::commit));
+        let commit = timeout(
+            LOCAL_LIMIT,
+            tokio::task::spawn_blocking(backroom_provenance::commit),
+        );
         let (kernel, multicast, commit, engine) =
             tokio::join!(kernel, multicast, commit, engine::ask(image));
         Facts {

@@ -1,0 +1,120 @@
+//! Shaping by the kernel's network emulator, configured through `tc`.
+//!
+//! How this module handles netem's peculiarities:
+//! - netem shapes everything that crosses it, so a `prio` qdisc sends only the shaped traffic there.
+//! - Its `rate` counts Ethernet frames. A packet overhead of -14 bytes makes that IP packets, as in the link model.
+//! - With a rate, its `limit` covers both the delay line and the queue. It is set to the link's queue plus the packets
+//!   that fit into rate x delay. Without a queue limit it is a million, never netem's default of 1,000.
+//! - It drops and counts a GSO super-packet as one packet, so shaped members send without GSO.
+//! - It shapes only outgoing traffic. Incoming traffic is redirected to an `ifb` device first.
+//! - Its `drops` add losses and queue overflows. Only an overflow is reported to the sender, as a discarded datagram of
+//!   its IP layer (`OutDiscards`), which separates the two.
+//! - It does not report its rate, so [`peak`] watches the interface.
+//! - It takes no seed before kernel 6.6 and iproute2 6.6, so losses differ from run to run. It does not report how long
+//!   packets were held.
+
+mod counters;
+mod peak;
+mod script;
+
+use crate::backend::Backend;
+use crate::error::ShaperError;
+use crate::protocol::{ShaperConfig, ShaperStats};
+use crate::{snmp, tool};
+
+use peak::PeakMeter;
+use script::INGRESS_DEVICE;
+
+/// netem on one interface of this network namespace.
+pub(super) struct Netem {
+    interface: String,
+    discards_before: u64,
+    receive_drops_before: u64,
+    /// `None` until configured.
+    peak: Option<PeakMeter>,
+}
+
+impl Netem {
+    /// Prepares to shape `interface`. Nothing is shaped until [`configure`](Backend::configure).
+    ///
+    /// # Errors
+    /// If the kernel has no netem, or without NET_ADMIN.
+    pub(super) fn start(interface: &str) -> Result<Self, ShaperError> {
+        Self::probe()?;
+        Ok(Self {
+            interface: interface.to_owned(),
+            discards_before: 0,
+            receive_drops_before: 0,
+            peak: None,
+        })
+    }
+
+    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// The missing part.
+    pub(super) fn probe() -> Result<(), ShaperError> {
+        tool::run(
+            "tc",
+            &[
+                "qdisc", "add", "dev", "lo", "root", "netem", "limit", "1000",
+            ],
+        )
+        .map_err(|error| match error {
+            ShaperError::Tool { stderr, .. }
+                if stderr.contains("unknown") || stderr.contains("not supported") =>
+            {
+                ShaperError::Unsupported("this kernel has no netem (module sch_netem)")
+            }
+            other => other,
+        })?;
+        tool::run("tc", &["qdisc", "del", "dev", "lo", "root"]).map(drop)
+    }
+
+    fn clear(&self) {
+        // Each command fails if there is nothing to remove.
+        let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "root"]);
+        let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "ingress"]);
+        let _ = tool::run("ip", &["link", "del", INGRESS_DEVICE]);
+    }
+}
+
+impl Backend for Netem {
+    fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
+        let (bytes, tcp_port) = (config.packet_bytes, config.tcp_port);
+        let egress = script::egress(&self.interface, &config.egress, bytes, tcp_port)?;
+        let ingress = script::ingress(&self.interface, &config.ingress, bytes, tcp_port)?;
+        self.clear();
+        tool::run_with_input("tc", &["-batch", "-"], &egress)?;
+        if let Some(ingress) = ingress {
+            tool::run("ip", &["link", "add", INGRESS_DEVICE, "type", "ifb"])?;
+            tool::run("ip", &["link", "set", INGRESS_DEVICE, "up"])?;
+            tool::run_with_input("tc", &["-batch", "-"], &ingress)?;
+        }
+        let snmp = snmp::read()?;
+        self.discards_before = snmp.ip_out_discards;
+        self.receive_drops_before = snmp.udp_rcvbuf_errors;
+        self.peak = Some(PeakMeter::start(&self.interface)?);
+        Ok(())
+    }
+
+    fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
+        let qdiscs = tool::run("tc", &["-s", "-j", "qdisc", "show"])?;
+        let snmp = snmp::read()?;
+        let overflows = snmp.ip_out_discards.saturating_sub(self.discards_before);
+        let mut egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;
+        egress.busy_rate_mbps = self.peak.as_ref().and_then(PeakMeter::mbps);
+        let ingress = counters::direction_stats(&qdiscs, INGRESS_DEVICE, 0)?;
+        Ok(ShaperStats {
+            egress,
+            ingress,
+            receive_drops: (snmp.udp_rcvbuf_errors).saturating_sub(self.receive_drops_before),
+        })
+    }
+}
+
+impl Drop for Netem {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

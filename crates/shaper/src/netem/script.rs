@@ -1,0 +1,244 @@
+//! Scripts for `tc -batch` that configure netem for a link.
+
+use std::fmt::Write;
+
+use backroom_link::{LinkConfig, Loss};
+
+use super::counters::ETHERNET_HEADER_BYTES;
+use crate::error::ShaperError;
+
+/// The `ifb` device that incoming traffic passes if any of it is to be shaped.
+pub(super) const INGRESS_DEVICE: &str = "backroom-in";
+/// netem's limit in packets for a link without a queue limit.
+const UNLIMITED: usize = 1_000_000;
+
+/// The script that shapes the UDP that leaves `interface`, and the TCP of `tcp_port`.
+///
+/// # Errors
+/// If netem does not support `link`.
+pub(super) fn egress(
+    interface: &str,
+    link: &LinkConfig,
+    packet_bytes: usize,
+    tcp_port: Option<u16>,
+) -> Result<String, ShaperError> {
+    let netem = netem_options(link, packet_bytes)?;
+    let mut script = format!(
+        "qdisc add dev {interface} root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n\
+         qdisc add dev {interface} parent 1:3 handle 30: netem {netem}\n"
+    );
+    for traffic in shaped(tcp_port) {
+        let _ = writeln!(
+            script,
+            "filter add dev {interface} parent 1: protocol ip prio 1 u32 {traffic} flowid 1:3"
+        );
+    }
+    Ok(script)
+}
+
+/// The script that shapes the same traffic as it arrives on `interface`. `None` if `link` changes nothing.
+///
+/// # Errors
+/// If netem does not support `link`.
+pub(super) fn ingress(
+    interface: &str,
+    link: &LinkConfig,
+    packet_bytes: usize,
+    tcp_port: Option<u16>,
+) -> Result<Option<String>, ShaperError> {
+    let netem = netem_options(link, packet_bytes)?;
+    if *link == LinkConfig::default() {
+        return Ok(None);
+    }
+    let mut script = format!(
+        "qdisc add dev {INGRESS_DEVICE} root handle 30: netem {netem}\n\
+         qdisc add dev {interface} handle ffff: ingress\n"
+    );
+    for traffic in shaped(tcp_port) {
+        let _ = writeln!(
+            script,
+            "filter add dev {interface} parent ffff: protocol ip prio 1 u32 {traffic} \
+             action mirred egress redirect dev {INGRESS_DEVICE}"
+        );
+    }
+    Ok(Some(script))
+}
+
+/// Matches of the u32 classifier for the shaped traffic.
+fn shaped(tcp_port: Option<u16>) -> Vec<String> {
+    let mut shaped = vec!["match ip protocol 17 0xff".to_owned()];
+    if let Some(port) = tcp_port {
+        shaped.extend(
+            ["sport", "dport"]
+                .map(|side| format!("match ip protocol 6 0xff match ip {side} {port} 0xffff")),
+        );
+    }
+    shaped
+}
+
+/// The options of `tc qdisc add ... netem`.
+fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, ShaperError> {
+    let mut options = format!("limit {}", limit(link, packet_bytes));
+    if !link.delay.is_zero() || !link.jitter.is_zero() {
+        let _ = write!(options, " delay {:.3}us", link.delay.as_secs_f64() * 1e6);
+        if !link.jitter.is_zero() {
+            let _ = write!(options, " {:.3}us", link.jitter.as_secs_f64() * 1e6);
+        }
+    }
+    options.push_str(&loss_options(&link.loss)?);
+    if link.duplicate > 0.0 {
+        let _ = write!(options, " duplicate {}", percent(link.duplicate));
+    }
+    if link.reorder > 0.0 {
+        let _ = write!(options, " reorder {}", percent(link.reorder));
+    }
+    if let Some(rate) = link.rate {
+        let _ = write!(
+            options,
+            " rate {}bit -{ETHERNET_HEADER_BYTES}",
+            rate.bits_per_second()
+        );
+    }
+    Ok(options)
+}
+
+fn loss_options(loss: &Loss) -> Result<String, ShaperError> {
+    match *loss {
+        Loss::None => Ok(String::new()),
+        Loss::Random(fraction) => Ok(format!(" loss random {}", percent(fraction))),
+        Loss::GilbertElliott {
+            p,
+            r,
+            loss_good,
+            loss_bad,
+        } => Ok([
+            " loss gemodel".to_owned(),
+            percent(p),
+            percent(r),
+            percent(loss_bad),
+            percent(loss_good),
+        ]
+        .join(" ")),
+        Loss::Droplist(_) => Err(ShaperError::Unsupported(
+            "netem cannot drop packets by number; use the shaper nfqueue",
+        )),
+    }
+}
+
+/// Size of queue and delay line together, in packets.
+fn limit(link: &LinkConfig, packet_bytes: usize) -> usize {
+    let longest = LinkConfig {
+        delay: link.delay + link.jitter,
+        ..link.clone()
+    };
+    match (link.queue, longest.packets_in_flight(packet_bytes)) {
+        (Some(queue), Some(in_flight)) => queue.saturating_add(in_flight as usize).min(UNLIMITED),
+        _ => UNLIMITED,
+    }
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.7}%", fraction * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn link() -> LinkConfig {
+        LinkConfig {
+            rate: Some("10mbit".parse().unwrap()),
+            delay: Duration::from_millis(10),
+            queue: Some(100),
+            ..LinkConfig::default()
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_of_ip_packets_and_the_limit_holds_the_delay_line_too() {
+        // 10 Mbit/s x 10 ms = 12,500 bytes = 9.9 packets of 1,265.
+        assert_eq!(
+            netem_options(&link(), 1265).unwrap(),
+            "limit 110 delay 10000.000us rate 10000000bit -14"
+        );
+    }
+
+    #[test]
+    fn an_unlimited_queue_is_not_left_to_the_default_of_1000() {
+        let link = LinkConfig {
+            queue: None,
+            ..link()
+        };
+        assert!(
+            netem_options(&link, 1265)
+                .unwrap()
+                .starts_with("limit 1000000 ")
+        );
+        let link = LinkConfig {
+            rate: None,
+            queue: Some(5),
+            ..link
+        };
+        assert!(
+            netem_options(&link, 1265)
+                .unwrap()
+                .starts_with("limit 1000000 ")
+        );
+    }
+
+    #[test]
+    fn losses_are_written_in_netems_terms() {
+        assert_eq!(loss_options(&Loss::None).unwrap(), "");
+        assert_eq!(
+            loss_options(&Loss::Random(0.02)).unwrap(),
+            " loss random 2.0000000%"
+        );
+        let bursts = Loss::GilbertElliott {
+            p: 0.01,
+            r: 0.25,
+            loss_good: 0.0,
+            loss_bad: 0.5,
+        };
+        assert_eq!(
+            loss_options(&bursts).unwrap(),
+            " loss gemodel 1.0000000% 25.0000000% 50.0000000% 0.0000000%"
+        );
+        assert!(loss_options(&Loss::Droplist(vec![3])).is_err());
+    }
+
+    #[test]
+    fn only_udp_is_sent_through_netem() {
+        let script = egress("eth0", &link(), 1265, None).unwrap();
+        assert!(
+            script.contains("match ip protocol 17 0xff flowid 1:3"),
+            "{script}"
+        );
+        assert!(
+            script.contains("parent 1:3 handle 30: netem limit"),
+            "{script}"
+        );
+        assert!(!script.contains("protocol 6"), "{script}");
+        let nothing = ingress("eth0", &LinkConfig::default(), 1265, None);
+        assert_eq!(nothing.unwrap(), None);
+    }
+
+    #[test]
+    fn the_tcp_of_a_port_is_sent_through_netem_both_ways_where_asked_for() {
+        let egress = egress("eth0", &link(), 1265, Some(5201)).unwrap();
+        let ingress = ingress("eth0", &link(), 1265, Some(5201)).unwrap().unwrap();
+        for side in ["sport", "dport"] {
+            let filter = format!("match ip protocol 6 0xff match ip {side} 5201 0xffff ");
+            assert!(
+                egress.contains(&format!("{filter}flowid 1:3\n")),
+                "{egress}"
+            );
+            assert!(
+                ingress.contains(&format!("{filter}action mirred")),
+                "{ingress}"
+            );
+        }
+        assert!(ingress.contains("netem limit 110 delay"), "{ingress}");
+    }
+}

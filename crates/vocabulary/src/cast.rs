@@ -1,0 +1,69 @@
+//! The four ways to address a message or a file.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantArray, VariantNames};
+
+use crate::ParseNameError;
+
+/// How a message or a file is addressed.
+// The order is part of the room's protocol: on the wire a cast is its index.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Display,
+    EnumString,
+    VariantArray,
+    VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = ParseNameError,
+    parse_err_fn = ParseNameError::of::<Self>
+)]
+pub enum Cast {
+    /// To one member.
+    Unicast,
+    /// To the members listed.
+    Multicast,
+    /// To everyone but the sender.
+    Broadcast,
+    /// To everyone but the sender and the members listed.
+    Blockcast,
+}
+
+impl Cast {
+    /// All casts, in the order in which charts show them.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cast_reads_back_as_it_is_written() {
+        for cast in Cast::ALL {
+            assert_eq!(cast.to_string().parse(), Ok(*cast));
+            let json = serde_json::to_string(cast).unwrap();
+            assert_eq!(json, format!("\"{cast}\""));
+        }
+        assert_eq!(format!("{:>10}", Cast::Unicast), "   unicast");
+    }
+
+    #[test]
+    fn a_wrong_name_lists_the_right_ones() {
+        let error = "Unicast".parse::<Cast>().unwrap_err().to_string();
+        assert_eq!(error, "one of unicast, multicast, broadcast, blockcast");
+    }
+}
