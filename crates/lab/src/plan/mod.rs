@@ -2,7 +2,7 @@
 
 mod cells;
 mod command;
-pub(crate) mod order;
+pub mod order;
 
 use std::sync::Arc;
 

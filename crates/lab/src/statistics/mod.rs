@@ -13,7 +13,6 @@ pub(crate) use best_window::auto_ratios;
 pub use cause::DIFFERENCE;
 pub(crate) use cause::of_run as cause_of_run;
 pub use interval::Interval;
-pub(crate) use interval::median;
 pub(crate) use order::by_value;
 pub(crate) use pivot::{Panel, Pivot, pivots, x_value};
 pub use spread::Spread;
