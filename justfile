@@ -66,7 +66,7 @@ bench-room:
 # Ours beside uftp, atftp, TCP and QUIC on the same network; in containers, about ten minutes after the images
 bench-peers *OPTIONS:
     docker/peers/image
-    cargo run --release -p backroom-lab -- run peers "$@"
+    cargo run --release -p backroom-peers -- run "$@"
 
 # All tests
 test:

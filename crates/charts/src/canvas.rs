@@ -124,7 +124,7 @@ impl Canvas {
         };
         let paper = style::PAPER;
         self.element(format_args!(
-            "<{shape} fill=\"{color}\" stroke=\"{paper}\" stroke-width=\"5\" paint-order=\"stroke\"/>"
+            "<{shape} fill=\"{color}\" stroke=\"{paper}\" stroke-width=\"5\" paint-order=\"stroke\"{SMOOTH}/>"
         ));
     }
 
@@ -163,7 +163,7 @@ impl Canvas {
         let (width, height) = (self.width, self.height);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" font-family=\"{}\" fill=\"none\" stroke-linejoin=\"round\">\n\
+             viewBox=\"0 0 {width} {height}\" font-family=\"{}\" fill=\"none\" stroke-linejoin=\"round\" shape-rendering=\"crispEdges\">\n\
              <title>{}</title>\n{}</svg>\n",
             style::FONT_FAMILY,
             escaped(description),
@@ -175,7 +175,7 @@ impl Canvas {
         let [first, ..] = positions else { return };
         let straight = positions.iter().all(|position| position.0 == first.0)
             || positions.iter().all(|position| position.1 == first.1);
-        let rendering = if straight { CRISP } else { "" };
+        let rendering = if straight { "" } else { SMOOTH };
         self.element(format_args!(
             "<polyline points=\"{}\" stroke=\"{color}\" stroke-width=\"{}\"{dashes}{rendering}/>",
             points(positions.iter().copied()),
@@ -185,7 +185,7 @@ impl Canvas {
 
     fn rect(&mut self, [(x0, y0), (x1, y1)]: [Position; 2], paint: &str) {
         self.element(format_args!(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {paint}{CRISP}/>",
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {paint}/>",
             Rounded(x0.min(x1)),
             Rounded(y0.min(y1)),
             Rounded((x1 - x0).abs()),
@@ -198,8 +198,8 @@ impl Canvas {
     }
 }
 
-/// No antialiasing: horizontal and vertical edges stay sharp, and PNGs smaller.
-const CRISP: &str = " shape-rendering=\"crispEdges\"";
+/// Shapes are not antialiased unless they ask for it: horizontal and vertical edges stay sharp, and PNGs small.
+const SMOOTH: &str = " shape-rendering=\"auto\"";
 
 /// A length with one decimal at most.
 struct Rounded(f64);

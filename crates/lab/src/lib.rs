@@ -16,7 +16,7 @@
 //! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
 //! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in,
 //!   [`report`]: all of it on one page.
-//! - `trace`: one transfer step by step. `peers`: other programs beside ours, in containers.
+//! - `trace`: one transfer step by step. [`peers`]: the comparison with other programs.
 //! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
 
 pub mod assess;
@@ -26,7 +26,7 @@ pub mod compare;
 pub mod docker;
 pub mod doctor;
 mod labels;
-mod peers;
+pub mod peers;
 pub mod plan;
 pub mod record;
 pub mod report;

@@ -19,7 +19,7 @@ pub(super) enum RunnerChoice {
 
 /// `--shaper`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ShaperChoice {
+pub enum ShaperChoice {
     /// netem where the kernel has it, else nfqueue
     Auto,
     /// The kernel's network emulator
@@ -29,7 +29,8 @@ pub(super) enum ShaperChoice {
 }
 
 impl ShaperChoice {
-    pub(super) fn shaper(self) -> Option<Shaper> {
+    /// `None` for `auto`.
+    pub fn shaper(self) -> Option<Shaper> {
         match self {
             Self::Auto => None,
             Self::Netem => Some(Shaper::Netem),

@@ -20,13 +20,9 @@ fn print() -> anyhow::Result<()> {
         let plan = Plan::new(&scenario)?;
         listed.add_row([name.to_owned(), plan.runs.len().to_string(), scenario.title]);
     }
-    let contestants: usize = peers::comparisons()
-        .iter()
-        .map(|comparison| comparison.contestants.len())
-        .sum();
     listed.add_row([
         peers::NAME.to_owned(),
-        (contestants * peers::REPETITIONS as usize).to_string(),
+        peers::RUNS.to_string(),
         peers::TITLE.to_owned(),
     ]);
     heard(writeln!(io::stdout(), "{}", listed.trim_fmt())).context("the list can't be written")

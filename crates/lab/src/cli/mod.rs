@@ -11,6 +11,9 @@ mod stop;
 mod table;
 mod trace;
 
+pub use self::choice::ShaperChoice;
+pub use self::stop::on_signal;
+
 use std::io;
 use std::process::ExitCode;
 

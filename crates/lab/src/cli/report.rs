@@ -19,9 +19,7 @@ pub(super) struct ReportArgs {
 
 pub(super) fn report(arguments: &ReportArgs) -> Result<(), Failure> {
     let folder = &arguments.folder;
-    if let Some(charts) = rebuild_peers(folder).map_err(Failure::Broken)? {
-        return list(folder, charts.iter().map(String::as_str));
-    }
+    rebuild_peers(folder)?;
     let charts = report::rebuild(folder).map_err(|error| match error {
         ReportError::Folder(_) | ReportError::Manifest { .. } | ReportError::Scenario(_) => {
             Failure::Usage(error.into())

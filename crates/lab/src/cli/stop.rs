@@ -6,8 +6,11 @@ use std::thread;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by SIGINT or SIGTERM. The second one ends the process at once.
-pub(super) fn on_signal() -> std::io::Result<CancellationToken> {
+/// A token that is cancelled by SIGINT or SIGTERM. A second signal ends the process at once.
+///
+/// # Errors
+/// If the signals cannot be handled.
+pub fn on_signal() -> std::io::Result<CancellationToken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;

@@ -58,7 +58,7 @@ pub(super) async fn connect(
         .map_err(|_| unreachable_engine("it does not answer"))?
         .map_err(|_| Unavailable {
             why: format!("the engine has no image {image}"),
-            remedy: if image == super::peers::IMAGE {
+            remedy: if image == crate::peers::IMAGE {
                 "`docker/peers/image` builds it".to_owned()
             } else {
                 "`just image` builds it".to_owned()

@@ -6,7 +6,7 @@
 //! - `attached`: a program in a container, spoken to line by line.
 //! - `side`, `member`, `room`: a shaper, a member, and all of them together.
 //! - `transfer`: one run; `event` and `file` are what it needs.
-//! - `exec`: further programs in a container, and `peers`: other programs beside ours.
+//! - `exec`: further programs in a container; [`testbed`]: rooms for other programs.
 //! - `limit`: how many packets a second the machine holds, and so how many rooms may be at work at the same time.
 //!
 //! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
@@ -20,9 +20,9 @@ mod file;
 mod limit;
 mod member;
 mod owner;
-pub(crate) mod peers;
 mod room;
 mod side;
+pub mod testbed;
 mod transfer;
 
 use std::thread;

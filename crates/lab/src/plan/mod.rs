@@ -1,7 +1,7 @@
 //! A scenario multiplied out: one [`Run`] for each row of the results.
 
 mod command;
-pub(crate) mod order;
+pub mod order;
 
 use std::sync::Arc;
 

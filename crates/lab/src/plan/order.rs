@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// The places of `cells` cells in an order that `seed` and `repetition` decide alone.
-pub(crate) fn shuffled(cells: usize, seed: u64, repetition: u32) -> Vec<usize> {
+pub fn shuffled(cells: usize, seed: u64, repetition: u32) -> Vec<usize> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(u64::from(repetition));
     let mut places: Vec<_> = (0..cells).collect();

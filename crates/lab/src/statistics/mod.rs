@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 pub(crate) use best_window::auto_ratios;
 pub use interval::Interval;
-pub(crate) use interval::median;
 pub(crate) use pivot::{Panel, Pivot, pivots};
 pub use spread::Spread;
 

@@ -79,37 +79,6 @@ fn markup_in_a_row_is_text_on_the_page() {
     assert!(!page.contains("<img") && !page.contains("<b>"));
 }
 
-/// From rows as `run peers` writes them, cut to the columns that a summary needs.
-#[test]
-fn the_results_of_other_programs_get_their_summary_and_chart_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let manifest = r#"{ "scenario": "peers", "repetitions": 2 }"#;
-    fs::write(dir.path().join("manifest.json"), manifest).unwrap();
-    let mut rows =
-        "comparison,contestant,options,receivers,repetition,seed,order,bytes,seconds,goodput_mbps,\
-                    sender_processor_seconds,packets,packets_lost,ok,note,command\n"
-            .to_owned();
-    for (contestant, mbps) in [("backroom", 20), ("TCP cubic", 4)] {
-        for repetition in [1, 2] {
-            rows += &format!("path,{contestant},,1,{repetition},1,1,10000000,4,{mbps},,,,true,,\n");
-        }
-    }
-    fs::write(dir.path().join("runs.csv"), &rows).unwrap();
-    let again = output(&["report", dir.path().to_str().unwrap()]);
-    assert!(again.status.success(), "{}", stderr(&again));
-    let foreign = rows.replace("TCP cubic", "TCP vegas");
-    fs::write(dir.path().join("runs.csv"), foreign).unwrap();
-    let refused = output(&["report", dir.path().to_str().unwrap()]);
-    assert!(!refused.status.success() && stderr(&refused).contains("TCP vegas"));
-    let summary = fs::read_to_string(dir.path().join("summary.csv")).unwrap();
-    let tcp = summary.lines().find(|line| line.contains("TCP cubic"));
-    assert!(tcp.is_some_and(|line| line.contains(",5.0,")), "{summary}");
-    for kind in ["png", "svg"] {
-        let chart = format!("goodput-of-peers.{kind}");
-        assert!(dir.path().join(&chart).is_file(), "no {chart}");
-    }
-}
-
 #[test]
 fn a_folder_without_results_is_refused_with_a_reason() {
     let dir = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ pub(super) struct RunArgs {
     /// Seed of the first repetition; each further one counts up from it
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Of the scenario `peers`, this comparison alone: three, loss-1, loss-5, path or uplink
+    /// Of the scenario `peers`, only this comparison: three, loss-1, loss-5, path or uplink
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Where the results go [default: results/SCENARIO/RUNNER]; beside those of containers, the simulator's go to DIR/sim

@@ -2,47 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The columns are the fields, in this order; what is not known is empty.
+/// The fields are the columns, in this order. Unknown values are empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) comparison: String,
     pub(crate) contestant: String,
-    /// What of its command line matters.
+    /// The relevant options of its command line.
     pub(crate) options: String,
-    /// Receivers.
     pub(crate) receivers: u16,
-    /// From 1; 0 is a trial that looks for the best window and counts for nothing else.
+    /// From 1. 0 is a trial that searches the best window and is not a measurement.
     pub(crate) repetition: u32,
-    /// Of the network's losses.
+    /// Seed of the network's losses.
     pub(crate) seed: u64,
-    /// Place in the order in which the runs of the comparison were begun, from 1.
+    /// Position in the order in which the runs of the comparison were started, from 1.
     pub(crate) order: usize,
-    /// Of the file. To several receivers it counts once.
+    /// Size of the file. It counts once for several receivers.
     pub(crate) bytes: u64,
     pub(crate) seconds: Option<f64>,
     /// 10^6 bit/s.
     pub(crate) goodput_mbps: Option<f64>,
-    /// Processor time of the sending program meanwhile; ours only, in steps of 10 ms.
+    /// Processor time of the sending program during the transfer, in steps of 10 ms. Only for backroom.
     pub(crate) sender_processor_seconds: Option<f64>,
-    /// Packets at the sender's and the receivers' shapers, both ways, and those lost there. Empty where nothing is shaped.
+    /// Packets at the shapers of the sender and the receivers in both directions. Empty without shaping.
     pub(crate) packets: Option<u64>,
+    /// Those of them that the shapers lost.
     pub(crate) packets_lost: Option<u64>,
     pub(crate) ok: bool,
-    /// If not, why not.
+    /// Why it failed.
     pub(crate) note: String,
-    /// What was run for it.
+    /// The command, or the input of our client.
     pub(crate) command: String,
 }
 
 impl Row {
-    /// Takes note of how long it took.
+    /// Records a successful transfer.
     pub(crate) fn took(&mut self, seconds: f64) {
         self.seconds = Some(seconds);
         self.goodput_mbps = Some(self.bytes as f64 * 8.0 / seconds / 1e6);
         self.ok = true;
     }
 
-    /// Takes note of why it does not count. The first reason stays.
+    /// Records why the run does not count. Keeps the first reason.
     pub(crate) fn failed(&mut self, why: impl ToString) {
         self.ok = false;
         if self.note.is_empty() {
@@ -50,7 +50,7 @@ impl Row {
         }
     }
 
-    /// Whether it is one of the measurements, and succeeded.
+    /// Whether it is a successful measurement.
     pub(crate) fn counts(&self) -> bool {
         self.ok && self.repetition > 0
     }

@@ -1,43 +1,42 @@
-//! Who is measured against whom.
+//! The comparisons: contestants, networks and targets.
 
 use std::time::Duration;
 
 use backroom_link::{LinkConfig, Loss};
 
-use super::tool::{Ours, Tool};
+use crate::tool::{Ours, Tool};
 
-/// Bytes of a file that is sent to several.
+/// File to several receivers.
 const FIFTY_MB: u64 = 50_000_000;
-/// Bytes of the file on lossy links without delay.
+/// File on lossy links without delay.
 const LOSSY_BYTES: u64 = 64 << 20;
-/// What atftp sends instead at 1 % and at 5 %: it waits a second for most losses of an ACK. Less would at 1 % often lose no ACK,
-/// and tell of luck.
+/// File of atftp at 1 % and at 5 % loss. It is small because atftp waits a second after most lost ACKs. At 1 %, a smaller
+/// file would often lose no ACK, and the result would depend on chance.
 const ATFTP_BYTES: [u64; 2] = [16 << 20, 512 << 10];
-/// Bytes of the file on the long path.
+/// File on the long path.
 const PATH_BYTES: u64 = 10_000_000;
-/// Bytes of the file over an uplink of 100 Mbit/s.
+/// File over an uplink of 100 Mbit/s.
 const UPLINK_BYTES: u64 = 25_000_000;
-/// Payload of our segments: their datagrams have 1,452 bytes, as quinn's have at first.
+/// Payload of our segments. Their datagrams have 1,452 bytes, the initial size of quinn's.
 const SEGMENT_BYTES: u16 = 1_415;
 
 /// Several contestants under the same conditions.
 #[derive(Clone, Debug)]
 pub(crate) struct Comparison {
-    /// For the rows and `--only`.
+    /// In rows and for `--only`.
     pub(crate) name: &'static str,
-    /// For people.
+    /// As a heading.
     pub(crate) title: &'static str,
-    /// Everybody that a contestant sends to, at most.
+    /// Largest number of receivers of a contestant.
     pub(crate) receivers: u16,
-    /// `None`: nothing is shaped.
+    /// `None` does not shape.
     pub(crate) network: Option<Network>,
-    /// Rooms that take turns at the same time, where the contestants leave the machine idle.
+    /// Number of testbeds that take turns at the same time. More than one only if contestants leave the machine idle.
     pub(crate) rooms: usize,
-    /// The first are ours, with which the others are compared.
+    /// Ours come first.
     pub(crate) contestants: Vec<Contestant>,
-    /// How many of them: the best of these is held against each target.
+    /// Number of contestants that are ours. The best of them counts for each target.
     pub(crate) ours: usize,
-    /// What is aimed at.
     pub(crate) targets: Vec<Target>,
 }
 
@@ -46,59 +45,53 @@ pub(crate) struct Comparison {
 pub(crate) struct Contestant {
     /// Unique in its comparison.
     pub(crate) name: &'static str,
-    /// What is run.
     pub(crate) tool: Tool,
-    /// What it sends.
+    /// Size of its file.
     pub(crate) bytes: u64,
-    /// To so many.
+    /// Number of its receivers.
     pub(crate) receivers: u16,
 }
 
-/// What a comparison's network does to packets.
+/// The network of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Network {
-    /// On everybody's way out.
+    /// The link for packets that a member sends.
     pub(crate) egress: LinkConfig,
-    /// On everybody's way in. What has a delay and carries TCP is shaped here: on the way out, TCP would hold back
-    /// because of packets that are still on its host.
+    /// The link for packets that a member receives. Delayed TCP must be shaped here: on the way out, TCP would send less
+    /// while its packets are still on the host.
     pub(crate) ingress: LinkConfig,
-    /// The kernel decides what is lost on the way in: a verdict from user space would be most of a round trip without
-    /// delay.
+    /// The kernel drops packets on the way in. Without delay, verdicts from user space would dominate the round trip.
     pub(crate) loss_in_kernel: bool,
 }
 
-/// What is aimed at: a ratio between the best of our contestants and another.
+/// A target: a bound on the ratio between our best contestant and another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
     /// The other contestant.
     pub(crate) against: &'static str,
-    /// Of what.
     pub(crate) quantity: Quantity,
-    /// The bound.
     pub(crate) bound: Bound,
 }
 
-/// What a target is about.
+/// The quantity of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quantity {
-    /// Bits of the file in a second.
+    /// Bits of the file per second.
     Goodput,
-    /// Time to completion.
+    /// Completion time.
     Seconds,
-    /// Processor time of the sending program for each byte of the file.
+    /// Processor time of the sender per byte of the file.
     Processor,
 }
 
-/// From where on a target is met.
+/// A bound on a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Bound {
-    /// The ratio is not below this.
     AtLeast(f64),
-    /// The ratio is not above this.
     AtMost(f64),
 }
 
-/// All comparisons, in the order in which they are made.
+/// All comparisons in the order in which they are measured.
 pub(crate) fn comparisons() -> Vec<Comparison> {
     let [few, many] = ATFTP_BYTES;
     vec![
@@ -117,7 +110,7 @@ pub(crate) fn comparisons() -> Vec<Comparison> {
 }
 
 fn three_receivers() -> Comparison {
-    let everybody = |name, tool| Contestant {
+    let contestant = |name, tool| Contestant {
         name,
         tool,
         bytes: FIFTY_MB,
@@ -133,16 +126,16 @@ fn three_receivers() -> Comparison {
     };
     Comparison {
         name: "three",
-        title: "50 MB to three receivers, nothing shaped",
+        title: "50 MB to three receivers, no shaping",
         receivers: 3,
         network: None,
         rooms: 1,
         ours: 1,
         contestants: vec![
-            everybody("backroom, ip-multicast", ours("ip-multicast")),
-            everybody("backroom, parallel", ours("parallel")),
-            everybody("uftp, AES-256-GCM", Tool::Uftp { encrypted: true }),
-            everybody("uftp, plain", Tool::Uftp { encrypted: false }),
+            contestant("backroom, ip-multicast", ours("ip-multicast")),
+            contestant("backroom, parallel", ours("parallel")),
+            contestant("uftp, AES-256-GCM", Tool::Uftp { encrypted: true }),
+            contestant("uftp, plain", Tool::Uftp { encrypted: false }),
         ],
         targets: vec![
             faster_than("uftp, AES-256-GCM", 3.0),
@@ -164,7 +157,7 @@ fn lossy(
         bytes,
         receivers: 1,
     };
-    // The round trip is about as long as it takes to send ten segments: fewer wait, and more are sent again for nothing.
+    // A round trip takes about as long as sending ten segments. A smaller window waits, a larger one resends needlessly.
     let ours = |name, window| {
         let tool = Tool::Backroom(Ours {
             delivery: "parallel",
@@ -299,7 +292,6 @@ fn faster_than(against: &'static str, bound: f64) -> Target {
 }
 
 impl Bound {
-    /// Whether `ratio` is within it.
     pub(crate) fn holds(self, ratio: f64) -> bool {
         match self {
             Self::AtLeast(bound) => ratio >= bound,
@@ -318,7 +310,7 @@ impl std::fmt::Display for Bound {
 }
 
 impl Quantity {
-    /// As the column `quantity` has it.
+    /// In the column `quantity`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Goodput => "goodput",
@@ -335,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_targets_are_about_contestants() {
+    fn names_are_unique_and_targets_name_contestants() {
         let comparisons = comparisons();
         let names: HashSet<_> = comparisons.iter().map(|one| one.name).collect();
         assert_eq!(names.len(), comparisons.len());

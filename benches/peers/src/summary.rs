@@ -1,10 +1,10 @@
-//! What the rows come to: a row of `summary.csv` for each contestant, and for each target one more column set.
+//! Summaries: a row of `summary.csv` for each contestant, and one for each further target against it.
 
+use backroom_lab::statistics::{Interval, Spread};
 use serde::Serialize;
 
-use super::comparisons::{Bound, Comparison, Quantity, Target};
-use super::row::Row;
-use crate::statistics::{Interval, median};
+use crate::comparisons::{Bound, Comparison, Quantity, Target};
+use crate::row::Row;
 
 /// A contestant, or a second target against it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,30 +15,30 @@ pub(crate) struct Summary {
     pub(crate) options: String,
     pub(crate) receivers: u16,
     pub(crate) bytes: u64,
-    /// That count.
+    /// Number of successful runs.
     pub(crate) runs: usize,
     pub(crate) failed: usize,
     pub(crate) seconds_median: Option<f64>,
     pub(crate) goodput_mbps_median: Option<f64>,
-    /// 95 % interval of that median; empty for fewer than six runs.
+    /// 95 % interval of the median. Empty with fewer than six runs.
     pub(crate) goodput_mbps_ci_low: Option<f64>,
     pub(crate) goodput_mbps_ci_high: Option<f64>,
     pub(crate) goodput_mbps_min: Option<f64>,
     pub(crate) goodput_mbps_max: Option<f64>,
-    /// Processor time of the sender for each byte of the file.
+    /// Processor time of the sender per byte of the file.
     pub(crate) sender_ns_per_byte_median: Option<f64>,
-    /// What `ratio` is of.
+    /// The quantity of `ratio`.
     pub(crate) quantity: &'static str,
-    /// The median of the best of ours over this one's.
+    /// The median of our best contestant divided by that of this one.
     pub(crate) ratio: Option<f64>,
-    /// What it should be; empty where nothing is aimed at.
+    /// The bound of `ratio`. Empty without a target.
     pub(crate) target: String,
     pub(crate) met: Option<bool>,
-    /// Which of ours that is.
+    /// Our best contestant.
     pub(crate) best: &'static str,
 }
 
-/// What `rows` say of each contestant of `comparison`, the first of which are ours.
+/// Summarises the rows of `comparison`.
 pub(crate) fn summarise(comparison: &Comparison, rows: &[Row]) -> Vec<Summary> {
     let samples: Vec<_> = comparison
         .contestants
@@ -70,7 +70,7 @@ pub(crate) fn summarise(comparison: &Comparison, rows: &[Row]) -> Vec<Summary> {
     summaries
 }
 
-/// Of ours the one that is held against `target`, and what it is called. Without a target it is the fastest.
+/// Our best contestant for `target`, with its name. Without a target it is the fastest.
 fn best_of_ours<'a, 'b>(
     comparison: &Comparison,
     samples: &'a [Sample<'b>],
@@ -125,10 +125,10 @@ impl<'a> Sample<'a> {
     }
 
     fn median(&self, quantity: Quantity) -> Option<f64> {
-        median(&mut self.values(quantity))
+        Spread::of(self.values(quantity)).map(|spread| spread.median)
     }
 
-    /// How many times as much `ours` is.
+    /// The median of `ours` divided by this one.
     fn ratio(&self, ours: &Self, quantity: Quantity) -> Option<f64> {
         Some(ours.median(quantity)? / self.median(quantity)?).filter(|ratio| ratio.is_finite())
     }
@@ -173,7 +173,7 @@ impl<'a> Sample<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::comparisons;
+    use crate::comparisons::comparisons;
 
     fn rows(comparison: &str, contestant: &str, seconds: &[f64]) -> Vec<Row> {
         let row = |(&seconds, repetition): (&f64, u32)| {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_medians_and_say_whether_the_target_is_met() {
+    fn ratios_are_of_medians_and_decide_whether_the_target_is_met() {
         let mut all = rows("path", "backroom", &[1.0, 2.0, 90.0, 2.0, 2.0, 2.0]);
         all.extend(rows("path", "TCP cubic", &[20.0; 6]));
         all.extend(rows("path", "quinn", &[9.0; 5]));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_of_ours_is_held_against_a_target() {
+    fn our_best_contestant_counts_for_a_target() {
         let mut all = rows("path", "backroom", &[4.0; 6]);
         all.extend(rows("path", "backroom, 2 copies", &[2.0; 6]));
         all.extend(rows("path", "TCP cubic", &[20.0; 6]));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_runs_and_trials_count_for_nothing_and_nobody_is_compared_with_nothing() {
+    fn failed_runs_and_trials_do_not_count() {
         let mut all = rows("path", "backroom", &[1.0, 1.0, 50.0]);
         all[2].failed("lost");
         let mut trial = rows("path", "backroom", &[99.0]);

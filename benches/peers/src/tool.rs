@@ -1,37 +1,38 @@
-//! The programs: how each is called, and what its output says.
+//! The programs: command lines and output formats.
 
+use backroom_lab::docker::testbed::Command;
 use serde::Deserialize;
 
-/// Where `iperf3` listens; its TCP is shaped too.
+/// Port of `iperf3`. Its TCP is shaped too.
 pub(crate) const IPERF3_PORT: u16 = 5_201;
 const ATFTP_PORT: u16 = 6_969;
 const QUIC_PORT: u16 = 4_433;
-/// Where the image has the certificate for quinn.
+/// Path of the certificate for quinn in the image.
 const QUIC_CERTIFICATE: &str = "/usr/local/share/backroom/quic";
-/// Nobody, whom atftpd wants to become.
+/// The user that atftpd switches to.
 const NOBODY: &str = "65534:65534";
-/// A run is ended after so many seconds.
-pub(crate) const MOST_SECONDS: u32 = 90;
+/// A run is ended after this many seconds.
+pub(crate) const MAX_SECONDS: u32 = 90;
 
 /// A program with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// The real client.
+    /// `backroom-client`.
     Backroom(Ours),
-    /// `uftp`, NAK-based multicast; to one receiver by unicast.
+    /// `uftp`, NAK-based multicast. Unicast to a single receiver.
     Uftp {
         /// With AES-256-GCM.
         encrypted: bool,
     },
-    /// `atftp`: TFTP with a window (RFC 7440), which goes back N.
+    /// `atftp`: TFTP with a window (RFC 7440), which is Go-Back-N.
     Atftp,
     /// `iperf3` with TCP cubic.
     Iperf3,
-    /// Our small program with `quinn`.
+    /// `backroom-quic`, a small program that uses `quinn`.
     Quinn,
 }
 
-/// Our settings.
+/// Settings of our client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ours {
     pub(crate) delivery: &'static str,
@@ -40,87 +41,71 @@ pub(crate) struct Ours {
     pub(crate) copies: u8,
 }
 
-/// A command in a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Command {
-    /// `None`: the image's own user.
-    pub(crate) user: Option<&'static str>,
-    /// Whether it takes NET_ADMIN.
-    pub(crate) privileged: bool,
-    pub(crate) words: Vec<String>,
-}
-
-/// Whom a command is about.
+/// The transfer that a command is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task<'a> {
     /// The sender's file.
     pub(crate) path: &'a str,
     pub(crate) bytes: u64,
-    /// Where the receivers keep what they receive.
+    /// The folder for received files.
     pub(crate) folder: &'a str,
     /// The sender's address.
     pub(crate) sender: &'a str,
     /// The first receiver's address.
     pub(crate) receiver: &'a str,
     pub(crate) receivers: u16,
-    /// For atftp.
+    /// The window of atftp.
     pub(crate) window: u32,
-    /// When atftp is ended.
+    /// atftp is ended after this time.
     pub(crate) atftp_limit_seconds: u32,
 }
 
-/// At whose side a command runs.
+/// Where a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Sender,
     Receiver,
 }
 
-/// What an output did not say.
+/// What is missing in an output.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unreadable(String);
 
-impl Command {
-    fn new(text: &str) -> Self {
-        Self {
-            user: None,
-            privileged: false,
-            words: text.split(' ').map(str::to_owned).collect(),
-        }
-    }
-
-    /// As one types it.
-    pub(crate) fn line(&self) -> String {
-        self.words.join(" ")
+/// A command without privileges. `text` is split at spaces.
+pub(crate) fn command(text: &str) -> Command {
+    Command {
+        user: None,
+        privileged: false,
+        words: text.split(' ').map(str::to_owned).collect(),
     }
 }
 
-/// What waits at receiver `number`, which counts from 1, all the time. `folder` takes what is received.
+/// Commands that wait for transfers at receiver `number`, which counts from 1. `folder` is for received files.
 pub(crate) fn receiver_daemons(number: u16, folder: &str) -> Vec<Command> {
     let uftpd = format!("uftpd -d -D {folder} -U {} -B 4194304 -x 0", uid(number));
-    let mut daemons = vec![Command::new(&uftpd)];
+    let mut daemons = vec![command(&uftpd)];
     if number == 1 {
         daemons.push(iperf3("-s"));
         let quic = format!("backroom-quic receive {QUIC_PORT} --certificate {QUIC_CERTIFICATE}");
-        daemons.push(Command::new(&quic));
+        daemons.push(command(&quic));
     }
     daemons
 }
 
-/// What waits at the sender all the time: `atftpd` sends what it is asked for.
+/// Commands that wait for transfers at the sender. `atftpd` sends the files that are requested.
 pub(crate) fn sender_daemons(folder: &str) -> Vec<Command> {
     let atftpd = format!(
         "/usr/sbin/atftpd --daemon --no-fork --port {ATFTP_PORT} --retry-timeout 1 --no-multicast --logfile - {folder}"
     );
     vec![Command {
         user: Some(NOBODY),
-        ..Command::new(&atftpd)
+        ..command(&atftpd)
     }]
 }
 
 impl Tool {
-    /// What is run for a transfer, and where. `None` for ours, which is told on its own input.
+    /// The command for a transfer, and where to run it. `None` for our client, which runs already.
     pub(crate) fn command(&self, task: &Task<'_>) -> Option<(Side, Command)> {
         Some(match self {
             Self::Backroom(_) => return None,
@@ -135,15 +120,15 @@ impl Tool {
             ),
             Self::Quinn => (
                 Side::Sender,
-                Command::new(&format!(
-                    "timeout {MOST_SECONDS} backroom-quic send {}:{QUIC_PORT} {} --certificate {QUIC_CERTIFICATE} --gso off",
+                command(&format!(
+                    "timeout {MAX_SECONDS} backroom-quic send {}:{QUIC_PORT} {} --certificate {QUIC_CERTIFICATE} --gso off",
                     task.receiver, task.bytes
                 )),
             ),
         })
     }
 
-    /// The options that matter, for the column `options`.
+    /// The relevant options, for the column `options`.
     pub(crate) fn options(&self, window: u32) -> String {
         match self {
             Self::Backroom(ours) => {
@@ -164,15 +149,15 @@ impl Tool {
         }
     }
 
-    /// Whether the receivers are left with a file.
+    /// Whether the receivers store a file.
     pub(crate) fn leaves_a_file(&self) -> bool {
         !matches!(self, Self::Iperf3 | Self::Quinn)
     }
 
-    /// The seconds of a transfer, as the tool's own output has them.
+    /// The duration of a transfer in seconds, from the tool's output.
     ///
     /// # Errors
-    /// [`Unreadable`] says what is missing; then the transfer did not succeed.
+    /// [`Unreadable`] if the transfer did not succeed.
     pub(crate) fn seconds(
         &self,
         stdout: &str,
@@ -180,7 +165,7 @@ impl Tool {
         task: &Task<'_>,
     ) -> Result<f64, Unreadable> {
         match self {
-            Self::Backroom(_) => Err(Unreadable("ours says it elsewhere".to_owned())),
+            Self::Backroom(_) => Err(Unreadable("our client reports it elsewhere".to_owned())),
             Self::Uftp { .. } => uftp_seconds(stderr, task.receivers),
             Self::Atftp => after(stderr, "seconds "),
             Self::Iperf3 => iperf3_seconds(stdout, task.bytes),
@@ -189,8 +174,8 @@ impl Tool {
     }
 }
 
-/// As fast as it goes, in blocks that fill a packet, with the least timers. Clients are named, so that it begins as soon as
-/// all have registered.
+/// Unlimited rate, blocks that fill a packet, minimal timers. Listing the clients makes it start as soon as all have
+/// registered.
 fn uftp(task: &Task<'_>, encrypted: bool) -> Command {
     let cipher = if encrypted {
         " -Y aes256-gcm -h sha256"
@@ -203,27 +188,27 @@ fn uftp(task: &Task<'_>, encrypted: bool) -> Command {
         String::new()
     };
     let clients: Vec<_> = (1..=task.receivers).map(uid).collect();
-    Command::new(&format!(
-        "timeout {MOST_SECONDS} uftp -R -1{cipher}{to} -B 4194304 -b 1400 -r 0.02:0.001:1 -H {} -S @LOG {}",
+    command(&format!(
+        "timeout {MAX_SECONDS} uftp -R -1{cipher}{to} -B 4194304 -b 1400 -r 0.02:0.001:1 -H {} -S @LOG {}",
         clients.join(","),
         task.path
     ))
 }
 
-/// Where cubic is not what the system begins with, it takes a privilege to choose it, on both sides.
+/// Both sides need a privilege to select cubic if it is not the default of the system.
 fn iperf3(options: &str) -> Command {
     let limit = if options == "-s" {
         String::new()
     } else {
-        format!("timeout {MOST_SECONDS} ")
+        format!("timeout {MAX_SECONDS} ")
     };
     Command {
         privileged: true,
-        ..Command::new(&format!("{limit}iperf3 -p {IPERF3_PORT} {options}"))
+        ..command(&format!("{limit}iperf3 -p {IPERF3_PORT} {options}"))
     }
 }
 
-/// The receiver asks, and times it, since atftp does not say how long it took.
+/// The receiver requests the file. The shell measures the time because atftp does not report it.
 fn atftp(task: &Task<'_>) -> Command {
     let name = task.path.rsplit('/').next().unwrap_or_default();
     let script = format!(
@@ -238,13 +223,12 @@ fn atftp(task: &Task<'_>) -> Command {
     }
 }
 
-/// What uftp knows a receiver by.
+/// A receiver's id for uftp.
 fn uid(number: u16) -> String {
     format!("0x{number:08x}")
 }
 
-/// `Total elapsed time` is that of the file, without the announcement before and the farewell after. Every client has to
-/// have got a copy.
+/// `Total elapsed time` excludes the announcement and the final messages. Every client must have a copy.
 fn uftp_seconds(output: &str, receivers: u16) -> Result<f64, Unreadable> {
     let copies = output
         .lines()
@@ -264,10 +248,10 @@ fn after(output: &str, words: &str) -> Result<f64, Unreadable> {
         .lines()
         .filter_map(|line| line.split_once(words))
         .find_map(|(_, rest)| rest.split(' ').next()?.trim().parse().ok())
-        .ok_or_else(|| Unreadable(format!("its output has no line with {words:?}")))
+        .ok_or_else(|| Unreadable(format!("no line of its output has {words:?}")))
 }
 
-/// What of `--json` counts: how much the receiver got, in what time.
+/// The relevant parts of `--json`.
 #[derive(Deserialize)]
 struct Iperf3Output {
     #[serde(default)]
@@ -290,7 +274,7 @@ struct Iperf3Sum {
     seconds: f64,
 }
 
-/// It sends whole blocks, so a little more than it was asked to; the time is brought down to `bytes`.
+/// iperf3 sends whole blocks, so slightly more than requested. The time is scaled to `bytes`.
 fn iperf3_seconds(output: &str, bytes: u64) -> Result<f64, Unreadable> {
     let output: Iperf3Output =
         serde_json::from_str(output).map_err(|error| Unreadable(format!("iperf3: {error}")))?;
