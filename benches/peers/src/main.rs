@@ -21,7 +21,7 @@ mod tool;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use backroom_lab::docker::Unavailable;
+use backroom_lab::runner::Unavailable;
 use backroom_lab::runner::RunError;
 use clap::{Parser, Subcommand};
 

@@ -20,6 +20,7 @@
 //! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
 
 pub mod assess;
+pub mod backends;
 pub mod charts;
 pub mod cli;
 pub mod compare;

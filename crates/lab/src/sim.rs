@@ -1,13 +1,50 @@
 //! The sim runner: `backroom-sim` in this process.
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use backroom_sim::Measurement;
 use backroom_sim::simulation::{NoObserver, Observer, simulate};
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::Run;
-use crate::runner::{RunError, Runner, RunnerKind};
+use crate::plan::{Plan, Run};
+use crate::runner::{
+    Backend, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners, Unavailable,
+};
+
+/// The simulator, one for each processor.
+#[derive(Debug)]
+pub struct Simulator;
+
+impl Backend for Simulator {
+    fn name(&self) -> RunnerName {
+        RunnerName::Sim
+    }
+
+    fn description(&self) -> &'static str {
+        "Virtual time in this process: no privileges, no Docker, hundreds of runs a second"
+    }
+
+    fn probe(&self, _: &RunnerOptions, _: Duration) -> Result<String, Unavailable> {
+        Ok("the simulator".to_owned())
+    }
+
+    fn start(
+        &self,
+        _: &Plan,
+        options: &RunnerOptions,
+        cancelled: &CancellationToken,
+    ) -> Result<Runners, RunError> {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let worker = |_| Box::new(SimRunner::new(cancelled.clone())) as Box<dyn Runner>;
+        let count = options.jobs.unwrap_or_else(processors);
+        Ok(Runners {
+            kind: RunnerKind::SIM,
+            workers: (0..count).map(worker).collect(),
+            engine: None,
+        })
+    }
+}
 
 /// Simulates one run after another.
 #[derive(Debug)]

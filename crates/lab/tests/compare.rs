@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use backroom_lab::compare::{Comparison, Verdict, compare};
 use backroom_lab::plan::Plan;
 use backroom_lab::record::RunRecord;
+use backroom_lab::results::ResultsFolder;
 use backroom_lab::runner::RunnerKind;
 use backroom_lab::scenario::Scenario;
 use backroom_sim::{Cast, Measurement};
@@ -185,12 +186,10 @@ fn three_runs_are_too_few() {
 /// A folder in `dir` with `records`.
 fn folder(dir: &Path, name: &str, records: &[RunRecord]) -> String {
     let path = dir.join(name);
-    fs::create_dir_all(&path).unwrap();
-    let mut writer = csv::Writer::from_path(path.join("runs.csv")).unwrap();
+    let mut runs = ResultsFolder::create(&path).unwrap().runs().unwrap();
     for record in records {
-        writer.serialize(record).unwrap();
+        runs.write(record).unwrap();
     }
-    writer.flush().unwrap();
     path.to_str().unwrap().to_owned()
 }
 

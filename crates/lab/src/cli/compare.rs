@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::{Failure, heard};
+use super::{Failure, ignore_broken_pipe};
 use crate::compare::{self, Folder, Format};
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
         )));
     }
     let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
-    heard(io::stdout().write_all(text.as_bytes()))
+    ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
         .context("the comparison can't be written")
         .map_err(Failure::Broken)?;
     match comparison.has_regression() {

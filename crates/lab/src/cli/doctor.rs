@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::Args;
 
-use super::{Failure, heard};
+use super::{Failure, ignore_broken_pipe};
 use crate::{docker, doctor};
 
 #[derive(Debug, Args)]
@@ -29,5 +29,6 @@ fn print(arguments: &DoctorArgs) -> anyhow::Result<()> {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => report.text(),
     };
-    heard(io::stdout().write_all(text.as_bytes())).context("the report can't be written")
+    ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
+        .context("the report can't be written")
 }

@@ -1,10 +1,12 @@
-//! `list`: the built-in scenarios.
+//! `list`: the built-in scenarios, and the keys of `--set`.
 
 use std::io::{self, Write};
 
 use anyhow::Context;
+use backroom_sim::Axis;
+use comfy_table::Table;
 
-use super::{Failure, heard, table};
+use super::{Failure, ignore_broken_pipe, table};
 use crate::peers;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, builtin};
@@ -14,6 +16,17 @@ pub(super) fn list() -> Result<(), Failure> {
 }
 
 fn print() -> anyhow::Result<()> {
+    let (scenarios, keys) = (scenarios()?, keys());
+    let written = writeln!(
+        io::stdout(),
+        "{}\n\n{}",
+        scenarios.trim_fmt(),
+        keys.trim_fmt()
+    );
+    ignore_broken_pipe(written).context("can't write the list")
+}
+
+fn scenarios() -> anyhow::Result<Table> {
     let mut listed = table::plain(["scenario", "runs", "shows"]);
     for (name, text) in builtin() {
         let scenario = Scenario::parse(name, text)?;
@@ -25,5 +38,14 @@ fn print() -> anyhow::Result<()> {
         peers::RUNS.to_string(),
         peers::TITLE.to_owned(),
     ]);
-    heard(writeln!(io::stdout(), "{}", listed.trim_fmt())).context("the list can't be written")
+    Ok(listed)
+}
+
+fn keys() -> Table {
+    let mut listed = table::plain(["key of --set", "default", "sets"]);
+    for axis in Axis::ALL {
+        let default = axis.default_value().unwrap_or_default();
+        listed.add_row([axis.key(), default, axis.description()]);
+    }
+    listed
 }

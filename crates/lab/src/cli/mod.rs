@@ -48,41 +48,41 @@ enum Command {
     Shaper(ShaperArgs),
 }
 
-/// Why a command did not do what was asked. Each has an exit status of its own.
+/// Why a command failed. Each has its own exit status.
 #[derive(Debug)]
 enum Failure {
-    /// What was asked for can't be done, and nothing was begun: 2, as for any wrong command line.
+    /// The command line can't be carried out, and nothing was begun: 2.
     Usage(anyhow::Error),
-    /// Something broke on the way: 1.
+    /// Something failed on the way: 1.
     Broken(anyhow::Error),
-    /// What was compared became slower, which is said already: 1.
+    /// `compare` found a regression and reported it: 1.
     Regression,
-    /// Somebody interrupted: 130, as a shell has it for SIGINT.
+    /// The user interrupted: 130, as shells report SIGINT.
     Interrupted,
 }
 
-/// What became of writing to standard output. Who has closed it, like `head`, has read enough.
-fn heard(written: io::Result<()>) -> io::Result<()> {
+/// Treats a closed standard output as success: a reader like `head` has read enough.
+fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
 }
 
-/// `error` and its causes in one line. A cause that the words before it end with already is not said again.
-fn told(error: &anyhow::Error) -> String {
-    let mut told = String::new();
+/// `error` and its causes in one line. A cause that its context already ends with is not repeated.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if told.is_empty() {
-            told = cause;
-        } else if !told.ends_with(&cause) {
-            told = format!("{told}: {cause}");
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
         }
     }
-    told
+    line
 }
 
-/// Does what the process's arguments say.
+/// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
@@ -97,11 +97,11 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => {
-            eprintln!("error: {}", told(&error));
+            eprintln!("error: {}", in_one_line(&error));
             ExitCode::from(2)
         }
         Err(Failure::Broken(error)) => {
-            eprintln!("error: {}", told(&error));
+            eprintln!("error: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
         Err(Failure::Regression) => ExitCode::FAILURE,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::run::rebuild_peers;
-use super::{Failure, heard};
+use super::{Failure, ignore_broken_pipe};
 use crate::report::{self, ReportError};
 
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) fn report(arguments: &ReportArgs) -> Result<(), Failure> {
 fn list<'a>(folder: &Path, mut files: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = files.try_for_each(|file| writeln!(out, "{}", folder.join(file).display()));
-    heard(written)
+    ignore_broken_pipe(written)
         .context("the list of files can't be written")
         .map_err(Failure::Broken)
 }

@@ -13,8 +13,8 @@ use backroom_vocabulary::format_number;
 use backroom_vocabulary::trace::StepKind;
 use clap::Args;
 
-use super::run::{Setting, setting};
-use super::{Failure, heard, stop};
+use super::run::{Setting, set_help, setting};
+use super::{Failure, ignore_broken_pipe, stop};
 use crate::plan::{Plan, Run};
 use crate::runner::RunError;
 use crate::scenario::Scenario;
@@ -37,9 +37,7 @@ pub(super) struct TraceArgs {
     /// to one member
     #[arg(conflicts_with = "from")]
     scenario: Option<String>,
-    /// Another value for a key, as for `run`: window, loss, cast, receivers, delivery, recovery, timeout, copies, rate,
-    /// delay, jitter, queue, file, segment, burst, loss_side
-    #[arg(long, value_name = "KEY=V", value_parser = setting, conflicts_with = "from")]
+    #[arg(long, value_name = "KEY=V", value_parser = setting, conflicts_with = "from", help = set_help())]
     set: Vec<Setting>,
     /// Seed of the run
     #[arg(long, value_name = "S", conflicts_with = "from")]
@@ -268,7 +266,7 @@ fn write(
             .iter()
             .try_for_each(|name| writeln!(out, "{}", folder.join(name).display()))
     };
-    Ok(heard(say())?)
+    Ok(ignore_broken_pipe(say())?)
 }
 
 fn save(

@@ -9,46 +9,25 @@ use bollard::query_parameters::{
 };
 use futures_util::future::join_all;
 
-use super::limit::Limit;
 use super::owner::{LABEL, Owner};
+use crate::runner::Unavailable;
 
 /// The image that holds the project's programs.
 pub const DEFAULT_IMAGE: &str = "backroom:latest";
 
-/// How long to wait for an engine's answer where the simulator would do as well.
-pub const AT_ONCE: Duration = Duration::from_millis(800);
-/// How long to wait for an engine's answer where nothing else will do.
-pub const PATIENTLY: Duration = Duration::from_secs(20);
+/// Time for an engine's answer where nothing else will do.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// A single request may take this long. Starting containers on a busy machine does take its time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Removing is tried so often: what was being created when the lab was interrupted appears late.
 const REMOVAL_ATTEMPTS: u32 = 5;
 const PAUSE_BETWEEN_REMOVALS: Duration = Duration::from_millis(300);
 
-/// An engine that answers and has the project's image.
-#[derive(Clone, Debug)]
-pub struct Engine {
-    /// What it is and of which version.
-    pub version: String,
-    /// What its machine holds, once that was measured.
-    pub limit: Option<Limit>,
-}
-
-/// Why no container can be started, and what would mend it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{why}; {remedy}")]
-pub struct Unavailable {
-    /// What is missing.
-    pub why: String,
-    /// What to do about it, as a command where there is one.
-    pub remedy: String,
-}
-
-/// Finds the engine, and `image` on it, where each answers within `patience`.
+/// Finds the engine, and `image` on it, if each answers within `patience`. Returns the engine's name and version, too.
 pub(super) async fn connect(
     image: &str,
     patience: Duration,
-) -> Result<(Docker, Engine), Unavailable> {
+) -> Result<(Docker, String), Unavailable> {
     let (docker, version) = tokio::time::timeout(patience, reach())
         .await
         .map_err(|_| unreachable_engine("it does not answer"))?
@@ -64,13 +43,7 @@ pub(super) async fn connect(
                 "`just image` builds it".to_owned()
             },
         })?;
-    Ok((
-        docker,
-        Engine {
-            version: format!("Docker {version}"),
-            limit: None,
-        },
-    ))
+    Ok((docker, format!("Docker {version}")))
 }
 
 /// Finds the engine that the environment names, and its version.

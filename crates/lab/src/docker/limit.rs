@@ -22,9 +22,9 @@ const MAX_ROOMS_PER_PROCESSOR: usize = 2;
 
 /// What this machine holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
+pub(super) struct Limit {
     /// Packets that one room's programs and shapers together let through in a second.
-    pub packets_per_second: f64,
+    pub(super) packets_per_second: f64,
 }
 
 impl Limit {

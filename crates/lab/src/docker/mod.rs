@@ -36,35 +36,61 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use engine::DEFAULT_IMAGE;
+
 pub(crate) use engine::reach;
-pub use engine::{AT_ONCE, DEFAULT_IMAGE, Engine, PATIENTLY, Unavailable};
-pub use limit::Limit;
 
 use attached::TalkError;
 use container::Containers;
+use limit::Limit;
 use owner::Owner;
 use room::{Room, RoomSize};
 
 use crate::plan::{Plan, Run};
-use crate::runner::{RunError, Runner, RunnerKind, Shaper};
+use crate::runner::{
+    Backend, Engine, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners, Shaper,
+    Unavailable,
+};
 
 /// How long it may take to remove the container of a probe that was given up.
 const REMOVAL_LIMIT: Duration = Duration::from_millis(600);
 /// So many rooms that broke one after the other are no accident.
 const MAX_BROKEN_ROOMS: u32 = 3;
 
-/// Looks for an engine that has `image` and answers within `patience`: [`AT_ONCE`] or [`PATIENTLY`].
-///
-/// # Errors
-/// [`Unavailable`] says what is missing.
-pub fn probe(image: &str, patience: Duration) -> Result<Engine, Unavailable> {
-    let runtime = runtime().map_err(|error| Unavailable {
-        why: format!("no threads to talk to an engine with: {error}"),
-        remedy: "use --runner sim".to_owned(),
-    })?;
-    runtime
-        .block_on(engine::connect(image, patience))
-        .map(|(_, engine)| engine)
+/// Containers on the engine that the environment names.
+#[derive(Debug)]
+pub struct DockerBackend;
+
+impl Backend for DockerBackend {
+    fn name(&self) -> RunnerName {
+        RunnerName::Docker
+    }
+
+    fn description(&self) -> &'static str {
+        "The real programs in containers on a shaped network"
+    }
+
+    fn takes_shaper(&self) -> bool {
+        true
+    }
+
+    fn probe(&self, options: &RunnerOptions, patience: Duration) -> Result<String, Unavailable> {
+        let runtime = runtime().map_err(|error| Unavailable {
+            why: format!("no threads can be started to talk to an engine: {error}"),
+            remedy: "use --runner sim".to_owned(),
+        })?;
+        let (_, version) = runtime.block_on(engine::connect(&options.image, patience))?;
+        Ok(format!("containers ({version})"))
+    }
+
+    fn start(
+        &self,
+        plan: &Plan,
+        options: &RunnerOptions,
+        cancelled: &CancellationToken,
+    ) -> Result<Runners, RunError> {
+        DockerRunner::start(plan, options, cancelled)
+    }
 }
 
 /// What the kernel of `docker` can shape with, tried in a container of `image` that is thrown away. `limit` holds for the
@@ -105,15 +131,6 @@ pub struct DockerRunner {
     broken_rooms: u32,
     limit: Option<Limit>,
     cancelled: CancellationToken,
-}
-
-/// Rooms that may carry out a plan together, and what the machine holds, if that could be measured.
-pub struct DockerRunners {
-    rooms: Vec<DockerRunner>,
-    /// Which runner each of them is.
-    pub kind: RunnerKind,
-    /// Packets a second.
-    pub limit: Option<Limit>,
 }
 
 /// Why a room can't be used any more, or never could.
@@ -168,47 +185,54 @@ impl DockerRunner {
     /// # Errors
     /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then. What this machine
     /// does not have is an [`Unavailable`] in it.
-    pub fn start(
+    fn start(
         plan: &Plan,
-        image: &str,
-        shaper: Option<Shaper>,
-        jobs: Option<usize>,
+        options: &RunnerOptions,
         cancelled: &CancellationToken,
-    ) -> Result<DockerRunners, RunError> {
+    ) -> Result<Runners, RunError> {
         let owner = Owner::this_process();
-        let mut first = Self::new(plan, image, owner.room(1), cancelled)?;
+        let (mut first, version) = Self::new(plan, &options.image, owner.room(1), cancelled)?;
         first.remove_leftovers();
-        first.shaper = first.choose_shaper(shaper)?;
+        first.shaper = first.choose_shaper(options.shaper)?;
         first.open_room().map_err(RoomError::into_run_error)?;
         first.limit = first.calibrate()?;
         let limit = first.limit;
-        let count = jobs.unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
+        let count = options
+            .jobs
+            .unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
         let mut rooms = vec![first];
         for number in 2..=count.min(plan.runs.len()) {
-            let mut room = Self::new(plan, image, owner.room(number), cancelled)?;
+            let (mut room, _) = Self::new(plan, &options.image, owner.room(number), cancelled)?;
             (room.shaper, room.limit) = (rooms[0].shaper, limit);
             rooms.push(room);
         }
         open_all(&mut rooms[1..]).map_err(RoomError::into_run_error)?;
-        Ok(DockerRunners {
-            kind: rooms[0].kind(),
-            rooms,
-            limit,
+        let kind = rooms[0].kind();
+        let workers = rooms.into_iter();
+        Ok(Runners {
+            kind,
+            workers: workers
+                .map(|room| Box::new(room) as Box<dyn Runner>)
+                .collect(),
+            engine: Some(Engine {
+                version,
+                packets_per_second: limit.map(|limit| limit.packets_per_second),
+            }),
         })
     }
 
-    /// A room that is not open yet.
+    /// A room that is not open yet, and its engine's name and version.
     fn new(
         plan: &Plan,
         image: &str,
         owner: Owner,
         cancelled: &CancellationToken,
-    ) -> Result<Self, RunError> {
+    ) -> Result<(Self, String), RunError> {
         let runtime = runtime().context("can't start threads")?;
-        let (docker, _) = runtime
-            .block_on(engine::connect(image, PATIENTLY))
+        let (docker, version) = runtime
+            .block_on(engine::connect(image, engine::PATIENCE))
             .map_err(anyhow::Error::new)?;
-        Ok(Self {
+        let room = Self {
             runtime,
             docker,
             owner,
@@ -219,7 +243,8 @@ impl DockerRunner {
             broken_rooms: 0,
             limit: None,
             cancelled: cancelled.clone(),
-        })
+        };
+        Ok((room, version))
     }
 
     /// Measures what the machine holds. `None` where that fails, which is no reason not to try the plan.
@@ -275,16 +300,6 @@ impl DockerRunner {
         self.room = None;
         self.runtime
             .block_on(engine::remove_all_of(&self.docker, &self.owner))
-    }
-}
-
-impl DockerRunners {
-    /// The rooms, each of which takes runs on its own.
-    pub fn workers(self) -> Vec<Box<dyn Runner>> {
-        let rooms = self.rooms.into_iter();
-        rooms
-            .map(|room| Box::new(room) as Box<dyn Runner>)
-            .collect()
     }
 }
 

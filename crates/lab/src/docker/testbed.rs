@@ -15,7 +15,7 @@ use super::container::{Containers, DOWNLOAD_DIR};
 use super::member::Member;
 use super::owner::Owner;
 use super::room::{Room, RoomSize};
-use super::{Engine, PATIENTLY, RoomError, choose_shaper, engine, exec, file, runtime, transfer};
+use super::{RoomError, choose_shaper, engine, exec, file, runtime, transfer};
 use crate::runner::{RunError, RunnerKind, Shaper};
 use backroom_vocabulary::account::TransferAccount;
 
@@ -31,7 +31,7 @@ pub const RECEIVED_FOLDER: &str = DOWNLOAD_DIR;
 pub struct Testbeds {
     runtime: Runtime,
     docker: Docker,
-    engine: Engine,
+    engine: String,
     image: String,
     shaper: Shaper,
     owner: Owner,
@@ -92,7 +92,7 @@ impl Testbeds {
     ) -> Result<Self, RunError> {
         let runtime = runtime().context("cannot start threads")?;
         let (docker, engine) = runtime
-            .block_on(engine::connect(image, PATIENTLY))
+            .block_on(engine::connect(image, engine::PATIENCE))
             .map_err(anyhow::Error::new)?;
         let owner = Owner::this_process();
         let shaper = runtime.block_on(async {
@@ -123,7 +123,7 @@ impl Testbeds {
 
     /// Name and version of the engine.
     pub fn engine(&self) -> &str {
-        &self.engine.version
+        &self.engine
     }
 
     /// Opens `count` testbeds, lets `work` use them, and removes them.

@@ -6,9 +6,8 @@ use backroom_provenance::{Host, command_line, commit, timestamp};
 use backroom_sim::Axis;
 use serde::{Deserialize, Serialize};
 
-use crate::docker::Engine;
 use crate::record::RunRecord;
-use crate::runner::RunnerKind;
+use crate::runner::Runners;
 use crate::scenario::Scenario;
 use crate::sweep::Precision;
 
@@ -88,23 +87,19 @@ pub struct ScenarioAsRun {
 
 impl Manifest {
     /// The manifest of a sweep of `scenario` that has just begun.
-    pub fn new(
-        scenario: &Scenario,
-        runner: RunnerKind,
-        engine: Option<&Engine>,
-        precision: Option<Precision>,
-    ) -> Self {
+    pub fn new(scenario: &Scenario, runners: &Runners, precision: Option<Precision>) -> Self {
+        let engine = runners.engine.as_ref();
         Self {
             commit: commit(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             compiler: backroom_provenance::COMPILER.to_owned(),
             command: command_line(),
-            runner: runner.name.to_string(),
-            shaper: runner.shaper.to_string(),
+            runner: runners.kind.name.to_string(),
+            shaper: runners.kind.shaper.to_string(),
             engine: engine.map(|engine| engine.version.clone()),
             packets_per_second: engine
-                .and_then(|engine| engine.limit)
-                .map(|limit| limit.packets_per_second.round()),
+                .and_then(|engine| engine.packets_per_second)
+                .map(f64::round),
             host: Host::this(),
             scenario: ScenarioAsRun::new(scenario),
             order: Order {

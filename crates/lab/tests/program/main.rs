@@ -11,8 +11,12 @@ mod sweep;
 mod trace;
 mod usage;
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use backroom_lab::record::RunRecord;
+use backroom_lab::results::Rows;
 
 /// A command line of the program, away from any results and from any engine.
 fn lab(arguments: &[&str]) -> Command {
@@ -49,4 +53,10 @@ fn stdout(output: &Output) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The rows in the folder `out`.
+fn rows(out: &Path) -> Vec<RunRecord> {
+    let text = fs::read(out.join("runs.csv")).unwrap();
+    Rows::parse(&text).unwrap().records
 }

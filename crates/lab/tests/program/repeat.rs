@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use backroom_lab::record::RunRecord;
 
-use crate::{lab, output, simulate, stderr};
+use crate::{lab, output, rows, simulate, stderr};
 
 const SMALL: [&str; 10] = [
     "--set",
@@ -25,11 +25,6 @@ const SMALL: [&str; 10] = [
 
 fn text(out: &Path) -> Vec<u8> {
     fs::read(out.join("runs.csv")).unwrap()
-}
-
-fn rows(out: &Path) -> Vec<RunRecord> {
-    let mut reader = csv::Reader::from_path(out.join("runs.csv")).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -256,7 +251,7 @@ fn each_row_names_the_command_that_repeats_it() {
 }
 
 #[test]
-fn the_order_of_the_runs_is_shuffled_and_told() {
+fn the_order_of_the_runs_is_shuffled_and_recorded() {
     let dir = tempfile::tempdir().unwrap();
     simulate("window", dir.path(), &SMALL);
     let rows = rows(dir.path());

@@ -69,14 +69,12 @@ fn markup_in_a_row_is_text_on_the_page() {
     let dir = tempfile::tempdir().unwrap();
     simulate("window", dir.path(), &SMALL);
     let rows = fs::read_to_string(dir.path().join("runs.csv")).unwrap();
-    let hostile = rows
-        .replace(",unicast,", ",<b>unicast&</b>,")
-        .replace(",true,,", ",false,<img src=x>,");
+    let hostile = rows.replace(",true,,", ",false,<img src=x>&,");
     fs::write(dir.path().join("runs.csv"), hostile).unwrap();
     output(&["report", dir.path().to_str().unwrap()]);
     let page = page(dir.path());
-    assert!(page.contains("&lt;img src=x&gt;") && page.contains("&lt;b&gt;unicast&amp;"));
-    assert!(!page.contains("<img") && !page.contains("<b>"));
+    assert!(page.contains("&lt;img src=x&gt;&amp;"));
+    assert!(!page.contains("<img"));
 }
 
 #[test]

@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
 
 use backroom_lab::plan::Plan;
-use backroom_lab::record::RunRecord;
 use backroom_lab::runner::RunnerName;
 use backroom_lab::scenario::Scenario;
 
-use crate::{output, simulate, stderr, stdout};
+use crate::{output, rows, simulate, stderr, stdout};
 
 const SMALL: [&str; 8] = [
     "--set",
@@ -26,11 +24,6 @@ const SMALL: [&str; 8] = [
 const COLUMNS: &str = "scenario,runner,shaper,cast,delivery,receivers,window,recovery,timeout_ms,rate_mbps,delay_ms,loss,\
                        file_bytes,segment_bytes,seed,repetition,seconds,goodput_mbps,segments,segments_sent,\
                        segments_retransmitted,timeouts,loss_measured,rtt_measured_ms,ok,note";
-
-fn rows(out: &Path) -> Vec<RunRecord> {
-    let mut reader = csv::Reader::from_path(out.join("runs.csv")).unwrap();
-    reader.deserialize().map(Result::unwrap).collect()
-}
 
 #[test]
 fn there_is_a_row_for_each_run_of_the_plan() {

@@ -5,7 +5,6 @@ mod sweep;
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::thread;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -13,15 +12,16 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::peers::rebuild as rebuild_peers;
 use self::sweep::Sweep;
-use super::choice::{self, Decision, RunnerChoice, ShaperChoice};
+use super::choice::{self, ShaperChoice};
 use super::{Failure, stop};
-use crate::docker::{self, DockerRunner, Engine};
+use crate::backends::BACKENDS;
+use crate::docker::DEFAULT_IMAGE;
 use crate::peers::NAME;
 use crate::plan::Plan;
 use crate::results::SIM_FOLDER;
-use crate::runner::{RunError, Runner, RunnerKind};
+use crate::runner::{Backend, RunError, RunnerKind, RunnerOptions, Unavailable};
 use crate::scenario::Scenario;
-use crate::sim::SimRunner;
+use crate::sim::Simulator;
 use crate::sweep::{ForeignRow, Precision};
 use backroom_sim::Axis;
 
@@ -33,17 +33,15 @@ pub(super) struct RunArgs {
     /// A built-in scenario (see `list`) or a TOML file
     scenario: String,
     /// What carries the runs out
-    #[arg(long, value_enum, default_value = "auto")]
-    runner: RunnerChoice,
+    #[arg(long, default_value = "auto", value_parser = choice::runners())]
+    runner: String,
     /// What shapes the containers' network
     #[arg(long, value_enum, default_value = "auto")]
     shaper: ShaperChoice,
     /// The image that containers are made of
-    #[arg(long, value_name = "NAME", default_value = docker::DEFAULT_IMAGE, hide_short_help = true)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_IMAGE, hide_short_help = true)]
     image: String,
-    /// Other values for a key: window, loss, cast, receivers, delivery, recovery, timeout, copies, rate, delay, jitter, queue,
-    /// file, segment, burst, loss_side
-    #[arg(long, value_name = "KEY=V,V...", value_parser = setting)]
+    #[arg(long, value_name = "KEY=V,V...", value_parser = setting, help = set_help())]
     set: Vec<Setting>,
     /// How often each cell is measured, at least
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Scenario::MAX_REPETITIONS)))]
@@ -77,6 +75,12 @@ pub(super) struct Setting {
     pub(super) values: Vec<String>,
 }
 
+/// The help of `--set`. `list` describes each key.
+pub(super) fn set_help() -> String {
+    let keys = Axis::ALL.map(Axis::key).join(", ");
+    format!("Set one or more values for a key: {keys} (`list` describes them)")
+}
+
 pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let (key, values) = text
         .split_once('=')
@@ -103,29 +107,47 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     }
     let scenario = scenario(arguments).map_err(usage)?;
     let mut plan = Plan::new(&scenario).map_err(|error| usage(error.into()))?;
-    if arguments.image != docker::DEFAULT_IMAGE {
+    if arguments.image != DEFAULT_IMAGE {
         plan = plan.with_image(&arguments.image);
     }
-    let (decision, line) = choice::decide(arguments.runner, arguments.shaper, || {
-        let patience = match arguments.runner {
-            RunnerChoice::Docker => docker::PATIENTLY,
-            RunnerChoice::Auto | RunnerChoice::Sim => docker::AT_ONCE,
-        };
-        docker::probe(&arguments.image, patience)
-    })
-    .map_err(usage)?;
+    let options = RunnerOptions {
+        shaper: arguments.shaper.shaper(),
+        image: arguments.image.clone(),
+        jobs: arguments.jobs.map(|jobs| usize::from(jobs.get())),
+    };
+    let (backend, line) = choice::choose(&arguments.runner, &BACKENDS, &options).map_err(usage)?;
     let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
     eprintln!("{line}");
-    match decision {
-        Decision::Sim => {
-            let path = folder(arguments, &scenario, RunnerKind::SIM);
-            let sweep = Sweep::new(arguments, &scenario, &plan, path, arguments.resume);
-            sweep
-                .carry_out(simulators(arguments, &stopped), None)?
-                .finish()
-        }
-        Decision::Docker(engine) => in_containers(arguments, &scenario, &plan, &engine, &stopped),
+    carry_out(arguments, &scenario, &plan, backend, &options, &stopped)
+}
+
+/// Carries `plan` out. What was not simulated is then simulated into a folder beside it, which takes seconds: every cell
+/// is shown next to what the simulator has of it.
+fn carry_out(
+    arguments: &RunArgs,
+    scenario: &Scenario,
+    plan: &Plan,
+    backend: &dyn Backend,
+    options: &RunnerOptions,
+    stopped: &CancellationToken,
+) -> Result<(), Failure> {
+    let runners = backend.start(plan, options, stopped).map_err(failure)?;
+    let kind = runners.kind;
+    let path = folder(arguments, scenario, kind);
+    let measured =
+        Sweep::new(arguments, scenario, plan, path, arguments.resume).carry_out(runners)?;
+    if kind != RunnerKind::SIM {
+        let beside = match &arguments.out {
+            Some(path) => path.join(SIM_FOLDER),
+            None => folder(arguments, scenario, RunnerKind::SIM),
+        };
+        eprintln!("simulating the same plan into {}", beside.display());
+        let simulators = Simulator.start(plan, options, stopped).map_err(failure)?;
+        Sweep::new(arguments, scenario, plan, beside, false)
+            .carry_out(simulators)?
+            .write()?;
     }
+    measured.finish()
 }
 
 /// The scenario with all that the command line changes.
@@ -143,49 +165,6 @@ fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-type Workers = Vec<Box<dyn Runner>>;
-
-/// A simulator for each processor, or as many as were asked for.
-fn simulators(arguments: &RunArgs, stopped: &CancellationToken) -> Workers {
-    let processors = || thread::available_parallelism().map_or(1, usize::from);
-    let number = arguments
-        .jobs
-        .map_or_else(processors, |jobs| usize::from(jobs.get()));
-    let worker = |_| Box::new(SimRunner::new(stopped.clone())) as Box<dyn Runner>;
-    (0..number).map(worker).collect()
-}
-
-/// Measures in containers, and then simulates the same scenario into a folder beside, which takes seconds: every cell in
-/// containers is shown next to what the simulator has of it.
-fn in_containers(
-    arguments: &RunArgs,
-    scenario: &Scenario,
-    plan: &Plan,
-    engine: &Engine,
-    stopped: &CancellationToken,
-) -> Result<(), Failure> {
-    let shaper = arguments.shaper.shaper();
-    let jobs = arguments.jobs.map(|jobs| usize::from(jobs.get()));
-    let started =
-        DockerRunner::start(plan, &arguments.image, shaper, jobs, stopped).map_err(failure)?;
-    let engine = Engine {
-        limit: started.limit,
-        ..engine.clone()
-    };
-    let path = folder(arguments, scenario, started.kind);
-    let beside = match &arguments.out {
-        Some(path) => path.join(SIM_FOLDER),
-        None => folder(arguments, scenario, RunnerKind::SIM),
-    };
-    let measured = Sweep::new(arguments, scenario, plan, path, arguments.resume)
-        .carry_out(started.workers(), Some(&engine))?;
-    eprintln!("simulating the same, into {}", beside.display());
-    Sweep::new(arguments, scenario, plan, beside, false)
-        .carry_out(simulators(arguments, stopped), None)?
-        .write()?;
-    measured.finish()
-}
-
 /// Where the results go.
 fn folder(arguments: &RunArgs, scenario: &Scenario, kind: RunnerKind) -> PathBuf {
     arguments.out.clone().unwrap_or_else(|| {
@@ -198,7 +177,7 @@ fn folder(arguments: &RunArgs, scenario: &Scenario, kind: RunnerKind) -> PathBuf
 fn failure(error: RunError) -> Failure {
     match error {
         RunError::Cancelled => Failure::Interrupted,
-        RunError::Broken(error) if error.is::<docker::Unavailable>() => Failure::Usage(error),
+        RunError::Broken(error) if error.is::<Unavailable>() => Failure::Usage(error),
         RunError::Broken(error) if error.is::<ForeignRow>() => Failure::Usage(error),
         RunError::Broken(error) => Failure::Broken(error),
     }

@@ -8,9 +8,9 @@ use anyhow::anyhow;
 
 use super::RunArgs;
 use crate::cli::Failure;
-use crate::cli::choice::RunnerChoice;
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers;
+use crate::runner::RunnerName;
 
 /// Returns only if the program cannot be started.
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
@@ -19,7 +19,10 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         (arguments.until_ci.is_some(), "--until-ci"),
         (arguments.resume, "--resume"),
         (arguments.jobs.is_some(), "--jobs"),
-        (arguments.runner == RunnerChoice::Sim, "--runner sim"),
+        (
+            arguments.runner == RunnerName::Sim.to_string(),
+            "--runner sim",
+        ),
     ];
     if let Some((_, option)) = unsupported.into_iter().find(|(given, _)| *given) {
         let error = anyhow!("the scenario {} does not support {option}", peers::NAME);

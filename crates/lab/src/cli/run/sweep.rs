@@ -4,17 +4,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
-use super::{RunArgs, Workers, failure};
+use super::{RunArgs, failure};
 use crate::charts;
 use crate::cli::progress::Progress;
-use crate::cli::{Failure, heard, table};
-use crate::docker::Engine;
+use crate::cli::{Failure, ignore_broken_pipe, table};
 use crate::plan::Plan;
 use crate::record::RunRecord;
 use crate::report;
 use crate::results::{Manifest, ResultsFolder, Rows, RunsFile};
+use crate::runner::Runners;
 use crate::scenario::Scenario;
 use crate::statistics::CellSummary;
 use crate::sweep::{self, Precision};
@@ -54,15 +54,8 @@ impl<'a> Sweep<'a> {
     }
 
     /// Measures what is not measured yet. A sweep that does not end has rows and a manifest that says so.
-    pub(super) fn carry_out(
-        self,
-        workers: Workers,
-        engine: Option<&Engine>,
-    ) -> Result<Measured<'a>, Failure> {
-        let kind = workers.first().map(|worker| worker.kind());
-        let kind =
-            kind.ok_or_else(|| Failure::Broken(anyhow!("there is nobody to carry the plan out")))?;
-        let mut manifest = Manifest::new(self.scenario, kind, engine, self.precision);
+    pub(super) fn carry_out(self, runners: Runners) -> Result<Measured<'a>, Failure> {
+        let mut manifest = Manifest::new(self.scenario, &runners, self.precision);
         manifest.planned = self.plan.runs.len();
         let (folder, mut rows, mut records) = self.begin(&mut manifest)?;
         let mut planned = self.plan.runs.len().max(records.len());
@@ -74,7 +67,13 @@ impl<'a> Sweep<'a> {
             progress.count(record, planned);
             Ok(())
         };
-        let outcome = sweep::carry_out(self.plan, self.precision, workers, &mut records, on_record);
+        let outcome = sweep::carry_out(
+            self.plan,
+            self.precision,
+            runners.workers,
+            &mut records,
+            on_record,
+        );
         progress.end();
         manifest.finish(begin.elapsed(), planned, &records);
         if outcome.is_err() {
@@ -139,7 +138,7 @@ impl Measured<'_> {
             }
             Ok(())
         };
-        heard(print()).map_err(|error| Failure::Broken(error.into()))
+        ignore_broken_pipe(print()).map_err(|error| Failure::Broken(error.into()))
     }
 
     /// Makes of the rows what is to be made of them: the folder, its cells and the names of its charts.

@@ -81,7 +81,7 @@ fn multicast(facts: Option<&MulticastFacts>) -> Check {
         Some(MulticastFacts::Heard { interface }) => Check::ok(
             NAME,
             format!(
-                "heard on {interface}, on this machine; whether the LAN carries it is another question"
+                "ignore_broken_pipe on {interface}, on this machine; whether the LAN carries it is another question"
             ),
         ),
         Some(MulticastFacts::Deaf { interfaces }) => match interfaces.first() {
@@ -92,7 +92,7 @@ fn multicast(facts: Option<&MulticastFacts>) -> Check {
             ),
             Some(first) => Check::not_ok(
                 NAME,
-                format!("not heard on {}", interfaces.join(", ")),
+                format!("not ignore_broken_pipe on {}", interfaces.join(", ")),
                 format!(
                     "let the firewall pass UDP to 239.255.0.0/16: sudo iptables -I INPUT -i {first} -p udp -d 239.255.0.0/16 -j ACCEPT"
                 ),
