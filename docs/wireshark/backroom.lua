@@ -1,11 +1,11 @@
--- Wireshark's eyes for backroom's UDP: names the fields of segments and ACKs (docs/protocol.md, "Segments and ACKs").
+-- Wireshark dissector for backroom's UDP datagrams: names the fields of segments and ACKs (docs/protocol.md, "Segments and ACKs").
 --
 --   tshark -X lua_script:docs/wireshark/backroom.lua -r trace.pcapng -Y backroom
 --
--- On a wire the payload of a segment and the body of an ACK are sealed, and only the headers can be named. The lab's
--- captures (`backroom-lab trace`) were never sealed: "backroom-lab-sim" stands in place of the tag, and what an ACK says is named too.
--- The ports are different in each transfer, so datagrams are recognised by what they look like; where that fails,
--- -d udp.port==PORT,backroom (or "Decode As" in Wireshark) says it.
+-- Real datagrams have an encrypted payload or ACK body, so only their headers can be named. The lab's captures
+-- (`backroom-lab trace`) are not encrypted: "backroom-lab-sim" replaces the tag, and the fields of an ACK are named too.
+-- Ports differ from transfer to transfer, so a heuristic recognises datagrams by their shape. If it fails, use
+-- -d udp.port==PORT,backroom (or "Decode As" in Wireshark).
 
 local backroom = Proto("backroom", "backroom Go-Back-N")
 
@@ -37,7 +37,7 @@ local f = {
 }
 backroom.fields = f
 
--- A capture may hold less of a datagram than was sent.
+-- A capture may contain only the start of a datagram.
 local function captured(buffer, offset, length)
   return buffer:len() >= offset + length
 end
@@ -99,7 +99,7 @@ function backroom.dissector(buffer, pinfo, tree)
   return buffer:len()
 end
 
--- A first look: the kind, the length that goes with it, and numbers below 2^40, which no transfer reaches.
+-- Checks the kind, the matching length, and that numbers are below 2^40, which no transfer reaches.
 local function looks_like_it(buffer, pinfo, tree)
   if buffer:len() < HEADER then return false end
   local kind, length = buffer(0, 1):uint(), buffer:reported_len()
