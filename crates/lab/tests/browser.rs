@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -195,9 +195,11 @@ impl Driver {
         ] {
             if !starts(program) {
                 let missing = format!("'{program}' is not installed: apt-get install {package}");
-                let is_required = std::env::var_os("BACKROOM_TEST_BROWSER").is_some();
+                let is_required =
+                    std::env::var("BACKROOM_TEST_BROWSER").as_deref() == Ok("required");
                 assert!(!is_required, "{missing}");
-                println!("skipped: {missing}");
+                // Not `println!`, whose output a test that passes hides.
+                writeln!(std::io::stderr(), "skipped the_report_works_in_a_browser: {missing}").unwrap();
                 return None;
             }
         }
