@@ -199,7 +199,11 @@ impl Driver {
                     std::env::var("BACKROOM_TEST_BROWSER").as_deref() == Ok("required");
                 assert!(!is_required, "{missing}");
                 // Not `println!`, whose output a test that passes hides.
-                writeln!(std::io::stderr(), "skipped the_report_works_in_a_browser: {missing}").unwrap();
+                writeln!(
+                    std::io::stderr(),
+                    "skipped the_report_works_in_a_browser: {missing}"
+                )
+                .unwrap();
                 return None;
             }
         }
@@ -293,7 +297,7 @@ impl Page {
     async fn press(&self, css: &str, key: Key) {
         self.find(css)
             .await
-            .send_keys(&char::from(key).to_string())
+            .send_keys(&key.to_string())
             .await
             .unwrap();
     }
