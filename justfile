@@ -1,4 +1,4 @@
-# `cargo install just`, then `just` lists what there is.
+# Install with `cargo install just`. `just` lists the recipes.
 
 set positional-arguments
 
@@ -6,85 +6,85 @@ set positional-arguments
 default:
     @just --list --unsorted
 
-# A room in containers: four members talk and send each other files, until Ctrl-C
+# Run the demo room in containers: four members exchange messages and files until Ctrl-C
 demo: image
     #!/usr/bin/env bash
     source docker/common.sh
     trap 'compose down' EXIT
     compose up
 
-# Goodput against window, a line for each loss rate; in containers where an engine answers, else simulated
+# Measure goodput against window for several loss rates; in containers if Docker is available, else simulated
 bench-window *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run window "$@"
 
-# Goodput against loss, a line for each window; one by one and in bursts
+# Measure goodput against loss for several windows; independent losses and bursts
 bench-loss *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run loss "$@"
 
-# Completion time against receivers, for each delivery
+# Measure completion time against receivers for each delivery
 bench-cast *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run cast "$@"
 
-# Fixed against adaptive timers, timeout against fast recovery
+# Compare fixed and adaptive timers, and timeout and fast recovery
 bench-recovery *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run recovery "$@"
 
-# Goodput against loss with one, two and three copies of each segment
+# Measure goodput against loss with one, two and three copies of each segment
 bench-copies *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run copies "$@"
 
-# The original report's two comparisons, beside its figures
+# Repeat the two comparisons of the original report, beside its figures
 bench-report *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run report "$@"
 
-# A first look, in minutes
+# Measure a small sweep, in minutes
 bench-quick *OPTIONS: _image-where-possible
     cargo run --release -p backroom-lab -- run quick "$@"
 
-# How near the window that finds itself comes to the best fixed one; simulated, minutes
+# Compare the automatic window with the best fixed window; simulated, minutes
 bench-auto *OPTIONS:
     cargo run --release -p backroom-lab -- run auto --runner sim "$@"
 
-# All of the lab's scenarios but the first look
+# Measure all scenarios except `quick`, `auto` and `peers`
 bench: bench-window bench-loss bench-cast bench-recovery bench-copies bench-report
 
-# The hot paths, by criterion; in under five minutes
+# Benchmark the hot paths with criterion, in less than five minutes
 bench-micro *OPTIONS:
     cargo bench -p backroom-benches --bench micro -- "$@"
 
-# A file over loopback, beside quinn and the machine's limit: rates, processor and memory
+# Benchmark a file transfer over loopback, beside quinn and the machine's limit
 bench-loopback *OPTIONS:
     cargo build --release -p backroom-server -p backroom-client
     cargo bench -p backroom-benches --bench against_quinn -- "$@"
 
-# The room with a thousand members, and chat while files saturate the link; about six minutes
+# Benchmark a room of a thousand members, and chat while files saturate the link; about six minutes
 bench-room:
     cargo build --release -p backroom-server -p backroom-client -p backroom-room-bench
     cargo run --release -p backroom-room-bench -- crowd
     cargo run --release -p backroom-room-bench -- chat
 
-# Ours beside uftp, atftp, TCP and QUIC on the same network; in containers, about ten minutes after the images
+# Compare with uftp, atftp, TCP and QUIC on the same network; in containers, about ten minutes plus the images
 bench-peers *OPTIONS:
     docker/peers/image
     cargo run --release -p backroom-peers -- run "$@"
 
-# All tests
+# Run all tests
 test:
     cargo test --workspace
 
-# Everything that must hold, the Docker path too; as root on Debian, about 25 minutes
+# Run all checks of CI, or the named ones; as root on Debian, about 25 minutes
 ci *STEPS:
     .ci/run "$@"
 
-# Build the image `backroom`, and the base images where they can't be pulled
+# Build the image `backroom`, and the base images if they cannot be pulled
 image:
     docker/image
 
-# Make the two base images from Debian's packages and this host's Rust (--force: anew)
+# Make the two base images from Debian packages and this host's Rust (--force: again)
 base-images *OPTIONS:
     docker/base-images "$@"
 
-# Run a command under a kernel that has netem, with an engine of its own that has the image `backroom`
+# Run a command under a kernel with netem, whose own Docker Engine has the image `backroom`
 netem-kernel +COMMAND:
     #!/usr/bin/env bash
     set -euo pipefail

@@ -1,28 +1,28 @@
 # shellcheck shell=bash
-# What the scripts of this folder share; they source it.
+# Functions that the scripts of this folder share.
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
-# Usage and missing needs end with 2, as in the programs.
+# Exit status 2 means wrong usage or a missing tool, as in the programs.
 die() {
   say "$*"
   exit 2
 }
 
-# need COMMAND PACKAGE...: the command is here, or say what to install.
+# need COMMAND PACKAGE...: end with the packages to install if the command is missing.
 need() {
   local command=$1
   shift
   command -v "$command" >/dev/null || die "'$command' is not installed: apt-get install $*"
 }
 
-# need_or_install COMMAND PACKAGE: the command is here, or root on Debian gets it now.
+# need_or_install COMMAND PACKAGE: install the package if the command is missing, on Debian as root.
 need_or_install() {
   local command=$1 package=$2
   if ! command -v "$command" >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing '$package', which has '$command'"
+    say "installing '$package' for '$command'"
     { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$package"; } >&2 ||
-      say "'$package' could not be installed"
+      say "cannot install '$package'"
   fi
   need "$command" "$package"
 }
@@ -31,17 +31,17 @@ engine_answers() { command -v docker >/dev/null && docker version >/dev/null 2>&
 
 need_engine() {
   need docker docker.io
-  engine_answers || die "no Docker Engine answers: start one (systemctl start docker), set DOCKER_HOST, or run this with sudo"
+  engine_answers || die "the Docker Engine does not answer: start it (systemctl start docker), set DOCKER_HOST, or use sudo"
 }
 
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# The version of this host's Rust, as the tags of the image `rust` spell it; empty without Rust.
+# The version of this host's Rust, spelled like the tags of the image `rust`; empty without Rust.
 host_rust_version() {
   if command -v rustc >/dev/null; then rustc --version | cut -d ' ' -f 2; fi
 }
 
-# Compose, version 2 where it is installed.
+# Docker Compose: version 2 if it is installed, else version 1.
 compose() {
   if docker compose version >/dev/null 2>&1; then
     docker compose "$@"

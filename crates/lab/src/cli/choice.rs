@@ -67,7 +67,7 @@ pub(super) fn choose<'a>(
         return first_that_works(backends, options);
     };
     if options.shaper.is_some() && !backend.takes_shaper() {
-        bail!("--shaper has no effect on --runner {runner}: it shapes with its own link model");
+        bail!("--runner {runner} shapes with its own link model; --shaper is for --runner docker");
     }
     let place = backend
         .probe(options, LONG_PATIENCE)

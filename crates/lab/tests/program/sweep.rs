@@ -199,7 +199,7 @@ fn without_an_engine_auto_simulates_and_says_so() {
     let output = output(&[&["run", "window", "--out", out][..], &SMALL].concat());
     assert!(output.status.success());
     let said = stderr(&output);
-    assert!(said.starts_with("simulating, since "), "{said}");
+    assert!(said.starts_with("using the simulator, because "), "{said}");
     assert!(
         rows(dir.path())
             .iter()
