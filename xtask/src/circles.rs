@@ -195,7 +195,7 @@ mod tests {
                 "pub use crate::b::size; pub struct A { size: u32 }
                  impl A { pub fn size(&self) -> u32 { self.size } }
                  fn f(a: &A) -> u32 { a.size() }
-                 #[cfg(test)] mod tests { use super::*; fn g(_: A) { } }",
+                 #[cfg(test)] mod tests { use super::*; use crate::b::size; fn g(_: A) { } }",
             ),
             (
                 "b.rs",

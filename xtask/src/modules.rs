@@ -83,6 +83,8 @@ impl Target {
         });
         for item in items {
             match item {
+                // Unit tests of different files may share helpers.
+                Item::Mod(child) if is_for_tests(&child.attrs) => {}
                 Item::Mod(child) => self.add_child(child, module, folder)?,
                 Item::Use(item) => {
                     let is_reexport = !matches!(item.vis, Visibility::Inherited);
@@ -118,6 +120,17 @@ impl Target {
         self.modules[parent].children.insert(name, module);
         Ok(())
     }
+}
+
+/// Whether `#[cfg(test)]` is among `attributes`.
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let condition = attribute
+            .meta
+            .require_list()
+            .map(|list| list.tokens.to_string());
+        attribute.path().is_ident("cfg") && condition.is_ok_and(|condition| condition == "test")
+    })
 }
 
 /// The value of `#[path = "..."]`.

@@ -1,0 +1,80 @@
+//! The names of runners and shapers.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr};
+
+/// Which runner, and what shapes its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunnerKind {
+    /// The column `runner`.
+    pub name: RunnerName,
+    /// The column `shaper`.
+    pub shaper: ShaperName,
+}
+
+/// What carries runs out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum RunnerName {
+    /// Virtual time in this process.
+    Sim,
+    /// The real programs in containers.
+    Docker,
+}
+
+/// What shapes the network of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ShaperName {
+    /// The link model of the simulator.
+    Link,
+    /// The kernel's own emulator.
+    Netem,
+    /// The link model in user space, deciding packet by packet.
+    Nfqueue,
+}
+
+/// What shapes the network of containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shaper {
+    /// The kernel's own emulator.
+    Netem,
+    /// The link model in user space, deciding packet by packet.
+    Nfqueue,
+}
+
+impl RunnerKind {
+    /// The simulator.
+    pub const SIM: Self = Self {
+        name: RunnerName::Sim,
+        shaper: ShaperName::Link,
+    };
+
+    /// Containers on a network that `shaper` shapes.
+    pub fn docker(shaper: Shaper) -> Self {
+        Self {
+            name: RunnerName::Docker,
+            shaper: shaper.name(),
+        }
+    }
+
+    /// The folder of this runner's results, such as `sim` or `docker-netem`.
+    pub fn folder(self) -> String {
+        match self.shaper {
+            ShaperName::Link => self.name.to_string(),
+            shaper => format!("{}-{shaper}", self.name),
+        }
+    }
+}
+
+impl Shaper {
+    /// As rows and the command line write it.
+    pub fn name(self) -> ShaperName {
+        match self {
+            Self::Netem => ShaperName::Netem,
+            Self::Nfqueue => ShaperName::Nfqueue,
+        }
+    }
+}
