@@ -1,6 +1,13 @@
-//! A canvas that writes SVG.
+//! A canvas on plotters' SVG backend: positions in points, text aligned alike in all viewers.
 
-use std::fmt::{self, Write};
+use std::io;
+
+use plotters::prelude::{DrawingBackend, SVGBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{
+    Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
+};
+use plotters_backend::DrawingErrorKind;
 
 use super::style::{self, Color, Marker};
 
@@ -8,20 +15,19 @@ use super::style::{self, Color, Marker};
 pub type Position = (f64, f64);
 
 /// An SVG being drawn, on white paper. Later elements cover earlier ones.
-#[derive(Debug)]
-pub struct Canvas {
-    width: f64,
-    height: f64,
-    elements: String,
+pub struct Canvas<'a> {
+    backend: SVGBackend<'a>,
+    /// The first error. Drawing goes on, so that callers need not handle it.
+    error: Option<String>,
 }
 
 /// Size, colour and alignment of text. The default alignment starts at the position and is centred vertically.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Text {
     size: f64,
     color: Color,
     bold: bool,
-    anchor: &'static str,
+    anchor: HPos,
     upwards: bool,
 }
 
@@ -32,7 +38,7 @@ impl Text {
             size,
             color,
             bold: false,
-            anchor: "start",
+            anchor: HPos::Left,
             upwards: false,
         }
     }
@@ -47,7 +53,7 @@ impl Text {
     #[must_use]
     pub fn centred(self) -> Self {
         Self {
-            anchor: "middle",
+            anchor: HPos::Center,
             ..self
         }
     }
@@ -56,7 +62,7 @@ impl Text {
     #[must_use]
     pub fn right_aligned(self) -> Self {
         Self {
-            anchor: "end",
+            anchor: HPos::Right,
             ..self
         }
     }
@@ -71,41 +77,99 @@ impl Text {
     }
 }
 
-impl Canvas {
-    /// An empty canvas of this size in points.
-    pub fn new((width, height): (f64, f64)) -> Self {
-        let mut canvas = Self {
-            width: width.round(),
-            height: height.round(),
-            elements: String::new(),
-        };
-        canvas.rectangle([(0.0, 0.0), (canvas.width, canvas.height)], style::PAPER);
-        canvas
-    }
+/// Lets `draw` draw an SVG of this size in points. `description` becomes its accessible name.
+///
+/// # Errors
+/// The reason if the backend fails.
+pub fn svg(
+    size: (f64, f64),
+    description: &str,
+    draw: impl FnOnce(&mut Canvas),
+) -> Result<String, String> {
+    let mut svg = String::new();
+    let size = (size.0.round() as u32, size.1.round() as u32);
+    let mut canvas = Canvas {
+        backend: SVGBackend::with_string(&mut svg, size),
+        error: None,
+    };
+    canvas.rectangle([(0.0, 0.0), (size.0.into(), size.1.into())], style::PAPER);
+    draw(&mut canvas);
+    let presented = canvas.backend.present();
+    canvas.check(presented);
+    let error = canvas.error.take();
+    drop(canvas);
+    error.map_or_else(|| Ok(completed(&svg, description)), Err)
+}
 
+/// Adds the accessible name, and moves what plotters repeats for every element to the root: half of the size.
+fn completed(svg: &str, description: &str) -> String {
+    let font = format!(" font-family=\"{}\"", style::FONT_FAMILY);
+    let elements = svg
+        .strip_prefix("<svg ")
+        .unwrap_or(svg)
+        .replace(" opacity=\"1\"", "")
+        .replace(" stroke=\"none\"", "")
+        .replace(" fill=\"none\"", "")
+        .replace(&font, "")
+        .replace(" \"/>", "\"/>")
+        .replacen(
+            ">\n",
+            &format!(">\n<title>{}</title>\n", escaped(description)),
+            1,
+        );
+    format!("<svg role=\"img\" fill=\"none\" stroke-linejoin=\"round\"{font} {elements}")
+}
+
+impl Canvas<'_> {
     /// A line through `positions`.
     pub fn line(&mut self, positions: &[Position], color: Color, width: f64) {
-        self.polyline(positions, color, width, "");
+        let mut pixels: Vec<_> = positions.iter().map(|position| pixel(*position)).collect();
+        pixels.dedup();
+        let stroke = rgb(color).stroke_width(width.round().max(1.0) as u32);
+        let drawn = self.backend.draw_path(pixels, &stroke);
+        self.check(drawn);
     }
 
     /// A dashed line through `positions`.
     pub fn dashed_line(&mut self, positions: &[Position], color: Color, width: f64) {
-        self.polyline(positions, color, width, " stroke-dasharray=\"11 8\"");
+        const DASH: f64 = 11.0;
+        const GAP: f64 = 8.0;
+        for dash in dashes(positions, DASH, GAP) {
+            self.line(&dash, color, width);
+        }
     }
 
     /// A filled rectangle between two opposite corners.
-    pub fn rectangle(&mut self, corners: [Position; 2], color: Color) {
-        self.rect(corners, &format!("fill=\"{color}\""));
+    pub fn rectangle(&mut self, [one, other]: [Position; 2], color: Color) {
+        let ((x0, y0), (x1, y1)) = (pixel(one), pixel(other));
+        let corners = [(x0.min(x1), y0.min(y1)), (x0.max(x1), y0.max(y1))];
+        let drawn = (self.backend).draw_rect(corners[0], corners[1], &filled(color), true);
+        self.check(drawn);
     }
 
     /// The outline of a rectangle between two opposite corners.
-    pub fn outline(&mut self, corners: [Position; 2], color: Color, width: f64) {
-        let stroke = format!("stroke=\"{color}\" stroke-width=\"{}\"", Rounded(width));
-        self.rect(corners, &stroke);
+    pub fn outline(&mut self, [one, other]: [Position; 2], color: Color, width: f64) {
+        // The backend ignores the width of a rectangle's stroke.
+        let half = width / 2.0;
+        let (left, right) = (one.0.min(other.0), one.0.max(other.0));
+        let (top, bottom) = (one.1.min(other.1), one.1.max(other.1));
+        for y in [top, bottom] {
+            let side = [(left - half, y - half), (right + half, y + half)];
+            self.rectangle(side, color);
+        }
+        for x in [left, right] {
+            let side = [(x - half, top - half), (x + half, bottom + half)];
+            self.rectangle(side, color);
+        }
     }
 
     /// A marker with a white border, which separates it from the lines below it.
-    pub fn marker(&mut self, (x, y): Position, marker: Marker, radius: f64, color: Color) {
+    pub fn marker(&mut self, position: Position, marker: Marker, radius: f64, color: Color) {
+        self.filled_marker(position, marker, radius + 2.5, style::PAPER);
+        self.filled_marker(position, marker, radius, color);
+    }
+
+    fn filled_marker(&mut self, (x, y): Position, marker: Marker, radius: f64, color: Color) {
         let corners: &[Position] = match marker {
             Marker::Circle => &[],
             Marker::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
@@ -113,110 +177,65 @@ impl Canvas {
             Marker::Diamond => &[(0.0, -1.3), (1.2, 0.0), (0.0, 1.3), (-1.2, 0.0)],
             Marker::TriangleDown => &[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)],
         };
-        let shape = if corners.is_empty() {
-            let (x, y, radius) = (Rounded(x), Rounded(y), Rounded(radius));
-            format!("circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"")
+        let style = filled(color);
+        let drawn = if corners.is_empty() {
+            let radius = radius.round() as u32;
+            (self.backend).draw_circle(pixel((x, y)), radius, &style, true)
         } else {
-            let corners = corners
-                .iter()
-                .map(|(dx, dy)| (x + dx * radius, y + dy * radius));
-            format!("polygon points=\"{}\"", points(corners))
+            let corners =
+                (corners.iter()).map(|(dx, dy)| pixel((x + dx * radius, y + dy * radius)));
+            self.backend.fill_polygon(corners, &style)
         };
-        let paper = style::PAPER;
-        self.element(format_args!(
-            "<{shape} fill=\"{color}\" stroke=\"{paper}\" stroke-width=\"5\" paint-order=\"stroke\"{SMOOTH}/>"
-        ));
+        self.check(drawn);
     }
 
     /// One line of text.
     pub fn text(&mut self, text: &str, (x, y): Position, style: Text) {
-        // Half the height of a capital letter. `dominant-baseline` differs between renderers.
-        const BASELINE: f64 = 0.36;
-        let Text {
-            size,
-            color,
-            bold,
-            anchor,
-            upwards,
-        } = style;
-        let mut attributes = format!(
-            "x=\"{}\" y=\"{}\" font-size=\"{}\" fill=\"{color}\"",
-            Rounded(x),
-            Rounded(y + BASELINE * size),
-            Rounded(size)
-        );
-        if anchor != "start" {
-            let _ = write!(attributes, " text-anchor=\"{anchor}\"");
+        // The backend's size of a font is 1.24 em. Its vertical centre is that of a small letter; half a capital letter is
+        // 0.36 em, of which the backend adds 0.25.
+        const BACKEND_EM: f64 = 1.24;
+        const DOWN: f64 = 0.11;
+        if text.is_empty() {
+            return;
         }
-        if bold {
-            attributes.push_str(" font-weight=\"bold\"");
+        let weight = match style.bold {
+            true => FontStyle::Bold,
+            false => FontStyle::Normal,
+        };
+        let size = style.size * BACKEND_EM;
+        let font = FontDesc::new(FontFamily::Name(style::FONT_FAMILY), size, weight);
+        let (font, position) = match style.upwards {
+            true => (
+                font.transform(FontTransform::Rotate270),
+                (x + DOWN * style.size, y),
+            ),
+            false => (font, (x, y + DOWN * style.size)),
+        };
+        let color = rgb(style.color);
+        let text_style = TextStyle::from(font)
+            .color(&color)
+            .pos(Pos::new(style.anchor, VPos::Center));
+        let drawn = (self.backend).draw_text(text, &text_style, pixel(position));
+        self.check(drawn);
+    }
+
+    fn check(&mut self, drawn: Result<(), DrawingErrorKind<io::Error>>) {
+        if let Err(error) = drawn {
+            self.error.get_or_insert(error.to_string());
         }
-        if upwards {
-            let (x, y) = (Rounded(x), Rounded(y));
-            let _ = write!(attributes, " transform=\"rotate(-90 {x} {y})\"");
-        }
-        self.element(format_args!("<text {attributes}>{}</text>", escaped(text)));
-    }
-
-    /// The finished SVG. `description` is its accessible name.
-    pub fn into_svg(self, description: &str) -> String {
-        let (width, height) = (self.width, self.height);
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" font-family=\"{}\" fill=\"none\" stroke-linejoin=\"round\" shape-rendering=\"crispEdges\">\n\
-             <title>{}</title>\n{}</svg>\n",
-            style::FONT_FAMILY,
-            escaped(description),
-            self.elements
-        )
-    }
-
-    fn polyline(&mut self, positions: &[Position], color: Color, width: f64, dashes: &str) {
-        let [first, ..] = positions else { return };
-        let straight = positions.iter().all(|position| position.0 == first.0)
-            || positions.iter().all(|position| position.1 == first.1);
-        let rendering = if straight { "" } else { SMOOTH };
-        self.element(format_args!(
-            "<polyline points=\"{}\" stroke=\"{color}\" stroke-width=\"{}\"{dashes}{rendering}/>",
-            points(positions.iter().copied()),
-            Rounded(width)
-        ));
-    }
-
-    fn rect(&mut self, [(x0, y0), (x1, y1)]: [Position; 2], paint: &str) {
-        self.element(format_args!(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {paint}/>",
-            Rounded(x0.min(x1)),
-            Rounded(y0.min(y1)),
-            Rounded((x1 - x0).abs()),
-            Rounded((y1 - y0).abs())
-        ));
-    }
-
-    fn element(&mut self, element: fmt::Arguments<'_>) {
-        let _ = writeln!(self.elements, "{element}");
     }
 }
 
-/// Shapes are not antialiased unless they ask for it: horizontal and vertical edges stay sharp, and PNGs small.
-const SMOOTH: &str = " shape-rendering=\"auto\"";
-
-/// A length with one decimal at most.
-struct Rounded(f64);
-
-impl fmt::Display for Rounded {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 * 10.0).round() / 10.0;
-        // Adding zero turns -0 into 0.
-        write!(formatter, "{}", tenths + 0.0)
-    }
+fn rgb(Color(red, green, blue): Color) -> RGBColor {
+    RGBColor(red, green, blue)
 }
 
-fn points(positions: impl Iterator<Item = Position>) -> String {
-    let points: Vec<_> = positions
-        .map(|(x, y)| format!("{},{}", Rounded(x), Rounded(y)))
-        .collect();
-    points.join(" ")
+fn filled(color: Color) -> ShapeStyle {
+    rgb(color).filled()
+}
+
+fn pixel((x, y): Position) -> (i32, i32) {
+    (x.round() as i32, y.round() as i32)
 }
 
 fn escaped(text: &str) -> String {
@@ -225,29 +244,57 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// Splits a line into dashes that continue around corners.
+fn dashes(positions: &[Position], dash: f64, gap: f64) -> Vec<Vec<Position>> {
+    let mut pieces: Vec<Vec<Position>> = Vec::new();
+    let mut gone = 0.0;
+    for pair in positions.windows(2) {
+        let &[(x0, y0), (x1, y1)] = pair else {
+            continue;
+        };
+        let length = (x1 - x0).hypot(y1 - y0);
+        let mut at = 0.0;
+        while at < length {
+            let phase = (gone + at) % (dash + gap);
+            let (drawn, rest) = if phase < dash {
+                (true, dash - phase)
+            } else {
+                (false, dash + gap - phase)
+            };
+            let end = (at + rest.max(1e-6)).min(length);
+            let position = |at: f64| (x0 + (x1 - x0) * at / length, y0 + (y1 - y0) * at / length);
+            if drawn {
+                match pieces.last_mut() {
+                    Some(piece) if phase > 0.0 && at == 0.0 => piece.push(position(end)),
+                    _ => pieces.push(vec![position(at), position(end)]),
+                }
+            }
+            at = end;
+        }
+        gone += length;
+    }
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn text_is_escaped() {
-        let mut canvas = Canvas::new((100.0, 50.0));
-        canvas.text("a < b & c", (0.0, 0.0), Text::new(20.0, style::INK));
-        let svg = canvas.into_svg("a > b");
-        assert!(svg.contains(">a &lt; b &amp; c</text>"), "{svg}");
-        assert!(svg.contains("<title>a &gt; b</title>"), "{svg}");
+    fn text_is_escaped_and_the_svg_has_a_name() {
+        let draw = |canvas: &mut Canvas| {
+            canvas.text("a < b & c", (0.0, 0.0), Text::new(20.0, style::INK));
+        };
+        let svg = svg((100.0, 50.0), "a > b", draw).unwrap();
+        assert!(svg.contains("a &lt; b &amp; c"), "{svg}");
+        assert!(svg.contains(">\n<title>a &gt; b</title>"), "{svg}");
+        assert_eq!(svg.matches("font-family").count(), 1, "{svg}");
     }
 
     #[test]
-    fn lengths_have_one_decimal_at_most() {
-        let shown = [0.0, -0.01, 12.345, 7.0].map(|length| Rounded(length).to_string());
-        assert_eq!(shown, ["0", "0", "12.3", "7"]);
-    }
-
-    #[test]
-    fn a_line_without_positions_draws_nothing() {
-        let mut canvas = Canvas::new((10.0, 10.0));
-        canvas.line(&[], style::INK, 1.0);
-        assert!(!canvas.into_svg("").contains("polyline"));
+    fn dashes_continue_around_a_corner() {
+        let pieces = dashes(&[(0.0, 0.0), (5.0, 0.0), (5.0, 20.0)], 10.0, 5.0);
+        assert_eq!(pieces[0], [(0.0, 0.0), (5.0, 0.0), (5.0, 5.0)]);
+        assert_eq!(pieces[1], [(5.0, 10.0), (5.0, 20.0)]);
     }
 }

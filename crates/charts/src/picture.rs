@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::canvas::Canvas;
+use super::canvas::{self, Canvas};
 use super::png;
 
 /// A picture that could not be saved.
@@ -17,10 +17,10 @@ pub enum ChartError {
         /// Why.
         source: std::io::Error,
     },
-    /// The SVG cannot be rendered as a PNG.
-    #[error("cannot render {}: {message}", path.display())]
+    /// The picture cannot be drawn.
+    #[error("cannot draw {}: {message}", path.display())]
     Render {
-        /// The PNG.
+        /// The file.
         path: PathBuf,
         /// Why.
         message: String,
@@ -44,15 +44,17 @@ pub trait Picture {
 /// # Errors
 /// [`ChartError`] if a file cannot be rendered or written.
 pub fn save(picture: &impl Picture, folder: &Path, name: &str) -> Result<[String; 2], ChartError> {
-    let mut canvas = Canvas::new(picture.size());
-    picture.draw(&mut canvas);
-    let svg = canvas.into_svg(&picture.description());
     let names = [format!("{name}.svg"), format!("{name}.png")];
     let [svg_path, png_path] = [&names[0], &names[1]].map(|name| folder.join(name));
-    let png = png::render(&svg).map_err(|message| ChartError::Render {
-        path: png_path.clone(),
-        message,
-    })?;
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |message| ChartError::Render { path, message }
+    };
+    let drawn = canvas::svg(picture.size(), &picture.description(), |canvas| {
+        picture.draw(canvas);
+    });
+    let svg = drawn.map_err(failed(&svg_path))?;
+    let png = png::render(&svg).map_err(failed(&png_path))?;
     write(svg_path, svg.as_bytes())?;
     write(png_path, &png)?;
     Ok(names)
