@@ -1,145 +1,157 @@
-//! How long the fast receivers of a group wait for a slow one.
+//! Straggler detection: finds the receivers that hold up a group.
 
 use std::time::{Duration, Instant};
 
-use super::{ReceiverId, ReceiverProgress, Sender};
+use super::{
+    Sender,
+    group::{ReceiverId, ReceiverProgress},
+};
 
-/// The share of time above which the others wait too much for one receiver: without it they would be four times as
-/// fast.
-const MAX_SHARE: f64 = 0.75;
+/// A receiver that blocks the group for a larger share of the time is a straggler: without it, the others would be at
+/// least four times as fast.
+const MAX_BLOCKED_SHARE: f64 = 0.75;
 
-/// The least time over which that share is taken: several go-backs, so that chance alone moves nobody.
-const MIN_MEMORY: Duration = Duration::from_secs(2);
+/// The shortest time constant of the moving average. It spans several go-backs, so that chance alone does not make a
+/// straggler.
+const MIN_TIME_CONSTANT: Duration = Duration::from_secs(2);
 
-/// The same in round trips, the shortest measured: a slow receiver's own are no reason to wait longer for it.
-const MEMORY_ROUND_TRIPS: u32 = 32;
+/// The time constant in minimum round trips, if that is longer. The minimum is that of the fast receivers: a slow receiver's
+/// round trips must not delay its own detection.
+const TIME_CONSTANT_ROUND_TRIPS: u32 = 32;
 
-/// Watches a group for receivers that hold up the others.
+/// Detects the stragglers of a group.
 ///
-/// The others wait for a receiver while no new segment may be sent though some are left, and it is half a window behind the
-/// fastest, or the only reason: another has everything that was sent and space for more, and this one has not. Each
-/// receiver's share of such time is an exponentially weighted mean over about two seconds, or 32 round trips where that
-/// is longer. Losses that hit all receivers alike give none of them such a share; a receiver that stands still has it
-/// after 1.4 times as long. The end of the transfer counts for nobody: those who have everything don't wait.
+/// The group is blocked while segments remain but window or space prevent new ones from being sent. A receiver blocks it
+/// if it is more than half a window behind the fastest. It also does if it is the only obstacle: another receiver has
+/// everything that was sent and space for more, and this one does not.
+///
+/// The detector averages the time for which each receiver blocks the group, with exponential weights over two seconds, or
+/// over 32 round trips if that is longer. Losses that affect all receivers equally make no straggler. A receiver that stops
+/// is detected after 1.4 time constants. The end of the transfer does not count, because finished receivers wait for
+/// nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Patience {
+pub struct StragglerDetector {
     last: Option<Instant>,
-    /// In the order of ids, as the sender's.
+    /// Sorted by id, like the sender's receivers.
     watched: Vec<Watched>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Watched {
     id: ReceiverId,
-    /// The share of time in which it was waited for.
-    share: f64,
-    /// Whether it was when last looked at.
-    waited_for: bool,
+    /// The average share of the time for which it blocked the group, from 0 to 1.
+    blocked_share: f64,
+    /// Whether it blocked the group at the last observation.
+    is_blocking: bool,
 }
 
-impl Patience {
-    /// Takes note of how things stand, and names a receiver that is too slow for the others, if there is one. To be
-    /// called after each `handle_*` of the sender, once it has sent what it may.
+impl StragglerDetector {
+    /// Updates the averages and returns the worst straggler, if any. Call this after each `handle_*` of the sender, once
+    /// the sender has sent all that it may.
     pub fn observe(&mut self, now: Instant, sender: &Sender) -> Option<ReceiverId> {
         let elapsed = self
             .last
             .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         self.last = Some(now);
-        let kept = (-elapsed.as_secs_f64() / memory(sender).as_secs_f64()).exp();
-        let wait = sender.wait();
-        self.follow(sender.receivers());
+        let kept = (-elapsed.as_secs_f64() / time_constant(sender).as_secs_f64()).exp();
+        let blockage = sender.blockage();
+        self.update_receivers(sender.receivers());
         let mut slowest: Option<Watched> = None;
         for (watched, receiver) in self.watched.iter_mut().zip(sender.receivers()) {
-            let during = if watched.waited_for { 1.0 } else { 0.0 };
-            watched.share = watched.share * kept + during * (1.0 - kept);
-            watched.waited_for = wait.is_some_and(|wait| wait.is_for(receiver));
-            if watched.waited_for && slowest.is_none_or(|other| watched.share > other.share) {
+            let during = if watched.is_blocking { 1.0 } else { 0.0 };
+            watched.blocked_share = watched.blocked_share * kept + during * (1.0 - kept);
+            watched.is_blocking = blockage.is_some_and(|blockage| blockage.is_caused_by(receiver));
+            let is_slowest =
+                slowest.is_none_or(|other| watched.blocked_share > other.blocked_share);
+            if watched.is_blocking && is_slowest {
                 slowest = Some(*watched);
             }
         }
         slowest
-            .filter(|watched| watched.share > MAX_SHARE)
+            .filter(|watched| watched.blocked_share > MAX_BLOCKED_SHARE)
             .map(|watched| watched.id)
     }
 
-    /// When [`observe`](Self::observe) would name a receiver if nothing changes before.
+    /// The time at which [`observe`](Self::observe) would return a straggler if nothing changes before.
     pub fn poll_timeout(&self, sender: &Sender) -> Option<Instant> {
         let last = self.last?;
         let share = self
             .watched
             .iter()
-            .filter(|watched| watched.waited_for)
-            .map(|watched| watched.share)
+            .filter(|watched| watched.is_blocking)
+            .map(|watched| watched.blocked_share)
             .reduce(f64::max)?;
-        let memories = ((1.0 - share) / (1.0 - MAX_SHARE)).ln().max(0.0);
-        let wait = memory(sender).mul_f64(memories);
+        // While a receiver blocks, its share after `t` is 1 - (1 - share) * exp(-t / time constant).
+        let time_constants = ((1.0 - share) / (1.0 - MAX_BLOCKED_SHARE)).ln().max(0.0);
+        let wait = time_constant(sender).mul_f64(time_constants);
         Some(last + wait + Duration::from_millis(1))
     }
 
-    /// Forgets those that are served no more.
-    fn follow(&mut self, receivers: &[ReceiverProgress]) {
+    /// Follows changes of the sender's receivers.
+    fn update_receivers(&mut self, receivers: &[ReceiverProgress]) {
+        // Receivers are only ever removed, so an equal number means that they are the same.
         if self.watched.len() == receivers.len() {
             return;
         }
-        let old = std::mem::take(&mut self.watched);
-        let mut old = old.into_iter().peekable();
+        let mut old = std::mem::take(&mut self.watched).into_iter().peekable();
         for receiver in receivers {
             while old.next_if(|watched| watched.id < receiver.id).is_some() {}
             let known = old.next_if(|watched| watched.id == receiver.id);
             self.watched.push(known.unwrap_or(Watched {
                 id: receiver.id,
-                share: 0.0,
-                waited_for: false,
+                blocked_share: 0.0,
+                is_blocking: false,
             }));
         }
     }
 }
 
-/// What keeps new segments from being sent.
+/// The state of a group that cannot send new segments.
 #[derive(Debug, Clone, Copy)]
-struct Wait {
+struct Blockage {
     next_seq_num: u64,
-    /// Those who have less are far behind the fastest.
+    /// Half a window behind the fastest receiver.
     far_behind: u64,
-    somebody_is_ready: bool,
+    /// Whether a receiver could take new segments.
+    any_is_ready: bool,
 }
 
-impl Wait {
-    fn is_for(&self, receiver: &ReceiverProgress) -> bool {
-        let is_only_reason = self.somebody_is_ready && !self.is_ready(receiver);
-        receiver.cumulative < self.far_behind || is_only_reason
+impl Blockage {
+    fn is_caused_by(&self, receiver: &ReceiverProgress) -> bool {
+        let is_only_obstacle = self.any_is_ready && !self.is_ready(receiver);
+        receiver.cumulative < self.far_behind || is_only_obstacle
     }
 
-    /// Whether this receiver has all that was sent, and space for more.
+    /// Whether this receiver has everything that was sent, and space for more.
     fn is_ready(&self, receiver: &ReceiverProgress) -> bool {
         receiver.cumulative == self.next_seq_num && receiver.space_end > self.next_seq_num
     }
 }
 
 impl Sender {
-    /// What is waited for, if window or space keep new segments from being sent.
-    fn wait(&self) -> Option<Wait> {
+    /// Returns the blockage if window or space prevent the remaining segments from being sent.
+    fn blockage(&self) -> Option<Blockage> {
         let next_seq_num = self.next_seq_num;
         let all_sent = self.complete && self.available <= next_seq_num;
         if all_sent || next_seq_num < self.sendable_end() {
             return None;
         }
-        let fastest = self.receivers().iter().map(|receiver| receiver.cumulative);
+        let positions = self.receivers().iter().map(|receiver| receiver.cumulative);
         let half_window = u64::from(self.window.segments() / 2);
-        let mut wait = Wait {
+        let mut blockage = Blockage {
             next_seq_num,
-            far_behind: fastest.max()?.saturating_sub(half_window),
-            somebody_is_ready: false,
+            far_behind: positions.max()?.saturating_sub(half_window),
+            any_is_ready: false,
         };
-        wait.somebody_is_ready = self
+        blockage.any_is_ready = self
             .receivers()
             .iter()
-            .any(|receiver| wait.is_ready(receiver));
-        Some(wait)
+            .any(|receiver| blockage.is_ready(receiver));
+        Some(blockage)
     }
 }
 
-fn memory(sender: &Sender) -> Duration {
-    let round_trips = sender.stats().min_rtt.unwrap_or_default() * MEMORY_ROUND_TRIPS;
-    round_trips.max(MIN_MEMORY)
+fn time_constant(sender: &Sender) -> Duration {
+    let round_trips = sender.stats().min_rtt.unwrap_or_default() * TIME_CONSTANT_ROUND_TRIPS;
+    round_trips.max(MIN_TIME_CONSTANT)
 }

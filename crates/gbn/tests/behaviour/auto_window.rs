@@ -8,7 +8,7 @@ use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{
     epoch, ms,
-    shared_link::{Course, SEGMENT_PACKET_BYTES, SharedLink, Transfer},
+    shared_link::{SEGMENT_PACKET_BYTES, SharedLink, Transfer, TransferHistory},
 };
 
 const RATES_MBIT: [u32; 3] = [10, 30, 100];
@@ -52,7 +52,7 @@ fn two(rate: u32, delay: u64, loss: f64, later: Duration) -> [u64; 2] {
     let transfers = [transfer(Duration::ZERO), transfer(later)];
     let end = later + long(rate, delay);
     let courses = SharedLink::carry(epoch(), &link, 1, &transfers, end);
-    [0, 1].map(|index: usize| Course::acknowledged(&courses[index], later, end))
+    [0, 1].map(|index: usize| TransferHistory::acknowledged(&courses[index], later, end))
 }
 
 /// The cells in which the smaller share was less than the larger one over 1.2.
@@ -73,19 +73,19 @@ fn unfair(later: Duration) -> Vec<String> {
 }
 
 #[test]
-fn two_that_begin_together_get_within_20_percent_of_each_other() {
+fn two_simultaneous_streams_get_within_20_percent_of_each_other() {
     assert_eq!(unfair(Duration::ZERO), Vec::<String>::new());
 }
 
 #[test]
-fn one_that_comes_three_seconds_later_gets_within_20_percent_of_the_first() {
+fn a_stream_that_starts_three_seconds_later_gets_within_20_percent() {
     assert_eq!(unfair(Duration::from_secs(3)), Vec::<String>::new());
 }
 
 /// 0.95 of the link and more, but where the first trains tell too little of a path that holds a thousand segments: there the
 /// rest is found by growing.
 #[test]
-fn alone_on_a_clean_link_it_fills_it_and_keeps_next_to_nothing_in_the_queue() {
+fn a_single_stream_fills_a_clean_link_with_almost_no_queue() {
     for rate in RATES_MBIT {
         for delay in DELAYS_MS {
             let (link, time) = (link(rate, delay, 0.0), long(rate, delay));
@@ -107,7 +107,7 @@ fn alone_on_a_clean_link_it_fills_it_and_keeps_next_to_nothing_in_the_queue() {
 
 /// A window that is sent again at once after each loss would not fit into a queue of half a window.
 #[test]
-fn a_short_queue_costs_little_since_what_is_sent_again_is_spread_over_the_round_trip() {
+fn pacing_makes_a_short_queue_cheap() {
     let acknowledged = |queue: Option<usize>| {
         let link = LinkConfig {
             queue,
@@ -124,7 +124,7 @@ fn a_short_queue_costs_little_since_what_is_sent_again_is_spread_over_the_round_
 /// Chat waits in the same queue. If each kept as much there as one that is alone, and insisted on as much of the path, they
 /// would take one another's queue for the path: 8 to 13 ms here.
 #[test]
-fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
+fn eight_streams_of_one_member_fill_a_short_link_with_a_short_queue() {
     for delay_us in [50, 150, 1_000] {
         let link = LinkConfig {
             delay: Duration::from_micros(delay_us),
@@ -157,7 +157,7 @@ fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
 
 /// One ACK for each window comes as the windows were sent: the path never spreads a train.
 #[test]
-fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
+fn startup_ends_even_if_the_receiver_collects_whole_windows() {
     let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
     sender.set_sharing(8);
     sender.make_available(ENDLESS);
@@ -179,7 +179,7 @@ fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
 /// ACKs come at the link's pace, and a program that looks only now and then takes many of them in one moment. That moment tells
 /// nothing of the rate, which would else seem to be any.
 #[test]
-fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
+fn acks_handled_in_a_batch_do_not_raise_the_measured_rate() {
     const SLOT: Duration = Duration::from_micros(100);
     let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
     sender.make_available(ENDLESS);
@@ -217,7 +217,7 @@ fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
 /// A file is with all when it is with the last of them. Where each insists on nearly its part of the path, luck makes less of a
 /// difference; where they insist on a third between them, the last has 0.85 of the mean here.
 #[test]
-fn those_of_one_member_are_served_alike_also_for_a_short_time() {
+fn streams_of_one_member_get_equal_shares_within_a_short_time() {
     const SEEDS: u64 = 10;
     let transfers = [Transfer {
         sharing: 3,

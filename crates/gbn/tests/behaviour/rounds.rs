@@ -21,7 +21,7 @@ fn sender_in_round(round: u16) -> Sender {
 }
 
 #[test]
-fn a_report_is_judged_alike_across_the_wrap() {
+fn gap_reports_work_across_the_wrap() {
     let mut sender = sender_in_round(u16::MAX);
     sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX - 1));
     assert_eq!(sent_now(&mut sender, at(2)), [], "the round before");
@@ -38,7 +38,7 @@ fn a_report_is_judged_alike_across_the_wrap() {
 }
 
 #[test]
-fn a_transfer_of_more_rounds_than_a_u16_holds_arrives() {
+fn a_transfer_of_more_rounds_than_a_u16_holds_completes() {
     let scenario = Scenario {
         sender: SenderConfig {
             window: Window::try_from(2_u16).unwrap().into(),
