@@ -1,7 +1,8 @@
-//! The encrypted frames of a joined connection: AES-256-GCM, a key per direction, the nonce a counter.
+//! Records: the encrypted frames of a connection after the handshake. AES-256-GCM with one key per direction; the nonce is a
+//! counter.
 //!
-//! A frame is a 4-byte big-endian length, then as many bytes of ciphertext and tag. Reader and writer count frames, so
-//! one that is changed, left out, repeated or moved does not open; after the first failure nothing opens any more.
+//! A frame is a 4-byte big-endian length followed by that many bytes of ciphertext and tag. Both sides count frames, so a
+//! frame that was modified, dropped, repeated or reordered does not open. After the first failure no frame opens.
 
 use std::fmt;
 
@@ -10,36 +11,37 @@ use aes_gcm::{Aes256Gcm, Tag};
 
 use crate::key::Key;
 
-/// The most plaintext in one record.
+/// The largest plaintext of a record.
 pub const MAX_RECORD_BYTES: usize = 512 * 1024;
 
-/// The length in front of a record.
+/// The size of the length field in front of a record.
 pub const RECORD_HEADER_BYTES: usize = 4;
 
-/// An AES-GCM tag.
+/// The size of an AES-GCM tag.
 pub const TAG_BYTES: usize = 16;
 
-/// Records under one key. At the largest size that is 2^47 blocks, where AES-GCM's margin is still 2^-35.
+/// The maximum number of records under one key. With records of the largest size that is 2^47 blocks, which bounds an
+/// attacker's advantage against AES-GCM by 2^-35.
 pub const MAX_RECORDS: u64 = 1 << 32;
 
-/// Why a record can't be sealed or opened. Each is the end of the connection.
+/// A record cannot be sealed or opened. Each of these errors ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// More plaintext than [`MAX_RECORD_BYTES`], or a length that announces it, or one too short for a tag.
-    #[error("a record of {bytes} bytes is not between {TAG_BYTES} and {}", MAX_RECORD_BYTES + TAG_BYTES)]
+    /// The plaintext exceeds [`MAX_RECORD_BYTES`], or the received length is too large or too small.
+    #[error("invalid record length {bytes}: expected {TAG_BYTES} to {}", MAX_RECORD_BYTES + TAG_BYTES)]
     BadLength {
-        /// Ciphertext and tag.
+        /// The length of ciphertext and tag.
         bytes: usize,
     },
-    /// Changed, repeated, left out or moved on its way, or sealed with another key.
-    #[error("a record is not authentic: someone changed the connection's data")]
+    /// The record was modified, dropped, repeated or reordered in transit, or sealed with another key.
+    #[error("a record failed authentication: the connection's data was modified")]
     NotAuthentic,
-    /// [`MAX_RECORDS`] are used up.
-    #[error("the connection's key is used up; join again")]
+    /// [`MAX_RECORDS`] records were sealed or opened.
+    #[error("the connection has reached its record limit; join again")]
     KeyUsedUp,
 }
 
-/// The writing end of one direction.
+/// Seals the records of one direction.
 pub struct RecordSealer {
     cipher: Aes256Gcm,
     counter: u64,
@@ -81,7 +83,7 @@ impl RecordSealer {
     }
 }
 
-/// The reading end of one direction.
+/// Opens the records of one direction.
 pub struct RecordOpener {
     cipher: Aes256Gcm,
     counter: u64,
@@ -97,7 +99,7 @@ impl RecordOpener {
         }
     }
 
-    /// How many bytes follow a header. To be asked before anything is read or allocated for them.
+    /// Returns the number of bytes that follow a header. Call this before reading or allocating them.
     pub fn body_length(header: [u8; RECORD_HEADER_BYTES]) -> Result<usize, RecordError> {
         let bytes = u32::from_be_bytes(header) as usize;
         if !(TAG_BYTES..=MAX_RECORD_BYTES + TAG_BYTES).contains(&bytes) {
@@ -185,7 +187,7 @@ mod tests {
         frame
     }
 
-    /// As a connection reads it: the header tells how much follows.
+    /// Opens a frame as a connection does: header first, then the body.
     fn open(opener: &mut RecordOpener, frame: &[u8]) -> Result<Vec<u8>, RecordError> {
         let (header, body) = frame.split_first_chunk().unwrap();
         let length = RecordOpener::body_length(*header)?;

@@ -75,7 +75,7 @@ fn any_refusal() -> impl Strategy<Value = Refusal> {
     prop_oneof![
         prop::option::of(any_name()).prop_map(|suggestion| Refusal::NameTaken { suggestion }),
         any::<u32>().prop_map(|limit| Refusal::RoomFull { limit }),
-        any::<u32>().prop_map(|seconds| Refusal::KeptOut { seconds }),
+        any::<u32>().prop_map(|seconds| Refusal::Banned { seconds }),
         any_reason().prop_map(Refusal::Other),
     ]
 }

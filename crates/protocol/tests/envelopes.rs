@@ -270,10 +270,10 @@ fn a_member_that_left_can_t_be_brought_back_to_have_its_messages_believed_again(
     bob.envelopes.forget(ADA);
     assert_eq!(
         bob.open_own_part(&ada, &post),
-        Err(EnvelopeError::NotTheSame(ADA))
+        Err(EnvelopeError::IdentityChanged(ADA))
     );
     let sealed = bob.envelopes.seal(&text("to whom?"), &[(ADA, ada.key)]);
-    assert_eq!(sealed.unwrap_err(), EnvelopeError::NotTheSame(ADA));
+    assert_eq!(sealed.unwrap_err(), EnvelopeError::IdentityChanged(ADA));
 }
 
 #[test]
@@ -308,9 +308,9 @@ fn a_number_that_changes_its_key_is_not_believed() {
     let post = ada.post(&text("hello"), &[&bob]);
     bob.open_own_part(&ada, &post).unwrap();
     let replaced = ada.envelopes.seal(&text("secret"), &[(BOB, eve.key)]);
-    assert_eq!(replaced.unwrap_err(), EnvelopeError::NotTheSame(BOB));
+    assert_eq!(replaced.unwrap_err(), EnvelopeError::IdentityChanged(BOB));
     let replaced = bob.envelopes.seal(&text("secret"), &[(ADA, eve.key)]);
-    assert_eq!(replaced.unwrap_err(), EnvelopeError::NotTheSame(ADA));
+    assert_eq!(replaced.unwrap_err(), EnvelopeError::IdentityChanged(ADA));
 }
 
 #[test]
@@ -325,7 +325,10 @@ fn bad_lists_of_recipients_are_refused_before_anything_is_sealed() {
         refused(&[(BOB, bob.key), (BOB, bob.key)]),
         EnvelopeError::DuplicateRecipient(BOB)
     );
-    assert_eq!(refused(&[(BOB, bob.key), (ADA, key)]), EnvelopeError::Own);
+    assert_eq!(
+        refused(&[(BOB, bob.key), (ADA, key)]),
+        EnvelopeError::ToSelf
+    );
     let crowd: Vec<_> = (10..)
         .map(|id| (MemberId(id), eve.key))
         .take(MAX_MEMBERS + 1)

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use backroom_protocol::handshake::{
-    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, RefusedBecause,
+    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, RefusalCode,
     ServerChallenged, ServerHandshake, SessionKeys, frame_length, refused,
 };
 use backroom_protocol::record::RecordOpener;
@@ -292,7 +292,7 @@ fn version_and_load_are_said_openly_and_a_stranger_is_recognised() {
             .unwrap_err(),
         HandshakeError::Version
     );
-    let busy = refused(RefusedBecause::Busy);
+    let busy = refused(RefusalCode::Busy);
     assert_eq!(
         client().handle_challenge(busy.body()).unwrap_err(),
         HandshakeError::Busy

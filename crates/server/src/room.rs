@@ -259,7 +259,7 @@ impl Room {
         let folded_name = arrival.name.fold();
         let address = arrival.peer.ip();
         if let Some(remaining) = self.bans.remaining(now, &folded_name, address) {
-            return Err(Refusal::KeptOut {
+            return Err(Refusal::Banned {
                 seconds: whole_seconds(remaining),
             });
         }

@@ -264,7 +264,7 @@ impl Session {
                 "a message from {} could not be trusted and was left out",
                 name(id)
             ),
-            EnvelopeError::NotTheSame(id) => format!(
+            EnvelopeError::IdentityChanged(id) => format!(
                 "{} is not who it was before; don't trust this server",
                 name(id)
             ),

@@ -50,7 +50,7 @@ async fn two_votes_put_a_member_out_for_a_while() {
     eve.expect_end().await;
     server.stdout.expect("Client Disconnected: Eve").await;
     let refused = server.try_join("eve").await.err();
-    let Some(Refusal::KeptOut { seconds }) = refused else {
+    let Some(Refusal::Banned { seconds }) = refused else {
         panic!("Eve should be kept out: {refused:?}");
     };
     assert!((1..=60).contains(&seconds));

@@ -96,7 +96,7 @@ fn who_was_put_out_is_kept_out_by_name_and_address_until_the_ban_ends() {
     house.votes(ann, eve);
     house.votes(bob, eve);
     house.passes(Duration::from_millis(500));
-    let kept_out = Err(Refusal::KeptOut { seconds: 60 });
+    let kept_out = Err(Refusal::Banned { seconds: 60 });
     assert_eq!(house.try_join("eVE", "192.0.2.77:1"), kept_out);
     assert_eq!(house.try_join("Mallory", "192.0.2.3:1"), kept_out);
     house.try_join("Dan", "192.0.2.78:1").unwrap();
