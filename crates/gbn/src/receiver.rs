@@ -140,6 +140,7 @@ impl Receiver {
             .gap
             .take()
             .filter(|gap| gap.seq >= self.expected_seq_num);
+        // A new sender refuses an ACK beyond what it has sent, even if the receiver has more from another stream.
         let cumulative = self.expected_seq_num.min(self.arrived_end);
         let beyond = u32::try_from(self.expected_seq_num - cumulative).unwrap_or(u32::MAX);
         Some(Ack {

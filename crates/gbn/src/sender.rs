@@ -144,6 +144,7 @@ impl Sender {
             self.await_space(now);
             return None;
         }
+        // Pacing comes last: it grants tokens only for segments that window and space allow.
         let count = self.pace(now, count)?;
         if self.probe == Probe::Due {
             self.probe = Probe::Sent(first);
@@ -212,6 +213,7 @@ impl Sender {
         }
         self.timer = None;
         self.rto.back_off();
+        // Before going back: dropping a receiver may advance the base, and ends the back-off that it caused.
         self.drop_silent_receivers(now);
         if self.is_out_of_space() {
             self.probe();

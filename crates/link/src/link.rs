@@ -82,6 +82,7 @@ impl Link {
             return Verdict::Drop(DropCause::Queue);
         };
         let at = self.propagate(transmitted_at, draws.reordered, draws.jitter);
+        // The copy takes transmission time and queue space of its own, and may be dropped by the queue.
         let duplicate_at = draws.duplicate_jitter.and_then(|jitter| {
             self.stats.duplicated += 1;
             let transmitted_at = self.transmit(now, bytes)?;

@@ -1,4 +1,4 @@
-//! Each segment several times in succession: what one loss does then, what the receivers say, and what it gains.
+//! Copies of each segment: the effect of a loss, the ACKs of the receiver, and the gain.
 
 use backroom_gbn::{
     Copies, Received, Receiver, ReceiverId, Sender, SenderConfig, Window, WindowSetting,
@@ -95,7 +95,7 @@ fn the_ack_of_a_copy_reports_no_gap() {
     assert_eq!(receiver.poll_transmit(), None);
 }
 
-/// The ACK of the second copy is the first one's again, and later: it must not pass for a longer round trip.
+/// The ACK of the second copy repeats that of the first, but later. It must not be measured as a longer round trip.
 #[test]
 fn copies_are_timed_once() {
     let mut sender = Sender::new(config(fixed(1), 3), [PEER]);
@@ -108,7 +108,7 @@ fn copies_are_timed_once() {
     assert_eq!((stats.srtt, stats.min_rtt), (Some(ms(10)), Some(ms(10))));
 }
 
-/// 100 Mbit/s, 20 ms each way: 333 segments of 1,500 bytes on the way and back.
+/// 100 Mbit/s and 20 ms in each direction: 333 segments of 1,500 bytes in a round trip.
 fn long_path(loss: f64, count: u8) -> Scenario {
     let link = |rate: Option<&str>| LinkConfig {
         rate: rate.map(|rate| rate.parse().unwrap()),
@@ -128,7 +128,7 @@ fn long_path(loss: f64, count: u8) -> Scenario {
     }
 }
 
-/// Segments delivered for each that the link could have carried in the time.
+/// The utilisation of the link: segments delivered, divided by those that the link could have carried.
 fn share(scenario: &Scenario, outcome: &Outcome) -> f64 {
     scenario.segments as f64 * 120e-6 / outcome.duration.as_secs_f64()
 }
@@ -168,8 +168,8 @@ fn the_loss_of_one_copy_causes_no_go_back() {
     assert_eq!(outcome.count(out_of_order), 0);
 }
 
-/// `(1/n) (1 - p^n) / (1 + (2a/n) p^n)`: a loss of all copies costs a round trip, which is `2a/n` segments. A copy that
-/// this link loses takes none of its time, so the `n` slots are `n (1 - p)`.
+/// `(1/n) (1 - p^n) / (1 + (2a/n) p^n)`: the loss of all copies costs a round trip, or `2a/n` segments. A lost copy takes no
+/// transmission time on this link, so the `n` slots are `n (1 - p)`.
 #[test]
 fn goodput_with_copies_matches_the_formula() {
     for (loss, count) in [
@@ -193,7 +193,7 @@ fn goodput_with_copies_matches_the_formula() {
     }
 }
 
-/// Of 32 receivers that lose apart one or another lacks nearly a third of all segments, and all wait for it.
+/// With 32 receivers and independent losses, nearly a third of all segments are missing at some receiver, and all wait.
 #[test]
 fn copies_help_a_group_with_independent_losses() {
     let goodput = |count| {
@@ -209,7 +209,7 @@ fn copies_help_a_group_with_independent_losses() {
     assert!(two > 1.3 * one, "one copy {one:.4}, two {two:.4}");
 }
 
-/// A window that finds itself counts segments and not copies: half as many of them fill the path with two copies.
+/// The automatic window counts segments and not copies. With two copies, half as many segments fill the path.
 #[test]
 fn an_automatic_window_fills_the_path_with_copies() {
     let link = LinkConfig {

@@ -1,4 +1,4 @@
-//! The receiver's space.
+//! Flow control: the free space of the receiver.
 
 use backroom_gbn::{
     Ack, MAX_BACK_OFF, Received, Receiver, ReceiverId, Recovery, Sender, SenderConfig, Timeout,

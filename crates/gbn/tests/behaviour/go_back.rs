@@ -1,4 +1,4 @@
-//! Going back: at timeouts, and at reported gaps exactly once for each loss.
+//! Going back: at timeouts, and exactly once for each reported loss.
 
 use backroom_gbn::{
     GoBackCause, Received, ReceiverId, Recovery, Sender, SenderConfig, SenderEvent, Timeout, Window,
@@ -21,7 +21,7 @@ fn sender(recovery: Recovery) -> Sender {
     sender
 }
 
-/// 10 ms each way at 10 Mbit/s, and these packets of the sender's lost. 100 segments of 1 ms each.
+/// 100 segments over 10 Mbit/s and 10 ms in each direction, with these packets lost. Each segment takes 1 ms.
 fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outcome {
     let path = LinkConfig {
         delay: ms(10),
@@ -47,7 +47,7 @@ fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outco
 
 fn go_backs(outcome: &Outcome) -> Vec<(u64, u64, GoBackCause)> {
     let go_back = |entry: &crate::harness::TraceEntry| match entry.event {
-        Event::Event(SenderEvent::GoBack { to, cause }) => {
+        Event::Reported(SenderEvent::GoBack { to, cause }) => {
             Some((entry.at.as_millis() as u64, to, cause))
         }
         _ => None,
@@ -117,7 +117,7 @@ fn a_gap_that_is_about_to_be_resent_causes_no_go_back() {
 #[test]
 fn fast_recovery_repairs_one_loss_with_one_go_back_and_no_timeout() {
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
-    // The link carries a segment a millisecond: 31 is at the receiver at 41 (30 took no time), its ACK back at 51.
+    // The link carries a segment per millisecond. 31 arrives at 41 (30 took no time), and its ACK at 51.
     assert_eq!(go_backs(&outcome), [(51, 30, GoBackCause::Gap)]);
     assert_eq!(outcome.stats.timeouts, 0);
 }
@@ -132,7 +132,7 @@ fn timeout_recovery_repairs_a_loss_by_the_timer() {
     let base_advanced = outcome
         .trace
         .iter()
-        .find(|entry| entry.event == Event::Event(SenderEvent::BaseAdvanced { base: 30 }));
+        .find(|entry| entry.event == Event::Reported(SenderEvent::BaseAdvanced { base: 30 }));
     let base_advanced = base_advanced.unwrap().at.as_millis() as u64;
     assert_eq!(
         when,
@@ -162,7 +162,7 @@ fn a_lost_retransmission_is_detected_one_round_trip_later() {
 
 #[test]
 fn each_of_several_losses_in_one_round_causes_one_go_back() {
-    // 30, 33 and 36 lost in round 0. Going back to 30 sends the others again, before anybody reports them.
+    // 30, 33 and 36 lost in round 0. Going back to 30 sends the others again, before they are reported.
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30 33 36", 40);
     assert_eq!(
         go_backs(&outcome)
@@ -194,7 +194,7 @@ fn a_loss_behind_a_repaired_one_is_repaired_in_its_own_round() {
 
 #[test]
 fn one_swapped_pair_causes_at_most_one_go_back() {
-    // Every receiver report there can be, when 5 overtakes 4 in a window of 6.
+    // Every possible report when 5 overtakes 4 in a window of 6.
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, ack(4));

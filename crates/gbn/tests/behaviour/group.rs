@@ -48,10 +48,10 @@ fn each_loss_of_each_receiver_causes_one_go_back() {
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, gap(4, 0));
     assert_eq!(sent_now(&mut sender, at(1)), [4, 5]);
-    // B lost 1, before that: what A has had again is sent once more, in a new round.
+    // B lost 1, which is earlier. The sender goes back again, in a new round, to segments that A already has.
     sender.handle_ack(at(2), B, gap(1, 0));
     assert_eq!(sent_now(&mut sender, at(2)), [1, 2, 3, 4, 5, 6]);
-    // Both saw more of round 0.
+    // More segments of round 0 arrive at both.
     sender.handle_ack(at(3), A, gap(4, 0));
     sender.handle_ack(at(3), B, gap(1, 0));
     assert_eq!(sent_now(&mut sender, at(3)), []);

@@ -1,4 +1,4 @@
-//! Rounds wrap at 65,536 and mean the same on both sides of it.
+//! Rounds wrap around at 65,536.
 
 use backroom_gbn::{ReceiverId, Sender, SenderConfig, Window};
 use backroom_link::{LinkConfig, Loss};
@@ -7,7 +7,7 @@ use crate::harness::{Scenario, at, gap, ms, sent_now, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
-/// A sender that has gone back so often.
+/// A sender that has gone back this many times.
 fn sender_in_round(round: u16) -> Sender {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(4);

@@ -1,11 +1,11 @@
-//! How fast it is, against the closed forms of Go-Back-N (virtual time, so to the nanosecond).
+//! Throughput compared with the closed forms of Go-Back-N. Virtual time makes it exact to the nanosecond.
 
 use backroom_gbn::{Recovery, SenderConfig, Timeout, Window};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{Outcome, Scenario, ms};
 
-/// 1 ms of transmission for each segment.
+/// Each segment takes 1 ms of transmission.
 const RATE: &str = "10mbit";
 
 fn scenario(window: u16, delay_ms: u64) -> Scenario {
@@ -30,7 +30,7 @@ fn scenario(window: u16, delay_ms: u64) -> Scenario {
     }
 }
 
-/// Segments delivered for each that the link could have carried in the time.
+/// The utilisation of the link: segments delivered, divided by those that the link could have carried.
 fn utilisation(scenario: &Scenario, outcome: &Outcome) -> f64 {
     scenario.segments as f64 / (outcome.duration.as_secs_f64() * 1e3)
 }
@@ -94,8 +94,8 @@ fn fast_recovery_is_close_to_immediate_loss_detection() {
     }
 }
 
-/// `1 - (1 - p)^R` in the closed form for `p` counts every loss of any receiver as a loss of all. It is a lower bound:
-/// what is sent again for one receiver, most of the others have, and can't lose.
+/// Replacing `p` by `1 - (1 - p)^R` in the closed form counts a loss of any receiver as a loss of all. It is a lower bound:
+/// most of the other receivers already have what is retransmitted for one, so they cannot lose it.
 #[test]
 fn independent_losses_cost_less_than_the_union_bound() {
     let (loss, receivers): (f64, u16) = (0.01, 4);

@@ -1,4 +1,4 @@
-//! The retransmission timer: RFC 6298, Karn's rule, back-off.
+//! The retransmission timer: RFC 6298, Karn's algorithm, back-off.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn sender(timeout: Timeout) -> Sender {
     sender
 }
 
-/// Lets the timer fire and sends what follows; says how long it had run.
+/// Lets the timer expire and sends what follows. Returns how long it ran.
 fn fire(sender: &mut Sender, since: Instant) -> (Instant, Duration) {
     let timer = sender.poll_timeout().unwrap();
     sender.handle_timeout(timer);
@@ -103,7 +103,7 @@ fn an_ambiguous_ack_is_not_timed() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     let (again, _) = fire(&mut sender, at(0));
-    // The first transmission's ACK, late: timed from the second it would be 1 ms.
+    // The late ACK of the first transmission. Measured from the second one, the round trip would be 1 ms.
     sender.handle_ack(
         again + ms(1),
         RECEIVER,

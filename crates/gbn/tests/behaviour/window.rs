@@ -62,7 +62,7 @@ fn a_window_change_keeps_the_rounds_of_outstanding_segments() {
         sender.handle_ack(at(1), RECEIVER, gap(3, 0));
         assert_eq!(sender.poll_transmit(at(1), 2).unwrap().segments(), 3..5);
         sender.set_window(window(changed_to));
-        // 5 to 7 were last sent in round 0. 3 in round 1: round 0 says nothing of it, round 1 does.
+        // 5 to 7 were last sent in round 0, and 3 in round 1. Only a report from round 1 concerns 3.
         sender.handle_ack(at(2), RECEIVER, gap(3, 0));
         assert_eq!(sender.stats().go_backs, 1, "window {changed_to}");
         sender.handle_ack(at(2), RECEIVER, gap(3, 1));

@@ -162,7 +162,7 @@ impl<'a> Simulation<'a> {
 
     fn drain_events(&mut self) {
         while let Some(event) = self.sender.poll_event() {
-            self.record(Event::Event(event));
+            self.record(Event::Reported(event));
             match event {
                 SenderEvent::BaseAdvanced { base } => self.send_buffer.free_below(base),
                 SenderEvent::ReceiverFinished { receiver } => self.finished.push(receiver.0),

@@ -30,5 +30,5 @@ pub(crate) enum Event {
         ack: Ack,
     },
     Timeout,
-    Event(SenderEvent),
+    Reported(SenderEvent),
 }
