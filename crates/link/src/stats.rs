@@ -1,7 +1,5 @@
 //! The counters of a link.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 /// The counters of a [`Link`](crate::Link). Packets that are still in flight count as delivered.
@@ -46,10 +44,5 @@ impl LinkStats {
     /// The rate in bits per second while the transmitter was busy. `None` if transmission takes no time.
     pub fn rate_measured(&self) -> Option<f64> {
         (self.busy_ns > 0).then(|| self.bytes_delivered as f64 * 8e9 / self.busy_ns as f64)
-    }
-
-    /// The mean time that a delivered packet waited in the queue.
-    pub fn queueing_mean(&self) -> Duration {
-        Duration::from_nanos(self.queueing_ns.checked_div(self.delivered).unwrap_or(0))
     }
 }

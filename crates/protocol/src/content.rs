@@ -234,7 +234,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn contents_round_trip_and_allow_nothing_after_them(content in any_content()) {
+        fn contents_round_trip_and_reject_trailing_bytes(content in any_content()) {
             let mut encoded = content.encode().unwrap();
             prop_assert!(encoded.len() <= MAX_CONTENT_BYTES);
             prop_assert_eq!(Content::decode(&encoded), Ok(content));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_knows_how_many_segments_it_has() {
+    fn offers_count_their_segments() {
         let segments = |bytes| {
             let offer = Offer {
                 transfer: TransferId(1),

@@ -1,7 +1,6 @@
 //! The name of a transferred file: a base name without a path.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -87,14 +86,6 @@ impl FileName {
     }
 }
 
-impl FromStr for FileName {
-    type Err = FileNameError;
-
-    fn from_str(name: &str) -> Result<Self, FileNameError> {
-        Self::new(name)
-    }
-}
-
 impl TryFrom<String> for FileName {
     type Error = FileNameError;
 
@@ -106,12 +97,6 @@ impl TryFrom<String> for FileName {
 impl From<FileName> for String {
     fn from(name: FileName) -> Self {
         name.0
-    }
-}
-
-impl AsRef<str> for FileName {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 
@@ -216,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_are_kept() {
+    fn ordinary_names_are_unchanged() {
         for name in [
             "a",
             "report.pdf",
@@ -233,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_more_than_a_base_name_are_refused() {
+    fn unsafe_names_are_rejected() {
         for (name, error) in [
             ("", FileNameError::Empty),
             ("../../etc/passwd", FileNameError::Separator('/')),
@@ -265,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_makes_a_name_of_anything() {
+    fn sanitizing_accepts_any_text() {
         for (raw, name) in [
             ("/home/ada/report.pdf", "report.pdf"),
             ("..\\..\\evil.exe", "evil.exe"),
@@ -284,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_loses_its_middle_and_keeps_its_extension() {
+    fn a_long_name_is_shortened_before_its_extension() {
         let name = FileName::sanitized(&format!("{}.tar", "ä".repeat(300)));
         assert!(
             name.as_str().len() <= MAX_FILE_NAME_BYTES
@@ -295,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_stays_in_its_folder(raw in any::<String>()) {
+        fn accepted_names_stay_in_their_folder(raw in any::<String>()) {
             for name in [Some(FileName::sanitized(&raw)), FileName::new(&raw).ok()].into_iter().flatten() {
                 let path = std::path::Path::new(name.as_str());
                 prop_assert_eq!(path.file_name(), Some(path.as_os_str()));
@@ -305,7 +290,7 @@ mod tests {
         }
 
         #[test]
-        fn hostile_mixtures_stay_in_their_folder(raw in "[./\\\\: \u{0}\u{202e}CONa]{0,12}") {
+        fn sanitized_hostile_names_are_valid(raw in "[./\\\\: \u{0}\u{202e}CONa]{0,12}") {
             let name = FileName::sanitized(&raw);
             prop_assert!(FileName::new(name.as_str()).is_ok());
         }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_administratively_scoped_groups_are_groups() {
+    fn only_administratively_scoped_addresses_are_accepted() {
         assert!(GroupAddress::try_from([239, 0, 0, 1]).is_ok());
         for octets in [
             [224, 0, 0, 1],
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_local_and_its_port_dynamic() {
+    fn a_generated_group_is_local_with_a_dynamic_port() {
         for _ in 0..1_000 {
             let address = Group::generate().unwrap().socket_address();
             let [first, second, third, _] = address.ip().octets();

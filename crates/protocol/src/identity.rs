@@ -155,7 +155,7 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
 
     #[test]
-    fn a_fingerprint_is_thirty_digits_of_the_key() {
+    fn a_fingerprint_has_thirty_digits() {
         let identity = Identity::from_seed(&bytes(128));
         let key = "7af03df159e2d75751c1a88eb5a9e87988f138dce7596ebda3ad7f0bb04a8734";
         assert_eq!(identity.public_key().as_bytes()[..], unhex(key));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn each_session_has_another_key() {
+    fn each_session_has_its_own_key() {
         let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         assert_ne!(a.public_key(), b.public_key());
         assert_ne!(a.fingerprint(), b.fingerprint());

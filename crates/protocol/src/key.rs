@@ -109,7 +109,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn derived_keys_are_not_zero_and_differ_by_every_part_of_their_info() {
+    fn derived_keys_depend_on_every_part_of_the_info() {
         let key = Key::from_bytes(bytes(0));
         let derived = [
             key.derive(&[b"a", b"b"]),

@@ -99,12 +99,6 @@ impl From<Name> for String {
     }
 }
 
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -141,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn visible_names_of_one_to_32_characters_are_taken() {
+    fn visible_names_of_1_to_32_characters_are_accepted() {
         for name in [
             "a",
             "Ada",
@@ -162,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_its_reason() {
+    fn other_names_are_rejected_with_the_reason() {
         for (name, error) in [
             ("", NameError::Empty),
             ("x".repeat(33).as_str(), NameError::TooLong),
@@ -186,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_alike_by_case_width_or_composition_fold_together() {
+    fn similar_names_have_the_same_fold() {
         for (a, b) in [
             ("Ada", "aDA"),
             ("Straße", "STRASSE"),
@@ -208,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numbered_name_is_a_name() {
+    fn a_numbered_name_is_valid() {
         assert_eq!(Name::new("Ada").unwrap().numbered(2).as_str(), "Ada2");
         assert_eq!(
             Name::new(&"x".repeat(32)).unwrap().numbered(10).as_str(),
@@ -220,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_stable(text in "\\PC{0,34}") {
+        fn accepted_names_are_stable(text in "\\PC{0,34}") {
             if let Ok(name) = Name::new(&text) {
                 prop_assert_eq!(&Name::new(name.as_str()).unwrap(), &name);
                 prop_assert!(name.as_str().chars().count() <= MAX_NAME_CHARS);

@@ -49,14 +49,6 @@ impl Password {
     }
 }
 
-impl TryFrom<String> for Password {
-    type Error = PasswordError;
-
-    fn try_from(password: String) -> Result<Self, PasswordError> {
-        Self::new(password)
-    }
-}
-
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
@@ -212,7 +204,7 @@ mod tests {
 
     /// Computed with Python's hashlib.
     #[test]
-    fn a_stretched_password_is_what_another_implementation_makes_of_it() {
+    fn stretching_matches_another_implementation() {
         let params =
             StretchParams::new(std::array::from_fn(|i| i as u8), DEFAULT_ITERATIONS).unwrap();
         let decomposed = StretchedPassword::stretch(&password("pa\u{308}ssword"), params);
@@ -244,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_and_too_many_iterations_are_refused() {
+    fn out_of_range_iterations_are_rejected() {
         for iterations in [
             0,
             1,
@@ -263,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_has_another_salt() {
+    fn each_server_has_its_own_salt() {
         let (a, b) = (
             StretchParams::generate().unwrap(),
             StretchParams::generate().unwrap(),

@@ -4,8 +4,6 @@
 //! A frame is a 4-byte big-endian length followed by that many bytes of ciphertext and tag. Both sides count frames, so a
 //! frame that was modified, dropped, repeated or reordered does not open. After the first failure no frame opens.
 
-use std::fmt;
-
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
@@ -42,6 +40,7 @@ pub enum RecordError {
 }
 
 /// Seals the records of one direction.
+#[derive(Debug)]
 pub struct RecordSealer {
     cipher: Aes256Gcm,
     counter: u64,
@@ -64,6 +63,7 @@ impl RecordSealer {
         if self.counter >= MAX_RECORDS {
             return Err(RecordError::KeyUsedUp);
         }
+        // The header is the associated data, so a modified length fails authentication.
         let header = header(bytes);
         frames.reserve(RECORD_HEADER_BYTES + bytes);
         frames.extend_from_slice(&header);
@@ -84,6 +84,7 @@ impl RecordSealer {
 }
 
 /// Opens the records of one direction.
+#[derive(Debug)]
 pub struct RecordOpener {
     cipher: Aes256Gcm,
     counter: u64,
@@ -141,7 +142,8 @@ impl RecordOpener {
     }
 }
 
-/// A 96-bit nonce from a counter: four zero bytes, then the counter in big endian.
+/// A 96-bit nonce from a counter: four zero bytes, then the counter in big endian. Each direction has its own key, so
+/// counters of both directions may be equal.
 pub(crate) fn nonce(counter: u64) -> aes_gcm::Nonce<aes_gcm::aead::consts::U12> {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&counter.to_be_bytes());
@@ -151,22 +153,6 @@ pub(crate) fn nonce(counter: u64) -> aes_gcm::Nonce<aes_gcm::aead::consts::U12> 
 /// `bytes` has been checked to fit: a record is shorter than a mebibyte.
 fn header(bytes: usize) -> [u8; RECORD_HEADER_BYTES] {
     (bytes as u32).to_be_bytes()
-}
-
-impl fmt::Debug for RecordSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordSealer")
-            .field("counter", &self.counter)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RecordOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordOpener")
-            .field("counter", &self.counter)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]
@@ -198,7 +184,7 @@ mod tests {
 
     /// Computed with Python's cryptography.
     #[test]
-    fn records_are_what_another_implementation_seals() {
+    fn records_match_another_implementation() {
         let (mut sealer, _) = pair();
         let mut frames = sealed(&mut sealer, b"hello");
         sealer.seal(b"", &mut frames).unwrap();
@@ -220,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_repeated_left_out_or_moved_does_not_open() {
+    fn repeated_dropped_or_reordered_records_do_not_open() {
         let (mut sealer, mut opener) = pair();
         let frames: Vec<_> = (0..3).map(|i| sealed(&mut sealer, &[i])).collect();
         assert_eq!(
@@ -245,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_nothing_opens_any_more() {
+    fn nothing_opens_after_a_failure() {
         let (mut sealer, mut opener) = pair();
         let frame = sealed(&mut sealer, b"authentic");
         assert!(open(&mut opener, &[&frame[..4], &[0; 25]].concat()).is_err());
@@ -253,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_directions_key_does_not_open() {
+    fn the_key_of_the_other_direction_does_not_open() {
         let (mut sealer, _) = pair();
         let mut opener = RecordOpener::new(&Key::from_bytes(bytes(1)));
         assert_eq!(
@@ -263,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_cut_short_or_grown_with_its_header_does_not_open() {
+    fn a_record_with_a_changed_length_does_not_open() {
         let (mut sealer, _) = pair();
         let frame = sealed(&mut sealer, b"of this length");
         for length in [frame.len() - 5, frame.len() - 3] {
@@ -276,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_refused_before_anything_is_read() {
+    fn invalid_lengths_are_rejected_before_reading() {
         for bytes in [0, 15, MAX_RECORD_BYTES + 17, u32::MAX as usize] {
             let refused = Err(RecordError::BadLength { bytes });
             assert_eq!(
@@ -317,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_sequence_of_messages_comes_out_as_it_went_in(
+        fn any_sequence_of_messages_round_trips(
             messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
         ) {
             let (mut sealer, mut opener) = pair();

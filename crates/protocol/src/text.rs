@@ -91,12 +91,6 @@ impl From<String> for Reason {
     }
 }
 
-impl From<&str> for Reason {
-    fn from(text: &str) -> Self {
-        Self::new(text)
-    }
-}
-
 impl From<Reason> for String {
     fn from(reason: Reason) -> Self {
         reason.0
@@ -178,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_may_have_64_kib_and_not_a_byte_more() {
+    fn text_is_limited_to_64_kib() {
         assert!(Text::new("x".repeat(MAX_TEXT_BYTES)).is_ok());
         assert_eq!(
             Text::new("x".repeat(MAX_TEXT_BYTES + 1)),
@@ -189,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_is_shown_as_it_is_written() {
+    fn ordinary_text_is_unchanged() {
         for text in [
             "",
             "hello",
@@ -202,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn terminal_sequences_disappear_with_their_arguments() {
+    fn terminal_sequences_are_removed_with_their_arguments() {
         for (text, shown) in [
             ("\u{1b}[31mred\u{1b}[0m", "red"),
             ("\u{9b}2Jgone", "gone"),
@@ -230,13 +224,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_control_character_survives(text in any::<String>()) {
+        fn all_control_characters_are_removed(text in any::<String>()) {
             let shown = strip_terminal_controls(&text);
             prop_assert!(shown.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control()));
         }
 
         #[test]
-        fn stripping_twice_changes_nothing_more(text in "[\u{1b}\\[\\]0-9;mP\u{7}\u{9b}\u{9c}\\\\ \na-z]{0,40}") {
+        fn stripping_is_idempotent(text in "[\u{1b}\\[\\]0-9;mP\u{7}\u{9b}\u{9c}\\\\ \na-z]{0,40}") {
             let once = strip_terminal_controls(&text).into_owned();
             prop_assert_eq!(strip_terminal_controls(&once), once.as_str());
         }

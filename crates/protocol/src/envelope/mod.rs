@@ -68,6 +68,7 @@ impl Envelopes {
         recipients: &[(MemberId, PublicKey)],
     ) -> Result<Post, EnvelopeError> {
         self.prepare(recipients, usize::MAX)?;
+        // A new key for each content, so that no recipient of one content can open another.
         let content_key = Key::generate()?;
         let sealed_content = seal_content(&content_key, &content.encode()?)?;
         let digest = Sha256::digest(&sealed_content).into();
@@ -295,7 +296,7 @@ mod tests {
 
     /// Computed by a Python implementation of RFC 9180 (hashlib, hmac, cryptography) that reproduces the RFC's A.1.3.
     #[test]
-    fn envelopes_made_elsewhere_open() {
+    fn envelopes_of_another_implementation_open() {
         let sender = Identity::from_seed(&bytes(128)).public_key();
         let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(5));
         let posts = [
@@ -326,7 +327,7 @@ mod tests {
     /// Eve, a recipient, knows the content's key. She seals another content with it, which decrypts correctly, and has the
     /// server deliver it to Bob with Bob's part of the genuine post.
     #[test]
-    fn a_recipient_can_t_put_another_content_to_anothers_part() {
+    fn a_recipient_cannot_replace_the_content() {
         let [ada, bob, eve] = [128, 160, 192].map(|seed| Identity::from_seed(&bytes(seed)));
         let (ada_key, bob_key, eve_key) = (ada.public_key(), bob.public_key(), eve.public_key());
         let [mut ada, mut bob, mut eve] = [(ada, 1), (bob, 2), (eve, 3)]
@@ -360,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_departed_members_end_the_session_instead_of_being_forgotten() {
+    fn too_many_departed_members_end_the_session() {
         let other = Identity::from_seed(&bytes(128)).public_key();
         let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(1));
         envelopes.departed = (2..).map(MemberId).take(MAX_DEPARTED + 1).collect();

@@ -39,12 +39,6 @@ impl Frame {
     }
 }
 
-impl AsRef<[u8]> for Frame {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 /// Returns the length of the body that follows a header. Call this before reading the body.
 pub fn frame_length(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, HandshakeError> {
     let bytes = usize::from(u16::from_be_bytes(header));

@@ -98,6 +98,7 @@ impl Schedule {
     }
 
     fn from_secret(secret: &[u8], transcript: [u8; 32]) -> Self {
+        // With the transcript as the salt, any modified byte of the handshake gives other keys.
         let hkdf = Hkdf::<Sha256>::new(Some(&transcript), secret);
         Self {
             client_to_server: expand(&hkdf, b"backroom v1 client to server"),
@@ -163,7 +164,7 @@ mod tests {
 
     /// Computed with Python's hashlib and hmac.
     #[test]
-    fn the_schedule_gives_the_keys_that_another_implementation_gives() {
+    fn the_key_schedule_matches_another_implementation() {
         let schedule = Schedule::from_secret(&bytes(0), bytes(32));
         for (found, expected) in [
             (
@@ -189,7 +190,7 @@ mod tests {
 
     /// Computed with Python's hashlib: `hello` and `challenge` with their lengths, then the share.
     #[test]
-    fn the_transcript_is_every_byte_as_it_travelled() {
+    fn the_transcript_covers_every_byte() {
         let mut transcript = Transcript::new();
         transcript.add_frame(b"hello");
         transcript.add_frame(b"challenge");
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_zero_and_no_two_are_the_same() {
+    fn all_keys_are_distinct_and_not_zero() {
         let schedule = Schedule::from_secret(&bytes(0), bytes(32));
         let keys = [
             schedule.client_to_server.as_bytes(),
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_depends_on_the_secret_and_on_the_transcript() {
+    fn keys_depend_on_the_secret_and_the_transcript() {
         let keys = |secret: [u8; 32], transcript| {
             let schedule = Schedule::from_secret(&secret, transcript);
             [

@@ -3,8 +3,6 @@
 //! Segments are nearly all of the sealed data, so they use `aws-lc-rs`, which has assembly for each processor. Everything
 //! else uses `aes-gcm`, which is slower but wipes its keys.
 
-use std::fmt;
-
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::error::{OpenError, SealError};
@@ -25,6 +23,7 @@ const ROUND_END: usize = 13;
 
 /// Seals the segments of a stream, each once and in increasing order. The sequence number is the nonce, so sealing one twice
 /// would break the cipher.
+#[derive(Debug)]
 pub struct SegmentSealer {
     keys: StreamKeys,
     epoch: u64,
@@ -79,6 +78,7 @@ impl SegmentSealer {
 }
 
 /// Opens the segments of a stream, in any order within one epoch of the newest.
+#[derive(Debug)]
 pub struct SegmentOpener {
     keys: StreamKeys,
     /// The epoch of the newest segment that opened.
@@ -130,6 +130,7 @@ impl SegmentOpener {
         let payload = cipher
             .open_in_place(nonce_of(seq), Aad::from(associated_data(header)), rest)
             .map_err(|_| OpenError::NotAuthentic)?;
+        // Only after authentication: a forged sequence number must not change the epoch.
         if epoch > self.epoch {
             self.advance();
         }
@@ -166,6 +167,7 @@ pub fn set_round(datagram: &mut [u8], round: u16) {
 }
 
 /// A stream and its key, from which the key of each epoch is derived.
+#[derive(Debug)]
 struct StreamKeys {
     stream: Stream,
     stream_key: Key,
@@ -226,22 +228,6 @@ fn epoch_of(seq: u64) -> u64 {
     seq >> EPOCH_BITS
 }
 
-impl fmt::Debug for SegmentSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentSealer")
-            .field("stream", &self.keys.stream)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SegmentOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentOpener")
-            .field("stream", &self.keys.stream)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn each_transfer_lane_and_epoch_has_a_key_of_its_own() {
+    fn each_transfer_lane_and_epoch_has_its_own_key() {
         let mut seen = vec![Key::from_bytes(bytes(64)), Key::from_bytes([0; 32])];
         for (transfer, lane, epoch) in [
             (1, 1, 0),
@@ -280,7 +266,7 @@ mod tests {
     /// Computed with Python's hmac and cryptography: the first segment, the last of the first epoch, and the first of the
     /// second epoch.
     #[test]
-    fn segments_are_what_another_implementation_seals() {
+    fn segments_match_another_implementation() {
         let keys = keys(0x0102_0304_0506_0708, 0x0304);
         let mut sealer = SegmentSealer::new(keys.stream, &keys.stream_key);
         for (seq, expected) in [
