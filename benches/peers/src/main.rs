@@ -21,8 +21,8 @@ mod tool;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use backroom_lab::runner::Unavailable;
 use backroom_lab::runner::RunError;
+use backroom_lab::runner::Unavailable;
 use clap::{Parser, Subcommand};
 
 /// Compares file transfers with uftp, atftp, TCP and QUIC on the same network.

@@ -7,9 +7,9 @@
 //! The server is always started as a program, and never linked: what is measured is what runs in earnest.
 
 mod chat;
-mod crowd;
 mod latency;
 mod link;
+mod load;
 mod program;
 mod results;
 
@@ -28,14 +28,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Many members, some of which talk to all.
-    Crowd(crowd::CrowdArgs),
+    Crowd(load::CrowdArgs),
     /// Real clients that talk while they send each other files.
     Chat(chat::ChatArgs),
 }
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
-        Command::Crowd(arguments) => crowd::run(&arguments),
+        Command::Crowd(arguments) => load::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
     };
     match measured {

@@ -1,4 +1,4 @@
-//! The program: a front end, a way in, a session, an exit code.
+//! The program: joins a room, runs the session and returns an exit code.
 
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,90 +14,88 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Exit, Options, Output, Switch};
+use crate::cli::{Exit, Options, OutputFormat};
 use crate::event::{self, Event};
-use crate::front::{Editor, FrontEnd, Json, Plain, show_all};
 use crate::input::{Input, Line, Lines, Prompt};
-use crate::join::{Door, JoinError, OpenError};
+use crate::join::{Connector, ConnectorError, JoinError};
 use crate::password;
-use crate::session::{Admission, Ending, Session};
+use crate::session::{Ending, Membership, Session};
 use crate::tracer::Tracer;
 use crate::transfers::{Board, Limits, Transfers};
+use crate::ui::{Editor, FrontEnd, Json, Plain, show_all};
 
-/// Events that may wait to be shown. When more do, because the output stands still, the session waits, too.
-const EVENTS: usize = 4096;
+/// The number of events that may wait to be shown. If the output blocks, the session waits when the queue is full.
+const EVENT_QUEUE: usize = 4096;
 
-/// How long the output may take to show the last events, and a file to be opened or made.
-const LAST_WORDS_TIME: Duration = Duration::from_secs(2);
+/// The time that the output has to show the last events, and that threads blocked on a disk have to end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs the program to its end. Why it could not go on is said on standard error.
+/// Runs the program. Writes the error that ended it to standard error.
 #[must_use]
 pub fn run(mut options: Options) -> Exit {
     let password = match password::find(&mut options) {
         Ok(password) => password,
-        Err(error) => return complain(&error, Exit::Usage),
+        Err(error) => return report_error(&error, Exit::Usage),
     };
     if !options.download_dir.is_dir() {
         let folder = options.download_dir.display();
-        let error =
-            anyhow::anyhow!("{folder} is no folder; --download-dir says where received files go");
-        return complain(&error, Exit::Usage);
+        let error = anyhow::anyhow!(
+            "{folder} is not a folder; use --download-dir to set the folder for received files"
+        );
+        return report_error(&error, Exit::Usage);
     }
-    // The room has this thread, and each transfer another.
+    // The session runs on this thread. Each transfer has its own.
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&error.into(), Exit::Lost),
+        Err(error) => return report_error(&error.into(), Exit::Lost),
     };
     let exit = runtime.block_on(run_with(options, password));
-    // Transfers were told to end, and cleared up meanwhile; one that waits for a disk is not waited for.
-    runtime.shutdown_timeout(LAST_WORDS_TIME);
+    // Transfers have been cancelled and have cleaned up by now, unless they are blocked on a disk.
+    runtime.shutdown_timeout(FLUSH_TIMEOUT);
     exit
 }
 
 async fn run_with(options: Options, password: Password) -> Exit {
     let board = Board::default();
-    let (mut input, front) = match front_end(&options) {
+    let (mut input, ui) = match open_ui(&options) {
         Ok(ends) => ends,
-        Err(error) => return complain(&error, Exit::Usage),
+        Err(error) => return report_error(&error, Exit::Usage),
     };
-    let (events, to_show) = mpsc::channel(EVENTS);
-    let screen = match Screen::start(front, to_show, board.clone()) {
-        Ok(screen) => screen,
-        Err(error) => return complain(&error.into(), Exit::Lost),
+    let (events, to_show) = mpsc::channel(EVENT_QUEUE);
+    let output_thread = match OutputThread::start(ui, to_show, board.clone()) {
+        Ok(output_thread) => output_thread,
+        Err(error) => return report_error(&error.into(), Exit::Lost),
     };
     let (trace, trace_end) = match options.trace.as_deref().map(Tracer::start).transpose() {
         Ok(tracing) => tracing.unzip(),
         Err(error) => {
             let path = options.trace.unwrap_or_default();
-            let error = anyhow::anyhow!(
-                "{}: {error}; --trace needs a file that can be written",
-                path.display()
-            );
-            return complain(&error, Exit::Usage);
+            let error = anyhow::anyhow!("cannot create the trace file {}: {error}", path.display());
+            return report_error(&error, Exit::Usage);
         }
     };
-    let ended = match enter_and_stay(&options, password, &mut input, &events, board, trace).await {
+    let ended = match join_and_run(&options, password, &mut input, &events, board, trace).await {
         Ok(ending) => ending.into_result(),
         Err(failure) => Err(failure),
     };
-    if let (Err(failure), Output::Json) = (&ended, options.output) {
-        // Where nobody reads it there is still the exit code.
+    if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
+        // An error means that the output is closed. The exit code reports the failure too.
         let _ = events
-            .send(event::error(whole_message(&failure.error)))
+            .send(event::error(error_with_causes(&failure.error)))
             .await;
     }
     drop(events);
     if let Some(end) = trace_end {
-        end.wait(LAST_WORDS_TIME);
+        end.wait(FLUSH_TIMEOUT);
     }
-    screen.finish();
+    output_thread.finish();
     match ended {
         Ok(()) => Exit::Left,
-        Err(failure) => complain(&failure.error, failure.exit),
+        Err(failure) => report_error(&failure.error, failure.exit),
     }
 }
 
-/// Why the program ends before its user wanted.
+/// An error that ends the program, and its exit code.
 struct Failure {
     error: anyhow::Error,
     exit: Exit,
@@ -121,14 +119,14 @@ impl Ending {
                 Exit::Lost,
             )),
             Self::Kicked => Err(Failure::new(
-                anyhow::anyhow!("you were kicked out of the chatroom"),
+                anyhow::anyhow!("you were removed from the room by vote"),
                 Exit::Lost,
             )),
         }
     }
 }
 
-async fn enter_and_stay(
+async fn join_and_run(
     options: &Options,
     password: Password,
     input: &mut Input,
@@ -138,73 +136,73 @@ async fn enter_and_stay(
 ) -> Result<Ending, Failure> {
     let interrupt = interrupt_token().map_err(|error| Failure::new(error, Exit::Lost))?;
     let entered = tokio::select! {
-        entered = enter(options, password, input, events) => entered?,
+        entered = authenticate_and_join(options, password, input, events) => entered?,
         () = interrupt.cancelled() => None,
     };
-    let Some(admission) = entered else {
+    let Some(membership) = entered else {
         return Ok(Ending::Left);
     };
     let limits = Limits {
         download_dir: options.download_dir.clone(),
         max_incoming: options.max_incoming,
         receive: ReceiveLimits {
-            max_bytes: options.max_file_size.unwrap_or(u64::MAX),
+            max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
             ..ReceiveLimits::default()
         },
-        gso: options.gso == Switch::On,
-        interface: multicast_interface(options, admission.server),
+        gso: options.gso,
+        interface: multicast_interface(options, membership.server),
         trace,
     };
     let transfers = Transfers::new(limits, board);
-    let session = Session::new(admission, transfers, options.settings(), events.clone());
+    let session = Session::new(membership, transfers, options.settings(), events.clone());
     Ok(session.run(input, interrupt).await)
 }
 
-/// The address of the interface that leads to the room: files to many go the same way.
+/// The address of the interface that routes to the server. Multicast goes through the same interface.
 fn multicast_interface(options: &Options, server: SocketAddr) -> Option<Ipv4Addr> {
     let server = SocketAddr::new(server.ip().to_canonical(), server.port());
     let route = Route::to(server).ok()?;
     match route.local {
-        IpAddr::V4(interface) if options.multicast == Switch::On => Some(interface),
+        IpAddr::V4(interface) if options.multicast => Some(interface),
         _ => None,
     }
 }
 
-/// Proves the password and gets a name into the room. `None` where the user gives up.
-async fn enter(
+/// Proves the password and joins with a name. Returns `None` if the user ends the input instead of entering a name.
+async fn authenticate_and_join(
     options: &Options,
     password: Password,
     input: &mut Input,
     events: &mpsc::Sender<Event>,
-) -> Result<Option<Admission>, Failure> {
-    let mut door = Door::open(&options.host, options.port, Login::new(password))
+) -> Result<Option<Membership>, Failure> {
+    let mut connector = Connector::connect(&options.host, options.port, Login::new(password))
         .await
         .map_err(|error| {
             let exit = match error {
-                OpenError::Connect(ConnectError::WrongPassword) => Exit::WrongPassword,
+                ConnectorError::Connect(ConnectError::WrongPassword) => Exit::WrongPassword,
                 _ => Exit::Lost,
             };
             Failure::new(error, exit)
         })?;
     show(events, Event::Authenticated).await;
     if let Some(name) = &options.name {
-        return door.join(name).await.map(Some).map_err(not_let_in);
+        return connector.join(name).await.map(Some).map_err(join_failure);
     }
     loop {
         let Some(name) = ask_name(input, events).await else {
             return Ok(None);
         };
-        match door.join(&name).await {
-            Ok(admission) => return Ok(Some(admission)),
+        match connector.join(&name).await {
+            Ok(membership) => return Ok(Some(membership)),
             Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
                 show(events, event::error(refusal.to_string())).await;
             }
-            Err(error) => return Err(not_let_in(error)),
+            Err(error) => return Err(join_failure(error)),
         }
     }
 }
 
-fn not_let_in(error: JoinError) -> Failure {
+fn join_failure(error: JoinError) -> Failure {
     let exit = match error {
         JoinError::Refused(Refusal::NameTaken { .. }) => Exit::Usage,
         _ => Exit::Lost,
@@ -212,7 +210,7 @@ fn not_let_in(error: JoinError) -> Failure {
     Failure::new(error, exit)
 }
 
-/// Asks until what is typed can be a name. `None` at the end of input.
+/// Prompts until the user enters a valid name. Returns `None` at the end of the input.
 async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Name> {
     loop {
         show(events, Event::NameWanted).await;
@@ -221,7 +219,7 @@ async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Nam
                 Ok(name) => return Some(name),
                 Err(error) => error.to_string(),
             },
-            Line::TooLong | Line::NotText => "that can't be a name".into(),
+            Line::TooLong | Line::NotText => "this is not a valid name".into(),
             Line::Interrupted | Line::End => return None,
         };
         show(events, event::error(error)).await;
@@ -229,54 +227,54 @@ async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Nam
 }
 
 async fn show(events: &mpsc::Sender<Event>, event: Event) {
-    // Where nobody watches any more, the session notices.
+    // An error means that the output is closed, which the session handles.
     let _ = events.send(event).await;
 }
 
-/// What lines come from, and what shows events.
-fn front_end(options: &Options) -> anyhow::Result<(Input, Box<dyn FrontEnd>)> {
+/// Opens the input and the front end: a line editor on a terminal, otherwise plain lines or JSON.
+fn open_ui(options: &Options) -> anyhow::Result<(Input, Box<dyn FrontEnd>)> {
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-    if options.output == Output::Plain && on_terminal && !dumb {
+    if options.output == OutputFormat::Plain && on_terminal && !dumb {
         let colors = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (editor, terminal) = Editor::open(colors, options.bell)?;
         return Ok((Input::spawn(editor)?, Box::new(terminal)));
     }
-    let front: Box<dyn FrontEnd> = match options.output {
-        Output::Plain => Box::new(Plain(io::stdout())),
-        Output::Json => Box::new(Json(io::stdout())),
+    let ui: Box<dyn FrontEnd> = match options.output {
+        OutputFormat::Plain => Box::new(Plain(io::stdout())),
+        OutputFormat::Json => Box::new(Json(io::stdout())),
     };
-    Ok((Input::spawn(Lines(BufReader::new(io::stdin())))?, front))
+    Ok((Input::spawn(Lines(BufReader::new(io::stdin())))?, ui))
 }
 
 /// The thread that shows events.
-struct Screen {
+struct OutputThread {
     ended: blocking::Receiver<()>,
 }
 
-impl Screen {
+impl OutputThread {
     fn start(
-        mut front: Box<dyn FrontEnd>,
+        mut ui: Box<dyn FrontEnd>,
         events: mpsc::Receiver<Event>,
         board: Board,
     ) -> io::Result<Self> {
         let runtime = Handle::current();
-        let (tell, ended) = blocking::channel();
+        let (send_file_message, ended) = blocking::channel();
         thread::Builder::new()
             .name("output".into())
             .spawn(move || {
-                let shown = runtime.block_on(show_all(front.as_mut(), events, board));
+                let shown = runtime.block_on(show_all(ui.as_mut(), events, board));
                 if let Err(error) = shown.or_else(ignore_closed_pipe) {
-                    tracing::warn!(%error, "can't write the output");
+                    tracing::warn!(%error, "cannot write to standard output");
                 }
-                let _ = tell.send(());
+                let _ = send_file_message.send(());
             })?;
         Ok(Self { ended })
     }
 
-    /// Waits until everything is shown, unless nobody reads it.
+    /// Waits until all events are shown, at most [`FLUSH_TIMEOUT`].
     fn finish(self) {
-        let _ = self.ended.recv_timeout(LAST_WORDS_TIME);
+        let _ = self.ended.recv_timeout(FLUSH_TIMEOUT);
     }
 }
 
@@ -288,7 +286,7 @@ fn ignore_closed_pipe(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// Cancelled at SIGINT, SIGTERM or SIGHUP.
+/// Returns a token that is cancelled by SIGINT, SIGTERM or SIGHUP.
 fn interrupt_token() -> io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -307,14 +305,18 @@ fn interrupt_token() -> io::Result<CancellationToken> {
     Ok(token)
 }
 
-fn complain(error: &anyhow::Error, exit: Exit) -> Exit {
-    // A closed standard error leaves the exit code to tell.
-    let _ = writeln!(io::stderr(), "backroom-client: {}", whole_message(error));
+fn report_error(error: &anyhow::Error, exit: Exit) -> Exit {
+    // If standard error is closed, only the exit code reports the failure.
+    let _ = writeln!(
+        io::stderr(),
+        "backroom-client: {}",
+        error_with_causes(error)
+    );
     exit
 }
 
-/// An error with its causes, but for those that it quotes itself.
-fn whole_message(error: &anyhow::Error) -> String {
+/// Formats an error and its causes. Omits causes that an earlier message already contains.
+fn error_with_causes(error: &anyhow::Error) -> String {
     error.chain().fold(String::new(), |message, cause| {
         let cause = cause.to_string();
         match message.as_str() {

@@ -1,4 +1,4 @@
-//! The command line, and what the program's exit codes mean.
+//! The command line and the exit codes.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,20 +7,22 @@ use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_protocol::Name;
 use backroom_protocol::segment::SegmentBytes;
 use backroom_vocabulary::DeliverySetting;
-use clap::{Parser, ValueEnum};
+use bytesize::ByteSize;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::settings::Settings;
 
-/// How the program ended.
+/// The exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Asked to leave, or the end of input with nothing under way: 0.
+    /// 0: the user left, or the input ended and all transfers had finished.
     Left,
-    /// Connection lost, never made, or ended by the room: 1.
+    /// 1: the connection failed or was lost, or the room removed this member.
     Lost,
-    /// Used wrongly, a name among it that can't be had: 2.
+    /// 2: a usage error, or the name given with `--name` is not available.
     Usage,
-    /// Wrong password: 3.
+    /// 3: wrong password.
     WrongPassword,
 }
 
@@ -40,12 +42,12 @@ Examples:
   BACKROOM_PASSWORD=… backroom-client 192.168.1.10 9000 --name ada
   backroom-client 192.168.1.10 9000 --password-file room.txt --download-dir ~/Downloads
 
-Commands are typed, or written to standard input, one a line; `help` lists them.
+The program reads commands from standard input, one per line. Enter `help` for a list.
 
 Exit codes:
-  0  asked to leave, or the input ended and no file was under way any more
-  1  the connection was lost or could not be made, or the room put this member out
-  2  used wrongly, or the name given with --name can't be had
+  0  the user left, or the input ended and all transfers had finished
+  1  the connection failed or was lost, or the room removed this member
+  2  usage error, or the name given with --name is not available
   3  wrong password";
 
 /// Joins an encrypted chat room and exchanges files with its members.
@@ -59,40 +61,42 @@ pub struct Options {
     /// Port of the server
     pub port: u16,
 
-    /// Password of the room; shows in the process list, so better use BACKROOM_PASSWORD, --password-file or the prompt
+    /// Password of the room. Other users can see it in the process list; prefer BACKROOM_PASSWORD, --password-file or the
+    /// prompt
     pub password: Option<String>,
 
-    /// Read the password from the first line of a file
+    /// Read the password from the first line of this file
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
-    /// Name to join with; asked for where it is missing
+    /// Name to join with. Without it, the program prompts for one
     #[arg(long)]
     pub name: Option<Name>,
 
-    /// Where received files go
+    /// Folder for received files
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub download_dir: PathBuf,
 
-    /// Go-Back-N window for each receiver: 1 to 65535 segments, or `auto`: as many as the path is found to need
+    /// Go-Back-N window for each receiver: 1 to 65535 segments, or `auto` to adapt it to the path
     #[arg(long, value_name = "N", default_value = "auto")]
     pub window: WindowSetting,
 
-    /// When the sender goes back: at its timer alone (`timeout`), or also when an ACK shows a gap (`fast`)
+    /// When to go back: on timeout only (`timeout`), or also when an ACK reports a gap (`fast`)
     #[arg(long, default_value_t)]
     pub recovery: Recovery,
 
-    /// Retransmission timer: `adaptive` (RFC 6298) or a fixed time such as `200ms`
+    /// Retransmission timeout: `adaptive` (RFC 6298) or a fixed time such as `200ms`
     #[arg(long, default_value_t)]
     pub timeout: Timeout,
 
-    /// Send each segment so many times in succession, 1 to 4: on a long path that loses at random one lost copy then costs
-    /// nothing; anywhere else it is N times the load for nothing
+    /// Send each segment N times in succession, 1 to 4. Copies help on long paths with random loss; elsewhere they only
+    /// multiply the load
     #[arg(long, value_name = "N", default_value_t)]
     pub copies: Copies,
 
-    /// Several receivers of a file: one stream for all who hear it (`ip-multicast`), one for each at once (`parallel`) or
-    /// after another (`sequential`); `auto` is the first for two or more who hear it, and the second for the others
+    /// How to send a file to several receivers: one multicast stream (`ip-multicast`), one stream each at the same time
+    /// (`parallel`) or one after another (`sequential`). `auto` uses multicast if at least two receivers can receive it, and
+    /// parallel streams for the others
     #[arg(long, default_value_t)]
     pub delivery: DeliverySetting,
 
@@ -100,70 +104,52 @@ pub struct Options {
     #[arg(long, value_name = "BYTES", default_value = "1200")]
     pub segment: SegmentBytes,
 
-    /// Hand the kernel many datagrams at once; off where single packets shall be lost (a shaped network)
-    #[arg(
-        long,
-        value_name = "on|off",
-        default_value = "on",
-        hide_possible_values = true
-    )]
-    pub gso: Switch,
+    /// Pass several datagrams to the kernel in one call (GSO). Turn this off on a shaped network, which would lose all of
+    /// them at once
+    #[arg(long, value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub gso: bool,
 
-    /// Send to IP multicast groups, and join those that are offered
-    #[arg(
-        long,
-        value_name = "on|off",
-        default_value = "on",
-        hide_possible_values = true
-    )]
-    pub multicast: Switch,
+    /// Send to IP multicast groups, and join the groups that others offer
+    #[arg(long, value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub multicast: bool,
 
-    /// Most files received at once; further ones are declined
+    /// Maximum number of files received at the same time. Further files are declined
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub max_incoming: usize,
 
     /// Decline files larger than this, such as `500MB` or `4GiB`
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub max_file_size: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    pub max_file_size: Option<ByteSize>,
 
-    /// Write every step of every transfer to a new file, one JSON object a line, for `backroom-lab trace --from`
+    /// Write every step of every transfer to a new file, one JSON object per line, for `backroom-lab trace --from`
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 
-    /// What to write on standard output: for people, or one JSON object a line
+    /// Format of standard output: text, or one JSON object per line
     #[arg(
         long,
         value_name = "plain|json",
         default_value = "plain",
         hide_possible_values = true
     )]
-    pub output: Output,
+    pub output: OutputFormat,
 
-    /// Ring the terminal's bell when a message names you
+    /// Ring the terminal bell when a message contains your name
     #[arg(long)]
     pub bell: bool,
 }
 
-/// A front end by name.
+/// The format of standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
+pub enum OutputFormat {
+    /// Text for people. On a terminal, with a line editor.
     Plain,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Something to turn on and off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    /// On.
-    On,
-    /// Off.
-    Off,
-}
-
 impl Options {
-    /// The settings to begin with.
+    /// The settings for the first files.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
@@ -177,27 +163,6 @@ impl Options {
     }
 }
 
-/// Reads `123`, `500MB` (10^6) or `4GiB` (2^30).
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match &text[digits.len()..] {
-        "" | "B" => Some(1),
-        "kB" | "KB" => Some(1_000),
-        "MB" => Some(1_000_000),
-        "GB" => Some(1_000_000_000),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    digits
-        .parse::<u64>()
-        .ok()
-        .zip(factor)
-        .and_then(|(number, factor)| number.checked_mul(factor))
-        .ok_or_else(|| "a size is a whole number with B, kB, MB, GB, KiB, MiB or GiB".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,15 +172,15 @@ mod tests {
     }
 
     #[test]
-    fn the_report_s_form_is_understood() {
+    fn the_command_line_of_the_report_parses() {
         let options = options(&["secret"]).unwrap();
         assert_eq!((options.host.as_str(), options.port), ("127.0.0.1", 9000));
         assert_eq!(options.password.as_deref(), Some("secret"));
-        assert_eq!(options.output, Output::Plain);
+        assert_eq!(options.output, OutputFormat::Plain);
     }
 
     #[test]
-    fn every_setting_has_a_flag_and_wrong_values_are_usage_errors() {
+    fn options_parse_and_invalid_values_are_usage_errors() {
         let options_given = options(&[
             "--window=200",
             "--recovery=timeout",
@@ -231,7 +196,8 @@ mod tests {
         .unwrap();
         assert_eq!(options_given.settings().window.to_string(), "200");
         assert_eq!(options_given.settings().sender_config().copies.count(), 2);
-        assert_eq!(options_given.max_file_size, Some(4 << 30));
+        assert_eq!(options_given.max_file_size, Some(ByteSize::gib(4)));
+        assert!(!options_given.gso && options_given.multicast);
         for wrong in [
             "--window=0",
             "--window=65536",

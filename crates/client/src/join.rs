@@ -1,4 +1,4 @@
-//! Getting into the room: password, then name.
+//! Joining a room: connects, proves the password, then requests a name.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,48 +6,48 @@ use std::time::Duration;
 use backroom_protocol::{ClientMessage, Identity, Name, RandomError, Refusal, ServerMessage};
 use backroom_transport::connection::{ConnectError, Connection, ConnectionError, Login, connect};
 
-use crate::session::Admission;
+use crate::session::Membership;
 
-/// How long a server may take to say whether a name is let in.
-const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// The time that a server has to reply to a join.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A server that the password was right for.
+/// Connects to a server that has accepted the password, once for each name that is tried.
 #[derive(Debug)]
-pub struct Door {
+pub struct Connector {
     server: SocketAddr,
     login: Login,
-    /// Until a name is tried on it.
+    /// The first connection, until a name is tried on it.
     connection: Option<Connection<ServerMessage, ClientMessage>>,
 }
 
-/// Why a name did not get in.
+/// Joining with a name failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// The room does not want it.
+    /// The room refused the name or the member.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A new connection could not be made.
+    /// Connecting again failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The connection broke.
+    /// The connection failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// It closed, or said something else than whether the name is let in.
-    #[error("the server closed the connection without an answer")]
-    NoAnswer,
-    /// No key could be made.
+    /// The server closed the connection, sent another message, or did not reply in time.
+    #[error("the server did not reply to the join")]
+    NoReply,
+    /// The random source failed.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
-impl Door {
-    /// Finds the server and proves the password to it.
+impl Connector {
+    /// Resolves the host, connects to the first address that works, and proves the password.
     ///
     /// # Errors
-    /// Of all addresses that `host` has, what went wrong with the last.
-    pub async fn open(host: &str, port: u16, login: Login) -> Result<Self, OpenError> {
+    /// The error of the last address, or [`ConnectError::WrongPassword`] of the first that reports it.
+    pub async fn connect(host: &str, port: u16, login: Login) -> Result<Self, ConnectorError> {
         let addresses = tokio::net::lookup_host((host, port)).await;
-        let unknown = |source| OpenError::UnknownHost {
+        let unknown = |source| ConnectorError::UnknownHost {
             host: host.to_owned(),
             source,
         };
@@ -68,55 +68,55 @@ impl Door {
         Err(error)
     }
 
-    /// Tries to get in with a name.
+    /// Joins with a name.
     ///
     /// # Errors
-    /// [`JoinError`]; after [`JoinError::Refused`] another name may be tried.
-    pub async fn join(&mut self, name: &Name) -> Result<Admission, JoinError> {
+    /// After [`JoinError::Refused`], another name may be tried.
+    pub async fn join(&mut self, name: &Name) -> Result<Membership, JoinError> {
         if let Some(connection) = self.connection.take() {
-            match join_on(self.server, connection, name).await {
-                // Whoever thinks long about a name finds the connection closed, and needs a new one.
-                Err(JoinError::Connection(_) | JoinError::NoAnswer) => {}
+            match join_over(self.server, connection, name).await {
+                // While the user was choosing a name, the server may have closed the connection.
+                Err(JoinError::Connection(_) | JoinError::NoReply) => {}
                 answer => return answer,
             }
         }
         let connection = connect(self.server, &self.login).await?;
-        join_on(self.server, connection, name).await
+        join_over(self.server, connection, name).await
     }
 }
 
-/// Why a server can't be reached, or does not know the password.
+/// The server cannot be reached, or rejects the password.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// No address.
-    #[error("can't find {host}: {source}; give an IP address or the name of a host")]
+pub enum ConnectorError {
+    /// The host name does not resolve to an address.
+    #[error("cannot resolve {host}: {source}; specify an IP address or a valid host name")]
     UnknownHost {
-        /// As typed.
+        /// The host as entered.
         host: String,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// No connection.
+    /// Connecting or the handshake failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
 }
 
-async fn join_on(
+async fn join_over(
     server: SocketAddr,
     mut connection: Connection<ServerMessage, ClientMessage>,
     name: &Name,
-) -> Result<Admission, JoinError> {
+) -> Result<Membership, JoinError> {
     let identity = Identity::generate()?;
     let join = ClientMessage::Join {
         name: name.clone(),
         public_key: identity.public_key(),
     };
     connection.send(&join).await?;
-    let answer = tokio::time::timeout(ANSWER_TIME, connection.receive())
+    let answer = tokio::time::timeout(REPLY_TIMEOUT, connection.receive())
         .await
-        .map_err(|_| JoinError::NoAnswer)?;
+        .map_err(|_| JoinError::NoReply)?;
     match answer? {
-        Some(ServerMessage::Joined { you, members }) => Ok(Admission {
+        Some(ServerMessage::Joined { you, members }) => Ok(Membership {
             connection,
             identity,
             own_id: you,
@@ -124,6 +124,6 @@ async fn join_on(
             server,
         }),
         Some(ServerMessage::Refused(refusal)) => Err(refusal.into()),
-        _ => Err(JoinError::NoAnswer),
+        _ => Err(JoinError::NoReply),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the room's password comes from.
+//! The source of the room's password.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -10,29 +10,29 @@ use backroom_protocol::password::MAX_PASSWORD_BYTES;
 
 use crate::cli::Options;
 
-/// The environment variable that may hold the password.
-pub const VARIABLE: &str = "BACKROOM_PASSWORD";
+/// The environment variable of the password.
+const VARIABLE: &str = "BACKROOM_PASSWORD";
 
-/// Takes the password from the argument, the file, the environment or the terminal, in this order.
+/// Returns the password from the argument, the file, the environment or the prompt, in this order.
 ///
 /// # Errors
-/// It is nowhere, or can't be a password; the message says what to do.
+/// No source has a password, or the password is invalid.
 pub fn find(options: &mut Options) -> anyhow::Result<Password> {
     let password = if let Some(password) = options.password.take() {
         let _ = writeln!(
             io::stderr(),
-            "backroom-client: a password given as an argument shows in the process list; \
-             {VARIABLE}, --password-file and the prompt don't show it"
+            "backroom-client: warning: the password is visible in the process list because it was given as an argument; \
+             use {VARIABLE}, --password-file or the prompt instead"
         );
         password
     } else if let Some(path) = &options.password_file {
         first_line(path)
-            .with_context(|| format!("can't read a password from {}", path.display()))?
+            .with_context(|| format!("cannot read the password from {}", path.display()))?
     } else if let Ok(password) = std::env::var(VARIABLE) {
         password
     } else {
         rpassword::prompt_password("Password: ").with_context(|| {
-            format!("no password: set {VARIABLE}, use --password-file, or run it on a terminal")
+            format!("no password: set {VARIABLE}, use --password-file, or run this in a terminal")
         })?
     };
     Ok(Password::new(password)?)

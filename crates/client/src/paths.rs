@@ -1,9 +1,9 @@
-//! Paths as people type them.
+//! Expansion of `~` in paths.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// `path` with a leading `~` replaced by the home directory, as a shell would.
+/// Replaces a leading `~` by the home directory, as a shell does.
 #[must_use]
 pub fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_tilde_that_is_the_whole_first_part_is_the_home() {
+    fn only_a_leading_tilde_component_expands() {
         assert_eq!(expand_home(Path::new("a/~")), Path::new("a/~"));
         assert_eq!(expand_home(Path::new("~x/a")), Path::new("~x/a"));
         if let Some(home) = env::var_os("HOME") {

@@ -1,4 +1,4 @@
-//! Who is in the room, and whom a name means.
+//! The members of the room, and the resolution of names.
 
 use std::collections::BTreeMap;
 
@@ -6,37 +6,37 @@ use backroom_protocol::{MemberId, MemberInfo, Name};
 
 use crate::command::Recipients;
 
-/// The members of the room as this client knows them, itself among them.
+/// The members of the room, including this one.
 #[derive(Debug)]
 pub struct Roster {
     own_id: MemberId,
     members: BTreeMap<MemberId, MemberInfo>,
 }
 
-/// Why nobody can be meant. Nothing was sent.
+/// A name or a list of recipients does not resolve to members. Nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RosterError {
     /// No member has this name.
-    #[error("there is no `{name}` here{}. Nothing was sent", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    #[error("not sent: no member named `{name}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Unknown {
-        /// As typed.
+        /// The name as entered.
         name: String,
-        /// The member's name most like it, where one is like it.
+        /// The most similar name of a member, if one is similar enough.
         nearest: Option<String>,
     },
-    /// The own name as a receiver.
-    #[error("you can't send to yourself. Nothing was sent")]
-    Oneself,
-    /// Nobody else is there.
-    #[error("nobody else is in the room. Nothing was sent")]
+    /// This member is among the recipients.
+    #[error("not sent: you cannot send to yourself")]
+    SelfAddressed,
+    /// This member is alone in the room.
+    #[error("not sent: you are alone in this room")]
     Alone,
-    /// A blockcast that leaves nobody.
-    #[error("that leaves out everyone in the room. Nothing was sent")]
-    NobodyLeft,
+    /// A blockcast excludes all other members.
+    #[error("not sent: this excludes every other member")]
+    NoRecipients,
 }
 
 impl Roster {
-    /// As the room introduced it.
+    /// Creates the roster from the members that the room announced.
     #[must_use]
     pub fn new(own_id: MemberId, members: Vec<MemberInfo>) -> Self {
         Self {
@@ -48,34 +48,34 @@ impl Roster {
         }
     }
 
-    /// This client's own number.
+    /// The number of this member.
     #[must_use]
     pub fn own_id(&self) -> MemberId {
         self.own_id
     }
 
-    /// Everyone, in the order in which they came.
+    /// All members, in the order in which they joined.
     pub fn members(&self) -> impl Iterator<Item = &MemberInfo> {
         self.members.values()
     }
 
-    /// The member with this number.
+    /// The member with this number, if it is in the room.
     #[must_use]
     pub fn member(&self, id: MemberId) -> Option<&MemberInfo> {
         self.members.get(&id)
     }
 
-    /// Somebody came in.
+    /// Adds a member that joined.
     pub fn insert(&mut self, member: MemberInfo) {
         self.members.insert(member.id, member);
     }
 
-    /// Somebody left.
+    /// Removes a member that left.
     pub fn remove(&mut self, id: MemberId) -> Option<MemberInfo> {
         self.members.remove(&id)
     }
 
-    /// The member that a typed name means: exactly, or else in another case, width or composition.
+    /// Finds a member by name: an exact match, otherwise one with the same [`Name::fold`].
     ///
     /// # Errors
     /// [`RosterError::Unknown`]
@@ -95,15 +95,15 @@ impl Roster {
             })
     }
 
-    /// The members that a command is for, each once, never oneself and never none.
+    /// Resolves recipients to members: at least one, each once, and never this member.
     ///
     /// # Errors
-    /// [`RosterError`]: one name that means nobody is enough, also one to be left out, since a misspelt name would
-    /// otherwise get what was to be kept from it.
+    /// One unknown name is enough for an error, even in a list of members to exclude: otherwise a misspelt member would get
+    /// the message.
     pub fn resolve(&self, to: &Recipients) -> Result<Vec<MemberInfo>, RosterError> {
         match to {
-            Recipients::Only(name) => self.resolve_listed(std::slice::from_ref(name)),
-            Recipients::Each(names) => self.resolve_listed(names),
+            Recipients::One(name) => self.resolve_listed(std::slice::from_ref(name)),
+            Recipients::Listed(names) => self.resolve_listed(names),
             Recipients::Everyone => {
                 let others: Vec<MemberInfo> = self.others().cloned().collect();
                 if others.is_empty() {
@@ -112,7 +112,7 @@ impl Roster {
                     Ok(others)
                 }
             }
-            Recipients::AllBut(names) => {
+            Recipients::AllExcept(names) => {
                 let left_out: Vec<MemberId> = names
                     .iter()
                     .map(|name| self.find(name).map(|member| member.id))
@@ -123,7 +123,7 @@ impl Roster {
                     .cloned()
                     .collect();
                 if others.is_empty() {
-                    Err(RosterError::NobodyLeft)
+                    Err(RosterError::NoRecipients)
                 } else {
                     Ok(others)
                 }
@@ -136,7 +136,7 @@ impl Roster {
         for name in names {
             let member = self.find(name)?;
             if member.id == self.own_id {
-                return Err(RosterError::Oneself);
+                return Err(RosterError::SelfAddressed);
             }
             if !members.iter().any(|known| known.id == member.id) {
                 members.push(member.clone());
@@ -152,7 +152,7 @@ impl Roster {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
-        const ALIKE: f64 = 0.7;
+        const MIN_SIMILARITY: f64 = 0.7;
         let typed: String = name.chars().take(64).collect::<String>().to_lowercase();
         self.others()
             .map(|member| {
@@ -161,7 +161,7 @@ impl Roster {
                     &member.name,
                 )
             })
-            .filter(|(likeness, _)| *likeness >= ALIKE)
+            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
             .map(|(_, name)| name.to_string())
     }
@@ -197,18 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn each_cast_reaches_those_it_names_and_never_oneself() {
+    fn each_cast_resolves_to_its_members() {
         let roster = roster(&["me", "Ada", "bob", "eve"]);
         assert_eq!(
-            resolved(&roster, &Recipients::Only("bob".into())).unwrap(),
+            resolved(&roster, &Recipients::One("bob".into())).unwrap(),
             ["bob"]
         );
         assert_eq!(
-            resolved(&roster, &Recipients::Only("ADA".into())).unwrap(),
+            resolved(&roster, &Recipients::One("ADA".into())).unwrap(),
             ["Ada"]
         );
         assert_eq!(
-            resolved(&roster, &Recipients::Each(list(&["eve", "ada"]))).unwrap(),
+            resolved(&roster, &Recipients::Listed(list(&["eve", "ada"]))).unwrap(),
             ["eve", "Ada"]
         );
         assert_eq!(
@@ -216,27 +216,27 @@ mod tests {
             ["Ada", "bob", "eve"]
         );
         assert_eq!(
-            resolved(&roster, &Recipients::AllBut(list(&["bob", "me"]))).unwrap(),
+            resolved(&roster, &Recipients::AllExcept(list(&["bob", "me"]))).unwrap(),
             ["Ada", "eve"]
         );
     }
 
     #[test]
-    fn a_name_given_twice_counts_once() {
+    fn a_repeated_name_counts_once() {
         let roster = roster(&["me", "Ada", "bob"]);
         assert_eq!(
-            resolved(&roster, &Recipients::Each(list(&["bob", "Bob", "bob"]))).unwrap(),
+            resolved(&roster, &Recipients::Listed(list(&["bob", "Bob", "bob"]))).unwrap(),
             ["bob"]
         );
     }
 
     #[test]
-    fn one_wrong_name_is_enough_to_send_nothing() {
+    fn one_unknown_name_is_an_error() {
         let here = roster(&["me", "Ada", "bob"]);
         for to in [
-            Recipients::Only("adda".into()),
-            Recipients::Each(list(&["bob", "adda"])),
-            Recipients::AllBut(list(&["adda"])),
+            Recipients::One("adda".into()),
+            Recipients::Listed(list(&["bob", "adda"])),
+            Recipients::AllExcept(list(&["adda"])),
         ] {
             assert_eq!(
                 resolved(&here, &to),
@@ -247,12 +247,12 @@ mod tests {
             );
         }
         assert_eq!(
-            resolved(&here, &Recipients::Only("me".into())),
-            Err(RosterError::Oneself)
+            resolved(&here, &Recipients::One("me".into())),
+            Err(RosterError::SelfAddressed)
         );
         assert_eq!(
-            resolved(&here, &Recipients::AllBut(list(&["bob", "ada"]))),
-            Err(RosterError::NobodyLeft)
+            resolved(&here, &Recipients::AllExcept(list(&["bob", "ada"]))),
+            Err(RosterError::NoRecipients)
         );
         assert_eq!(
             resolved(&roster(&["me"]), &Recipients::Everyone),

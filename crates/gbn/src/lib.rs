@@ -1,16 +1,21 @@
 //! Go-Back-N, sans-IO: the sender and the receiver as state machines over sequence numbers and time.
 //!
-//! The words are the textbook's (Kurose & Ross, *Computer Networking*, 3.4.3): `base`, `next_seq_num`,
-//! `expected_seq_num`, `window`, cumulative ACK, one retransmission timer. Sequence numbers count segments from 0. No
-//! bytes are held here, no socket is opened and no clock is read: the caller keeps the segments, carries
-//! [`Transmit`]s and [`Ack`]s over whatever network there is, and says what time it is.
+//! The terms are those of Kurose & Ross, *Computer Networking*, 3.4.3: `base`, `next_seq_num`, `expected_seq_num`,
+//! `window`, cumulative ACK, one retransmission timer. Sequence numbers count segments from 0. This crate holds no data,
+//! opens no socket and reads no clock. The caller keeps the segments, carries [`Transmit`]s and [`Ack`]s over a network of
+//! its choice, and passes in the time.
 //!
 //! # The run loop
 //!
-//! There are four verbs. `handle_*` tells a state machine what happened; `poll_transmit` asks what to send now,
-//! `poll_timeout` when to come back at the latest, `poll_event` what the caller should know. **After any `handle_*`,
-//! and after making segments available, drain `poll_transmit` and `poll_event` before waiting.** That is the only
-//! rule; to call too often, or too early, does nothing.
+//! Both state machines have four kinds of methods:
+//!
+//! - `handle_*` reports an event to the state machine;
+//! - `poll_transmit` returns what to send now;
+//! - `poll_timeout` returns the time of the next `handle_timeout`;
+//! - `poll_event` returns what the caller needs to know.
+//!
+//! **After any `handle_*` call, and after making segments available, call `poll_transmit` and `poll_event` until they
+//! return `None` before waiting.** This is the only rule. Calling too often or too early has no effect.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -63,33 +68,35 @@
 //!
 //! # Recovery
 //!
-//! The receiver keeps nothing that is out of order, so after a loss all that followed is sent again: that is going
-//! back. With [`Recovery::Timeout`] the timer decides when. With [`Recovery::Fast`] so does the first ACK that reports
-//! a gap, and *rounds* make sure that each loss is gone back to exactly once. Every go-back begins a new round; a
-//! segment carries the round it was last sent in, and a gap report the round of the segment that arrived beyond the
-//! gap. The report is believed where the missing segment was last sent in that round or before: then something sent
-//! after it overtook it. Where it has been sent again since, the report is old. So the loss of a retransmission is
-//! found as fast as any other, one round trip later, without counting duplicate ACKs.
+//! The receiver keeps no segment that is out of order, so after a loss the sender goes back: it sends the lost segment and
+//! everything after it again. With [`Recovery::Timeout`], only the retransmission timer triggers this. With
+//! [`Recovery::Fast`], the first ACK that reports a gap does so too.
+//!
+//! *Rounds* ensure that the sender goes back exactly once for each loss. Every go-back starts a new round. A segment
+//! carries the round in which it was last sent, and a gap report carries the round of the segment that arrived beyond the
+//! gap. The sender acts on the report if the missing segment was last sent in that round or an earlier one, because then a
+//! later transmission overtook it. If the segment has been sent again since, the report is stale and has no effect. The
+//! loss of a retransmission is therefore found as fast as any other, one round trip later, without counting duplicate ACKs.
 //!
 //! # The window
 //!
-//! [`WindowSetting::Fixed`] is the textbook's N. With [`WindowSetting::Auto`] the sender finds it: the bandwidth-delay
-//! product of the path and next to nothing on top, whatever is lost. A window beyond that stands in a queue, and Go-Back-N
-//! sends it again whole after each loss.
+//! [`WindowSetting::Fixed`] is the textbook's N. With [`WindowSetting::Auto`], the sender uses the bandwidth-delay product
+//! that it measures, plus a small margin, regardless of losses. A larger window only fills a queue, and Go-Back-N sends
+//! all of it again after each loss.
 //!
 //! # Copies
 //!
-//! With [`Copies`] above one each segment goes that many times in succession, `s, s, s+1, s+1, …`, the first time and
-//! when going back: stutter Go-Back-N, here with a finite window. The receiver delivers the first that arrives and drops
-//! the others ([`Received::Copy`]), so only the loss of all of them is a loss. All carry the same round, and the last
-//! proves no other transmission than the first: round trips are measured from the call that sent them.
+//! With [`Copies`] above one, each transmission of a segment is repeated that many times in succession,
+//! `s, s, s+1, s+1, …`: stutter Go-Back-N with a finite window. The receiver delivers the first copy that arrives and
+//! drops the others ([`Received::Copy`]), so a segment is lost only if all its copies are. All copies carry the same
+//! round and count as one transmission: round trips are measured from the call that sent them.
 //!
 //! # Groups
 //!
-//! A [`Sender`] serves one receiver or many with the same segments: `base` is the least cumulative ACK of those that
-//! live. A receiver that stops answering is lost after a bounded time, and reported; the others go on. One that is too
-//! slow for them, as [`Patience`] tells, can be [removed](Sender::remove_receiver) and served by
-//! [a sender of its own](Sender::starting_at).
+//! A [`Sender`] sends the same segments to one or more receivers; `base` is the lowest cumulative ACK of the live ones. A
+//! receiver that stops answering is reported as lost after a bounded time, and the others continue. A
+//! [`StragglerDetector`] identifies a receiver that is too slow for the group. The caller can
+//! [remove](Sender::remove_receiver) it and serve it with [a separate sender](Sender::starting_at).
 
 mod ack;
 mod config;
@@ -104,6 +111,6 @@ pub use config::{
 };
 pub use receiver::{Received, Receiver, ReceiverStats};
 pub use sender::{
-    GoBackCause, Patience, ReceiverId, ReceiverProgress, SegmentDelays, Sender, SenderEvent,
-    SenderStats,
+    GoBackCause, ReceiverId, ReceiverProgress, SegmentDelays, Sender, SenderEvent, SenderStats,
+    straggler::StragglerDetector,
 };

@@ -1,57 +1,56 @@
-//! The receiver: takes segments in order, drops the others, acknowledges cumulatively.
+//! The receiver: accepts segments in order, drops all others, and acknowledges cumulatively.
 
 use crate::{ack::Ack, round};
 
-/// What became of a segment.
+/// The result of [`Receiver::handle_segment`]. The caller drops the segment unless it is [`Deliver`](Self::Deliver).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Received {
-    /// The one expected: the caller takes its bytes.
+    /// The expected segment: the caller takes its bytes.
     Deliver,
-    /// Delivered before: the caller drops it, and the ACK is repeated.
+    /// Delivered before, in an earlier round. The next ACK repeats the acknowledgement.
     Duplicate,
-    /// Delivered before, and sent in the round of the last one delivered: one more copy of what has its ACK already, by
-    /// the sender's will or by the network's. The caller drops it. It shows no loss and no going back, so nobody need
-    /// hear of it soon.
+    /// Delivered before, in the round of the last delivered segment: another copy, made by the sender or by the network.
+    /// It indicates neither a loss nor a go-back, so its ACK is not urgent.
     Copy,
-    /// Beyond the one expected: the caller drops it, and the ACK shows the gap.
+    /// Beyond the expected segment. The next ACK reports the gap.
     OutOfOrder,
-    /// The one expected, but there is no space for it: the caller drops it. The sender asks again.
+    /// The expected segment, but there is no space for it. The sender probes until there is.
     NoSpace,
 }
 
-/// What a [`Receiver`] has counted, in segments.
+/// The counters of a [`Receiver`], in segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReceiverStats {
-    /// Delivered in order.
+    /// Segments delivered in order.
     pub delivered: u64,
-    /// Dropped because they had been delivered before, copies among them.
+    /// Segments dropped because they had been delivered before, copies included.
     pub duplicates: u64,
-    /// Dropped because one before them was missing.
+    /// Segments dropped because an earlier one was missing.
     pub out_of_order: u64,
-    /// Dropped because there was no space.
+    /// Segments dropped for lack of space.
     pub no_space: u64,
-    /// ACKs made.
+    /// ACKs returned by [`Receiver::poll_transmit`].
     pub acks: u64,
 }
 
 /// The receiving end of one stream (Kurose & Ross 3.4.3).
 ///
-/// It keeps no segment: what is out of order is dropped, and that makes it Go-Back-N. The caller feeds any number of
-/// segments to [`handle_segment`](Self::handle_segment) and then sends the ACK of
-/// [`poll_transmit`](Self::poll_transmit), which covers them all.
+/// The receiver buffers no segments: it drops whatever is out of order, which is what makes the protocol Go-Back-N. The
+/// caller passes any number of segments to [`handle_segment`](Self::handle_segment), then sends the ACK that
+/// [`poll_transmit`](Self::poll_transmit) returns. It covers all of them.
 #[derive(Debug, Clone)]
 pub struct Receiver {
     expected_seq_num: u64,
-    /// The end of what has arrived on this stream: a sender that started behind `expected_seq_num` may not have sent all
-    /// that is here, and takes no ACK for what it did not send.
+    /// The highest segment seen on this stream + 1. After a change of streams it may be below `expected_seq_num`: the new
+    /// sender has not yet sent all that was delivered before, and refuses ACKs for segments that it did not send.
     arrived_end: u64,
-    /// The round of the last one delivered on this stream.
+    /// The round of the last segment delivered on this stream.
     accepted_round: Option<u16>,
     free_segments: u32,
     /// The newest segment dropped out of order since the last ACK.
     gap: Option<Gap>,
     ack_due: bool,
-    /// What the last ACK said.
+    /// The `free_segments` of the last ACK.
     advertised_free: u32,
     stats: ReceiverStats,
 }
@@ -63,12 +62,12 @@ struct Gap {
 }
 
 impl Receiver {
-    /// A receiver with space for `free_segments`, expecting segment 0.
+    /// Creates a receiver that expects segment 0 and has space for `free_segments`.
     pub fn new(free_segments: u32) -> Self {
         Self::starting_at(0, free_segments)
     }
 
-    /// A receiver that has what comes before `expected_seq_num` from another stream.
+    /// Creates a receiver that already has all segments below `expected_seq_num` from another stream.
     pub fn starting_at(expected_seq_num: u64, free_segments: u32) -> Self {
         Self {
             expected_seq_num,
@@ -82,7 +81,7 @@ impl Receiver {
         }
     }
 
-    /// Takes note of a segment that arrived. [`Received::Deliver`] uses up one segment of the free space.
+    /// Handles a segment that arrived. [`Received::Deliver`] uses up one segment of the free space.
     pub fn handle_segment(&mut self, seq: u64, round: u16) -> Received {
         self.ack_due = true;
         self.arrived_end = self.arrived_end.max(seq.saturating_add(1));
@@ -95,7 +94,7 @@ impl Receiver {
             }
         } else if seq > self.expected_seq_num {
             self.stats.out_of_order += 1;
-            self.note_gap(Gap { seq, round });
+            self.record_gap(Gap { seq, round });
             Received::OutOfOrder
         } else if self.free_segments == 0 {
             self.stats.no_space += 1;
@@ -109,8 +108,8 @@ impl Receiver {
         }
     }
 
-    /// Goes on with another stream, from a sender that starts at a segment it knows to be needed or earlier. What the
-    /// old stream still brings must not be handed in any more.
+    /// Continues with another stream, whose sender starts at or before the expected segment. Segments of the old stream
+    /// must not be passed in any more.
     pub fn change_stream(&mut self) {
         self.arrived_end = 0;
         self.accepted_round = None;
@@ -118,18 +117,18 @@ impl Receiver {
         self.ack_due = false;
     }
 
-    /// Sets the space there is now, in segments, beyond those delivered.
+    /// Sets the free space, in segments beyond those delivered. Do not take back space that an ACK has advertised.
     ///
-    /// An ACK is due where the last one said that there was none. Space that was promised should not be taken back.
+    /// Makes an ACK due if the last one advertised no space.
     pub fn set_free_segments(&mut self, free_segments: u32) {
         self.free_segments = free_segments;
         self.ack_due |= self.advertised_free == 0 && free_segments > 0;
     }
 
-    /// The ACK that is due, if any. It covers all that arrived since the last.
+    /// Returns the ACK that is due, if any. It covers all arrivals since the last one.
     ///
-    /// An ACK always answers an arrival, or tells of new space after there was none; it is never repeated for its own
-    /// sake. The sender draws conclusions from that.
+    /// Every ACK answers an arrival or reports space after there was none. An ACK is never sent for another reason: the
+    /// sender infers from each one that something arrived.
     pub fn poll_transmit(&mut self) -> Option<Ack> {
         if !self.ack_due {
             return None;
@@ -141,6 +140,7 @@ impl Receiver {
             .gap
             .take()
             .filter(|gap| gap.seq >= self.expected_seq_num);
+        // A new sender refuses an ACK beyond what it has sent, even if the receiver has more from another stream.
         let cumulative = self.expected_seq_num.min(self.arrived_end);
         let beyond = u32::try_from(self.expected_seq_num - cumulative).unwrap_or(u32::MAX);
         Some(Ack {
@@ -151,23 +151,23 @@ impl Receiver {
         })
     }
 
-    /// The next segment that will be delivered: all below were.
+    /// The next segment to deliver: all segments below it were delivered.
     pub fn expected_seq_num(&self) -> u64 {
         self.expected_seq_num
     }
 
-    /// The space left, in segments.
+    /// The remaining free space, in segments.
     pub fn free_segments(&self) -> u32 {
         self.free_segments
     }
 
-    /// What has been counted.
+    /// The counters so far.
     pub fn stats(&self) -> &ReceiverStats {
         &self.stats
     }
 
-    /// Keeps the report that says most: the newest round, and in it the farthest segment.
-    fn note_gap(&mut self, new: Gap) {
+    /// Keeps the most informative gap: that of the newest round, and within a round that of the highest segment.
+    fn record_gap(&mut self, new: Gap) {
         let keeps_old = self.gap.is_some_and(|old| {
             let same_round = old.round == new.round;
             !round::is_not_after(old.round, new.round) || (same_round && old.seq > new.seq)

@@ -1,14 +1,14 @@
-//! The sender: one window, one cursor, one timer, for one receiver or many.
+//! The sender: one window, one cursor and one timer, for one or more receivers.
 
 mod auto_window;
 mod delays;
 mod events;
 mod group;
-mod patience;
 mod recovery;
 mod rto;
 mod sent;
 mod stats;
+pub(crate) mod straggler;
 mod window;
 
 use std::time::Instant;
@@ -16,7 +16,7 @@ use std::time::Instant;
 use self::{
     auto_window::AutoWindow,
     events::Events,
-    group::{Group, Standing},
+    group::{AckStatus, Group},
     rto::Rto,
     sent::SentLog,
 };
@@ -24,7 +24,6 @@ pub use self::{
     delays::SegmentDelays,
     events::{GoBackCause, SenderEvent},
     group::{ReceiverId, ReceiverProgress},
-    patience::Patience,
     stats::SenderStats,
 };
 use crate::{
@@ -32,19 +31,19 @@ use crate::{
     config::{SenderConfig, Window, WindowSetting},
 };
 
-/// The sending end of one stream, to one receiver or to a group (Kurose & Ross 3.4.3).
+/// The sending end of one stream, to one receiver or a group (Kurose & Ross 3.4.3).
 ///
 /// ```text
 ///   base             cursor          next_seq_num      base + window
 ///    |  sent, unacked  |  to be resent    |  usable         |  not usable
 /// ```
 ///
-/// `base` is the least cumulative ACK of the live receivers. Going back moves the cursor and never `next_seq_num`,
-/// which stays the highest segment sent + 1: a cumulative ACK that arrives late remains valid.
+/// `base` is the lowest cumulative ACK of the live receivers. Going back moves the cursor but not `next_seq_num`, which
+/// remains the highest segment sent + 1, so that a late cumulative ACK stays valid.
 ///
-/// The one timer belongs to `base`. It starts anew when an ACK advances `base`, when `base` itself is sent again, and
-/// when an ACK shows that what was sent before `base` is still arriving. The duplicate ACKs of what came after a lost
-/// `base` don't touch it.
+/// The timer belongs to `base`. It restarts when an ACK advances `base`, when `base` itself is sent again, and when an ACK
+/// shows that segments sent before `base` are still arriving. Duplicate ACKs of segments after a lost `base` do not
+/// restart it.
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,
@@ -53,7 +52,7 @@ pub struct Sender {
     group: Group,
     cursor: u64,
     next_seq_num: u64,
-    /// Segments below this exist.
+    /// The end of the segments that the caller can provide so far.
     available: u64,
     /// Whether `available` is the end of the transfer.
     complete: bool,
@@ -62,14 +61,14 @@ pub struct Sender {
     sent: SentLog,
     timer: Option<Instant>,
     rto: Rto,
-    /// The first segment whose ACK is timed next: one measurement a round trip (RFC 6298 section 3).
+    /// The first segment whose ACK is measured next. It limits RTT measurements to one a round trip (RFC 6298 section 3).
     timed_from: u64,
     probe: Probe,
     events: Events,
     stats: SenderStats,
 }
 
-/// Asking a receiver without space again: one segment beyond what it has space for.
+/// The zero-window probe: one segment beyond the receiver's space, so that its ACK reports the space it has by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Probe {
     None,
@@ -78,12 +77,12 @@ enum Probe {
 }
 
 impl Sender {
-    /// A sender of segments from 0 on to these receivers, each taken to have unlimited space until it says otherwise.
+    /// Creates a sender that starts at segment 0. Receivers count as having unlimited space until their first ACK.
     pub fn new(config: SenderConfig, receivers: impl IntoIterator<Item = ReceiverId>) -> Self {
         Self::starting_at(0, config, receivers)
     }
 
-    /// A sender to receivers that have what comes before `base` from another stream.
+    /// Creates a sender to receivers that already have all segments below `base` from another stream.
     pub fn starting_at(
         base: u64,
         config: SenderConfig,
@@ -118,7 +117,7 @@ impl Sender {
         }
     }
 
-    /// Lets the segments below `end` be sent. An `end` below an earlier one changes nothing.
+    /// Allows the segments below `end` to be sent. An `end` below an earlier one has no effect.
     pub fn make_available(&mut self, end: u64) {
         if !self.complete {
             self.available = self.available.max(end);
@@ -131,7 +130,7 @@ impl Sender {
         self.report_finished();
     }
 
-    /// The next run of at most `max_segments` to send now.
+    /// Returns the next run of at most `max_segments` to send now.
     pub fn poll_transmit(&mut self, now: Instant, max_segments: usize) -> Option<Transmit> {
         let first = self.cursor;
         let retransmission = first < self.next_seq_num;
@@ -145,6 +144,7 @@ impl Sender {
             self.await_space(now);
             return None;
         }
+        // Pacing comes last: it grants tokens only for segments that window and space allow.
         let count = self.pace(now, count)?;
         if self.probe == Probe::Due {
             self.probe = Probe::Sent(first);
@@ -168,11 +168,11 @@ impl Sender {
         })
     }
 
-    /// Takes an ACK. One from nobody that is served, or for segments never sent, is refused and counted.
+    /// Handles an ACK. An ACK from an unknown receiver, or for segments never sent, is only counted.
     pub fn handle_ack(&mut self, now: Instant, from: ReceiverId, ack: Ack) {
         let old_base = self.base();
-        let standing = self.group.acknowledge(from, &ack, self.next_seq_num);
-        if standing == Standing::Refused {
+        let status = self.group.acknowledge(from, &ack, self.next_seq_num);
+        if status == AckStatus::Refused {
             self.stats.acks_refused += 1;
             return;
         }
@@ -180,20 +180,20 @@ impl Sender {
         if let Some(auto_window) = &mut self.auto_window {
             auto_window.handle_ack();
         }
-        if standing == Standing::Overtaken {
+        if status == AckStatus::Stale {
             return;
         }
         if self.base() > old_base {
-            self.time_round_trip(now, &ack);
-            self.find_window(now, old_base, &ack);
+            self.measure_rtt(now, &ack);
+            self.sample_window(now, old_base, &ack);
             self.base_advanced();
             self.timer = Some(now + self.rto.current());
-        } else if self.is_from_before_base(&ack) {
+        } else if self.answers_segment_before_base(&ack) {
             self.timer = Some(now + self.rto.current());
         }
         self.handle_refused_probe(&ack);
         if let Some(gap_round) = ack.gap_round {
-            self.bound_round_trip(now, ack.cumulative, gap_round);
+            self.sample_gap(now, ack.cumulative, gap_round);
             self.handle_gap(ack.cumulative, gap_round);
         }
         self.stop_idle_timer();
@@ -202,17 +202,18 @@ impl Sender {
         }
     }
 
-    /// Handles the timer's end. Before [`poll_timeout`](Self::poll_timeout) it does nothing.
+    /// Handles the expiry of the timer. A call before [`poll_timeout`](Self::poll_timeout) has no effect.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(auto_window) = &mut self.auto_window {
             auto_window.handle_timeout(now);
         }
-        self.take_window();
+        self.apply_auto_window();
         if self.timer.is_none_or(|at| now < at) {
             return;
         }
         self.timer = None;
         self.rto.back_off();
+        // Before going back: dropping a receiver may advance the base, and ends the back-off that it caused.
         self.drop_silent_receivers(now);
         if self.is_out_of_space() {
             self.probe();
@@ -220,21 +221,22 @@ impl Sender {
             self.stats.timeouts += 1;
             self.go_back(self.base(), GoBackCause::Timeout);
         }
-        self.stats.note(&self.rto);
+        self.stats.record_rto(&self.rto);
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if nothing happens before.
+    /// The time at which to call [`handle_timeout`](Self::handle_timeout), unless another call changes it first.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let growth = self.auto_window.as_ref().and_then(AutoWindow::poll_timeout);
-        self.timer.into_iter().chain(growth).min()
+        let auto_window = self.auto_window.as_ref().and_then(AutoWindow::poll_timeout);
+        self.timer.into_iter().chain(auto_window).min()
     }
 
-    /// What has happened: where the base is now, the newest going back, each receiver's end, and the end of all.
+    /// Returns the next event. Of [`BaseAdvanced`](SenderEvent::BaseAdvanced) and [`GoBack`](SenderEvent::GoBack) only the
+    /// newest is kept; no other event is lost.
     pub fn poll_event(&mut self) -> Option<SenderEvent> {
         self.events.pop()
     }
 
-    /// Stops serving a receiver; false where it wasn't served. The others go on.
+    /// Stops serving a receiver and returns whether it was served. The others continue.
     pub fn remove_receiver(&mut self, receiver: ReceiverId) -> bool {
         let old_base = self.base();
         let removed = self.group.remove(receiver);
@@ -246,26 +248,28 @@ impl Sender {
         removed
     }
 
-    /// Sets the space of a receiver in segments, where it was told before the first ACK.
+    /// Sets the free space of a receiver, in segments, if it is known before the first ACK.
     pub fn set_free_segments(&mut self, receiver: ReceiverId, free_segments: u32) {
         self.group.set_free_segments(receiver, free_segments);
     }
 
-    /// Fixes the window. What is outstanding stays so; nothing beyond the new window is sent, not even again.
+    /// Sets a fixed window, also in place of an automatic one. Outstanding segments beyond a smaller window stay
+    /// outstanding, but are not sent again until the window reaches them.
     pub fn set_window(&mut self, window: Window) {
         self.auto_window = None;
         self.resize_window(window);
     }
 
-    /// Tells a window that finds itself how many streams of this member share its link, with this one.
+    /// Sets the number of streams, this one included, that leave this host by the same link. Only the automatic window
+    /// uses it.
     pub fn set_sharing(&mut self, streams: u32) {
         if let Some(auto_window) = &mut self.auto_window {
             auto_window.set_sharing(streams);
-            self.take_window();
+            self.apply_auto_window();
         }
     }
 
-    /// The window of now.
+    /// The current window.
     pub fn window(&self) -> Window {
         self.window
     }
@@ -275,12 +279,12 @@ impl Sender {
         self.group.base()
     }
 
-    /// The highest segment sent + 1.
+    /// The highest segment sent so far + 1. Going back does not lower it.
     pub fn next_seq_num(&self) -> u64 {
         self.next_seq_num
     }
 
-    /// Segments sent and not acknowledged by every live receiver: never more than the window.
+    /// The number of segments sent and not acknowledged by every live receiver. Never more than the largest window used.
     pub fn outstanding(&self) -> u64 {
         if self.group.is_empty() {
             0
@@ -289,37 +293,37 @@ impl Sender {
         }
     }
 
-    /// The round in which segments are sent now.
+    /// The current round: the number of go-backs so far, modulo 2^16.
     pub fn round(&self) -> u16 {
         self.round
     }
 
-    /// The live receivers, in the order of their ids.
+    /// The live receivers, sorted by id.
     pub fn receivers(&self) -> &[ReceiverProgress] {
         self.group.live()
     }
 
-    /// Whether no receiver is left to serve: [`SenderEvent::Finished`].
+    /// Whether no receiver is left to serve; see [`SenderEvent::Finished`].
     pub fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// What has been counted and measured.
+    /// The counters and measurements so far.
     pub fn stats(&self) -> &SenderStats {
         &self.stats
     }
 
-    /// The first segment that neither the window nor the receivers' space allows.
+    /// The end of the segments that the window and the receivers' space allow to be sent.
     fn sendable_end(&self) -> u64 {
         if self.group.is_empty() {
             return self.base();
         }
-        let least_space_end = match self.probe {
+        let probe_end = match self.probe {
             Probe::Due => self.base() + 1,
             Probe::None | Probe::Sent(_) => self.base(),
         };
         let window_end = self.base() + u64::from(self.window.segments());
-        window_end.min(self.group.space_end().max(least_space_end))
+        window_end.min(self.group.space_end().max(probe_end))
     }
 
     fn count_transmission(&mut self, count: u64, retransmission: bool) {
@@ -333,19 +337,19 @@ impl Sender {
         }
     }
 
-    /// Takes a measurement where the ACK proves which transmission of which segment it answers (Karn's rule). As the
-    /// ACK advanced the base, in a group it is from the slowest receiver.
-    fn time_round_trip(&mut self, now: Instant, ack: &Ack) {
+    /// Measures the round trip if the ACK identifies the transmission that it answers (Karn's algorithm). In a group, an
+    /// ACK that advances the base is from the slowest receiver, so the timer suits the slowest.
+    fn measure_rtt(&mut self, now: Instant, ack: &Ack) {
         let answered = ack.cumulative.saturating_sub(1);
-        let proven = self.sent.round(answered) == ack.accepted_round;
-        if proven && answered >= self.timed_from {
-            self.rto.measured(self.sent.age(answered, now));
+        let is_unambiguous = self.sent.round(answered) == ack.accepted_round;
+        if is_unambiguous && answered >= self.timed_from {
+            self.rto.record_rtt(self.sent.age(answered, now));
             self.timed_from = self.cursor.max(ack.cumulative);
-            self.stats.note(&self.rto);
+            self.stats.record_rto(&self.rto);
         }
     }
 
-    /// Moves what the base has passed.
+    /// Moves the cursor and the probe along with the base.
     fn base_advanced(&mut self) {
         let base = self.base();
         self.cursor = self.cursor.max(base);

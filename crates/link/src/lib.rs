@@ -1,10 +1,14 @@
 //! One direction of a network link, sans-IO and seeded: rate, delay, jitter, queue and loss.
 //!
-//! The model holds no packet, only times: [`Link::send`] says of each packet when it arrives, or why it does not. So
-//! the same model serves tests, a simulator and a shaper of real packets.
+//! The model stores no packets, only times: [`Link::send`] returns when a packet arrives, or why it is dropped. Tests, the
+//! simulator and the shaper of real packets therefore share one model.
 //!
-//! A packet meets, in netem's order: the loss model (what is lost takes no transmission time), the queue's limit, the
-//! transmitter (one packet after the other, at the rate), and the delay with its jitter.
+//! Each packet passes through these stages, in netem's order:
+//!
+//! 1. the loss model (a lost packet takes no transmission time),
+//! 2. the queue's limit,
+//! 3. the transmitter, which sends one packet at a time at the configured rate,
+//! 4. the delay and its jitter.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -24,6 +28,7 @@
 //! ```
 
 mod config;
+mod error;
 mod link;
 mod loss;
 mod random;
@@ -31,7 +36,8 @@ mod rate;
 mod stats;
 mod time;
 
-pub use config::{ConfigError, LinkConfig, MAX_DELAY};
+pub use config::{LinkConfig, MAX_DELAY};
+pub use error::ConfigError;
 pub use link::{DropCause, Link, Verdict};
 pub use loss::Loss;
 pub use rate::Rate;

@@ -1,4 +1,4 @@
-//! The link at work.
+//! A link in operation.
 
 use std::{
     collections::VecDeque,
@@ -8,28 +8,28 @@ use std::{
 use crate::{
     config::LinkConfig,
     loss::LossProcess,
-    random::{Impairment, Stream},
+    random::{Impairment, RandomStream},
     stats::LinkStats,
 };
 
-/// What becomes of a packet.
+/// The fate of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It arrives.
+    /// The packet arrives.
     Deliver {
-        /// When.
+        /// The time of arrival.
         at: Instant,
-        /// When its copy does, if there is one.
+        /// The time at which the copy arrives, if the packet was duplicated.
         duplicate_at: Option<Instant>,
     },
-    /// It does not.
+    /// The packet does not arrive.
     Drop(DropCause),
 }
 
-/// Why a packet does not arrive.
+/// Why a packet was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DropCause {
-    /// The loss model took it.
+    /// The loss model dropped it.
     Loss,
     /// The queue was full.
     Queue,
@@ -37,25 +37,25 @@ pub enum DropCause {
 
 /// One direction of a link.
 ///
-/// The same configuration, seed and calls give the same verdicts, in every version.
+/// Deterministic: the same configuration, seed and calls give the same verdicts, in every version of this crate.
 #[derive(Debug, Clone)]
 pub struct Link {
     config: LinkConfig,
     loss: LossProcess,
-    duplicate: Stream,
-    reorder: Stream,
-    jitter: Stream,
-    jitter_of_duplicate: Stream,
+    duplicate: RandomStream,
+    reorder: RandomStream,
+    jitter: RandomStream,
+    jitter_of_duplicate: RandomStream,
     transmitter: Transmitter,
-    /// The last arrival through the delay line, which keeps the order.
+    /// The latest arrival so far. No later packet arrives before it, unless it is reordered.
     last_arrival: Option<Instant>,
     stats: LinkStats,
 }
 
 impl Link {
-    /// A link that is idle. The configuration should have been [validated](LinkConfig::validate).
+    /// Creates an idle link. Call [`LinkConfig::validate`] on the configuration first.
     pub fn new(config: LinkConfig, seed: u64) -> Self {
-        let stream = |impairment| Stream::new(seed, impairment);
+        let stream = |impairment| RandomStream::new(seed, impairment);
         Self {
             loss: LossProcess::new(config.loss.clone(), stream(Impairment::Loss)),
             duplicate: stream(Impairment::Duplicate),
@@ -69,7 +69,7 @@ impl Link {
         }
     }
 
-    /// Offers an IP packet of so many bytes. `now` should not run backwards.
+    /// Sends an IP packet of `bytes` and returns its fate. `now` must not decrease between calls.
     pub fn send(&mut self, now: Instant, bytes: usize) -> Verdict {
         self.stats.offered += 1;
         self.stats.bytes_offered += bytes as u64;
@@ -82,6 +82,7 @@ impl Link {
             return Verdict::Drop(DropCause::Queue);
         };
         let at = self.propagate(transmitted_at, draws.reordered, draws.jitter);
+        // The copy takes transmission time and queue space of its own, and may be dropped by the queue.
         let duplicate_at = draws.duplicate_jitter.and_then(|jitter| {
             self.stats.duplicated += 1;
             let transmitted_at = self.transmit(now, bytes)?;
@@ -90,25 +91,26 @@ impl Link {
         Verdict::Deliver { at, duplicate_at }
     }
 
-    /// How long a packet offered now would wait for its transmission.
+    /// The time that a packet sent at `now` would wait in the queue.
     pub fn backlog(&self, now: Instant) -> Duration {
         self.transmitter.backlog(now)
     }
 
-    /// What the link does.
+    /// The settings that the link was created with.
     pub fn config(&self) -> &LinkConfig {
         &self.config
     }
 
-    /// What the link has done.
+    /// The counters so far.
     pub fn stats(&self) -> LinkStats {
         self.stats
     }
 
-    /// Draws for every packet, whatever becomes of it: the fate of the n-th packet depends on nothing but n.
+    /// Draws all random numbers of the next packet, even those that will not be used: the fate of the n-th packet then
+    /// depends on nothing but n.
     fn draw(&mut self) -> Draws {
         let has_jitter = !self.config.jitter.is_zero();
-        let jitter = |stream: &mut Stream| {
+        let jitter = |stream: &mut RandomStream| {
             if has_jitter {
                 2.0 * stream.fraction() - 1.0
             } else {
@@ -127,7 +129,7 @@ impl Link {
         }
     }
 
-    /// Queues and transmits a packet, and says when its last bit is out; `None` where the queue is full.
+    /// Queues and transmits a packet. Returns when its last bit has left, or `None` if the queue is full.
     fn transmit(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         if !self.transmitter.has_space(now, self.config.queue) {
             self.stats.dropped_by_queue += 1;
@@ -149,7 +151,7 @@ impl Link {
         )
     }
 
-    /// When a packet arrives whose last bit is out; `jitter` is from -1 to 1.
+    /// Returns when a packet arrives whose last bit leaves at `transmitted_at`. `jitter` is from -1 to 1.
     fn propagate(&mut self, transmitted_at: Instant, reordered: bool, jitter: f64) -> Instant {
         if reordered {
             self.stats.reordered += 1;
@@ -168,21 +170,21 @@ impl Link {
     }
 }
 
-/// What chance decided of one packet.
+/// The random decisions about one packet.
 struct Draws {
     lost: bool,
     reordered: bool,
     /// From -1 to 1.
     jitter: f64,
-    /// The copy's, where there is one.
+    /// The copy's jitter, if the packet is duplicated.
     duplicate_jitter: Option<f64>,
 }
 
-/// Sends one packet after the other.
+/// A FIFO server: transmits one packet at a time.
 #[derive(Debug, Clone, Default)]
 struct Transmitter {
     free_at: Option<Instant>,
-    /// When each packet in the queue is out, kept only where the queue has a limit, and bounded by it.
+    /// The departure time of each queued packet. Kept only for a limited queue, whose limit also bounds this list.
     departures: VecDeque<Instant>,
 }
 

@@ -1,40 +1,43 @@
-//! Which packets are lost.
+//! Loss models.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{config::ConfigError, random::Stream};
+use crate::{
+    error::{ConfigError, check_fraction},
+    random::RandomStream,
+};
 
 /// A loss model.
 ///
-/// As text, and so in a file: a fraction (`0.01` is 1 %), `gemodel P R [1-H [1-K]]` as `tc` takes it but in
-/// fractions, or `drop N N N` with the indexes of the packets to drop.
+/// The text form, also used in files, is a fraction (`0.01` is 1 %), `gemodel P R [1-H [1-K]]` with the parameters of
+/// `tc` as fractions, or `drop N N N` with the indexes of the packets to drop.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Loss {
     /// No loss.
     #[default]
     None,
-    /// Each packet alone, with this probability from 0 to 1.
+    /// Independent loss of each packet with this probability, from 0 to 1.
     Random(f64),
-    /// Bursts: a Markov chain of a good and a bad state with a loss of their own, as netem's `gemodel`. The chain
-    /// starts in the good state; each packet is lost or not by the state it meets, and then the state may change.
+    /// Bursts: a Markov chain with a good and a bad state, as in netem's `gemodel`. The chain starts in the good state.
+    /// Each packet is first dropped or kept according to the current state; then the state may change.
     GilbertElliott {
-        /// Probability of going from good to bad.
+        /// Probability of a transition from good to bad.
         p: f64,
-        /// Probability of going from bad to good.
+        /// Probability of a transition from bad to good.
         r: f64,
-        /// Loss in the good state: netem's `1-k`.
+        /// Loss probability in the good state: netem's `1-k`.
         loss_good: f64,
-        /// Loss in the bad state: netem's `1-h`.
+        /// Loss probability in the bad state: netem's `1-h`.
         loss_bad: f64,
     },
-    /// Exactly these packets, counted from 0 in the order in which they are offered.
+    /// Drops exactly these packets, counted from 0 in the order in which they are sent.
     Droplist(Vec<u64>),
 }
 
 impl Loss {
-    /// The mean loss, a fraction: 0 for a droplist, whose mean depends on the number of packets.
+    /// The mean loss as a fraction. It is 0 for a droplist, whose mean depends on the number of packets.
     pub fn mean(&self) -> f64 {
         match *self {
             Self::None | Self::Droplist(_) => 0.0,
@@ -57,7 +60,7 @@ impl Loss {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         match *self {
             Self::None | Self::Droplist(_) => Ok(()),
-            Self::Random(probability) => ConfigError::check_fraction("loss", probability),
+            Self::Random(probability) => check_fraction("loss", probability),
             Self::GilbertElliott {
                 p,
                 r,
@@ -70,7 +73,7 @@ impl Loss {
                 ("1-k of gemodel", loss_good),
             ]
             .into_iter()
-            .try_for_each(|(name, value)| ConfigError::check_fraction(name, value)),
+            .try_for_each(|(name, value)| check_fraction(name, value)),
         }
     }
 }
@@ -196,17 +199,18 @@ impl<'de> Deserialize<'de> for Loss {
     }
 }
 
-/// A loss model at work.
+/// A loss model and its state.
 #[derive(Debug, Clone)]
 pub(crate) struct LossProcess {
     loss: Loss,
-    random: Stream,
+    random: RandomStream,
     offered: u64,
     is_bad: bool,
 }
 
 impl LossProcess {
-    pub(crate) fn new(mut loss: Loss, random: Stream) -> Self {
+    pub(crate) fn new(mut loss: Loss, random: RandomStream) -> Self {
+        // `loses_next` searches the list by bisection.
         if let Loss::Droplist(indexes) = &mut loss {
             indexes.sort_unstable();
         }
@@ -218,7 +222,7 @@ impl LossProcess {
         }
     }
 
-    /// Whether the next packet offered is lost.
+    /// Advances by one packet and returns whether it is lost.
     pub(crate) fn loses_next(&mut self) -> bool {
         let index = self.offered;
         self.offered += 1;

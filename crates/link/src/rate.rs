@@ -1,10 +1,10 @@
-//! How many bits a link carries in a second.
+//! Transmission rates.
 
 use std::{fmt, num::NonZeroU64, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ConfigError;
+use crate::error::ConfigError;
 
 const UNITS: [(&str, u64); 4] = [
     ("gbit", 1_000_000_000),
@@ -13,28 +13,28 @@ const UNITS: [(&str, u64); 4] = [
     ("bit", 1),
 ];
 
-/// A rate in bits per second, of whole IP packets; written as `tc` writes it: `10mbit`, `2.5gbit`, `64kbit`.
+/// A rate in bits per second, counting whole IP packets. The text form is that of `tc`: `10mbit`, `2.5gbit`, `64kbit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rate(NonZeroU64);
 
 impl Rate {
-    /// A rate of so many bits per second, if that isn't 0.
+    /// Returns `None` for 0.
     pub fn from_bits_per_second(bits_per_second: u64) -> Option<Self> {
         NonZeroU64::new(bits_per_second).map(Self)
     }
 
-    /// Bits per second.
+    /// The rate in bits per second, at least 1.
     pub fn bits_per_second(self) -> u64 {
         self.0.get()
     }
 
-    /// The rate in units of 10^6 bits per second.
+    /// The rate in Mbit/s (10^6 bits per second).
     pub fn mbps(self) -> f64 {
         self.bits_per_second() as f64 / 1e6
     }
 
-    /// How long a packet of so many bytes occupies the transmitter, rounded up to a nanosecond.
+    /// The time that a packet of `bytes` occupies the transmitter, rounded up to a nanosecond.
     pub fn transmission_time(self, bytes: usize) -> Duration {
         let nanoseconds = (bytes as u128 * 8_000_000_000).div_ceil(self.0.get().into());
         Duration::from_nanos(nanoseconds.try_into().unwrap_or(u64::MAX))
@@ -59,7 +59,7 @@ impl FromStr for Rate {
 }
 
 impl fmt::Display for Rate {
-    /// In the largest unit that leaves a whole number.
+    /// Uses the largest unit that leaves a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bits = self.bits_per_second();
         let (unit, factor) = UNITS
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_reads_and_writes_the_units_of_tc() {
+    fn rates_use_the_units_of_tc() {
         for (text, bits, shown) in [
             ("10mbit", 10_000_000, "10mbit"),
             ("1Gbit", 1_000_000_000, "1gbit"),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rate_is_refused_with_what_is_allowed() {
+    fn malformed_rates_are_rejected() {
         for text in [
             "", "10", "0mbit", "-1mbit", "10mbps", "fast", "NaNmbit", "1e99gbit", "mbit",
         ] {

@@ -1,40 +1,38 @@
-//! What a link has done.
-
-use std::time::Duration;
+//! The counters of a link.
 
 use serde::{Deserialize, Serialize};
 
-/// What a [`Link`](crate::Link) has counted.
+/// The counters of a [`Link`](crate::Link). Packets that are still in flight count as delivered.
 ///
 /// `offered + duplicated = delivered + dropped_by_loss + dropped_by_queue`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LinkStats {
-    /// Packets offered.
+    /// Packets passed to [`Link::send`](crate::Link::send).
     pub offered: u64,
     /// Packets delivered, copies included.
     pub delivered: u64,
-    /// Packets lost by the loss model.
+    /// Packets dropped by the loss model.
     pub dropped_by_loss: u64,
-    /// Packets, copies included, that found the queue full.
+    /// Packets, copies included, dropped because the queue was full.
     pub dropped_by_queue: u64,
-    /// Copies made.
+    /// Copies made, whether or not they fit into the queue.
     pub duplicated: u64,
     /// Packets that skipped the delay.
     pub reordered: u64,
-    /// Bytes offered.
+    /// Bytes passed to [`Link::send`](crate::Link::send).
     pub bytes_offered: u64,
     /// Bytes delivered, copies included.
     pub bytes_delivered: u64,
-    /// How long the transmitter was busy with what it has accepted.
+    /// The total transmission time of the accepted packets.
     pub busy_ns: u64,
-    /// How long the packets delivered waited for their transmission, in sum.
+    /// The total time that delivered packets waited in the queue.
     pub queueing_ns: u64,
-    /// The longest that one waited.
+    /// The longest time that one packet waited in the queue.
     pub queueing_max_ns: u64,
 }
 
 impl LinkStats {
-    /// The fraction of the offered packets that the loss model took.
+    /// The fraction of the offered packets that the loss model dropped.
     pub fn loss_measured(&self) -> f64 {
         if self.offered == 0 {
             0.0
@@ -43,13 +41,8 @@ impl LinkStats {
         }
     }
 
-    /// Bits per second while the transmitter was busy; `None` where transmission takes no time.
+    /// The rate in bits per second while the transmitter was busy. `None` if transmission takes no time.
     pub fn rate_measured(&self) -> Option<f64> {
         (self.busy_ns > 0).then(|| self.bytes_delivered as f64 * 8e9 / self.busy_ns as f64)
-    }
-
-    /// How long a delivered packet waited for its transmission, on average.
-    pub fn queueing_mean(&self) -> Duration {
-        Duration::from_nanos(self.queueing_ns.checked_div(self.delivered).unwrap_or(0))
     }
 }

@@ -1,29 +1,20 @@
-//! Times as people write them: `10ms`, `1.5s`, `250us`.
+//! Durations in configuration files: `10ms`, `1.5s`, `250us`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use crate::config::ConfigError;
+use crate::error::ConfigError;
 
-const UNITS: [(&str, f64); 4] = [("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
-
-/// Reads a time such as `10ms`, `1.5s`, `250us` or `0`.
+/// Parses a duration such as `10ms`, `1.5s`, `250us` or `0`.
+///
+/// # Errors
+/// [`ConfigError::Time`] if the text has no number, no unit or an unknown unit.
 pub fn parse_time(text: &str) -> Result<Duration, ConfigError> {
-    let seconds = if text == "0" {
-        Some(0.0)
-    } else {
-        UNITS.iter().find_map(|(unit, seconds_per_unit)| {
-            let number: f64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-            Some(number * seconds_per_unit)
-        })
-    };
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| ConfigError::Time(text.to_owned()))
+    humantime::parse_duration(text).map_err(|_| ConfigError::Time(text.to_owned()))
 }
 
-/// Writes a time as [`parse_time`] reads it.
+/// Formats a duration in one unit, so that [`parse_time`] reads it back. (`humantime` would write `1s 500ms`.)
 pub fn format_time(time: Duration) -> String {
     if time.is_zero() {
         "0".to_owned()
@@ -48,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_reads_back_as_it_was_written() {
+    fn durations_round_trip() {
         for (text, time) in [
             ("0", Duration::ZERO),
             ("10ms", Duration::from_millis(10)),
@@ -63,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_what_is_allowed() {
+    fn malformed_durations_are_rejected() {
         for text in ["", "10", "-1ms", "ms", "NaNs", "soon", "1e30s"] {
             let error = parse_time(text).unwrap_err();
             assert!(error.to_string().contains("10ms"), "{text}: {error}");

@@ -1,10 +1,10 @@
-//! Which characters can be seen.
+//! Classification of characters by their effect on displayed text.
 
 use unicode_normalization::char::is_public_assigned;
 
-/// Whether a character shows nothing, changes its neighbours unseen, or shows differently on every machine: controls,
-/// white space, `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties.txt`), interlinear annotations, the
-/// blank Braille pattern, private use and unassigned characters.
+/// Whether a character is invisible, changes its neighbours invisibly, or depends on the machine's fonts: controls, white
+/// space, `Default_Ignorable_Code_Point` (Unicode, `DerivedCoreProperties.txt`), interlinear annotations, the blank Braille
+/// pattern, private use and unassigned characters. With them, two different names could look the same.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || c.is_whitespace()
@@ -32,13 +32,13 @@ pub(crate) fn is_invisible(c: char) -> bool {
         )
 }
 
-/// The characters that change the direction of text (Unicode, UAX #9), with which a line can show in another order
-/// than it is stored.
+/// Whether a character changes the direction of text (Unicode, UAX #9), so that a line is displayed in another order than
+/// it is stored.
 pub(crate) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The longest beginning of `text` that has at most `max` bytes and ends between two characters.
+/// The longest prefix of `text` of at most `max` bytes that does not split a character.
 pub(crate) fn prefix_of(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;

@@ -1,4 +1,4 @@
-//! Messages to bytes and back: `postcard` with every size bounded and nothing left over.
+//! Encoding and decoding of messages: `postcard` with bounded sizes and without trailing bytes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,38 +8,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::record::MAX_RECORD_BYTES;
 
-/// What was received is not a message of this protocol.
+/// The received bytes are not a message of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// More bytes than a message may have.
-    #[error("a message of {bytes} bytes is longer than the {max} allowed")]
+    /// The message exceeds the size limit. It was not parsed.
+    #[error("message of {bytes} bytes exceeds the limit of {max}")]
     TooLong {
-        /// How long it was.
+        /// The received size.
         bytes: usize,
-        /// What is allowed.
+        /// The largest size allowed.
         max: usize,
     },
-    /// The bytes form no message, or one whose fields are out of bounds.
-    #[error("a message could not be understood; is the other side of the same version?")]
+    /// The bytes do not form a message, or a field is out of range.
+    #[error("malformed message; check that both sides run the same version")]
     Malformed,
-    /// A message, and then more.
-    #[error("a message was followed by {0} bytes that belong to nothing")]
+    /// The message is followed by this many bytes.
+    #[error("message followed by {0} unexpected bytes")]
     TrailingBytes(usize),
 }
 
-/// A message is too long to be sent.
+/// A message cannot be encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
-    /// More bytes than fit into a record.
-    #[error("a message of {bytes} bytes is longer than the {max} that fit into a record")]
+    /// The message does not fit into a record.
+    #[error("message of {bytes} bytes exceeds the limit of {max} in a record")]
     TooLong {
-        /// How long it would be.
+        /// The encoded size.
         bytes: usize,
-        /// What is allowed.
+        /// The largest size allowed.
         max: usize,
     },
-    /// The message can't be written down at all.
-    #[error("a message can't be encoded")]
+    /// `postcard` or the cipher refused the message.
+    #[error("message cannot be encoded")]
     Unencodable,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T,
     Ok(message)
 }
 
-/// `serialize_with` for byte strings: postcard writes them in one piece instead of byte by byte.
+/// `serialize_with` for byte strings. By default serde serialises a `Vec<u8>` byte by byte.
 pub(crate) fn serialize_bytes<S: Serializer>(
     bytes: &[u8],
     serializer: S,
@@ -76,7 +76,7 @@ pub(crate) fn serialize_bytes<S: Serializer>(
     serializer.serialize_bytes(bytes)
 }
 
-/// `deserialize_with` for byte strings of at most `MAX` bytes; the length is checked before anything is allocated.
+/// `deserialize_with` for byte strings of at most `MAX` bytes. Checks the length before it allocates.
 pub(crate) fn bounded_bytes<'de, const MAX: usize, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<u8>, D::Error> {
@@ -100,7 +100,7 @@ pub(crate) fn bounded_bytes<'de, const MAX: usize, D: Deserializer<'de>>(
     deserializer.deserialize_bytes(Bytes::<MAX>)
 }
 
-/// `deserialize_with` for lists of at most `MAX` items; the count is checked before anything is allocated.
+/// `deserialize_with` for lists of at most `MAX` items.
 pub(crate) fn bounded_list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -116,7 +116,7 @@ where
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
-            // The announced count costs the sender three bytes: allocate as items really arrive.
+            // Announcing a large count costs an attacker three bytes, so nothing is allocated in advance.
             let mut list = Vec::new();
             while let Some(item) = items.next_element()? {
                 if list.len() == MAX {

@@ -1,6 +1,5 @@
-//! What members tell each other inside an envelope, where the server can't look.
+//! The plaintext of envelopes: messages between members, which the server cannot read.
 
-use std::fmt;
 use std::num::NonZeroU16;
 
 use backroom_vocabulary::Cast;
@@ -10,95 +9,79 @@ use zeroize::Zeroizing;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::file_name::FileName;
 use crate::group::GroupOffer;
-use crate::key::{Key, RandomError, random_bytes};
+use crate::key::Key;
 use crate::segment::SegmentBytes;
 use crate::text::{MAX_TEXT_BYTES, Reason, Text};
+pub use crate::transfer_id::TransferId;
 
-/// The longest encoded [`Content`]: a full text and what is written around it.
+/// The size limit of an encoded [`Content`]: the longest text and its framing.
 pub const MAX_CONTENT_BYTES: usize = MAX_TEXT_BYTES + 64;
 
-/// The number of a file transfer: random, chosen by its sender, the same for all receivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TransferId(pub u64);
-
-impl TransferId {
-    /// A number that nobody has used before.
-    pub fn generate() -> Result<Self, RandomError> {
-        Ok(Self(u64::from_be_bytes(random_bytes()?)))
-    }
-}
-
-impl fmt::Display for TransferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-/// What an envelope holds.
+/// The plaintext of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// A chat message.
     Text {
-        /// How its sender addressed it (so it says).
+        /// The sender's claim of how it addressed the message. A receiver cannot check it.
         cast: Cast,
-        /// The message.
+        /// The message as its sender wrote it.
         text: Text,
     },
-    /// About a file; always to one member.
+    /// A control message of a file transfer, always to one member.
     File(FileMessage),
 }
 
-/// What sender and receiver of a file agree on before, and say after, its segments.
+/// The control messages of a file transfer. The segments themselves travel over UDP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileMessage {
-    /// Sender: there is a file for you.
+    /// Sender: offers a file.
     Offer(Offer),
-    /// Receiver: send it.
+    /// Receiver: accepts the offer.
     Accept {
-        /// Which.
+        /// The offer's transfer.
         transfer: TransferId,
-        /// The UDP port that the segments shall go to.
+        /// The receiver's UDP port.
         port: NonZeroU16,
-        /// The key that the receiver seals its ACKs with.
+        /// The key with which the receiver seals its ACKs.
         ack_key: Key,
-        /// Free space, in segments, to begin with.
+        /// The initial receive window, in segments.
         free_segments: u32,
     },
-    /// Receiver: don't.
+    /// Receiver: declines the offer.
     Decline {
-        /// Which.
+        /// The offer's transfer.
         transfer: TransferId,
-        /// Why.
+        /// Shown to the sender.
         reason: Reason,
     },
-    /// Sender: that was all.
+    /// Sender: all segments were acknowledged.
     Finished {
-        /// Which.
+        /// The accepted transfer.
         transfer: TransferId,
-        /// BLAKE3 of the file, where a group's stream was offered: its members have each other's key, and could seal false
-        /// segments. Those of a stream to one receiver are authentic and in order, and need no hash.
+        /// The BLAKE3 hash of the file, if a stream to a group was offered. Its receivers share the stream's key and could
+        /// forge segments for each other. A stream to one receiver is authenticated and ordered without a hash.
         hash: Option<[u8; 32]>,
     },
-    /// Receiver: all of it is here, the hash matches, and it has its name.
+    /// Receiver: the file is complete, its hash matches, and it is saved under its final name.
     Received {
-        /// Which.
+        /// The finished transfer.
         transfer: TransferId,
     },
-    /// Either: it went wrong.
+    /// Either side: the transfer failed.
     Failed {
-        /// Which.
+        /// The transfer that ends with this message.
         transfer: TransferId,
-        /// How.
+        /// Shown to the other side.
         reason: Reason,
     },
-    /// Either: its user ended it.
+    /// Either side: the user cancelled the transfer.
     Cancel {
-        /// Which.
+        /// The transfer that ends with this message.
         transfer: TransferId,
     },
-    /// Sender: others are served first, it will come.
+    /// Sender: other receivers are served first. The receiver keeps waiting.
     Wait {
-        /// Which.
+        /// The accepted transfer.
         transfer: TransferId,
     },
 }
@@ -106,37 +89,37 @@ pub enum FileMessage {
 /// A file offered to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// The transfer's number.
+    /// Identifies the transfer in all later messages and datagrams.
     pub transfer: TransferId,
-    /// How the sender addressed it (so it says).
+    /// The sender's claim of how it addressed the file. A receiver cannot check it.
     pub cast: Cast,
     /// The file's base name.
     pub name: FileName,
-    /// The file's size.
+    /// The size of the file.
     pub bytes: u64,
     /// The payload of each segment but the last.
     pub segment_bytes: SegmentBytes,
-    /// The receiver's own Go-Back-N stream.
+    /// The lane of the receiver's own stream.
     pub lane: u16,
-    /// The receiver's number within the transfer, which its ACKs carry.
+    /// The receiver's number within the transfer. Its ACKs carry it.
     pub receiver: u16,
-    /// The key of its segments.
+    /// The key of the segments of the receiver's own stream.
     pub stream_key: Key,
-    /// The UDP port that the first segments come from and their ACKs go to.
+    /// The sender's UDP port: the source of the first segments, and the destination of their ACKs.
     pub sender_port: NonZeroU16,
-    /// A stream to a group, which the segments come in first where the receiver hears it.
+    /// A stream to a group. The segments come by it first, if the receiver can receive it.
     pub group: Option<GroupOffer>,
 }
 
 impl Offer {
-    /// How many segments the file has.
+    /// The number of segments of the file.
     pub fn segments(&self) -> u64 {
         self.bytes.div_ceil(u64::from(self.segment_bytes.value()))
     }
 }
 
 impl FileMessage {
-    /// The transfer that it is about.
+    /// The transfer to which the message belongs.
     pub fn transfer(&self) -> TransferId {
         match self {
             Self::Offer(offer) => offer.transfer,
@@ -152,7 +135,8 @@ impl FileMessage {
 }
 
 impl Content {
-    /// Keys may be inside: the bytes are wiped when dropped, and never moved, so that no copy stays behind.
+    /// The bytes may contain keys, so they are wiped when dropped. The buffer is allocated once at its final size, because
+    /// growing it would leave a copy behind.
     pub(crate) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
         let size =
             postcard::experimental::serialized_size(self).map_err(|_| EncodeError::Unencodable)?;
@@ -256,7 +240,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn contents_round_trip_and_allow_nothing_after_them(content in any_content()) {
+        fn contents_round_trip_and_reject_trailing_bytes(content in any_content()) {
             let mut encoded = content.encode().unwrap();
             prop_assert!(encoded.len() <= MAX_CONTENT_BYTES);
             prop_assert_eq!(Content::decode(&encoded), Ok(content));
@@ -289,10 +273,9 @@ mod tests {
         assert_eq!(Content::decode(&[0; MAX_CONTENT_BYTES + 1]), Err(refused));
     }
 
-    /// What a hostile sender may put into an offer, and what its receiver makes of it.
     #[test]
-    fn an_offer_that_breaks_the_rules_is_malformed() {
-        /// An [`Offer`] without its rules.
+    fn a_hostile_offer_is_malformed() {
+        /// An [`Offer`] without its checks.
         #[derive(Serialize)]
         struct Hostile<'a>(
             u8,
@@ -367,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_knows_how_many_segments_it_has() {
+    fn offers_count_their_segments() {
         let segments = |bytes| {
             let offer = Offer {
                 transfer: TransferId(1),

@@ -1,30 +1,33 @@
-//! The name of a file that travels: a base name and nothing else.
+//! The name of a transferred file: a base name without a path.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::characters::{is_bidi_control, prefix_of};
 
-/// The longest file name, in bytes of UTF-8: 255 less what a receiver may append (` (123)`, `.part` and the like).
+/// The longest file name, in bytes of UTF-8: the common limit of 255, less what a receiver may append, such as ` (123)` or
+/// `.part`.
 pub const MAX_FILE_NAME_BYTES: usize = 255 - 32;
 
-/// What a file is called where nothing of its name can be kept.
-const NAMELESS: &str = "file";
+/// The name of a file if no part of its original name can be kept.
+const FALLBACK_NAME: &str = "file";
 
-/// A file's base name, in NFC, that every common file system takes and that can't leave a folder: no separator of any
-/// system, no `.` in front, no control or format character, no device name, at most [`MAX_FILE_NAME_BYTES`].
+/// A file's base name in NFC that is valid on every common file system and cannot leave a folder: no path separator, no
+/// leading dot, no control or format character, no device name, at most [`MAX_FILE_NAME_BYTES`].
 ///
-/// A receiver parses strictly ([`FileName::new`], also when decoding); a sender makes one of whatever its file is
-/// called ([`FileName::sanitized`]).
+/// A receiver parses strictly with [`FileName::new`], also when decoding. A sender converts any name with
+/// [`FileName::sanitized`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 
 impl FileName {
-    /// Checks a name. NFC is applied; anything else that is not as it should be is refused.
+    /// Applies NFC and checks all other rules.
+    ///
+    /// # Errors
+    /// Returns the first rule that the name breaks.
     pub fn new(name: &str) -> Result<Self, FileNameError> {
         if name.len() > MAX_FILE_NAME_BYTES * 4 {
             return Err(FileNameError::TooLong);
@@ -54,8 +57,8 @@ impl FileName {
         Ok(Self(name))
     }
 
-    /// Makes a name of any text: the part after the last separator, with what is not allowed replaced by `_` and what
-    /// is too long cut out before the extension.
+    /// Converts any text to a name: takes the part after the last separator, replaces forbidden characters by `_` and
+    /// shortens the stem so that the extension remains.
     pub fn sanitized(name: &str) -> Self {
         let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
         let replaced: String = base
@@ -73,21 +76,13 @@ impl FileName {
         if kept.starts_with('.') || is_reserved(&kept) {
             kept.insert(0, '_');
         }
-        // What the rules above did not foresee is still not allowed to become a name.
-        Self::new(&kept).unwrap_or_else(|_| Self(NAMELESS.to_owned()))
+        // `new` is the authority: a case that the steps above missed gets the fallback name.
+        Self::new(&kept).unwrap_or_else(|_| Self(FALLBACK_NAME.to_owned()))
     }
 
-    /// The name's text.
+    /// The name in NFC.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl FromStr for FileName {
-    type Err = FileNameError;
-
-    fn from_str(name: &str) -> Result<Self, FileNameError> {
-        Self::new(name)
     }
 }
 
@@ -105,41 +100,35 @@ impl From<FileName> for String {
     }
 }
 
-impl AsRef<str> for FileName {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-/// Why something can't be the name of a received file.
+/// The rule that a file name breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FileNameError {
-    /// No character.
-    #[error("a file name needs at least one character")]
+    /// The name is empty.
+    #[error("a file name cannot be empty")]
     Empty,
-    /// More than [`MAX_FILE_NAME_BYTES`].
-    #[error("a file name has at most {MAX_FILE_NAME_BYTES} bytes")]
+    /// The name exceeds [`MAX_FILE_NAME_BYTES`].
+    #[error("a file name can have at most {MAX_FILE_NAME_BYTES} bytes")]
     TooLong,
-    /// `/` or `\`: a path, not a name.
-    #[error("a file name can't contain {0:?}: it would lead out of its folder")]
+    /// The name contains `/` or `\`, so it is a path.
+    #[error("a file name cannot contain the path separator {0:?}")]
     Separator(char),
-    /// A character that can't be seen, or that some file systems don't take.
-    #[error("a file name can't contain {0:?}")]
+    /// The name contains an invisible character, or one that some file systems do not allow.
+    #[error("a file name cannot contain {0:?}")]
     Forbidden(char),
-    /// Hidden files, `.` and `..`.
-    #[error("a file name can't begin with a dot")]
+    /// The name starts with a dot: a hidden file, `.` or `..`.
+    #[error("a file name cannot start with a dot")]
     LeadingDot,
-    /// White space in front, white space or a dot at the end.
-    #[error("a file name can't begin with a space, or end with a space or a dot")]
+    /// The name starts with a space, or ends with a space or a dot.
+    #[error("a file name cannot start with a space, or end with a space or a dot")]
     Edges,
-    /// A device of Windows, like `CON` or `NUL.txt`.
-    #[error("this file name is a device's on some systems")]
+    /// The name is that of a device on Windows, such as `CON` or `NUL.txt`.
+    #[error("this file name is reserved for a device on Windows")]
     Reserved,
 }
 
@@ -147,8 +136,8 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | '\\')
 }
 
-/// Control and format characters (they hide, or reorder, what is shown), line ends of Unicode, and what the file
-/// systems of Windows don't take or take for something else (`name:stream`).
+/// Control and format characters, which hide or reorder displayed text; Unicode line ends; and the characters that Windows
+/// does not allow or interprets, as in `name:stream`.
 fn is_forbidden(c: char) -> bool {
     c.is_control()
         || is_bidi_control(c)
@@ -166,7 +155,7 @@ fn is_forbidden(c: char) -> bool {
         )
 }
 
-/// The devices of Windows, with or without an extension ("Naming Files, Paths, and Namespaces").
+/// The device names of Windows, with or without an extension (Microsoft: "Naming Files, Paths, and Namespaces").
 fn is_reserved(name: &str) -> bool {
     let stem = name
         .split('.')
@@ -190,7 +179,7 @@ fn is_reserved(name: &str) -> bool {
         || numbered("LPT")
 }
 
-/// Cuts out of the stem what is too long, so that the extension stays. One byte is left for a `_` in front.
+/// Shortens the stem and keeps the extension. The result leaves one byte for a leading `_`.
 fn shortened(name: &str) -> std::borrow::Cow<'_, str> {
     const MAX: usize = MAX_FILE_NAME_BYTES - 1;
     const MAX_EXTENSION: usize = 32;
@@ -212,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_are_kept() {
+    fn ordinary_names_are_unchanged() {
         for name in [
             "a",
             "report.pdf",
@@ -229,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_more_than_a_base_name_are_refused() {
+    fn unsafe_names_are_rejected() {
         for (name, error) in [
             ("", FileNameError::Empty),
             ("../../etc/passwd", FileNameError::Separator('/')),
@@ -261,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_makes_a_name_of_anything() {
+    fn sanitizing_accepts_any_text() {
         for (raw, name) in [
             ("/home/ada/report.pdf", "report.pdf"),
             ("..\\..\\evil.exe", "evil.exe"),
@@ -280,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_loses_its_middle_and_keeps_its_extension() {
+    fn a_long_name_is_shortened_before_its_extension() {
         let name = FileName::sanitized(&format!("{}.tar", "ä".repeat(300)));
         assert!(
             name.as_str().len() <= MAX_FILE_NAME_BYTES
@@ -291,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_stays_in_its_folder(raw in any::<String>()) {
+        fn accepted_names_stay_in_their_folder(raw in any::<String>()) {
             for name in [Some(FileName::sanitized(&raw)), FileName::new(&raw).ok()].into_iter().flatten() {
                 let path = std::path::Path::new(name.as_str());
                 prop_assert_eq!(path.file_name(), Some(path.as_os_str()));
@@ -301,7 +290,7 @@ mod tests {
         }
 
         #[test]
-        fn hostile_mixtures_stay_in_their_folder(raw in "[./\\\\: \u{0}\u{202e}CONa]{0,12}") {
+        fn sanitized_hostile_names_are_valid(raw in "[./\\\\: \u{0}\u{202e}CONa]{0,12}") {
             let name = FileName::sanitized(&raw);
             prop_assert!(FileName::new(name.as_str()).is_ok());
         }

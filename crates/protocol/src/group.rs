@@ -1,4 +1,4 @@
-//! IP multicast groups that a stream may go to: a sender's choice, and so checked before anything is joined.
+//! IP multicast groups. The sender of a file chooses the group, so a receiver checks the address before it joins.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, RandomError, random_bytes};
 
-/// Ports that are nobody's by assignment (RFC 6335, 6).
+/// The first of the dynamic ports, which are not assigned to any service (RFC 6335, 6).
 const FIRST_DYNAMIC_PORT: u16 = 49_152;
 
-/// A group that no router passes on beyond the organisation: 239.0.0.0/8, administratively scoped (RFC 2365).
+/// An administratively scoped multicast address: 239.0.0.0/8 (RFC 2365). Routers do not forward it beyond the organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "[u8; 4]", into = "[u8; 4]")]
 pub struct GroupAddress(Ipv4Addr);
 
-/// Not a group that a stream may go to.
+/// The address is not in 239.0.0.0/8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a group's address begins with 239")]
+#[error("the multicast address is not in 239.0.0.0/8")]
 pub struct BadGroupAddress;
 
 impl TryFrom<[u8; 4]> for GroupAddress {
@@ -39,21 +39,21 @@ impl From<GroupAddress> for [u8; 4] {
     }
 }
 
-/// A group and a port: where the datagrams of one stream go.
+/// The multicast destination of one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Group {
-    /// The group.
+    /// The multicast address.
     pub address: GroupAddress,
-    /// The port.
+    /// The destination port.
     pub port: NonZeroU16,
 }
 
 impl Group {
-    /// One of 2^30 that are as local as can be (RFC 2365, 6.1), at random, so that transfers don't meet. Where two
-    /// do, each drops the other's datagrams.
+    /// Chooses one of 2^30 destinations in the IPv4 local scope (RFC 2365, 6.1) at random, so that transfers rarely share
+    /// one. If two do, each drops the other's datagrams.
     pub fn generate() -> Result<Self, RandomError> {
         let [high, low, port_high, port_low] = random_bytes()?;
-        // 239.255.255.0/24 is kept for others by RFC 2365, 9.
+        // RFC 2365, 9, reserves 239.255.255.0/24 for scope-relative assignments.
         let high = if high == 255 { 0 } else { high };
         let port = u16::from_be_bytes([port_high, port_low]) | FIRST_DYNAMIC_PORT;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Group {
         })
     }
 
-    /// As a destination.
+    /// The address to send to.
     pub fn socket_address(self) -> SocketAddrV4 {
         SocketAddrV4::new(self.address.0, self.port.get())
     }
@@ -74,14 +74,14 @@ impl fmt::Display for Group {
     }
 }
 
-/// What a receiver needs to know of a stream that goes to a group.
+/// What a receiver needs to know about a stream to a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupOffer {
-    /// Where its datagrams go.
+    /// The destination of the stream's datagrams.
     pub group: Group,
-    /// The key of its segments, which all receivers have.
+    /// The key of the stream's segments. All receivers share it.
     pub stream_key: Key,
-    /// After how many segments at the latest a receiver that has no gap acknowledges.
+    /// A receiver without a gap acknowledges after at most this many segments.
     pub ack_every: NonZeroU16,
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_administratively_scoped_groups_are_groups() {
+    fn only_administratively_scoped_addresses_are_accepted() {
         assert!(GroupAddress::try_from([239, 0, 0, 1]).is_ok());
         for octets in [
             [224, 0, 0, 1],
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_local_and_its_port_dynamic() {
+    fn a_generated_group_is_local_with_a_dynamic_port() {
         for _ in 0..1_000 {
             let address = Group::generate().unwrap().socket_address();
             let [first, second, third, _] = address.ip().octets();

@@ -1,4 +1,4 @@
-//! Who a member is for one session: an X25519 key pair, and its fingerprint to read aloud.
+//! The identity of a member in one session: an X25519 key pair, and its fingerprint.
 
 use std::fmt;
 
@@ -16,14 +16,14 @@ pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
 pub(crate) type KemPrivateKey = <Kem as hpke::Kem>::PrivateKey;
 pub(crate) type KemPublicKey = <Kem as hpke::Kem>::PublicKey;
 
-/// The key pair of one session. A member makes a new one each time it joins; the private half never leaves it.
+/// The key pair of one session. A member generates a new one each time it joins. The private key never leaves it.
 pub struct Identity {
     private_key: KemPrivateKey,
     public_key: KemPublicKey,
 }
 
 impl Identity {
-    /// A fresh key pair (RFC 9180, 7.1.3, from 32 random bytes).
+    /// Derives a key pair from 32 random bytes (RFC 9180, 7.1.3).
     pub fn generate() -> Result<Self, RandomError> {
         let seed = Zeroizing::new(random_bytes()?);
         Ok(Self::from_seed(&seed))
@@ -37,12 +37,12 @@ impl Identity {
         }
     }
 
-    /// The half that everyone may know.
+    /// The public key, which the room sends to all members.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.public_key.to_bytes().into())
     }
 
-    /// The fingerprint that others should see for this member.
+    /// The fingerprint of the public key, as other members see it.
     pub fn fingerprint(&self) -> Fingerprint {
         self.public_key().fingerprint()
     }
@@ -64,19 +64,19 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A member's X25519 public key (RFC 7748), 32 bytes. Points of small order, with which no secret can be shared, are
-/// refused when parsing, so a hostile key can't spoil a message to everyone.
+/// A member's X25519 public key (RFC 7748), 32 bytes. Parsing rejects points of small order. No secret can be shared with
+/// them, so one hostile key would make a message to the whole room fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "[u8; 32]", into = "[u8; 32]")]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// The key's bytes.
+    /// The encoded u-coordinate (RFC 7748, 5).
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// What two people compare aloud to be sure that nobody sits between them.
+    /// A short digest of the key. Two people compare it by voice to detect a man in the middle.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self)
     }
@@ -90,7 +90,7 @@ impl TryFrom<[u8; 32]> for PublicKey {
     type Error = SmallOrderPoint;
 
     fn try_from(bytes: [u8; 32]) -> Result<Self, SmallOrderPoint> {
-        // Eight times the point is what every clamped private key makes of it first (RFC 7748, 5).
+        // Clamped private keys are multiples of 8 (RFC 7748, 5), so they all map a point of small order to the identity.
         let eight = [true, false, false, false];
         if MontgomeryPoint(bytes)
             .mul_bits_be(eight.into_iter())
@@ -108,13 +108,13 @@ impl From<PublicKey> for [u8; 32] {
     }
 }
 
-/// A public key with which nobody can share a secret.
+/// The public key is a point of small order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this public key is a point of small order: no secret can be shared with it")]
+#[error("invalid public key: a point of small order")]
 pub struct SmallOrderPoint;
 
-/// A public key as people compare it: six groups of five digits, about 99 bits of SHA-256. To pass for another member
-/// one would have to make some 2^99 keys.
+/// The digest of a public key for people to compare: six groups of five digits, about 99 bits of SHA-256. To impersonate a
+/// member, an attacker has to generate some 2^99 keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u32; 6]);
 
@@ -155,7 +155,7 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
 
     #[test]
-    fn a_fingerprint_is_thirty_digits_of_the_key() {
+    fn a_fingerprint_has_thirty_digits() {
         let identity = Identity::from_seed(&bytes(128));
         let key = "7af03df159e2d75751c1a88eb5a9e87988f138dce7596ebda3ad7f0bb04a8734";
         assert_eq!(identity.public_key().as_bytes()[..], unhex(key));
@@ -166,16 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn each_session_has_another_key() {
+    fn each_session_has_its_own_key() {
         let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         assert_ne!(a.public_key(), b.public_key());
         assert_ne!(a.fingerprint(), b.fingerprint());
         assert!(a.public_key().as_bytes().iter().any(|&byte| byte != 0));
     }
 
-    /// All encodings of the points of small order (RFC 7748, 6.1 and 7; both values of the ignored top bit).
+    /// All encodings of the points of small order (RFC 7748, 6.1 and 7), with both values of the ignored top bit.
     #[test]
-    fn points_of_small_order_are_no_keys() {
+    fn points_of_small_order_are_rejected() {
         let points = [
             "0000000000000000000000000000000000000000000000000000000000000000",
             "0100000000000000000000000000000000000000000000000000000000000000",

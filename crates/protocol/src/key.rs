@@ -1,4 +1,4 @@
-//! A 256-bit symmetric key, and random bytes.
+//! Symmetric keys, key derivation and random bytes.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A 256-bit secret key. It is wiped when dropped, compared in constant time, and never printed.
+/// A 256-bit secret key. It is wiped when dropped, compared in constant time, and never shown by `Debug`.
 #[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A fresh key from the operating system.
+    /// Generates a random key.
     pub fn generate() -> Result<Self, RandomError> {
         Ok(Self(random_bytes()?))
     }
 
-    /// A key derived from this one and nothing else (HKDF-SHA256, RFC 5869, no salt). `info` is concatenated: its
-    /// pieces must be of fixed length, but for the first.
+    /// Derives a key with HKDF-SHA256 (RFC 5869) without salt. The pieces of `info` are concatenated, so all but the first
+    /// must have a fixed length: otherwise two different lists could give the same key.
     pub(crate) fn derive(&self, info: &[&[u8]]) -> Self {
         Self(expand(&Hkdf::new(None, &self.0), info))
     }
@@ -47,9 +47,9 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The operating system gave no random bytes.
+/// The operating system's random source failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no random bytes ({0}); nothing can be encrypted without them")]
+#[error("the operating system returned no random bytes: {0}")]
 pub struct RandomError(getrandom::Error);
 
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
@@ -58,12 +58,12 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     Ok(bytes)
 }
 
-/// HKDF-Expand of `N` bytes, which must be a key's length and not one of HKDF's limits.
+/// HKDF-Expand to `N` bytes, at most 64.
 pub(crate) fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, info: &[&[u8]]) -> [u8; N] {
     const { assert!(N <= 64) };
     let mut bytes = [0; N];
     if hkdf.expand_multi_info(info, &mut bytes).is_err() {
-        // A key that stays all zero is the failure to fear here; HKDF-SHA256 gives up to 8,160 bytes.
+        // HKDF-SHA256 expands to at most 8,160 bytes, so this cannot happen. Ignoring it would give an all-zero key.
         unreachable!("HKDF-SHA256 refused {N} bytes");
     }
     bytes
@@ -73,7 +73,7 @@ pub(crate) fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, info: &[&[u8]]) -> [u8
 pub(crate) mod tests {
     use super::*;
 
-    /// The 32 bytes from `first` on, as test vectors use them.
+    /// The 32 bytes `first`, `first + 1`, …, as used in the test vectors.
     pub(crate) fn bytes(first: u8) -> [u8; 32] {
         std::array::from_fn(|i| first + i as u8)
     }
@@ -97,7 +97,7 @@ pub(crate) mod tests {
         assert_ne!(a, b);
     }
 
-    /// RFC 5869, A.3: no salt, no info, of which a key takes the first 32 bytes.
+    /// The first 32 bytes of RFC 5869, A.3: no salt, no info.
     #[test]
     fn derivation_is_hkdf_sha256() {
         let hkdf = Hkdf::<Sha256>::new(None, &[0x0b; 22]);
@@ -109,7 +109,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn derived_keys_are_not_zero_and_differ_by_every_part_of_their_info() {
+    fn derived_keys_depend_on_every_part_of_the_info() {
         let key = Key::from_bytes(bytes(0));
         let derived = [
             key.derive(&[b"a", b"b"]),

@@ -1,15 +1,18 @@
-//! What travels: the handshake, room messages, sealed envelopes, records and file segments.
+//! The wire protocol: handshake, records, room messages, sealed envelopes and file segments.
 //!
-//! Sans-IO: bytes in, bytes out. No socket, no clock, no thread; the only outside thing is the operating system's
-//! random source. `docs/protocol.md` shows every byte, `docs/threat-model.md` says what it is worth.
+//! Sans-IO: this crate turns bytes into values and back. It uses no socket, clock or thread; its only external input is
+//! the operating system's random source. `docs/protocol.md` specifies every byte, and `docs/threat-model.md` the security
+//! that it provides.
 //!
-//! The rooms, in the order in which a member meets them:
-//! - [`password`] and [`handshake`]: a weak password becomes the keys of one connection, and can't be tested offline.
-//! - [`record`]: the encrypted frames of that connection.
-//! - [`room`]: what client and server say to each other in them, with the checked types [`Name`] and [`Reason`].
-//! - [`identity`] and [`envelope`]: what members say to each other, sealed so that the server relays what it can't
-//!   read; [`content`] is what lies inside, with [`Cast`], [`Text`] and [`FileName`].
-//! - [`segment`]: the UDP datagrams of a file and their acknowledgements; a [`Group`] is where one stream goes to many.
+//! The modules, in the order in which a connection uses them:
+//! - [`password`] and [`handshake`] turn a weak password into the keys of one connection. An attacker cannot test
+//!   passwords offline.
+//! - [`record`] holds the encrypted frames of that connection.
+//! - [`room`] holds the messages between client and server, with the checked types [`Name`] and [`Reason`].
+//! - [`identity`] and [`envelope`] seal messages between members, so that the server relays them without reading them.
+//!   [`content`] is the plaintext, with [`Cast`], [`Text`] and [`FileName`].
+//! - [`segment`] holds the UDP datagrams of a file and their acknowledgements. A [`Group`] is the multicast destination of
+//!   a stream to several receivers.
 
 mod characters;
 mod codec;
@@ -17,7 +20,9 @@ mod file_name;
 mod group;
 mod key;
 mod name;
+mod post;
 mod text;
+mod transfer_id;
 
 pub mod content;
 pub mod envelope;

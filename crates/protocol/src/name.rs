@@ -1,4 +1,4 @@
-//! The name of a member.
+//! Member names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,16 +13,19 @@ use crate::characters::is_invisible;
 /// The longest name, in characters (Unicode scalar values, after NFC).
 pub const MAX_NAME_CHARS: usize = 32;
 
-/// A member's name: 1 to [`MAX_NAME_CHARS`] visible characters in NFC, single spaces between them allowed, without
-/// `|` and `\`, with which commands are written.
+/// A member's name: 1 to [`MAX_NAME_CHARS`] visible characters in NFC. Single spaces inside are allowed. `|` and `\` are not,
+/// because they are part of the command syntax.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 impl Name {
-    /// Checks and normalises a name.
+    /// Applies NFC and checks all other rules.
+    ///
+    /// # Errors
+    /// Returns the first rule that the name breaks.
     pub fn new(name: &str) -> Result<Self, NameError> {
-        // A hostile length must not buy much normalising.
+        // Checked first, so that a hostile length does not cost much normalisation.
         if name.len() > MAX_NAME_CHARS * 16 {
             return Err(NameError::TooLong);
         }
@@ -48,8 +51,8 @@ impl Name {
         Ok(Self(name))
     }
 
-    /// What two names that people would take for the same have in common: two members of a room may not share it.
-    /// Compatibility caseless matching (Unicode 3.13, D146), so `Straße`, `STRASSE` and full-width letters are one.
+    /// The key for comparing names: two members of a room may not have names with the same fold. It is the compatibility
+    /// caseless match of Unicode 3.13, D146, which equates `Straße`, `STRASSE` and full-width letters.
     pub fn fold(&self) -> String {
         self.0
             .chars()
@@ -61,14 +64,14 @@ impl Name {
             .collect()
     }
 
-    /// This name with a number after it, cut so that it stays a name: what to suggest when the name is taken.
+    /// Appends a number and shortens the name as needed. The server suggests the result if the name is taken.
     pub fn numbered(&self, number: u32) -> Self {
         let suffix = number.to_string();
         let kept: String = self.0.chars().take(MAX_NAME_CHARS - suffix.len()).collect();
         Self(format!("{}{suffix}", kept.trim_end()))
     }
 
-    /// The name's text.
+    /// The name in NFC.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,38 +99,32 @@ impl From<Name> for String {
     }
 }
 
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
 }
 
-/// Why something can't be a member's name.
+/// The rule that a member's name breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// No character.
-    #[error("a name needs at least one character")]
+    /// The name is empty.
+    #[error("a name cannot be empty")]
     Empty,
-    /// More than [`MAX_NAME_CHARS`] characters.
-    #[error("a name has at most {MAX_NAME_CHARS} characters")]
+    /// The name has more than [`MAX_NAME_CHARS`] characters.
+    #[error("a name can have at most {MAX_NAME_CHARS} characters")]
     TooLong,
-    /// `|` or `\`.
-    #[error("a name can't contain {0:?}, with which commands are written")]
+    /// The name contains `|` or `\`.
+    #[error("a name cannot contain {0:?}, which is part of the command syntax")]
     Reserved(char),
-    /// A character that can't be seen.
-    #[error("a name can't contain {0:?}, which can't be seen")]
+    /// The name contains an invisible character.
+    #[error("a name cannot contain the invisible character {0:?}")]
     Invisible(char),
-    /// Space at an end, or two in a row.
-    #[error("a name can have single spaces between its characters only")]
+    /// The name starts or ends with a space, or contains two consecutive spaces.
+    #[error("a name can contain only single spaces between other characters")]
     Spaces,
-    /// An accent with nothing to stand on.
-    #[error("a name can't begin with a combining mark")]
+    /// The name starts with a combining mark, such as an accent, which has no base character.
+    #[error("a name cannot start with a combining mark")]
     CombiningStart,
 }
 
@@ -138,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn visible_names_of_one_to_32_characters_are_taken() {
+    fn visible_names_of_1_to_32_characters_are_accepted() {
         for name in [
             "a",
             "Ada",
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_its_reason() {
+    fn other_names_are_rejected_with_the_reason() {
         for (name, error) in [
             ("", NameError::Empty),
             ("x".repeat(33).as_str(), NameError::TooLong),
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_alike_by_case_width_or_composition_fold_together() {
+    fn similar_names_have_the_same_fold() {
         for (a, b) in [
             ("Ada", "aDA"),
             ("Straße", "STRASSE"),
@@ -205,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numbered_name_is_a_name() {
+    fn a_numbered_name_is_valid() {
         assert_eq!(Name::new("Ada").unwrap().numbered(2).as_str(), "Ada2");
         assert_eq!(
             Name::new(&"x".repeat(32)).unwrap().numbered(10).as_str(),
@@ -217,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_stable(text in "\\PC{0,34}") {
+        fn accepted_names_are_stable(text in "\\PC{0,34}") {
             if let Ok(name) = Name::new(&text) {
                 prop_assert_eq!(&Name::new(name.as_str()).unwrap(), &name);
                 prop_assert!(name.as_str().chars().count() <= MAX_NAME_CHARS);

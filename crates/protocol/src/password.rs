@@ -1,4 +1,4 @@
-//! The room's password, and what is made of it before anything is sent.
+//! The room's password and its stretched form, which the handshake uses.
 
 use std::fmt;
 
@@ -13,22 +13,24 @@ use crate::key::{RandomError, random_bytes};
 /// The longest password, in bytes of UTF-8.
 pub const MAX_PASSWORD_BYTES: usize = 1_024;
 
-/// PBKDF2 iterations of a server, and the fewest that a client accepts (OWASP's figure for HMAC-SHA256): about 0.2 s.
+/// The PBKDF2 iterations of a server, and the minimum that a client accepts: OWASP's recommendation for HMAC-SHA256, about
+/// 0.2 s.
 pub const DEFAULT_ITERATIONS: u32 = 600_000;
 
-/// The most PBKDF2 iterations that a client accepts: some seconds, no more, that a hostile server can make it spend.
+/// The maximum of PBKDF2 iterations that a client accepts. It limits the time that a hostile server can make a client spend
+/// to a few seconds.
 pub const MAX_ITERATIONS: u32 = 10_000_000;
 
-/// Sets this use of PBKDF2 apart from any other with the same password and salt.
+/// Separates this use of PBKDF2 from any other with the same password and salt.
 const SALT_LABEL: &[u8] = b"backroom password v1";
 
-/// The password of a room as a person gave it. Wiped when dropped, never printed.
+/// A room's password as the user entered it, in NFC. Wiped when dropped, never shown by `Debug`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Password(String);
 
 impl Password {
-    /// Checks the length and applies NFC, so that the same characters typed on different systems are the same
-    /// password (RFC 8265, 4.2).
+    /// Checks the length and applies NFC, so that the same characters entered on different systems give the same password
+    /// (RFC 8265, 4.2).
     pub fn new(password: String) -> Result<Self, PasswordError> {
         let password = Zeroizing::new(password);
         if password.is_empty() {
@@ -39,18 +41,11 @@ impl Password {
                 bytes: password.len(),
             });
         }
-        // NFC makes UTF-8 at most three times as long (UAX #15): the string never moves and leaves no copy.
+        // NFC expands UTF-8 by a factor of at most 3 (UAX #15). With this capacity the string is never reallocated, which
+        // would leave a copy in memory.
         let mut normalized = String::with_capacity(3 * password.len());
         normalized.extend(password.nfc());
         Ok(Self(normalized))
-    }
-}
-
-impl TryFrom<String> for Password {
-    type Error = PasswordError;
-
-    fn try_from(password: String) -> Result<Self, PasswordError> {
-        Self::new(password)
     }
 }
 
@@ -60,21 +55,21 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Why something can't be a room's password.
+/// The rule that a password breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// No character.
-    #[error("the password is empty; give the room one")]
+    /// The password is empty.
+    #[error("the password is empty")]
     Empty,
-    /// More than [`MAX_PASSWORD_BYTES`].
-    #[error("a password of {bytes} bytes is longer than the {MAX_PASSWORD_BYTES} allowed")]
+    /// The password exceeds [`MAX_PASSWORD_BYTES`].
+    #[error("the password has {bytes} bytes; at most {MAX_PASSWORD_BYTES} are allowed")]
     TooLong {
-        /// How long it was.
+        /// The length of the password.
         bytes: usize,
     },
 }
 
-/// How a server wants the password stretched. Chosen once when it starts; not secret.
+/// The parameters with which a server stretches its password. The server chooses them when it starts; they are public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StretchParams {
     salt: [u8; 16],
@@ -82,7 +77,7 @@ pub struct StretchParams {
 }
 
 impl StretchParams {
-    /// A random salt and [`DEFAULT_ITERATIONS`].
+    /// Chooses a random salt and [`DEFAULT_ITERATIONS`].
     pub fn generate() -> Result<Self, RandomError> {
         Ok(Self {
             salt: random_bytes()?,
@@ -90,8 +85,11 @@ impl StretchParams {
         })
     }
 
-    /// Refuses fewer than [`DEFAULT_ITERATIONS`] (guessing would be cheap) and more than [`MAX_ITERATIONS`] (joining
-    /// would be dear).
+    /// Accepts the parameters of a server.
+    ///
+    /// # Errors
+    /// [`BadIterations`] for fewer than [`DEFAULT_ITERATIONS`], which would make guessing cheap, or more than
+    /// [`MAX_ITERATIONS`], which would make joining expensive.
     pub fn new(salt: [u8; 16], iterations: u32) -> Result<Self, BadIterations> {
         if !(DEFAULT_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(BadIterations { iterations });
@@ -104,26 +102,26 @@ impl StretchParams {
         &self.salt
     }
 
-    /// PBKDF2 iterations.
+    /// The number of PBKDF2 iterations.
     pub fn iterations(&self) -> u32 {
         self.iterations
     }
 }
 
-/// A server asks for a stretching that is too weak or too expensive.
+/// A server requested a number of PBKDF2 iterations that is too low or too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server asks for {iterations} iterations of PBKDF2, which is not between {DEFAULT_ITERATIONS} and \
-     {MAX_ITERATIONS}; don't trust it with the password"
+    "the server requested {iterations} PBKDF2 iterations, outside the allowed range from {DEFAULT_ITERATIONS} to \
+     {MAX_ITERATIONS}; do not trust it with the password"
 )]
 pub struct BadIterations {
-    /// What it asked for.
+    /// The requested number.
     pub iterations: u32,
 }
 
-/// A stretched password: what the handshake runs on. Wiped when dropped, never printed.
+/// A stretched password, the secret that the handshake proves. Wiped when dropped, never shown by `Debug`.
 ///
-/// Whoever has it can join like one who knows the password itself, as long as the server keeps its salt.
+/// It is as good as the password itself for joining, until the server restarts with another salt.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct StretchedPassword {
     #[zeroize(skip)]
@@ -132,7 +130,7 @@ pub struct StretchedPassword {
 }
 
 impl StretchedPassword {
-    /// PBKDF2-HMAC-SHA256 (RFC 8018). Takes about 0.2 s of one core: not for a thread that others wait for.
+    /// Computes PBKDF2-HMAC-SHA256 (RFC 8018). This blocks for about 0.2 s, so do not call it on an async thread.
     pub fn stretch(password: &Password, params: StretchParams) -> Self {
         let salt = [SALT_LABEL, &params.salt].concat();
         Self {
@@ -141,7 +139,7 @@ impl StretchedPassword {
         }
     }
 
-    /// How it was stretched.
+    /// The parameters that were used.
     pub fn params(&self) -> StretchParams {
         self.params
     }
@@ -206,7 +204,7 @@ mod tests {
 
     /// Computed with Python's hashlib.
     #[test]
-    fn a_stretched_password_is_what_another_implementation_makes_of_it() {
+    fn stretching_matches_another_implementation() {
         let params =
             StretchParams::new(std::array::from_fn(|i| i as u8), DEFAULT_ITERATIONS).unwrap();
         let decomposed = StretchedPassword::stretch(&password("pa\u{308}ssword"), params);
@@ -238,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_and_too_many_iterations_are_refused() {
+    fn out_of_range_iterations_are_rejected() {
         for iterations in [
             0,
             1,
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_has_another_salt() {
+    fn each_server_has_its_own_salt() {
         let (a, b) = (
             StretchParams::generate().unwrap(),
             StretchParams::generate().unwrap(),

@@ -1,45 +1,46 @@
-//! The encrypted frames of a joined connection: AES-256-GCM, a key per direction, the nonce a counter.
+//! Records: the encrypted frames of a connection after the handshake. AES-256-GCM with one key per direction; the nonce is a
+//! counter.
 //!
-//! A frame is a 4-byte big-endian length, then as many bytes of ciphertext and tag. Reader and writer count frames, so
-//! one that is changed, left out, repeated or moved does not open; after the first failure nothing opens any more.
-
-use std::fmt;
+//! A frame is a 4-byte big-endian length followed by that many bytes of ciphertext and tag. Both sides count frames, so a
+//! frame that was modified, dropped, repeated or reordered does not open. After the first failure no frame opens.
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
 use crate::key::Key;
 
-/// The most plaintext in one record.
+/// The largest plaintext of a record.
 pub const MAX_RECORD_BYTES: usize = 512 * 1024;
 
-/// The length in front of a record.
+/// The size of the length field in front of a record.
 pub const RECORD_HEADER_BYTES: usize = 4;
 
-/// An AES-GCM tag.
+/// The size of an AES-GCM tag.
 pub const TAG_BYTES: usize = 16;
 
-/// Records under one key. At the largest size that is 2^47 blocks, where AES-GCM's margin is still 2^-35.
+/// The maximum number of records under one key. With records of the largest size that is 2^47 blocks, which bounds an
+/// attacker's advantage against AES-GCM by 2^-35.
 pub const MAX_RECORDS: u64 = 1 << 32;
 
-/// Why a record can't be sealed or opened. Each is the end of the connection.
+/// A record cannot be sealed or opened. Each of these errors ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// More plaintext than [`MAX_RECORD_BYTES`], or a length that announces it, or one too short for a tag.
-    #[error("a record of {bytes} bytes is not between {TAG_BYTES} and {}", MAX_RECORD_BYTES + TAG_BYTES)]
+    /// The plaintext exceeds [`MAX_RECORD_BYTES`], or the received length is too large or too small.
+    #[error("invalid record length {bytes}: expected {TAG_BYTES} to {}", MAX_RECORD_BYTES + TAG_BYTES)]
     BadLength {
-        /// Ciphertext and tag.
+        /// The length of ciphertext and tag.
         bytes: usize,
     },
-    /// Changed, repeated, left out or moved on its way, or sealed with another key.
-    #[error("a record is not authentic: someone changed the connection's data")]
+    /// The record was modified, dropped, repeated or reordered in transit, or sealed with another key.
+    #[error("a record failed authentication: the connection's data was modified")]
     NotAuthentic,
-    /// [`MAX_RECORDS`] are used up.
-    #[error("the connection's key is used up; join again")]
+    /// [`MAX_RECORDS`] records were sealed or opened.
+    #[error("the connection has reached its record limit; join again")]
     KeyUsedUp,
 }
 
-/// The writing end of one direction.
+/// Seals the records of one direction.
+#[derive(Debug)]
 pub struct RecordSealer {
     cipher: Aes256Gcm,
     counter: u64,
@@ -62,6 +63,7 @@ impl RecordSealer {
         if self.counter >= MAX_RECORDS {
             return Err(RecordError::KeyUsedUp);
         }
+        // The header is the associated data, so a modified length fails authentication.
         let header = header(bytes);
         frames.reserve(RECORD_HEADER_BYTES + bytes);
         frames.extend_from_slice(&header);
@@ -81,7 +83,8 @@ impl RecordSealer {
     }
 }
 
-/// The reading end of one direction.
+/// Opens the records of one direction.
+#[derive(Debug)]
 pub struct RecordOpener {
     cipher: Aes256Gcm,
     counter: u64,
@@ -97,7 +100,7 @@ impl RecordOpener {
         }
     }
 
-    /// How many bytes follow a header. To be asked before anything is read or allocated for them.
+    /// Returns the number of bytes that follow a header. Call this before reading or allocating them.
     pub fn body_length(header: [u8; RECORD_HEADER_BYTES]) -> Result<usize, RecordError> {
         let bytes = u32::from_be_bytes(header) as usize;
         if !(TAG_BYTES..=MAX_RECORD_BYTES + TAG_BYTES).contains(&bytes) {
@@ -139,7 +142,8 @@ impl RecordOpener {
     }
 }
 
-/// A 96-bit nonce from a counter: four zero bytes, then the counter in big endian.
+/// A 96-bit nonce from a counter: four zero bytes, then the counter in big endian. Each direction has its own key, so
+/// counters of both directions may be equal.
 pub(crate) fn nonce(counter: u64) -> aes_gcm::Nonce<aes_gcm::aead::consts::U12> {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&counter.to_be_bytes());
@@ -149,22 +153,6 @@ pub(crate) fn nonce(counter: u64) -> aes_gcm::Nonce<aes_gcm::aead::consts::U12> 
 /// `bytes` has been checked to fit: a record is shorter than a mebibyte.
 fn header(bytes: usize) -> [u8; RECORD_HEADER_BYTES] {
     (bytes as u32).to_be_bytes()
-}
-
-impl fmt::Debug for RecordSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordSealer")
-            .field("counter", &self.counter)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for RecordOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordOpener")
-            .field("counter", &self.counter)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]
@@ -185,7 +173,7 @@ mod tests {
         frame
     }
 
-    /// As a connection reads it: the header tells how much follows.
+    /// Opens a frame as a connection does: header first, then the body.
     fn open(opener: &mut RecordOpener, frame: &[u8]) -> Result<Vec<u8>, RecordError> {
         let (header, body) = frame.split_first_chunk().unwrap();
         let length = RecordOpener::body_length(*header)?;
@@ -196,7 +184,7 @@ mod tests {
 
     /// Computed with Python's cryptography.
     #[test]
-    fn records_are_what_another_implementation_seals() {
+    fn records_match_another_implementation() {
         let (mut sealer, _) = pair();
         let mut frames = sealed(&mut sealer, b"hello");
         sealer.seal(b"", &mut frames).unwrap();
@@ -218,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_repeated_left_out_or_moved_does_not_open() {
+    fn repeated_dropped_or_reordered_records_do_not_open() {
         let (mut sealer, mut opener) = pair();
         let frames: Vec<_> = (0..3).map(|i| sealed(&mut sealer, &[i])).collect();
         assert_eq!(
@@ -243,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_nothing_opens_any_more() {
+    fn nothing_opens_after_a_failure() {
         let (mut sealer, mut opener) = pair();
         let frame = sealed(&mut sealer, b"authentic");
         assert!(open(&mut opener, &[&frame[..4], &[0; 25]].concat()).is_err());
@@ -251,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_directions_key_does_not_open() {
+    fn the_key_of_the_other_direction_does_not_open() {
         let (mut sealer, _) = pair();
         let mut opener = RecordOpener::new(&Key::from_bytes(bytes(1)));
         assert_eq!(
@@ -261,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_cut_short_or_grown_with_its_header_does_not_open() {
+    fn a_record_with_a_changed_length_does_not_open() {
         let (mut sealer, _) = pair();
         let frame = sealed(&mut sealer, b"of this length");
         for length in [frame.len() - 5, frame.len() - 3] {
@@ -274,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_refused_before_anything_is_read() {
+    fn invalid_lengths_are_rejected_before_reading() {
         for bytes in [0, 15, MAX_RECORD_BYTES + 17, u32::MAX as usize] {
             let refused = Err(RecordError::BadLength { bytes });
             assert_eq!(
@@ -315,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_sequence_of_messages_comes_out_as_it_went_in(
+        fn any_sequence_of_messages_round_trips(
             messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
         ) {
             let (mut sealer, mut opener) = pair();

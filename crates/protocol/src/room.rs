@@ -1,123 +1,80 @@
-//! What a member and the room say to each other: the messages inside the records of a joined connection.
+//! The messages between a member and the room, which travel in records.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError, EncodeError, bounded_bytes, bounded_list, serialize_bytes};
-use crate::envelope::{MAX_SEALED_CONTENT_BYTES, MAX_SEALED_KEY_BYTES};
 use crate::identity::PublicKey;
 use crate::name::Name;
+pub use crate::post::{MAX_MEMBERS, MemberId, Part, Post};
+use crate::post::{MAX_SEALED_CONTENT_BYTES, MAX_SEALED_KEY_BYTES};
 use crate::record::MAX_RECORD_BYTES;
 use crate::text::Reason;
 
-/// The most members that a room can hold, and so the most recipients of one post.
-pub const MAX_MEMBERS: usize = 1_024;
-
-/// A member's number in its room. The server gives each number once: a member that comes back has another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct MemberId(pub u32);
-
-impl fmt::Display for MemberId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "member {}", self.0)
-    }
-}
-
-/// A member as the room introduces it.
+/// A member as the room announces it to the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberInfo {
-    /// Its number.
+    /// Unique among all members that the room has ever had.
     pub id: MemberId,
-    /// Its name, unique in the room by [`Name::fold`].
+    /// Unique among the present members, compared by [`Name::fold`].
     pub name: Name,
-    /// Where its connection comes from, as the server sees it; file segments go to this IP address.
+    /// The source address of the member's connection, as the server sees it. File segments go to this IP address.
     pub address: SocketAddr,
-    /// The key that posts to it are sealed for.
+    /// The key for which posts to this member are sealed.
     pub public_key: PublicKey,
 }
 
-/// From a member to the room.
+/// A message from a member to the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientMessage {
-    /// The first message: who joins. The answer is [`ServerMessage::Joined`] or [`ServerMessage::Refused`].
+    /// The first message. The reply is [`ServerMessage::Joined`] or [`ServerMessage::Refused`].
     Join {
-        /// The name wanted.
+        /// The requested name.
         name: Name,
-        /// The public half of this session's identity.
+        /// The public key of this session's identity.
         public_key: PublicKey,
     },
-    /// Something sealed for other members.
+    /// A sealed message for other members.
     Post(Post),
-    /// A vote to put a member out.
+    /// A vote to remove a member.
     Kick {
-        /// Whom.
+        /// The member to remove.
         target: MemberId,
     },
-    /// Asks for [`ServerMessage::Users`].
+    /// Requests [`ServerMessage::Users`].
     Users,
-    /// Asks for [`ServerMessage::Pong`].
+    /// Requests [`ServerMessage::Pong`].
     Ping,
     /// The member leaves.
     Leave,
 }
 
-/// One content and a key to it for each recipient; see [`crate::envelope`].
-///
-/// The room hands every part on in the order of the posts, or closes the connection: a part left out makes every later
-/// one of that pair unopenable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Post {
-    /// The sealed content, the same bytes for all recipients.
-    #[serde(
-        serialize_with = "serialize_bytes",
-        deserialize_with = "bounded_bytes::<MAX_SEALED_CONTENT_BYTES, _>"
-    )]
-    pub content: Vec<u8>,
-    /// A part for each recipient, at most [`MAX_MEMBERS`].
-    #[serde(deserialize_with = "bounded_list::<MAX_MEMBERS, _, _>")]
-    pub parts: Vec<Part>,
-}
-
-/// What one recipient of a post gets beside the content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// The recipient.
-    pub to: MemberId,
-    /// The content's key, sealed for it.
-    #[serde(
-        serialize_with = "serialize_bytes",
-        deserialize_with = "bounded_bytes::<MAX_SEALED_KEY_BYTES, _>"
-    )]
-    pub sealed: Vec<u8>,
-}
-
-/// From the room to a member.
+/// A message from the room to a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerMessage {
-    /// The member is in.
+    /// The member was admitted.
     Joined {
-        /// Its own number.
+        /// The recipient's own number.
         you: MemberId,
-        /// Everyone in the room, itself included.
+        /// All members of the room, including the recipient.
         #[serde(deserialize_with = "bounded_list::<MAX_MEMBERS, _, _>")]
         members: Vec<MemberInfo>,
     },
-    /// The member is not let in; the connection ends.
+    /// The member was not admitted. The connection ends.
     Refused(Refusal),
-    /// Someone joined.
+    /// Another member joined.
     MemberJoined(MemberInfo),
-    /// Someone left.
+    /// Another member left.
     MemberLeft {
-        /// Who.
+        /// A number that will not be assigned again.
         id: MemberId,
     },
-    /// The answer to [`ClientMessage::Users`].
+    /// The reply to [`ClientMessage::Users`].
     Users(#[serde(deserialize_with = "bounded_list::<MAX_MEMBERS, _, _>")] Vec<MemberInfo>),
     /// A post for this member.
     Delivery {
-        /// Its sender.
+        /// The sender, which [`crate::Envelopes::open`] verifies.
         from: MemberId,
         /// [`Post::content`].
         #[serde(
@@ -132,92 +89,93 @@ pub enum ServerMessage {
         )]
         sealed: Vec<u8>,
     },
-    /// Recipients of the member's last post who are not, or no longer, in the room.
+    /// Recipients of this member's last post that are not in the room.
     Undelivered {
-        /// Who did not get it.
+        /// The recipients that did not get the post.
         #[serde(deserialize_with = "bounded_list::<MAX_MEMBERS, _, _>")]
         to: Vec<MemberId>,
     },
-    /// The tally of a vote changed.
+    /// The number of votes against a member changed.
     Vote {
-        /// Whom it is about.
+        /// The member to be removed.
         target: MemberId,
-        /// Votes now.
+        /// The current number of votes.
         votes: u32,
-        /// Votes that put the target out.
+        /// The number of votes that removes the target.
         needed: u32,
     },
-    /// A member was put out.
+    /// A member was removed by vote.
     Kicked {
-        /// Its number.
+        /// The removed member.
         target: MemberId,
-        /// Its name.
+        /// The name of the removed member, which the recipient may already have forgotten.
         name: Name,
     },
     /// A request of this member was not carried out.
     Rejected {
-        /// Why.
+        /// Shown to the user.
         reason: Reason,
     },
-    /// The answer to [`ClientMessage::Ping`].
+    /// The reply to [`ClientMessage::Ping`].
     Pong,
-    /// The room ends this connection.
+    /// The room closes this connection.
     Closing {
-        /// Why.
+        /// Shown to the user.
         reason: Reason,
     },
 }
 
-/// Why a room lets someone not in who knows the password.
+/// The reason for which a room refuses a client that knows the password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
-    /// A member has this name, or one that people would take for the same.
+    /// A member has this name, or one with the same [`Name::fold`].
     #[error("the name is taken{}", suggestion.as_ref().map(|name| format!("; try {name}")).unwrap_or_default())]
     NameTaken {
         /// A free name, if the server found one.
         suggestion: Option<Name>,
     },
-    /// The room holds as many members as it may.
-    #[error("the room is full ({limit} members); try again when someone has left")]
+    /// The room has reached its limit of members.
+    #[error("the room is full ({limit} members); try again later")]
     RoomFull {
-        /// How many it holds.
+        /// The limit of members.
         limit: u32,
     },
-    /// The member was put out a short time ago.
-    #[error("put out by vote; come back in {seconds} s")]
-    KeptOut {
-        /// How long it lasts yet.
+    /// The member was recently removed by vote.
+    #[error("you were removed by vote; try again in {seconds} s")]
+    Banned {
+        /// The remaining time of the ban.
         seconds: u32,
     },
-    /// Something else.
+    /// Any other reason.
     #[error("{0}")]
     Other(Reason),
 }
 
 impl ClientMessage {
-    /// The message's bytes, for a record.
+    /// Encodes the message as the plaintext of a record.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         codec::encode(self)
     }
 
-    /// The message in a record.
+    /// Decodes the plaintext of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes, MAX_RECORD_BYTES)
     }
 }
 
 impl ServerMessage {
-    /// The message's bytes, for a record.
+    /// Encodes the message as the plaintext of a record.
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         codec::encode(self)
     }
 
-    /// The message in a record.
+    /// Decodes the plaintext of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes, MAX_RECORD_BYTES)
     }
 
-    /// The bytes of a [`ServerMessage::Delivery`], without owning its fields first: a post goes to many.
+    /// Encodes a [`ServerMessage::Delivery`] from borrowed fields. The room encodes one for each recipient of a post, and
+    /// would otherwise copy the content each time.
     pub fn encode_delivery(
         from: MemberId,
         content: &[u8],
@@ -232,7 +190,7 @@ impl ServerMessage {
     }
 }
 
-/// [`ServerMessage::Delivery`] with borrowed fields; a test holds the two encodings together.
+/// [`ServerMessage::Delivery`] with borrowed fields. A test checks that both encodings are equal.
 #[derive(Serialize)]
 struct BorrowedDelivery<'a> {
     variant: u8,
@@ -244,6 +202,6 @@ struct BorrowedDelivery<'a> {
 }
 
 impl BorrowedDelivery<'_> {
-    /// The place of [`ServerMessage::Delivery`] in its enum, which is how postcard names a variant.
+    /// The index of [`ServerMessage::Delivery`] in its enum, by which postcard encodes a variant.
     const VARIANT: u8 = 5;
 }

@@ -1,4 +1,4 @@
-//! Text that people read: messages, and the reasons given in errors.
+//! Text that is shown to people: chat messages, and the reasons of errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,13 +15,13 @@ pub const MAX_REASON_BYTES: usize = 512;
 
 /// A text message of at most [`MAX_TEXT_BYTES`], exactly as its sender wrote it.
 ///
-/// It may hold anything, terminal control sequences among it: show [`Text::for_terminal`].
+/// It may contain terminal control sequences, so print [`Text::for_terminal`] instead of the text itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Text(String);
 
 impl Text {
-    /// Checks the length.
+    /// Checks the length. All other content is allowed.
     pub fn new(text: impl Into<String>) -> Result<Self, TextTooLong> {
         let text = text.into();
         if text.len() > MAX_TEXT_BYTES {
@@ -30,12 +30,12 @@ impl Text {
         Ok(Self(text))
     }
 
-    /// The text as it was written.
+    /// The unmodified text. Do not print it to a terminal.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text without anything that a terminal would obey; see [`strip_terminal_controls`].
+    /// The text without terminal control sequences; see [`strip_terminal_controls`].
     pub fn for_terminal(&self) -> Cow<'_, str> {
         strip_terminal_controls(&self.0)
     }
@@ -57,21 +57,19 @@ impl From<Text> for String {
 
 /// A text message is longer than [`MAX_TEXT_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a message of {bytes} bytes is longer than the {MAX_TEXT_BYTES} allowed; send it as a file"
-)]
+#[error("the message has {bytes} bytes; at most {MAX_TEXT_BYTES} are allowed. Send it as a file")]
 pub struct TextTooLong {
-    /// How long it was, in bytes.
+    /// The length of the message.
     pub bytes: usize,
 }
 
-/// Why something was refused or failed, for a person: one line, at most [`MAX_REASON_BYTES`], safe to print.
+/// The reason of a refusal or failure, for a person to read: one line of at most [`MAX_REASON_BYTES`] that is safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Reason(String);
 
 impl Reason {
-    /// Makes a reason of any text: control sequences and line ends are taken out and what is too long is cut off.
+    /// Converts any text: removes control sequences, replaces line ends and tabs by spaces, and truncates.
     pub fn new(text: impl AsRef<str>) -> Self {
         let mut line: String = strip_terminal_controls(text.as_ref())
             .chars()
@@ -81,7 +79,7 @@ impl Reason {
         Self(line)
     }
 
-    /// The reason's text.
+    /// The text, which is safe to print.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -89,12 +87,6 @@ impl Reason {
 
 impl From<String> for Reason {
     fn from(text: String) -> Self {
-        Self::new(text)
-    }
-}
-
-impl From<&str> for Reason {
-    fn from(text: &str) -> Self {
         Self::new(text)
     }
 }
@@ -111,8 +103,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Removes what a terminal would obey instead of show: escape sequences (ECMA-48: CSI, OSC, DCS and the rest, with
-/// their arguments), control characters other than line end and tab, and the controls that reorder a line of text.
+/// Removes everything that a terminal would interpret instead of display: escape sequences with their arguments (ECMA-48:
+/// CSI, OSC, DCS and so on), control characters except line feed and tab, and the characters that reorder a line of text.
 pub fn strip_terminal_controls(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || is_bidi_control(c));
     if text.chars().all(harmless) {
@@ -134,7 +126,7 @@ pub fn strip_terminal_controls(text: &str) -> Cow<'_, str> {
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// After ESC (ECMA-48, 5.3).
+/// Skips the rest of a sequence after ESC (ECMA-48, 5.3).
 fn skip_escape_sequence(chars: &mut Chars<'_>) {
     match chars.peek() {
         Some('[') => {
@@ -152,13 +144,14 @@ fn skip_escape_sequence(chars: &mut Chars<'_>) {
     }
 }
 
-/// After CSI: parameter bytes, intermediate bytes, one final byte (ECMA-48, 5.4).
+/// Skips the rest of a sequence after CSI: parameter bytes, intermediate bytes, one final byte (ECMA-48, 5.4).
 fn skip_control_sequence(chars: &mut Chars<'_>) {
     while chars.next_if(|c| matches!(c, ' '..='?')).is_some() {}
     chars.next_if(|c| matches!(c, '@'..='~'));
 }
 
-/// After OSC, DCS, SOS, PM or APC: up to BEL or ST, or to the end of the line if neither comes (ECMA-48, 5.6).
+/// Skips the rest of a sequence after OSC, DCS, SOS, PM or APC: up to BEL or ST, or to the end of the line if neither
+/// follows (ECMA-48, 5.6).
 fn skip_control_string(chars: &mut Chars<'_>) {
     while let Some(c) = chars.next_if(|c| *c != '\n') {
         match c {
@@ -179,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_may_have_64_kib_and_not_a_byte_more() {
+    fn text_is_limited_to_64_kib() {
         assert!(Text::new("x".repeat(MAX_TEXT_BYTES)).is_ok());
         assert_eq!(
             Text::new("x".repeat(MAX_TEXT_BYTES + 1)),
@@ -190,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_is_shown_as_it_is_written() {
+    fn ordinary_text_is_unchanged() {
         for text in [
             "",
             "hello",
@@ -203,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn terminal_sequences_disappear_with_their_arguments() {
+    fn terminal_sequences_are_removed_with_their_arguments() {
         for (text, shown) in [
             ("\u{1b}[31mred\u{1b}[0m", "red"),
             ("\u{9b}2Jgone", "gone"),
@@ -231,13 +224,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_control_character_survives(text in any::<String>()) {
+        fn all_control_characters_are_removed(text in any::<String>()) {
             let shown = strip_terminal_controls(&text);
             prop_assert!(shown.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control()));
         }
 
         #[test]
-        fn stripping_twice_changes_nothing_more(text in "[\u{1b}\\[\\]0-9;mP\u{7}\u{9b}\u{9c}\\\\ \na-z]{0,40}") {
+        fn stripping_is_idempotent(text in "[\u{1b}\\[\\]0-9;mP\u{7}\u{9b}\u{9c}\\\\ \na-z]{0,40}") {
             let once = strip_terminal_controls(&text).into_owned();
             prop_assert_eq!(strip_terminal_controls(&once), once.as_str());
         }

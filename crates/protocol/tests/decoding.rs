@@ -1,4 +1,4 @@
-//! Messages from the network: whatever the bytes, decoding gives a message within bounds or an error.
+//! Decoding of messages from the network: any bytes give a message within bounds or an error.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -75,7 +75,7 @@ fn any_refusal() -> impl Strategy<Value = Refusal> {
     prop_oneof![
         prop::option::of(any_name()).prop_map(|suggestion| Refusal::NameTaken { suggestion }),
         any::<u32>().prop_map(|limit| Refusal::RoomFull { limit }),
-        any::<u32>().prop_map(|seconds| Refusal::KeptOut { seconds }),
+        any::<u32>().prop_map(|seconds| Refusal::Banned { seconds }),
         any_reason().prop_map(Refusal::Other),
     ]
 }
@@ -111,7 +111,7 @@ fn any_server_message() -> impl Strategy<Value = ServerMessage> {
 
 proptest! {
     #[test]
-    fn client_messages_round_trip_and_allow_nothing_after_them(message in any_client_message()) {
+    fn client_messages_round_trip_and_reject_trailing_bytes(message in any_client_message()) {
         let mut encoded = message.encode().unwrap();
         prop_assert_eq!(ClientMessage::decode(&encoded), Ok(message));
         encoded.push(0);
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn server_messages_round_trip_and_allow_nothing_after_them(message in any_server_message()) {
+    fn server_messages_round_trip_and_reject_trailing_bytes(message in any_server_message()) {
         let mut encoded = message.encode().unwrap();
         prop_assert_eq!(ServerMessage::decode(&encoded), Ok(message));
         encoded.push(0);
@@ -127,13 +127,13 @@ proptest! {
     }
 
     #[test]
-    fn a_message_cut_short_is_an_error(message in any_server_message(), cut in any::<prop::sample::Index>()) {
+    fn a_truncated_message_is_an_error(message in any_server_message(), cut in any::<prop::sample::Index>()) {
         let encoded = message.encode().unwrap();
         prop_assert!(ServerMessage::decode(&encoded[..cut.index(encoded.len())]).is_err());
     }
 
     #[test]
-    fn a_delivery_encoded_from_borrowed_fields_is_the_same(from in any_id(), content in bytes(300), sealed in bytes(81)) {
+    fn a_borrowed_delivery_has_the_same_encoding(from in any_id(), content in bytes(300), sealed in bytes(81)) {
         let borrowed = ServerMessage::encode_delivery(from, &content, &sealed).unwrap();
         prop_assert_eq!(borrowed, ServerMessage::Delivery { from, content, sealed }.encode().unwrap());
     }
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_messages_never_panic(
+    fn modified_messages_never_panic(
         message in any_client_message(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
@@ -175,7 +175,7 @@ fn varint(mut number: u64) -> Vec<u8> {
 }
 
 #[test]
-fn announced_lengths_that_aren_t_there_allocate_nothing() {
+fn missing_announced_lengths_allocate_nothing() {
     for length in [1, 1 << 20, u64::from(u32::MAX), 1 << 62, u64::MAX] {
         for message in [
             [&[1][..], &varint(length)].concat(),    // Post: content
@@ -233,7 +233,7 @@ fn a_full_room_fits_into_a_record() {
 }
 
 #[test]
-fn more_bytes_than_a_record_holds_are_not_looked_at() {
+fn oversized_messages_are_not_parsed() {
     let bytes = MAX_RECORD_BYTES + 1;
     let refused = DecodeError::TooLong {
         bytes,
@@ -249,7 +249,7 @@ fn more_bytes_than_a_record_holds_are_not_looked_at() {
 }
 
 #[test]
-fn fields_that_break_their_rules_make_a_message_malformed() {
+fn invalid_fields_make_a_message_malformed() {
     let join = |name: &str, key: [u8; 32]| {
         let message = [&[0, name.len() as u8][..], name.as_bytes(), &key].concat();
         ClientMessage::decode(&message)

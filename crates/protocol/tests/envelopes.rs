@@ -1,4 +1,4 @@
-//! What members say to each other: who can read it, and what a server or a recipient can't do to it.
+//! End-to-end encryption: who can open a message, and which attacks by the server or a recipient fail.
 
 use backroom_protocol::content::FileMessage;
 use backroom_protocol::room::MAX_MEMBERS;
@@ -65,7 +65,7 @@ fn text(text: &str) -> Content {
 }
 
 #[test]
-fn each_recipient_reads_what_was_sealed_once_for_all() {
+fn each_recipient_opens_the_shared_content() {
     let (mut ada, mut bob, mut eve) = room();
     for i in 0..3 {
         let content = text(&format!("message {i}"));
@@ -80,7 +80,7 @@ fn each_recipient_reads_what_was_sealed_once_for_all() {
 }
 
 #[test]
-fn every_kind_of_content_arrives_as_it_was() {
+fn every_kind_of_content_round_trips() {
     let (mut ada, mut bob, _) = room();
     let transfer = TransferId::generate().unwrap();
     for content in [
@@ -105,7 +105,7 @@ fn every_kind_of_content_arrives_as_it_was() {
 }
 
 #[test]
-fn who_is_not_a_recipient_can_t_read_it() {
+fn a_non_recipient_cannot_open_it() {
     let (mut ada, bob, mut eve) = room();
     let post = ada.post(&text("not for eve"), &[&bob]);
     let stolen = &post.parts[0].sealed;
@@ -116,7 +116,7 @@ fn who_is_not_a_recipient_can_t_read_it() {
 }
 
 #[test]
-fn the_content_does_not_show_in_what_the_server_relays() {
+fn the_server_does_not_see_the_content() {
     let (mut ada, bob, _) = room();
     let post = ada.post(&text("a rather conspicuous sentence"), &[&bob]);
     let again = ada.post(&text("a rather conspicuous sentence"), &[&bob]);
@@ -133,7 +133,7 @@ fn the_content_does_not_show_in_what_the_server_relays() {
 }
 
 #[test]
-fn every_bit_flip_of_content_or_part_fails_and_the_true_message_still_opens() {
+fn every_bit_flip_fails_and_the_original_still_opens() {
     let (mut ada, mut bob, _) = room();
     for round in ["first", "later"] {
         let content = text(round);
@@ -164,7 +164,7 @@ fn every_bit_flip_of_content_or_part_fails_and_the_true_message_still_opens() {
 }
 
 #[test]
-fn a_recipient_can_t_pass_off_another_content_as_the_senders() {
+fn a_recipient_cannot_forge_the_senders_content() {
     let (mut ada, mut bob, mut eve) = room();
     let genuine = ada.post(&text("I said this"), &[&bob, &eve]);
     let other = ada.post(&text("I said that"), &[&eve]);
@@ -184,7 +184,7 @@ fn a_recipient_can_t_pass_off_another_content_as_the_senders() {
 }
 
 #[test]
-fn the_server_can_t_redirect_a_part_to_another_recipient_or_sender() {
+fn the_server_cannot_redirect_a_part() {
     let (mut ada, mut bob, mut eve) = room();
     let post = ada.post(&text("hello"), &[&bob, &eve]);
     let (for_bob, for_eve) = (&post.parts[0].sealed, &post.parts[1].sealed);
@@ -204,7 +204,7 @@ fn the_server_can_t_redirect_a_part_to_another_recipient_or_sender() {
 }
 
 #[test]
-fn the_server_can_t_tell_two_members_different_numbers() {
+fn the_server_cannot_assign_two_numbers() {
     let identity = Identity::generate().unwrap();
     let bob_key = identity.public_key();
     let mut bob = Envelopes::new(identity, MemberId(9));
@@ -218,7 +218,7 @@ fn the_server_can_t_tell_two_members_different_numbers() {
 }
 
 #[test]
-fn replayed_reordered_and_left_out_messages_don_t_open() {
+fn replayed_reordered_and_dropped_messages_do_not_open() {
     let (mut ada, mut bob, _) = room();
     let posts: Vec<_> = (0..4)
         .map(|i| ada.post(&text(&i.to_string()), &[&bob]))
@@ -263,21 +263,21 @@ fn a_part_of_one_message_does_not_open_the_content_of_another() {
 }
 
 #[test]
-fn a_member_that_left_can_t_be_brought_back_to_have_its_messages_believed_again() {
+fn messages_of_a_departed_member_cannot_be_replayed() {
     let (mut ada, mut bob, _) = room();
     let post = ada.post(&text("once"), &[&bob]);
     assert_eq!(bob.open_own_part(&ada, &post), Ok(text("once")));
     bob.envelopes.forget(ADA);
     assert_eq!(
         bob.open_own_part(&ada, &post),
-        Err(EnvelopeError::NotTheSame(ADA))
+        Err(EnvelopeError::IdentityChanged(ADA))
     );
     let sealed = bob.envelopes.seal(&text("to whom?"), &[(ADA, ada.key)]);
-    assert_eq!(sealed.unwrap_err(), EnvelopeError::NotTheSame(ADA));
+    assert_eq!(sealed.unwrap_err(), EnvelopeError::IdentityChanged(ADA));
 }
 
 #[test]
-fn a_copy_of_a_members_key_that_leaves_does_not_shut_out_its_owner() {
+fn a_departed_copy_of_a_key_does_not_lock_out_its_owner() {
     let (mut ada, mut bob, eve) = room();
     let copycat = MemberId(66);
     ada.envelopes
@@ -303,18 +303,18 @@ fn a_copy_of_a_members_key_that_leaves_does_not_shut_out_its_owner() {
 }
 
 #[test]
-fn a_number_that_changes_its_key_is_not_believed() {
+fn a_number_with_a_changed_key_is_rejected() {
     let (mut ada, mut bob, eve) = room();
     let post = ada.post(&text("hello"), &[&bob]);
     bob.open_own_part(&ada, &post).unwrap();
     let replaced = ada.envelopes.seal(&text("secret"), &[(BOB, eve.key)]);
-    assert_eq!(replaced.unwrap_err(), EnvelopeError::NotTheSame(BOB));
+    assert_eq!(replaced.unwrap_err(), EnvelopeError::IdentityChanged(BOB));
     let replaced = bob.envelopes.seal(&text("secret"), &[(ADA, eve.key)]);
-    assert_eq!(replaced.unwrap_err(), EnvelopeError::NotTheSame(ADA));
+    assert_eq!(replaced.unwrap_err(), EnvelopeError::IdentityChanged(ADA));
 }
 
 #[test]
-fn bad_lists_of_recipients_are_refused_before_anything_is_sealed() {
+fn invalid_recipients_are_rejected_before_sealing() {
     let (mut ada, mut bob, eve) = room();
     let key = ada.key;
     let mut refused = |recipients: &[(MemberId, PublicKey)]| {
@@ -325,7 +325,10 @@ fn bad_lists_of_recipients_are_refused_before_anything_is_sealed() {
         refused(&[(BOB, bob.key), (BOB, bob.key)]),
         EnvelopeError::DuplicateRecipient(BOB)
     );
-    assert_eq!(refused(&[(BOB, bob.key), (ADA, key)]), EnvelopeError::Own);
+    assert_eq!(
+        refused(&[(BOB, bob.key), (ADA, key)]),
+        EnvelopeError::ToSelf
+    );
     let crowd: Vec<_> = (10..)
         .map(|id| (MemberId(id), eve.key))
         .take(MAX_MEMBERS + 1)
@@ -342,7 +345,7 @@ fn bad_lists_of_recipients_are_refused_before_anything_is_sealed() {
 }
 
 #[test]
-fn malformed_parts_are_refused_and_never_panic() {
+fn malformed_parts_are_rejected_and_never_panic() {
     let (mut ada, mut bob, _) = room();
     let post = ada.post(&text("x"), &[&bob]);
     let Part { sealed, .. } = &post.parts[0];
@@ -357,7 +360,7 @@ fn malformed_parts_are_refused_and_never_panic() {
 }
 
 #[test]
-fn a_session_of_its_own_does_not_open_what_was_for_the_one_before() {
+fn a_new_session_does_not_open_earlier_messages() {
     let (mut ada, bob, _) = room();
     let post = ada.post(&text("for the old session"), &[&bob]);
     let mut bob_again = Member::new(BOB);
@@ -365,7 +368,7 @@ fn a_session_of_its_own_does_not_open_what_was_for_the_one_before() {
 }
 
 #[test]
-fn a_post_prepared_in_steps_is_read_like_any_other() {
+fn a_post_prepared_in_steps_opens() {
     let (mut ada, mut bob, mut eve) = room();
     let recipients = [(BOB, bob.key), (EVE, eve.key)];
     assert_eq!(ada.envelopes.prepare(&recipients, 1), Ok(false));

@@ -1,9 +1,9 @@
-//! A join: what two sides with the same password end with, and what anyone else does.
+//! The handshake between two sides with the same password, and with anyone else.
 
 use std::sync::LazyLock;
 
 use backroom_protocol::handshake::{
-    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, RefusedBecause,
+    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, RefusalCode,
     ServerChallenged, ServerHandshake, SessionKeys, frame_length, refused,
 };
 use backroom_protocol::record::RecordOpener;
@@ -22,7 +22,7 @@ fn stretched(password: &str) -> StretchedPassword {
     )
 }
 
-/// A handshake up to the challenge: both states, and the frames so far.
+/// A handshake up to the challenge: both states and the frames so far.
 fn challenged() -> (ClientChallenged, ServerChallenged, Frame, Frame) {
     let (client, hello) = ClientHandshake::start().expect("random bytes");
     let (server, challenge) = ServerHandshake::new(RIGHT.clone())
@@ -42,7 +42,7 @@ fn relay(from: &mut SessionKeys, to: &mut SessionKeys, message: &[u8]) {
     assert_eq!(to.receive.open(body).expect("authentic"), message);
 }
 
-/// Runs a handshake in which each frame passes through `change` (0 hello, 1 challenge, 2 proof, 3 accepted), and says
+/// Runs a handshake in which each frame passes through `change` (0 hello, 1 challenge, 2 proof, 3 accepted). Returns
 /// whether each side accepted the other.
 fn accepted_with(change: impl Fn(usize, &mut Vec<u8>)) -> (bool, bool) {
     let changed = |i, frame: &Frame| {
@@ -69,7 +69,7 @@ fn accepted_with(change: impl Fn(usize, &mut Vec<u8>)) -> (bool, bool) {
 }
 
 #[test]
-fn with_the_same_password_both_sides_get_keys_that_fit() {
+fn the_same_password_gives_both_sides_matching_keys() {
     let (client, server, ..) = challenged();
     assert_eq!(client.stretch_params(), RIGHT.params());
     let (client, proof) = client.prove(&RIGHT).unwrap();
@@ -93,7 +93,7 @@ fn a_record_of_one_direction_does_not_open_in_the_other() {
 }
 
 #[test]
-fn with_a_wrong_password_both_sides_learn_that_and_no_more() {
+fn a_wrong_password_reveals_nothing_else() {
     let (client, server, ..) = challenged();
     let (client, proof) = client.prove(&WRONG).unwrap();
     let error = server.handle_proof(proof.body()).unwrap_err();
@@ -106,7 +106,7 @@ fn with_a_wrong_password_both_sides_learn_that_and_no_more() {
 }
 
 #[test]
-fn a_server_with_a_wrong_password_is_found_out() {
+fn a_server_with_a_wrong_password_is_detected() {
     let (client, hello) = ClientHandshake::start().unwrap();
     let (server, challenge) = ServerHandshake::new(WRONG.clone())
         .handle_hello(hello.body())
@@ -145,7 +145,7 @@ fn every_failed_proof_gets_the_same_reply() {
 }
 
 #[test]
-fn a_change_of_any_byte_fails_the_handshake() {
+fn any_modified_byte_fails_the_handshake() {
     assert_eq!(
         accepted_with(|_, _| {}),
         (true, true),
@@ -174,7 +174,7 @@ fn a_change_of_any_byte_fails_the_handshake() {
 }
 
 #[test]
-fn frames_cut_short_or_grown_fail() {
+fn truncated_and_extended_frames_fail() {
     for frame in 0..4 {
         for change in [0, 1, 2] {
             let (client, _) = accepted_with(|i, body| {
@@ -192,7 +192,7 @@ fn frames_cut_short_or_grown_fail() {
 }
 
 #[test]
-fn frame_lengths_are_bounded_before_anything_is_read() {
+fn frame_lengths_are_checked_before_reading() {
     for bytes in [0, MAX_FRAME_BYTES + 1, 0xffff] {
         assert_eq!(
             frame_length((bytes as u16).to_be_bytes()),
@@ -208,7 +208,7 @@ fn frame_lengths_are_bounded_before_anything_is_read() {
 }
 
 #[test]
-fn a_client_stretches_neither_too_little_nor_too_much() {
+fn a_client_rejects_out_of_range_iterations() {
     for iterations in [0u32, 1, 100_000, 599_999, 10_000_001, u32::MAX] {
         let (client, hello) = ClientHandshake::start().unwrap();
         let (_, challenge) = ServerHandshake::new(RIGHT.clone())
@@ -226,7 +226,7 @@ fn a_client_stretches_neither_too_little_nor_too_much() {
 }
 
 #[test]
-fn a_changed_salt_fails_even_when_the_client_stretches_with_it() {
+fn a_modified_salt_fails_the_handshake() {
     let (client, hello) = ClientHandshake::start().unwrap();
     let (server, challenge) = ServerHandshake::new(RIGHT.clone())
         .handle_hello(hello.body())
@@ -253,7 +253,7 @@ fn a_password_stretched_for_another_server_is_not_used() {
 }
 
 #[test]
-fn a_recorded_proof_opens_no_second_door() {
+fn a_recorded_proof_cannot_be_replayed() {
     let (client, _, hello, _) = challenged();
     let (_, proof) = client.prove(&RIGHT).unwrap();
     let (server, _) = ServerHandshake::new(RIGHT.clone())
@@ -266,7 +266,7 @@ fn a_recorded_proof_opens_no_second_door() {
 }
 
 #[test]
-fn a_servers_own_share_sent_back_is_refused() {
+fn a_reflected_share_is_refused() {
     let (_, server, _, challenge) = challenged();
     let mut proof = vec![3];
     proof.extend_from_slice(&challenge.body()[55..88]);
@@ -278,7 +278,7 @@ fn a_servers_own_share_sent_back_is_refused() {
 }
 
 #[test]
-fn version_and_load_are_said_openly_and_a_stranger_is_recognised() {
+fn version_and_load_are_reported_and_other_protocols_recognised() {
     let server = || ServerHandshake::new(RIGHT.clone());
     let (_, hello) = ClientHandshake::start().unwrap();
     let mut newer = hello.body().to_vec();
@@ -292,7 +292,7 @@ fn version_and_load_are_said_openly_and_a_stranger_is_recognised() {
             .unwrap_err(),
         HandshakeError::Version
     );
-    let busy = refused(RefusedBecause::Busy);
+    let busy = refused(RefusalCode::Busy);
     assert_eq!(
         client().handle_challenge(busy.body()).unwrap_err(),
         HandshakeError::Busy
@@ -303,12 +303,12 @@ fn version_and_load_are_said_openly_and_a_stranger_is_recognised() {
     );
 }
 
-/// What an eavesdropper has of a join is constants, the parameters, fresh random bytes, two shares and confirmations.
-/// The client's first frame is made before there is a password. Shares and confirmations are the only bytes that
-/// depend on it, and never come out the same twice: nothing on the wire is a function of the password alone, against
-/// which one could be tried. (That a share hides the password is SPAKE2's theorem, not a test's.)
+/// An eavesdropper sees constants, the parameters, random bytes, two shares and two confirmations. Only the shares and the
+/// confirmations depend on the password, and they differ in every run. No byte is therefore a function of the password
+/// alone, against which an attacker could test guesses. (That a share hides the password is a theorem about SPAKE2 and
+/// cannot be tested here.)
 #[test]
-fn nothing_on_the_wire_is_computed_from_the_password_alone() {
+fn no_message_depends_on_the_password_alone() {
     let join = || {
         let (client, server, hello, challenge) = challenged();
         let (_, proof) = client.prove(&RIGHT).unwrap();
@@ -347,7 +347,7 @@ fn nothing_on_the_wire_is_computed_from_the_password_alone() {
 }
 
 #[test]
-fn no_state_shows_its_secrets() {
+fn debug_output_of_states_shows_no_secrets() {
     let (client, server, ..) = challenged();
     let shown = format!("{server:?}");
     assert_eq!(shown, "ServerChallenged(..)");

@@ -1,5 +1,5 @@
-//! The libraries that the protocol stands on give the published answers, so that one that changes its key schedule
-//! (or makes all-zero keys) is noticed here and not on the wire.
+//! Published test vectors for the cryptographic libraries. They detect a library that changes its key schedule or produces
+//! all-zero keys.
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Payload};

@@ -1,4 +1,4 @@
-//! A file's datagrams: what opens, what is dropped, and what an ACK may do only once.
+//! The datagrams of a file: which open, and which are dropped.
 
 use backroom_protocol::segment::{
     ACK_BYTES, Ack, AckOpener, AckSealer, HEADER_BYTES, MAX_SEGMENT_BYTES, OpenError,
@@ -56,7 +56,7 @@ fn open(opener: &mut SegmentOpener, datagram: &[u8]) -> Result<(u64, u16, Vec<u8
 }
 
 #[test]
-fn a_segment_comes_out_as_it_went_in_also_twice_and_out_of_order() {
+fn segments_open_repeatedly_and_out_of_order() {
     let (mut sealer, mut opener) = segment_pair();
     let first = sealed(&mut sealer, 0, 0, b"first");
     let second = sealed(&mut sealer, 1, 0, b"second");
@@ -66,7 +66,7 @@ fn a_segment_comes_out_as_it_went_in_also_twice_and_out_of_order() {
 }
 
 #[test]
-fn a_segment_sent_again_differs_in_its_round_only() {
+fn a_retransmission_differs_only_in_its_round() {
     let (mut sealer, mut opener) = segment_pair();
     let original = sealed(&mut sealer, 0, 0, b"payload");
     let mut again = original.clone();
@@ -83,7 +83,7 @@ fn a_segment_sent_again_differs_in_its_round_only() {
 }
 
 #[test]
-fn every_bit_flip_outside_the_round_fails_and_shows_nothing_of_the_plaintext() {
+fn every_bit_flip_outside_the_round_fails() {
     let (mut sealer, mut opener) = segment_pair();
     let plaintext = b"not to be changed";
     let datagram = sealed(&mut sealer, 3, 0, plaintext);
@@ -101,7 +101,7 @@ fn every_bit_flip_outside_the_round_fails_and_shows_nothing_of_the_plaintext() {
 }
 
 #[test]
-fn a_number_is_sealed_once_so_that_no_nonce_is_used_twice() {
+fn a_sequence_number_is_sealed_only_once() {
     let (mut sealer, _) = segment_pair();
     sealed(&mut sealer, 5, 0, b"x");
     for seq in [5, 4, 0] {
@@ -149,7 +149,7 @@ fn another_key_transfer_lane_or_kind_does_not_open() {
 }
 
 #[test]
-fn the_key_changes_every_2_to_the_22_segments_and_both_sides_follow() {
+fn the_key_changes_every_2_to_the_22_segments() {
     let (mut sealer, mut opener) = segment_pair();
     let last = sealed(&mut sealer, SEGMENTS_PER_EPOCH - 1, 0, b"same payload");
     let first = sealed(&mut sealer, SEGMENTS_PER_EPOCH, 0, b"same payload");
@@ -178,7 +178,7 @@ fn the_key_changes_every_2_to_the_22_segments_and_both_sides_follow() {
 }
 
 #[test]
-fn forged_numbers_don_t_move_the_epoch() {
+fn forged_numbers_do_not_change_the_epoch() {
     let (mut sealer, mut opener) = segment_pair();
     let (_, mut other) = segment_pair();
     let mut forger = SegmentSealer::new(STREAM, &key());
@@ -228,7 +228,7 @@ fn a_segment_size_is_checked_when_it_is_parsed() {
 }
 
 #[test]
-fn an_ack_counts_once_and_an_older_one_not_at_all() {
+fn replayed_and_older_acks_do_not_open() {
     let (mut sealer, mut opener) = ack_pair();
     let acks: Vec<_> = (0..3)
         .map(|i| {
@@ -259,7 +259,7 @@ fn an_ack_counts_once_and_an_older_one_not_at_all() {
 }
 
 #[test]
-fn a_forged_counter_does_not_shut_out_the_receiver() {
+fn a_forged_counter_does_not_block_the_receiver() {
     let (mut sealer, mut opener) = ack_pair();
     let ack = sealer.seal(ACK).unwrap();
     let mut forged = ack;
@@ -281,7 +281,7 @@ fn every_bit_flip_of_an_ack_fails() {
 }
 
 #[test]
-fn a_receiver_can_t_acknowledge_for_another() {
+fn a_receiver_cannot_acknowledge_for_another() {
     let (key, other_key) = (key(), key());
     let own = AckSealer::new(STREAM, 5, &key).seal(ACK).unwrap();
     assert_eq!(
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_behind_a_true_header_never_open(mut datagram in prop::collection::vec(any::<u8>(), 21..120)) {
+    fn arbitrary_bytes_after_a_valid_header_never_open(mut datagram in prop::collection::vec(any::<u8>(), 21..120)) {
         let header: Vec<u8> = [&[1][..], &42u64.to_be_bytes(), &1u16.to_be_bytes()].concat();
         datagram[..11].copy_from_slice(&header);
         prop_assert!(segment_pair().1.open(&mut datagram).is_err());

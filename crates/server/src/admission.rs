@@ -1,9 +1,10 @@
-//! Who may begin a join: what a stranger can make the server do is bounded before anything else.
+//! Admission control: limits the work that unauthenticated clients can cause.
 //!
-//! Three bounds. All joins under way together: more wait in the listener's backlog. Those of one
-//! address: more are turned away, so that one host can't take all places; loopback is one
-//! address to everybody on this machine, and has no such bound. Failed joins of one address: see
-//! [`Throttle`].
+//! There are three limits:
+//! - on all concurrent joins: further connections wait in the listener's backlog;
+//! - on the concurrent joins of one address: further connections are refused, so that one host cannot take all permits.
+//!   Loopback is exempt, because all users of this machine share it;
+//! - on the failed joins of one address: see [`Throttle`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,28 +16,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::throttle::Throttle;
 
-/// The bounds.
+/// The limits on joins.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionConfig {
-    /// Joins under way at the same time. An address other than loopback may have a quarter.
+    /// Concurrent joins. An address other than loopback may have a quarter of them.
     pub max_joining: usize,
-    /// Wrong passwords an address may try in a row.
+    /// Consecutive wrong passwords that an address may try before it has to wait.
     pub failed_joins: u32,
 }
 
-/// Why somebody may not even try.
+/// A client may not start to join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum TurnedAway {
-    #[error("too many joins of this address are under way")]
+pub(crate) enum AdmissionError {
+    #[error("too many concurrent joins from this address")]
     TooManyJoining,
-    #[error("too many failed joins of this address; {} s to wait", wait.as_secs() + 1)]
+    #[error("too many failed joins from this address; wait {} s", wait.as_secs() + 1)]
     TooManyFailures { wait: Duration },
 }
 
-/// The doorkeeper of all listeners.
+/// The admission control of all listeners.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     max_per_address: usize,
     state: Mutex<State>,
 }
@@ -47,9 +48,9 @@ struct State {
     throttle: Throttle,
 }
 
-/// A place among the joins under way, given back when dropped.
+/// Permits one client to join. Dropping it lets the next one start.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct JoinPermit {
     admission: Arc<Admission>,
     address: IpAddr,
     _permit: OwnedSemaphorePermit,
@@ -58,7 +59,7 @@ pub(crate) struct Place {
 impl Admission {
     pub(crate) fn new(config: AdmissionConfig) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(config.max_joining)),
+            permits: Arc::new(Semaphore::new(config.max_joining)),
             max_per_address: (config.max_joining / 4).max(1),
             state: Mutex::new(State {
                 joining: BTreeMap::new(),
@@ -67,46 +68,46 @@ impl Admission {
         }
     }
 
-    /// Waits for a place for `address`.
+    /// Waits until a client from `address` may join.
     ///
     /// # Errors
     ///
-    /// At once, if the address has as many places as it may or failed too often.
+    /// Fails immediately if the address has reached its limit of concurrent or failed joins.
     pub(crate) async fn admit(
         self: Arc<Self>,
         now: Instant,
         address: IpAddr,
-    ) -> Result<Place, TurnedAway> {
+    ) -> Result<JoinPermit, AdmissionError> {
         self.check(now, address)?;
-        // It fails only when the semaphore is closed, which nobody does.
-        let permit = Arc::clone(&self.places)
+        // This fails only if the semaphore is closed, and it never is.
+        let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
-            .map_err(|_| TurnedAway::TooManyJoining)?;
+            .map_err(|_| AdmissionError::TooManyJoining)?;
         *self.lock().joining.entry(address).or_default() += 1;
-        Ok(Place {
+        Ok(JoinPermit {
             admission: self,
             address,
             _permit: permit,
         })
     }
 
-    /// Counts a wrong password, and returns how long `address` has to wait now.
+    /// Counts a wrong password and returns how long `address` has to wait before the next join.
     pub(crate) fn failed(&self, now: Instant, address: IpAddr) -> Duration {
         let throttle = &mut self.lock().throttle;
         throttle.failed(now, address);
         throttle.wait(now, address)
     }
 
-    fn check(&self, now: Instant, address: IpAddr) -> Result<(), TurnedAway> {
+    fn check(&self, now: Instant, address: IpAddr) -> Result<(), AdmissionError> {
         let state = self.lock();
         let wait = state.throttle.wait(now, address);
         if !wait.is_zero() {
-            return Err(TurnedAway::TooManyFailures { wait });
+            return Err(AdmissionError::TooManyFailures { wait });
         }
         let joining = state.joining.get(&address).copied().unwrap_or_default();
         if joining >= self.max_per_address && !address.is_loopback() {
-            return Err(TurnedAway::TooManyJoining);
+            return Err(AdmissionError::TooManyJoining);
         }
         Ok(())
     }
@@ -116,7 +117,7 @@ impl Admission {
     }
 }
 
-impl Drop for Place {
+impl Drop for JoinPermit {
     fn drop(&mut self) {
         let joining = &mut self.admission.lock().joining;
         if let Some(count) = joining.get_mut(&self.address) {
@@ -143,12 +144,12 @@ mod tests {
         }))
     }
 
-    /// Whether somebody from `address` gets a place now; `None` if it would have to wait.
+    /// Tries to admit a client from `address`. Returns `None` if it would have to wait.
     fn try_admit(
         admission: &Arc<Admission>,
         now: Instant,
         address: &str,
-    ) -> Option<Result<Place, TurnedAway>> {
+    ) -> Option<Result<JoinPermit, AdmissionError>> {
         let admitted = Arc::clone(admission).admit(now, address.parse().unwrap());
         match pin!(admitted).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(admitted) => Some(admitted),
@@ -157,40 +158,40 @@ mod tests {
     }
 
     #[test]
-    fn one_address_gets_a_quarter_of_the_places_and_what_it_gives_back() {
+    fn one_address_gets_a_quarter_of_the_permits() {
         let now = Instant::now();
         let admission = admission(8);
         let first = try_admit(&admission, now, "192.0.2.1").unwrap().unwrap();
         let _second = try_admit(&admission, now, "192.0.2.1").unwrap().unwrap();
         let third = try_admit(&admission, now, "192.0.2.1").unwrap();
-        assert_eq!(third.unwrap_err(), TurnedAway::TooManyJoining);
+        assert_eq!(third.unwrap_err(), AdmissionError::TooManyJoining);
         assert!(try_admit(&admission, now, "192.0.2.2").unwrap().is_ok());
         drop(first);
         assert!(try_admit(&admission, now, "192.0.2.1").unwrap().is_ok());
     }
 
     #[test]
-    fn when_all_places_are_taken_others_wait_for_one() {
+    fn clients_wait_while_all_permits_are_taken() {
         let now = Instant::now();
         let admission = admission(4);
-        let mut places: Vec<Place> = (0..4)
+        let mut permits: Vec<JoinPermit> = (0..4)
             .map(|_| try_admit(&admission, now, "127.0.0.1").unwrap().unwrap())
             .collect();
         assert!(try_admit(&admission, now, "192.0.2.1").is_none());
-        places.pop();
+        permits.pop();
         assert!(try_admit(&admission, now, "192.0.2.1").unwrap().is_ok());
     }
 
     #[test]
-    fn an_address_that_failed_too_often_is_turned_away_for_a_while() {
+    fn an_address_with_too_many_failures_is_refused_for_a_while() {
         let now = Instant::now();
         let admission = admission(4);
         let wait = admission.failed(now, "192.0.2.1".parse().unwrap());
         assert_eq!(wait, Throttle::PERIOD);
-        let turned_away = try_admit(&admission, now, "192.0.2.1").unwrap();
+        let refused = try_admit(&admission, now, "192.0.2.1").unwrap();
         assert_eq!(
-            turned_away.unwrap_err(),
-            TurnedAway::TooManyFailures { wait }
+            refused.unwrap_err(),
+            AdmissionError::TooManyFailures { wait }
         );
         assert!(
             try_admit(&admission, now + wait, "192.0.2.1")
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remembered_of_joins_that_ended() {
+    fn finished_joins_leave_no_state() {
         let now = Instant::now();
         let admission = admission(4);
         drop(try_admit(&admission, now, "192.0.2.1"));

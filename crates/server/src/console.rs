@@ -1,4 +1,4 @@
-//! The operator's console: a command a line on standard input, answers on standard output.
+//! The operator's console: reads commands from standard input, one a line, and replies on standard output.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Read};
@@ -13,20 +13,20 @@ use tracing::warn;
 
 use crate::room::Room;
 
-/// The longest line that is read as one.
+/// The longest line. A longer one is split.
 const MAX_LINE_BYTES: u64 = 4 * 1_024;
 
-/// Lines read ahead.
+/// The lines that are read ahead of their execution.
 const MAX_LINES: usize = 16;
 
 const HELP: &str = "\
-users      who is in the room, and from where
-votes      who is to be put out, and by whom
-kick NAME  put out a member against whom there are enough votes
-exit       tell everyone and stop
-help       this";
+users      list the members and their addresses
+votes      list the open votes to remove a member
+kick NAME  remove a member against whom there are enough votes
+exit       notify the members and stop the server
+help       show this list";
 
-/// What the operator can ask for.
+/// A command of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Users,
@@ -36,17 +36,17 @@ pub(crate) enum Command {
     Help,
 }
 
-/// Why a line is no command.
+/// A line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum CommandError {
-    #[error("there is no command {0:?}; the commands are\n{HELP}")]
+    #[error("unknown command {0:?}. Commands:\n{HELP}")]
     Unknown(String),
-    #[error("kick whom? write: kick NAME")]
-    NoName,
-    #[error("{0} takes nothing after it")]
-    TooMuch(&'static str),
+    #[error("usage: kick NAME")]
+    MissingName,
+    #[error("{0} takes no argument")]
+    UnexpectedArgument(&'static str),
     #[error(transparent)]
-    BadName(#[from] NameError),
+    InvalidName(#[from] NameError),
 }
 
 impl FromStr for Command {
@@ -57,14 +57,14 @@ impl FromStr for Command {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let alone = |word, command| match rest {
             "" => Ok(command),
-            _ => Err(CommandError::TooMuch(word)),
+            _ => Err(CommandError::UnexpectedArgument(word)),
         };
         match word {
             "users" => alone("users", Self::Users),
             "votes" => alone("votes", Self::Votes),
             "exit" => alone("exit", Self::Exit),
             "help" => alone("help", Self::Help),
-            "kick" if rest.is_empty() => Err(CommandError::NoName),
+            "kick" if rest.is_empty() => Err(CommandError::MissingName),
             "kick" => Ok(Self::Kick(Name::new(rest.trim())?)),
             _ => Err(CommandError::Unknown(word.to_owned())),
         }
@@ -72,13 +72,13 @@ impl FromStr for Command {
 }
 
 impl Command {
-    /// Does what is asked for, except for [`Command::Exit`], and returns the answer.
+    /// Executes the command and returns the reply. The caller carries out [`Command::Exit`].
     pub(crate) fn execute(&self, room: &mut Room, now: Instant) -> String {
         match self {
             Self::Users => users(room),
             Self::Votes => votes(room),
             Self::Kick(name) => match room.kick(now, name) {
-                Ok(()) => format!("{name} is put out"),
+                Ok(()) => format!("{name} was removed"),
                 Err(error) => error.to_string(),
             },
             Self::Exit => "Exiting application..Thank you:)".to_owned(),
@@ -94,7 +94,7 @@ fn users(room: &Room) -> String {
         let _ = writeln!(answer, "{:<32} {}", member.name, member.peer);
     }
     let _ = match room.members().count() {
-        0 => write!(answer, "nobody is here"),
+        0 => write!(answer, "the room is empty"),
         1 => write!(answer, "1 member"),
         count => write!(answer, "{count} members"),
     };
@@ -122,14 +122,14 @@ fn votes(room: &Room) -> String {
     }
 }
 
-/// The lines of standard input. The channel ends with the input, and the server goes on.
+/// The lines of standard input. The channel closes at the end of the input; the server continues.
 ///
-/// A thread of its own reads them: a blocked read can't be cancelled, and the program's end must
-/// not wait for it.
+/// A separate thread reads them, because a blocked read cannot be cancelled and the end of the program must not wait for
+/// it.
 ///
 /// # Errors
 ///
-/// The thread can't be started.
+/// The thread cannot be started.
 pub fn lines() -> io::Result<mpsc::Receiver<String>> {
     let (lines, receiver) = mpsc::channel(MAX_LINES);
     let read = move || {
@@ -143,7 +143,7 @@ pub fn lines() -> io::Result<mpsc::Receiver<String>> {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => {
-                    warn!("the console can't be read any more: {error}");
+                    warn!("cannot read from the console: {error}");
                     return;
                 }
             }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_understood_with_spaces_around_them() {
+    fn commands_parse_with_surrounding_spaces() {
         for (line, command) in [
             ("users\n", Command::Users),
             ("  votes\r\n", Command::Votes),
@@ -181,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_says_what_is_wrong() {
+    fn invalid_commands_are_errors() {
         let error = |line: &str| line.parse::<Command>().unwrap_err();
-        assert_eq!(error("kick"), CommandError::NoName);
-        assert_eq!(error("exit now"), CommandError::TooMuch("exit"));
+        assert_eq!(error("kick"), CommandError::MissingName);
+        assert_eq!(error("exit now"), CommandError::UnexpectedArgument("exit"));
         assert_eq!(error("ban Ann"), CommandError::Unknown("ban".to_owned()));
-        assert!(matches!(error("kick a|b"), CommandError::BadName(_)));
+        assert!(matches!(error("kick a|b"), CommandError::InvalidName(_)));
     }
 }

@@ -1,8 +1,7 @@
-//! The room as the connections share it: a lock around the state machine, and its outputs carried
-//! out in order.
+//! The shared room: a lock around the state machine, which applies its outputs in order.
 //!
-//! Nothing under the lock waits. Members' queues take or refuse at once, and who refuses is put
-//! out on the spot, so one slow member costs the others nothing.
+//! Nothing blocks while the lock is held. A member's queue accepts or refuses a message immediately, and a member whose
+//! queue refuses one is disconnected. A slow member therefore does not delay the others.
 
 use std::collections::HashMap;
 use std::future;
@@ -17,9 +16,9 @@ use tokio::time;
 use tracing::{error, warn};
 
 use crate::outbox::{Outbox, Outgoing};
-use crate::room::{Arrival, Departure, Notice, Output, Room, RoomConfig};
+use crate::room::{Departure, Member, Notice, Output, Room, RoomConfig};
 
-/// News that may wait for the operator: more than a full room can make by ending.
+/// The notices that may wait for the operator. A full room that closes produces fewer.
 const MAX_NOTICES: usize = 4_096;
 
 /// The shared room.
@@ -37,7 +36,7 @@ struct State {
 }
 
 impl Hub {
-    /// An empty room, and where its news for the operator come out.
+    /// Creates an empty room. Returns the receiver of its notices for the operator too.
     pub(crate) fn new(config: RoomConfig) -> (Self, mpsc::Receiver<Notice>) {
         let (notices, receiver) = mpsc::channel(MAX_NOTICES);
         let hub = Self {
@@ -51,16 +50,16 @@ impl Hub {
         (hub, receiver)
     }
 
-    /// Lets somebody in, whose messages then go into `outbox`.
+    /// Admits a member, whose messages then go into `outbox`.
     ///
     /// # Errors
     ///
     /// See [`Room::join`].
-    pub(crate) fn join(&self, arrival: Arrival, outbox: &Arc<Outbox>) -> Result<MemberId, Refusal> {
+    pub(crate) fn join(&self, member: Member, outbox: &Arc<Outbox>) -> Result<MemberId, Refusal> {
         let mut state = self.lock();
-        let id = state.room.join(now(), arrival)?;
+        let id = state.room.join(now(), member)?;
         state.outboxes.insert(id, Arc::clone(outbox));
-        state.carry_out_all();
+        state.apply_all();
         Ok(id)
     }
 
@@ -76,20 +75,20 @@ impl Hub {
         self.with(|room, _| room.close(reason));
     }
 
-    /// Does something with the room, and all that follows from it.
+    /// Calls `act` on the room and applies the outputs.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Room, Instant) -> T) -> T {
         let mut state = self.lock();
         let timeout = state.room.poll_timeout();
         let result = act(&mut state.room, now());
-        state.carry_out_all();
+        state.apply_all();
         if state.room.poll_timeout() != timeout {
             self.timeout_changed.notify_one();
         }
         result
     }
 
-    /// Ends votes when their time comes. Runs for as long as the room.
-    pub(crate) async fn keep_time(&self) {
+    /// Calls [`Room::handle_timeout`] when it is due, forever.
+    pub(crate) async fn run_timers(&self) {
         loop {
             let timeout = self.lock().room.poll_timeout();
             let reached = async {
@@ -106,19 +105,19 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // What panicked under the lock left at worst one member untold; the others go on.
+        // After a panic under the lock, at worst some outputs have not been applied. The room continues without them.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn carry_out_all(&mut self) {
+    fn apply_all(&mut self) {
         while let Some(output) = self.room.poll_output() {
-            self.carry_out(output);
+            self.apply(output);
         }
     }
 
-    fn carry_out(&mut self, output: Output) {
+    fn apply(&mut self, output: Output) {
         match output {
             Output::Send { to, message } => self.send(&to, &message),
             Output::Deliver {
@@ -136,9 +135,12 @@ impl State {
                     self.push(to, delivery);
                 }
             }
-            Output::Disconnect { member, at_once } => {
+            Output::Disconnect {
+                member,
+                immediately,
+            } => {
                 if let Some(outbox) = self.outboxes.remove(&member) {
-                    if at_once {
+                    if immediately {
                         outbox.abort();
                     } else {
                         outbox.finish();
@@ -146,8 +148,8 @@ impl State {
                 }
             }
             Output::Notice(notice) => {
-                if let Err(lost) = self.notices.try_send(notice) {
-                    warn!("the operator can't be told: {lost}");
+                if let Err(error) = self.notices.try_send(notice) {
+                    warn!("a notice for the operator was dropped: {error}");
                 }
             }
         }
@@ -160,8 +162,8 @@ impl State {
                     self.push(*to, Outgoing::Message(message.clone()));
                 }
             }
-            // A full room's roster fits into a record, and it is the longest message.
-            Err(error) => error!("a message could not be sent: {error}"),
+            // The longest message is the roster of a full room, which fits into a record.
+            Err(error) => error!("a message cannot be sent: {error}"),
         }
     }
 
@@ -174,7 +176,7 @@ impl State {
     }
 }
 
-/// The runtime's clock, which tests can move.
+/// The clock of the runtime, which tests can pause.
 fn now() -> Instant {
     time::Instant::now().into_std()
 }
@@ -201,13 +203,13 @@ mod tests {
 
     fn join(hub: &Hub, name: &str, queue_bytes: usize) -> (MemberId, Arc<Outbox>) {
         let outbox = Arc::new(Outbox::new(queue_bytes));
-        let arrival = Arrival {
+        let member = Member {
             name: Name::new(name).unwrap(),
             public_key: Identity::generate().unwrap().public_key(),
             peer: "192.0.2.1:1".parse().unwrap(),
             local: "192.0.2.254".parse().unwrap(),
         };
-        (hub.join(arrival, &outbox).unwrap(), outbox)
+        (hub.join(member, &outbox).unwrap(), outbox)
     }
 
     async fn next(outbox: &Outbox) -> ServerMessage {
@@ -216,11 +218,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_vote_ends_by_itself_when_its_time_has_come() {
+    async fn a_vote_expires_by_the_timer() {
         let (hub, _notices) = hub();
         let timer = tokio::spawn({
             let hub = Arc::clone(&hub);
-            async move { hub.keep_time().await }
+            async move { hub.run_timers().await }
         });
         let (ann, outbox) = join(&hub, "Ann", 10_000);
         let (target, _) = join(&hub, "Eve", 10_000);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_member_whose_queue_is_full_is_put_out_and_the_post_reaches_the_others() {
+    async fn a_member_with_a_full_queue_is_disconnected_and_the_others_get_the_post() {
         let (hub, mut notices) = hub();
         let (ann, _outbox) = join(&hub, "Ann", 10_000);
         let (deaf, full) = join(&hub, "Deaf", 1_000);

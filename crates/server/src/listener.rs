@@ -1,4 +1,4 @@
-//! A listening port: takes connections and starts a session for each.
+//! A listening port: accepts connections and starts a session for each.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use tracing::{debug, warn};
 
 use crate::session::{Sessions, canonical};
 
-/// How long to wait when the system gives no connection, out of file descriptors for example.
+/// The pause after a failed accept, for example because the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many are told at the same time that they are turned away. More are hung up on.
-const MAX_TURNED_AWAY: usize = 64;
+/// The number of clients that can be sent a refusal at the same time. Further connections are closed without one.
+const MAX_CONCURRENT_REFUSALS: usize = 64;
 
-/// Takes connections until the sessions are stopped.
+/// Accepts connections until the sessions are stopped.
 pub(crate) async fn listen(listener: TcpListener, sessions: Arc<Sessions>, tasks: TaskTracker) {
-    let turning_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
+    let refusals = Arc::new(Semaphore::new(MAX_CONCURRENT_REFUSALS));
     let accepting = async {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    receive(stream, canonical(peer), &sessions, &tasks, &turning_away).await;
+                    receive(stream, canonical(peer), &sessions, &tasks, &refusals).await;
                 }
                 Err(error) => {
-                    warn!("no connection can be taken: {error}");
+                    warn!("cannot accept a connection: {error}");
                     time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -41,23 +41,23 @@ pub(crate) async fn listen(listener: TcpListener, sessions: Arc<Sessions>, tasks
     }
 }
 
-/// Starts a session when there is a place for it; meanwhile others wait in the backlog.
+/// Starts a session once it is admitted. Meanwhile, other connections wait in the backlog.
 async fn receive(
     stream: TcpStream,
     peer: SocketAddr,
     sessions: &Arc<Sessions>,
     tasks: &TaskTracker,
-    turning_away: &Arc<Semaphore>,
+    refusals: &Arc<Semaphore>,
 ) {
     let admission = Arc::clone(&sessions.admission);
     match admission.admit(Instant::now(), peer.ip()).await {
-        Ok(place) => {
+        Ok(permit) => {
             let sessions = Arc::clone(sessions);
-            tasks.spawn(async move { sessions.run(stream, peer, place).await });
+            tasks.spawn(async move { sessions.run(stream, peer, permit).await });
         }
         Err(reason) => {
-            debug!(%peer, "turned away: {reason}");
-            if let Ok(permit) = Arc::clone(turning_away).try_acquire_owned() {
+            debug!(%peer, "refused: {reason}");
+            if let Ok(permit) = Arc::clone(refusals).try_acquire_owned() {
                 tasks.spawn(async move {
                     Acceptor::refuse_busy(stream).await;
                     drop(permit);

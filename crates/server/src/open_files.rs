@@ -1,14 +1,14 @@
-//! A connection is an open file, and by default a process may have only 1,024 of them.
+//! The limit of open files. Each connection is one, and the default limit of a process is 1,024.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// What the program has open besides connections: ports, standard streams, the runtime's own.
-const BESIDES: u64 = 64;
+/// The open files besides connections: ports, standard streams and those of the runtime.
+const RESERVED_FILES: u64 = 64;
 
-/// Raises the soft limit, as far as the hard one allows, so that `connections` fit.
-pub(crate) fn allow(connections: usize) {
-    let needed = connections as u64 + BESIDES;
+/// Raises the soft limit for this number of connections, as far as the hard limit allows.
+pub(crate) fn raise_limit(connections: usize) {
+    let needed = connections as u64 + RESERVED_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // No limit is `None`.
     if current.is_none_or(|current| current >= needed) {
@@ -23,7 +23,7 @@ pub(crate) fn allow(connections: usize) {
     if outcome.is_err() || allowed < needed {
         warn!(
             needed,
-            allowed, "not all connections fit into the open files allowed; see `ulimit -Hn`"
+            allowed, "the limit of open files is too low for all connections; see `ulimit -Hn`"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: what `backroom-server` can be told.
+//! The command line of `backroom-server`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -7,119 +7,106 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use backroom_protocol::room::MAX_MEMBERS;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use thiserror::Error;
 
 use crate::admission::AdmissionConfig;
-use crate::pace::PaceConfig;
+use crate::rate_limit::RateLimitConfig;
 use crate::room::{KickDecision, MAX_KICK_BAN, MIN_KICK_VOTES, RoomConfig};
 use crate::server::ServerConfig;
 use crate::session::SessionConfig;
 
-/// A chat room whose server relays what it cannot read.
+/// Runs a chat room. The server relays end-to-end encrypted messages that it cannot read.
 ///
-/// Prints who comes and goes. On standard input it takes the operator's commands; `help` lists
-/// them.
+/// Prints joining and leaving members. Reads the operator's commands from standard input; enter
+/// `help` for a list.
 // No `Debug`: it would show the password.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Options {
-    /// The address to listen on
+    /// IP address to listen on
     pub ip: IpAddr,
 
-    /// The TCP ports to listen on; one room is behind all of them. With 0 the system chooses one
+    /// TCP ports to listen on. All lead to the same room. 0 selects a free port
     #[arg(value_name = "PORT[,PORT...]")]
     pub ports: Ports,
 
-    /// The room's password. Here everybody on this machine can see it in the process list: better
-    /// set BACKROOM_PASSWORD, use --password-file, or leave it out and be asked
+    /// Password of the room. Other users of this machine can see it in the process list. Prefer
+    /// BACKROOM_PASSWORD, --password-file, or omit it to be prompted
     pub password: Option<String>,
 
-    /// Take the password from the first line of this file
+    /// Read the password from the first line of this file
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub password_file: Option<PathBuf>,
 
-    /// Votes that put a member out, one of each session. Who has the password can open several
-    /// sessions: where that matters, ask for more votes or use --kick console
+    /// Number of votes that removes a member. Each session has one vote. A person with the
+    /// password can open several sessions; to prevent abuse, raise this number or use --kick
+    /// console
     #[arg(long, value_name = "N", default_value_t = MIN_KICK_VOTES,
           value_parser = clap::value_parser!(u32).range(i64::from(MIN_KICK_VOTES)..))]
     pub kick_votes: u32,
 
-    /// How long a member is kept out who was put out: by its name, and by its address unless that
-    /// is shared or loopback
+    /// Duration of the ban after a removal. It applies to the name, and to the address unless
+    /// other members share it or it is loopback
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_ban)]
     pub kick_ban: Duration,
 
-    /// Who takes the last step when the votes suffice
-    #[arg(long, value_enum, value_name = "WHO", default_value_t = Kick::Votes)]
-    pub kick: Kick,
+    /// What to do when there are enough votes to remove a member
+    #[arg(long, value_enum, value_name = "WHO", default_value_t = KickDecision::Votes)]
+    pub kick: KickDecision,
 
-    /// Members in the room at the same time
+    /// Maximum number of members
     #[arg(long, value_name = "N", default_value_t = MAX_MEMBERS as u32,
           value_parser = clap::value_parser!(u32).range(1..=MAX_MEMBERS as i64))]
     pub max_members: u32,
 
-    /// Joins under way at the same time. More wait their turn; an address may have a quarter of
-    /// them (loopback all), and is turned away beyond that
+    /// Maximum number of concurrent joins. Further clients wait. An address other than loopback
+    /// may use a quarter of them; the server refuses further joins from it
     #[arg(long, value_name = "N", default_value = "256")]
     pub max_joining: NonZeroU32,
 
-    /// How long a join may take
+    /// Maximum duration of a join
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_time)]
     pub join_time: Duration,
 
-    /// Wrong passwords an address may try in a row; then one each ten seconds
+    /// Wrong passwords that an address may try. After that, one every ten seconds is allowed
     #[arg(long, value_name = "N", default_value = "5")]
     pub failed_joins: NonZeroU32,
 
-    /// A member of which nothing is heard for so long is taken for lost
+    /// Disconnect a member after this time without a message from it
     #[arg(long, value_name = "TIME", default_value = "90s", value_parser = parse_time)]
     pub silence: Duration,
 
-    /// What may wait to be written to one member, in KiB; one that lets more pile up is
+    /// Size of the output queue of each member in KiB. A member whose queue is full is
     /// disconnected
     #[arg(long, value_name = "KIB", default_value = "4096",
           value_parser = clap::value_parser!(u32).range(MIN_QUEUE_KIB..=1_048_576))]
     pub queue_kib: u32,
 
-    /// Messages a second that the room takes from one member in the long run; a minute's worth at
-    /// once. Who sends faster is read more slowly, and nothing is lost
+    /// Messages per second that a member may send, with bursts of up to a minute's worth. The
+    /// server reads more slowly from a faster member; no message is lost
     #[arg(long, value_name = "N", default_value = "64")]
     pub messages_per_second: NonZeroU32,
 
-    /// KiB a second that the room takes from one member in the long run; four seconds' worth at
-    /// once
+    /// KiB per second that a member may send, with bursts of up to four seconds' worth
     #[arg(long, value_name = "KIB", default_value = "512",
           value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub kib_per_second: u32,
 }
 
-/// A queue that holds a full room's roster and a few of the largest messages.
+/// The queue has to hold the roster of a full room and a few of the largest messages.
 const MIN_QUEUE_KIB: i64 = 512;
 
-/// Who takes the last step when the votes suffice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kick {
-    /// The votes themselves
-    Votes,
-    /// The operator, with `kick NAME` at the console
-    Console,
-}
-
 impl Options {
-    /// What the server is to do.
+    /// Converts the options to the settings of the server. The password is not among them.
     pub fn config(&self) -> ServerConfig {
-        let kick_decision = match self.kick {
-            Kick::Votes => KickDecision::Votes,
-            Kick::Console => KickDecision::Console,
-        };
         ServerConfig {
             addresses: self.ports.addresses(self.ip),
             room: RoomConfig {
                 max_members: self.max_members as usize,
                 kick_votes: self.kick_votes,
                 kick_ban: self.kick_ban,
-                kick_decision,
+                kick_decision: self.kick,
             },
             admission: AdmissionConfig {
                 max_joining: self.max_joining.get() as usize,
@@ -129,7 +116,7 @@ impl Options {
                 join_time: self.join_time,
                 silence: self.silence,
                 queue_bytes: self.queue_kib as usize * 1_024,
-                pace: PaceConfig {
+                rate_limit: RateLimitConfig {
                     messages_per_second: self.messages_per_second.get(),
                     bytes_per_second: self.kib_per_second * 1_024,
                 },
@@ -138,21 +125,19 @@ impl Options {
     }
 }
 
-/// The ports to listen on: at least one, and none twice but 0.
+/// A list of ports to listen on. It is not empty and contains no duplicates except 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ports(Vec<u16>);
 
-/// Why something is no list of ports.
+/// The text is not a list of ports.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PortsError {
-    /// An entry is no port.
-    #[error(
-        "{0:?} is not a port; a port is a number from 0 to 65535, several are written 9000,9001"
-    )]
-    NotAPort(String),
-    /// The same port twice.
-    #[error("port {0} is given twice")]
-    Twice(u16),
+    /// An entry is not a port number.
+    #[error("invalid port {0:?}: expected a number from 0 to 65535, or a list such as 9000,9001")]
+    InvalidPort(String),
+    /// A port other than 0 occurs more than once.
+    #[error("duplicate port {0}")]
+    Duplicate(u16),
 }
 
 impl Ports {
@@ -173,9 +158,9 @@ impl FromStr for Ports {
             let port = entry
                 .trim()
                 .parse()
-                .map_err(|_| PortsError::NotAPort(entry.to_owned()))?;
+                .map_err(|_| PortsError::InvalidPort(entry.to_owned()))?;
             if port != 0 && ports.contains(&port) {
-                return Err(PortsError::Twice(port));
+                return Err(PortsError::Duplicate(port));
             }
             ports.push(port);
         }
@@ -183,21 +168,21 @@ impl FromStr for Ports {
     }
 }
 
-/// A time such as `60s`, from nothing to [`MAX_KICK_BAN`].
+/// Parses a duration from 0 to [`MAX_KICK_BAN`].
 fn parse_ban(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 60s or 15m"))?;
+        .map_err(|error| format!("{error}; expected a duration such as 60s or 15m"))?;
     if time > MAX_KICK_BAN {
         let days = MAX_KICK_BAN.as_secs() / 86_400;
-        return Err(format!("it can't be longer than {days} days"));
+        return Err(format!("the maximum is {days} days"));
     }
     Ok(time)
 }
 
-/// A time like that, but more than nothing.
+/// Parses a duration above 0.
 fn parse_time(text: &str) -> Result<Duration, String> {
     match parse_ban(text)? {
-        Duration::ZERO => Err("it must be more than nothing".to_owned()),
+        Duration::ZERO => Err("the duration must not be zero".to_owned()),
         time => Ok(time),
     }
 }
@@ -212,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reports_form_is_understood() {
+    fn the_command_line_of_the_report_parses() {
         let options = options(&["9012", "lokipass"]).unwrap();
         assert_eq!(options.password.as_deref(), Some("lokipass"));
         assert_eq!(
@@ -222,25 +207,28 @@ mod tests {
     }
 
     #[test]
-    fn several_ports_are_listened_on() {
+    fn several_ports_parse() {
         let config = options(&["9012,9013,0,0"]).unwrap().config();
         let ports: Vec<u16> = config.addresses.iter().map(SocketAddr::port).collect();
         assert_eq!(ports, [9012, 9013, 0, 0]);
     }
 
     #[test]
-    fn what_is_no_list_of_ports_is_an_error() {
+    fn malformed_port_lists_are_rejected() {
         for text in ["", "x", "9012,", "65536", "-1", "9012;9013"] {
             assert!(
-                matches!(text.parse::<Ports>(), Err(PortsError::NotAPort(_))),
+                matches!(text.parse::<Ports>(), Err(PortsError::InvalidPort(_))),
                 "{text:?}"
             );
         }
-        assert_eq!("9012,9012".parse::<Ports>(), Err(PortsError::Twice(9012)));
+        assert_eq!(
+            "9012,9012".parse::<Ports>(),
+            Err(PortsError::Duplicate(9012))
+        );
     }
 
     #[test]
-    fn no_fewer_than_two_votes_can_be_asked_for() {
+    fn kick_votes_is_at_least_two() {
         assert_eq!(options(&["9012"]).unwrap().kick_votes, 2);
         assert!(options(&["9012", "--kick-votes", "1"]).is_err());
         assert!(options(&["9012", "--kick-votes", "-1"]).is_err());
@@ -251,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_out_of_range_are_errors() {
+    fn out_of_range_limits_are_rejected() {
         for arguments in [
             ["--max-members", "0"],
             ["--max-members", "1025"],
@@ -270,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_with_their_unit() {
+    fn durations_need_a_unit() {
         assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_time("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(parse_ban("0s"), Ok(Duration::ZERO));
@@ -280,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_comes_from_one_place() {
+    fn two_password_sources_are_rejected() {
         let both = options(&["9012", "secret", "--password-file", "f"]);
         let error = both.err().unwrap();
         assert_eq!(error.exit_code(), 2);

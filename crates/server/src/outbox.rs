@@ -1,7 +1,7 @@
-//! What waits to be written to one member: a queue bounded in bytes.
+//! The output queue of one member, bounded in bytes.
 //!
-//! Putting something in never waits. A member who reads too slowly finds its queue full and is
-//! put out; the others are not delayed by it.
+//! Adding an entry never waits. When a member reads too slowly, its queue becomes full and the member is disconnected, so
+//! that it does not delay the others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use backroom_transport::connection::Encoded;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
-/// What an entry costs besides its bytes, so that many small ones fill a queue as well.
+/// The overhead that each entry counts for, so that the limit also bounds the memory of many small entries.
 const ENTRY_BYTES: usize = 64;
 
-/// For so many entries an empty queue may keep its memory.
+/// The largest capacity, in entries, that an empty queue keeps.
 const IDLE_ENTRIES: usize = 16;
 
-/// Something to write. Cheap to clone: what goes to many members is shared among them.
+/// A message to write. Cloning it is cheap, because members share the content.
 #[derive(Clone, Debug)]
 pub(crate) enum Outgoing {
-    /// A message, encoded once for all who get it.
+    /// A message, encoded once for all recipients.
     Message(Encoded<ServerMessage>),
-    /// A recipient's own part of a post, with the content that it shares with the others.
+    /// A recipient's part of a post, and the content that all recipients share.
     Delivery {
         from: MemberId,
         content: Arc<[u8]>,
@@ -31,11 +31,11 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    /// The bytes to write.
+    /// Encodes the message.
     ///
     /// # Errors
     ///
-    /// A delivery too long for a record; the room takes no post that could become one.
+    /// The delivery does not fit into a record. This does not happen with posts that were decoded from a record.
     pub(crate) fn encode(self) -> Result<Encoded<ServerMessage>, EncodeError> {
         match self {
             Self::Message(message) => Ok(message),
@@ -58,23 +58,23 @@ impl Outgoing {
     }
 }
 
-/// Whether more may follow.
+/// The life cycle of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It may.
+    /// Entries can be added.
     Open,
-    /// No more; what is queued is still to be written.
+    /// No entries can be added. The queued ones will be written.
     Finished,
-    /// Nothing more is to be written.
+    /// Nothing will be written any more.
     Aborted,
 }
 
-/// The queue has no room for it.
+/// The entry does not fit into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the queue of what waits to be written is full")]
-pub(crate) struct Full;
+#[error("the output queue is full")]
+pub(crate) struct QueueFullError;
 
-/// The queue: the room puts in, the member's connection takes out.
+/// The queue between the room and one member's connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limit_bytes: usize,
@@ -90,7 +90,7 @@ struct Queue {
 }
 
 impl Outbox {
-    /// An empty queue that holds `limit_bytes`.
+    /// Creates an empty queue that holds `limit_bytes`.
     pub(crate) fn new(limit_bytes: usize) -> Self {
         Self {
             limit_bytes,
@@ -100,12 +100,12 @@ impl Outbox {
         }
     }
 
-    /// Queues `outgoing`. Once finished or aborted, nothing is queued any more.
+    /// Queues `outgoing`, or ignores it if the queue is finished or aborted.
     ///
     /// # Errors
     ///
-    /// [`Full`] if it doesn't fit; then it is not queued.
-    pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), Full> {
+    /// [`QueueFullError`] if it does not fit.
+    pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), QueueFullError> {
         if *self.phase.borrow() != Phase::Open {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Outbox {
         {
             let mut queue = self.lock();
             if queue.bytes + bytes > self.limit_bytes {
-                return Err(Full);
+                return Err(QueueFullError);
             }
             queue.bytes += bytes;
             queue.entries.push_back(outgoing);
@@ -122,21 +122,21 @@ impl Outbox {
         Ok(())
     }
 
-    /// Nothing will follow what is queued.
+    /// Ends the queue after the queued entries.
     pub(crate) fn finish(&self) {
         self.end(Phase::Finished);
     }
 
-    /// Nothing is to be written any more, not even what is queued.
+    /// Ends the queue and drops the queued entries.
     pub(crate) fn abort(&self) {
         self.end(Phase::Aborted);
         *self.lock() = Queue::default();
     }
 
-    /// The next entry, or `None` after the last. Cancel-safe. For one reader only.
+    /// Waits for the next entry and returns it, or `None` after the last. Cancel-safe. Supports a single reader.
     pub(crate) async fn next(&self) -> Option<Outgoing> {
         loop {
-            // The phase first: what is queued before the end must be found after it.
+            // The phase is read before the queue. In the other order, an entry added in between would be missed.
             let phase = *self.phase.borrow();
             if let Some(outgoing) = self.try_next() {
                 return Some(outgoing);
@@ -148,24 +148,24 @@ impl Outbox {
         }
     }
 
-    /// The next entry, if there is one now.
+    /// Returns the next entry if there is one.
     pub(crate) fn try_next(&self) -> Option<Outgoing> {
         let mut queue = self.lock();
         let outgoing = queue.entries.pop_front()?;
         queue.bytes -= outgoing.bytes();
         if queue.entries.is_empty() && queue.entries.capacity() > IDLE_ENTRIES {
-            // An idle member should not keep the memory of its busiest moment.
+            // Frees the memory of the busiest moment, which an idle member does not need.
             queue.entries = VecDeque::new();
         }
         Some(outgoing)
     }
 
-    /// Waits until nothing may follow any more, and returns in which way.
+    /// Waits until the queue is no longer open and returns its phase.
     pub(crate) async fn ended(&self) -> Phase {
         let mut phase = self.phase.subscribe();
         match phase.wait_for(|phase| *phase != Phase::Open).await {
             Ok(phase) => *phase,
-            // It fails only when the sender is gone, and the sender is a part of self.
+            // This fails only if the sender is dropped, and `self` owns it.
             Err(_) => Phase::Aborted,
         }
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn entries_come_out_in_order_and_what_is_queued_survives_the_finish() {
+    async fn finish_keeps_the_queued_entries_in_order() {
         let outbox = Outbox::new(10_000);
         for bytes in 1..=3 {
             outbox.push(entry(bytes)).unwrap();
@@ -211,10 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_is_bounded_in_bytes_and_taking_out_makes_room() {
+    fn the_queue_is_bounded_in_bytes() {
         let outbox = Outbox::new(1_000);
         outbox.push(entry(500)).unwrap();
-        assert_eq!(outbox.push(entry(500)), Err(Full));
+        assert_eq!(outbox.push(entry(500)), Err(QueueFullError));
         outbox.push(entry(300)).unwrap();
         assert_eq!(length(outbox.try_next()), Some(500));
         outbox.push(entry(500)).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_messages_fill_it_too() {
+    fn small_messages_fill_the_queue_too() {
         let outbox = Outbox::new(1_000);
         let pong = Outgoing::Message(Encoded::new(&ServerMessage::Pong).unwrap());
         let fitted = (0..1_000).take_while(|_| outbox.push(pong.clone()).is_ok());
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn content_sent_to_many_counts_in_each_queue_and_exists_once() {
+    fn shared_content_counts_in_each_queue_and_exists_once() {
         let content: Arc<[u8]> = vec![0; 900].into();
         let outboxes = [Outbox::new(1_000), Outbox::new(1_000)];
         for outbox in &outboxes {
@@ -242,7 +242,7 @@ mod tests {
                 sealed: vec![0; 10],
             };
             outbox.push(delivery.clone()).unwrap();
-            assert_eq!(outbox.push(delivery), Err(Full));
+            assert_eq!(outbox.push(delivery), Err(QueueFullError));
         }
         assert_eq!(Arc::strong_count(&content), 1 + outboxes.len());
     }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_waits_is_woken_by_an_entry_and_by_the_finish() {
+    async fn a_waiting_reader_is_woken_by_an_entry_and_by_finish() {
         let outbox = Arc::new(Outbox::new(1_000));
         let reader = tokio::spawn({
             let outbox = Arc::clone(&outbox);

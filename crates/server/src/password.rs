@@ -1,4 +1,4 @@
-//! Where the room's password comes from.
+//! The source of the room's password.
 
 use std::env::{self, VarError};
 use std::fs::File;
@@ -11,51 +11,51 @@ use thiserror::Error;
 use tracing::warn;
 use zeroize::Zeroizing;
 
-/// The variable that may hold the password.
+/// The environment variable of the password.
 const VARIABLE: &str = "BACKROOM_PASSWORD";
 
-/// Why there is no password.
+/// There is no usable password.
 #[derive(Debug, Error)]
 pub enum PasswordSourceError {
-    /// It was given nowhere, and nobody can be asked.
+    /// No source has a password, and standard input is not a terminal.
     #[error(
-        "the room needs a password: set {VARIABLE}, use --password-file, or start this on a terminal to be asked"
+        "no password: set {VARIABLE}, use --password-file, or start the server in a terminal to be prompted"
     )]
     Missing,
-    /// The variable holds no text.
-    #[error("{VARIABLE} is not UTF-8")]
+    /// The environment variable is not UTF-8.
+    #[error("{VARIABLE} is not valid UTF-8")]
     NotUnicode,
-    /// The file can't be read.
-    #[error("the password can't be read from {}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read the password from {}", path.display())]
     File {
-        /// The file.
+        /// The path that was given.
         path: PathBuf,
-        /// What happened.
+        /// The error of opening or reading it.
         #[source]
         error: io::Error,
     },
     /// The prompt failed.
-    #[error("the password can't be asked for")]
+    #[error("cannot prompt for the password")]
     Prompt(#[source] io::Error),
-    /// What was given can't be a password.
+    /// The password is empty or too long.
     #[error(transparent)]
     Bad(#[from] PasswordError),
 }
 
-/// The password: from the command line, the file, the environment, or a prompt without echo, the
-/// first of them that is there.
+/// Returns the password from the first source that has one: the command line, the file, the environment, or a prompt
+/// without echo.
 ///
 /// # Errors
 ///
-/// None is there and standard input is no terminal, or the one that is there is unusable.
+/// No source has a password and standard input is not a terminal, or the password is invalid.
 pub fn find(
     argument: Option<String>,
     file: Option<&Path>,
 ) -> Result<Password, PasswordSourceError> {
     if let Some(argument) = argument {
         warn!(
-            "the password was given as an argument and shows in the process list: \
-             {VARIABLE}, --password-file or the prompt keep it private"
+            "the password is visible in the process list because it was given as an argument; \
+             use {VARIABLE}, --password-file or the prompt instead"
         );
         return Ok(Password::new(argument)?);
     }
@@ -76,7 +76,7 @@ pub fn find(
     Ok(Password::new(answer.map_err(PasswordSourceError::Prompt)?)?)
 }
 
-/// The first line without its end. No more is read than can be a password.
+/// Returns the first line without its line ending. Reads at most as much as a password can have.
 fn first_line(path: &Path) -> io::Result<String> {
     let longest = MAX_PASSWORD_BYTES as u64 + 2;
     let mut line = Zeroizing::new(String::new());
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gives_its_first_line_as_it_is() {
+    fn the_password_is_the_first_line_of_the_file() {
         assert_eq!(line_of("se cret \n"), "se cret ");
         assert_eq!(line_of("secret\r\nmore\n"), "secret");
         assert_eq!(line_of("secret"), "secret");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_end_is_not_read_to_its_end() {
+    fn only_the_start_of_a_large_file_is_read() {
         let line = line_of(&"x".repeat(1_000_000));
         assert!(line.len() <= MAX_PASSWORD_BYTES + 2);
         assert!(matches!(
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named() {
+    fn the_error_names_a_missing_file() {
         let error = find(None, Some(Path::new("/nowhere/password"))).unwrap_err();
         assert!(error.to_string().contains("/nowhere/password"), "{error}");
     }

@@ -1,12 +1,10 @@
 //! The room as a state machine: members, posts and votes, without sockets or a clock.
 //!
-//! Time is an argument. One invariant: after any call that changes the room, take what
-//! [`Room::poll_output`] returns until it is `None`, and carry it out in that order. Then wait
-//! until somebody says something or [`Room::poll_timeout`] is reached.
+//! Time is an argument. After any call that changes the room, call [`Room::poll_output`] until it returns `None`, and apply
+//! the outputs in that order. Then wait for the next message or for [`Room::poll_timeout`].
 //!
-//! The room never reads a post. It hands each recipient its own part, in the order in which the
-//! posts came; a part left out would make every later one of that pair of members unopenable, so
-//! there is no case in which a member stays and a post to it does not arrive.
+//! The room cannot read posts. It gives each recipient its part, in the order of the posts. A member either gets every post
+//! for it or is disconnected: without one part, no later part from the same sender could be opened.
 
 mod bans;
 mod output;
@@ -21,64 +19,65 @@ use std::time::{Duration, Instant};
 
 use backroom_protocol::room::{ClientMessage, MemberId, Post, Refusal, ServerMessage};
 use backroom_protocol::{Name, Reason};
+use clap::ValueEnum;
 use thiserror::Error;
 
 use bans::Bans;
 pub use output::{Departure, Notice, Output};
-pub use roster::Arrival;
+pub use roster::Member;
 use roster::Roster;
 use votes::{Tally, Votes};
 
-/// How long a vote to put somebody out counts.
+/// The time for which a vote to remove a member counts.
 pub const VOTE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The fewest votes that may put somebody out: one session alone never does.
+/// The smallest number of votes that removes a member. With 2, a single session cannot remove anyone.
 pub const MIN_KICK_VOTES: u32 = 2;
 
-/// The longest that somebody can be kept out.
+/// The longest ban of a removed member.
 pub const MAX_KICK_BAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The room's rules.
+/// The settings of a room.
 #[derive(Clone, Debug)]
 pub struct RoomConfig {
-    /// How many may be in the room at the same time.
+    /// The largest number of members.
     pub max_members: usize,
-    /// How many votes put a member out, at least [`MIN_KICK_VOTES`].
+    /// The number of votes that removes a member, at least [`MIN_KICK_VOTES`].
     pub kick_votes: u32,
-    /// How long somebody who was put out is kept out, at most [`MAX_KICK_BAN`].
+    /// The duration of the ban of a removed member, at most [`MAX_KICK_BAN`].
     pub kick_ban: Duration,
-    /// Who takes the last step.
+    /// What happens when there are enough votes.
     pub kick_decision: KickDecision,
 }
 
-/// Who takes the last step when the votes suffice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens when there are enough votes to remove a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KickDecision {
-    /// The votes themselves.
+    /// Remove the member immediately
     Votes,
-    /// The operator, at the console.
+    /// Wait for the operator to enter `kick NAME`
     Console,
 }
 
-/// Why the operator can't put somebody out.
+/// The operator's `kick` was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KickError {
-    /// Nobody has that name.
-    #[error("there is no member {0}; `users` lists them")]
+    /// No member has this name.
+    #[error("no such member: {0}. `users` lists the members")]
     NoSuchMember(Name),
-    /// The members don't want it enough.
-    #[error("{name} stays: {votes} of {needed} votes, {} missing", needed.saturating_sub(*votes))]
+    /// There are not enough votes.
+    #[error("{name} was not removed: {votes} of {needed} votes")]
     VotesMissing {
-        /// Who was to be put out.
+        /// The name that the operator entered.
         name: Name,
-        /// Votes now.
+        /// The current number of votes.
         votes: u32,
-        /// Votes needed.
+        /// The number of votes that is needed.
         needed: u32,
     },
 }
 
-/// The room.
+/// A chat room. See the module's documentation for how to drive it.
 #[derive(Debug)]
 pub struct Room {
     config: RoomConfig,
@@ -90,7 +89,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// An empty room.
+    /// Creates an empty room.
     pub fn new(config: RoomConfig) -> Self {
         let kick_votes = config.kick_votes.max(MIN_KICK_VOTES);
         Self {
@@ -106,21 +105,21 @@ impl Room {
         }
     }
 
-    /// Lets somebody in, tells it who is there and tells the others.
+    /// Admits a member, sends it the roster and announces it to the others.
     ///
     /// # Errors
     ///
-    /// The refusal to be sent: kept out, full, the name taken (with one that is free), or closed.
-    pub fn join(&mut self, now: Instant, arrival: Arrival) -> Result<MemberId, Refusal> {
-        self.admit(now, &arrival)?;
-        let name = arrival.name.clone();
-        let peer = arrival.peer;
-        let id = self.roster.insert(arrival);
+    /// Returns the refusal to send if the member is banned, the name is taken, or the room is full or closed.
+    pub fn join(&mut self, now: Instant, member: Member) -> Result<MemberId, Refusal> {
+        self.admit(now, &member)?;
+        let name = member.name.clone();
+        let peer = member.peer;
+        let id = self.roster.insert(member);
         if let Some(member) = self.roster.get(id) {
-            let members = self.roster.seen_by(member);
+            let members = self.roster.visible_to(member);
             self.send(id, ServerMessage::Joined { you: id, members });
         }
-        for (info, to) in self.roster.introductions(id) {
+        for (info, to) in self.roster.announcements(id) {
             let message = ServerMessage::MemberJoined(info);
             self.outputs.push_back(Output::Send { to, message });
         }
@@ -128,18 +127,17 @@ impl Room {
         Ok(id)
     }
 
-    /// Takes a member out and tells the others, who may find tallies changed. Somebody who is
-    /// not, or no longer, a member may leave without effect.
+    /// Removes a member, announces that to the others, and withdraws its votes. An unknown id has no effect.
     pub fn leave(&mut self, id: MemberId, departure: Departure) {
         let Some(member) = self.roster.remove(id) else {
             return;
         };
-        if let Some(reason) = departure.farewell() {
+        if let Some(reason) = departure.closing_reason() {
             self.send(id, ServerMessage::Closing { reason });
         }
         self.outputs.push_back(Output::Disconnect {
             member: id,
-            at_once: !departure.is_orderly(),
+            immediately: !departure.is_orderly(),
         });
         self.notice(Notice::Disconnected {
             name: member.name,
@@ -151,18 +149,18 @@ impl Room {
         self.announce(changed);
     }
 
-    /// Does what a member asks for. What comes from somebody who is no longer a member is left
-    /// undone: it crossed the news of its end.
+    /// Handles a message from a member. A message from a former member has no effect: it was sent before the member knew of
+    /// its removal.
     pub fn handle_message(&mut self, now: Instant, from: MemberId, message: ClientMessage) {
         let Some(member) = self.roster.get(from) else {
             return;
         };
         match message {
-            ClientMessage::Join { .. } => self.reject(from, "you have joined already"),
+            ClientMessage::Join { .. } => self.reject(from, "you have already joined"),
             ClientMessage::Post(post) => self.post(from, post),
             ClientMessage::Kick { target } => self.vote(now, from, target),
             ClientMessage::Users => {
-                let users = self.roster.seen_by(member);
+                let users = self.roster.visible_to(member);
                 self.send(from, ServerMessage::Users(users));
             }
             ClientMessage::Ping => self.send(from, ServerMessage::Pong),
@@ -170,29 +168,29 @@ impl Room {
         }
     }
 
-    /// The operator's last step: puts a member out for whom the votes suffice.
+    /// Removes a member at the operator's request, if there are enough votes.
     ///
     /// # Errors
     ///
-    /// Says who is not there, or how many votes are missing.
+    /// There is no such member, or there are not enough votes.
     pub fn kick(&mut self, now: Instant, name: &Name) -> Result<(), KickError> {
         let target = self
             .roster
             .find(&name.fold())
             .ok_or_else(|| KickError::NoSuchMember(name.clone()))?;
         let tally = self.votes.tally(target);
-        if !self.suffices(tally) {
+        if !self.is_enough(tally) {
             return Err(KickError::VotesMissing {
                 name: name.clone(),
                 votes: tally.votes,
                 needed: self.config.kick_votes,
             });
         }
-        self.put_out(now, target);
+        self.remove_by_vote(now, target);
         Ok(())
     }
 
-    /// Tells everyone why the room ends, and lets nobody in any more.
+    /// Notifies and removes all members. The room admits nobody any more.
     pub fn close(&mut self, reason: Reason) {
         self.send_all(ServerMessage::Closing {
             reason: reason.clone(),
@@ -202,7 +200,7 @@ impl Room {
         for id in ids {
             self.outputs.push_back(Output::Disconnect {
                 member: id,
-                at_once: false,
+                immediately: false,
             });
             if let Some(member) = self.roster.remove(id) {
                 self.notice(Notice::Disconnected {
@@ -214,33 +212,33 @@ impl Room {
         self.votes = Votes::new(VOTE_LIFETIME);
     }
 
-    /// Ends the votes whose time is over. Early, it does nothing.
+    /// Ends the votes that have expired. An early call has no effect.
     pub fn handle_timeout(&mut self, now: Instant) {
         let changed = self.votes.expire(now);
         self.announce(changed);
     }
 
-    /// When [`Self::handle_timeout`] has something to do.
+    /// The time at which to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.votes.poll_timeout()
     }
 
-    /// What is to be done next.
+    /// Returns the next output to apply.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// Everyone in the room, in the order in which they came.
-    pub fn members(&self) -> impl Iterator<Item = &Arrival> {
+    /// The members, in the order in which they joined.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.roster.members().map(|(_, member)| member)
     }
 
-    /// How many votes put a member out.
+    /// The number of votes that removes a member.
     pub fn kick_votes(&self) -> u32 {
         self.config.kick_votes
     }
 
-    /// Every member with a vote against it, and those who voted.
+    /// The members with votes against them, and who voted.
     pub fn votes(&self) -> Vec<(&Name, Vec<&Name>)> {
         let name = |id: &MemberId| self.roster.get(*id).map(|member| &member.name);
         self.votes
@@ -252,14 +250,14 @@ impl Room {
             .collect()
     }
 
-    fn admit(&mut self, now: Instant, arrival: &Arrival) -> Result<(), Refusal> {
+    fn admit(&mut self, now: Instant, member: &Member) -> Result<(), Refusal> {
         if let Some(reason) = &self.closed {
             return Err(Refusal::Other(reason.clone()));
         }
-        let folded_name = arrival.name.fold();
-        let address = arrival.peer.ip();
+        let folded_name = member.name.fold();
+        let address = member.peer.ip();
         if let Some(remaining) = self.bans.remaining(now, &folded_name, address) {
-            return Err(Refusal::KeptOut {
+            return Err(Refusal::Banned {
                 seconds: whole_seconds(remaining),
             });
         }
@@ -270,15 +268,14 @@ impl Room {
         }
         if self.roster.find(&folded_name).is_some() {
             return Err(Refusal::NameTaken {
-                suggestion: self.free_name_like(&arrival.name),
+                suggestion: self.free_name(&member.name),
             });
         }
         Ok(())
     }
 
-    /// The name with the first number that makes it nobody's. There is one among as many as the
-    /// room has members, and one more.
-    fn free_name_like(&self, name: &Name) -> Option<Name> {
+    /// Appends the first number that makes the name free. With n members, one of n + 1 numbers is free.
+    fn free_name(&self, name: &Name) -> Option<Name> {
         (2..)
             .take(self.roster.len() + 1)
             .map(|number| name.numbered(number))
@@ -305,11 +302,11 @@ impl Room {
 
     fn vote(&mut self, now: Instant, voter: MemberId, target: MemberId) {
         let Some(member) = self.roster.get(target) else {
-            self.reject(voter, "the member you want to put out is not in the room");
+            self.reject(voter, "the member to remove is not in the room");
             return;
         };
         let name = member.name.clone();
-        // A vote may be over before the timer fires: it must not count together with a later one.
+        // The timer may be late. An expired vote must not count together with this one.
         self.handle_timeout(now);
         let tally = match self.votes.cast(now, voter, target) {
             Ok(tally) => tally,
@@ -319,36 +316,35 @@ impl Room {
             }
         };
         self.announce([tally]);
-        if !self.suffices(tally) {
+        if !self.is_enough(tally) {
             return;
         }
         match self.config.kick_decision {
-            KickDecision::Votes => self.put_out(now, target),
-            KickDecision::Console => self.notice(Notice::VotesSuffice {
+            KickDecision::Votes => self.remove_by_vote(now, target),
+            KickDecision::Console => self.notice(Notice::EnoughVotes {
                 name,
                 votes: tally.votes,
             }),
         }
     }
 
-    /// Puts a member out, tells everyone, and keeps it out for a while: by its name, and by its
-    /// address unless that would keep out others. Behind loopback and behind an address that
-    /// another member shares, there may be other people.
-    fn put_out(&mut self, now: Instant, target: MemberId) {
+    /// Removes a member, announces that, and bans its name. It also bans its address, unless other people may share it: that
+    /// is the case for loopback, and for an address from which another member comes.
+    fn remove_by_vote(&mut self, now: Instant, target: MemberId) {
         let Some(member) = self.roster.get(target) else {
             return;
         };
         let name = member.name.clone();
         let address = member.peer.ip();
-        let is_its_own = !address.is_loopback() && !self.roster.shares_address(target);
+        let is_exclusive = !address.is_loopback() && !self.roster.shares_address(target);
         let until = now + self.config.kick_ban.min(MAX_KICK_BAN);
         self.bans
-            .add(name.fold(), is_its_own.then_some(address), until);
+            .add(name.fold(), is_exclusive.then_some(address), until);
         self.send_all(ServerMessage::Kicked { target, name });
         self.leave(target, Departure::Kicked);
     }
 
-    fn suffices(&self, tally: Tally) -> bool {
+    fn is_enough(&self, tally: Tally) -> bool {
         tally.votes >= self.config.kick_votes
     }
 
@@ -383,7 +379,7 @@ impl Room {
     }
 }
 
-/// Rounded up, so that who waits as long as it was told is let in.
+/// Rounds up, so that a client that waits for this time is admitted.
 fn whole_seconds(duration: Duration) -> u32 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)

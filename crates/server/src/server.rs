@@ -1,4 +1,4 @@
-//! The server: ports, room, console and signals, put together.
+//! The server: connects ports, room, console and signals.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,39 +15,41 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admission::{Admission, AdmissionConfig};
-use crate::announcer::Announcer;
 use crate::console::Command;
 use crate::hub::Hub;
 use crate::listener;
 use crate::open_files;
+use crate::printer::Printer;
 use crate::room::{Notice, RoomConfig};
-use crate::session::{FAREWELL_TIME, SessionConfig, Sessions};
+use crate::session::{CLOSE_TIMEOUT, SessionConfig, Sessions};
 
-/// What the server is to do.
+/// The settings of a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Where to listen.
+    /// The addresses to listen on. All lead to the same room.
     pub addresses: Vec<SocketAddr>,
-    /// The room's rules.
+    /// The settings of the room.
     pub room: RoomConfig,
-    /// Bounds on joins.
+    /// Limits on joins.
     pub admission: AdmissionConfig,
-    /// Bounds on connections.
+    /// Limits on connections.
     pub session: SessionConfig,
 }
 
-/// The server can't listen.
+/// The server cannot listen on an address.
 #[derive(Debug, Error)]
-#[error("can't listen on {address} (is it an address of this machine, and the port free?)")]
+#[error(
+    "cannot listen on {address}: check that it is an address of this machine and that the port is free"
+)]
 pub struct BindError {
-    /// Where.
+    /// The first address that failed.
     pub address: SocketAddr,
-    /// Why.
+    /// The error of the system.
     #[source]
     pub error: io::Error,
 }
 
-/// A server that listens.
+/// A server that is listening.
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,
@@ -60,14 +62,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Names the first address on which it can't.
+    /// Returns the first address that fails.
     pub async fn bind(
         config: ServerConfig,
         password: StretchedPassword,
     ) -> Result<Self, BindError> {
-        open_files::allow(config.room.max_members + config.admission.max_joining);
+        open_files::raise_limit(config.room.max_members + config.admission.max_joining);
         let mut listeners = Vec::new();
         for address in config.addresses {
+            // All addresses are bound before any connection is accepted, so an error leaves no half-started server.
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|error| BindError { address, error })?);
         }
@@ -87,18 +90,17 @@ impl Server {
         })
     }
 
-    /// Runs the room until the operator or `stop` ends it. Members are told, and get a moment to
-    /// read it.
+    /// Runs the room until the operator or `stop` ends it. Then notifies the members and closes their connections.
     ///
     /// # Errors
     ///
-    /// The system gives no thread to print from.
+    /// The thread that prints cannot be started.
     pub async fn run(
         mut self,
         mut console: mpsc::Receiver<String>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let announcer = Announcer::start(io::stdout())?;
+        let printer = Printer::start(io::stdout())?;
         let tasks = TaskTracker::new();
         for listener in self.listeners.drain(..) {
             if let Ok(address) = listener.local_addr() {
@@ -107,60 +109,62 @@ impl Server {
             let sessions = Arc::clone(&self.sessions);
             tasks.spawn(listener::listen(listener, sessions, tasks.clone()));
         }
-        announcer.print("Server is online...");
+        printer.print("Server is online...");
         tokio::select! {
-            () = self.sessions.hub.keep_time() => {}
-            () = attend(&self.sessions.hub, &mut self.notices, &mut console, &announcer) => {}
-            () = stop => info!("told to stop"),
+            () = self.sessions.hub.run_timers() => {}
+            () = serve_operator(&self.sessions.hub, &mut self.notices, &mut console, &printer) => {}
+            () = stop => info!("stopping"),
         }
         self.close(&tasks).await;
         while let Ok(notice) = self.notices.try_recv() {
-            announce(&notice, &announcer);
+            announce(&notice, &printer);
         }
-        announcer.finish();
+        printer.finish();
         Ok(())
     }
 
     async fn close(&self, tasks: &TaskTracker) {
         self.sessions.stop.cancel();
-        self.sessions.hub.close(Reason::new("the server stops"));
+        self.sessions
+            .hub
+            .close(Reason::new("the server is shutting down"));
         tasks.close();
-        if time::timeout(2 * FAREWELL_TIME, tasks.wait())
+        if time::timeout(2 * CLOSE_TIMEOUT, tasks.wait())
             .await
             .is_err()
         {
             warn!(
                 connections = tasks.len(),
-                "did not end in time and are cut off"
+                "some connections did not close in time and are dropped"
             );
         }
     }
 }
 
-/// Passes on the room's news and obeys the operator, until told to exit.
-async fn attend(
+/// Prints notices and executes the operator's commands until `exit`.
+async fn serve_operator(
     hub: &Hub,
     notices: &mut mpsc::Receiver<Notice>,
     console: &mut mpsc::Receiver<String>,
-    announcer: &Announcer,
+    printer: &Printer,
 ) {
     loop {
         tokio::select! {
-            // News first: an answer to the operator must not run ahead of it.
+            // Notices first, so that the reply to a command follows the events before it.
             biased;
-            Some(notice) = notices.recv() => announce(&notice, announcer),
+            Some(notice) = notices.recv() => announce(&notice, printer),
             Some(line) = console.recv() => {
                 if line.trim().is_empty() {
                     continue;
                 }
                 match line.parse::<Command>() {
                     Ok(command) => {
-                        announcer.print(hub.with(|room, now| command.execute(room, now)));
+                        printer.print(hub.with(|room, now| command.execute(room, now)));
                         if command == Command::Exit {
                             return;
                         }
                     }
-                    Err(error) => announcer.print(error.to_string()),
+                    Err(error) => printer.print(error.to_string()),
                 }
             }
             else => std::future::pending().await,
@@ -168,18 +172,18 @@ async fn attend(
     }
 }
 
-fn announce(notice: &Notice, announcer: &Announcer) {
+fn announce(notice: &Notice, printer: &Printer) {
     match notice {
         Notice::Connected { name, peer } => {
-            announcer.print(format!("Client Connected: {name}"));
+            printer.print(format!("Client Connected: {name}"));
             info!(%name, %peer, "joined");
         }
         Notice::Disconnected { name, departure } => {
-            announcer.print(format!("Client Disconnected: {name}"));
-            info!(%name, "gone: {departure}");
+            printer.print(format!("Client Disconnected: {name}"));
+            info!(%name, "left: {departure}");
         }
-        Notice::VotesSuffice { name, votes } => {
-            warn!(%name, votes, "the members want somebody out: `kick {name}` does it");
+        Notice::EnoughVotes { name, votes } => {
+            warn!(%name, votes, "enough votes to remove a member; enter `kick {name}` to do so");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection, from the first byte to the last.
+//! One connection, from the handshake to its end.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,39 +14,39 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::admission::{Admission, Place};
+use crate::admission::{Admission, JoinPermit};
 use crate::hub::Hub;
 use crate::outbox::{Outbox, Phase};
-use crate::pace::{Pace, PaceConfig};
-use crate::room::{Arrival, Departure};
+use crate::rate_limit::{RateLimitConfig, RateLimiter};
+use crate::room::{Departure, Member};
 
-/// How long a connection that ends may take to hear the last words.
-pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// The time that a closing connection has to deliver its last messages.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is sealed before it is handed to the system: enough to make few calls for many messages.
+/// The bytes that are sealed before each write, so that many small messages need few system calls.
 const BATCH_BYTES: usize = 64 * 1_024;
 
-/// What a connection may take and give.
+/// The limits of a connection.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// How long a join may take.
+    /// The longest duration of a join, from the accepted connection to the first message.
     pub join_time: Duration,
-    /// After how much silence a member is taken for lost.
+    /// The time without a message after which a member counts as lost.
     pub silence: Duration,
-    /// What may wait to be written to one member, in bytes.
+    /// The size of a member's output queue, in bytes.
     pub queue_bytes: usize,
-    /// How fast a member may send.
-    pub pace: PaceConfig,
+    /// The rate at which a member may send.
+    pub rate_limit: RateLimitConfig,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) hub: Hub,
     pub(crate) admission: Arc<Admission>,
     pub(crate) acceptor: Acceptor,
     pub(crate) config: SessionConfig,
-    /// Set when the server stops: nobody joins any more.
+    /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
 
@@ -55,25 +55,27 @@ type MemberWriter = Writer<ServerMessage>;
 
 impl Sessions {
     /// Runs a connection to its end.
-    pub(crate) async fn run(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+    pub(crate) async fn run(&self, stream: TcpStream, peer: SocketAddr, permit: JoinPermit) {
         let joining = time::timeout(self.config.join_time, self.accept(stream, peer));
         let joined = tokio::select! {
             joined = joining => joined,
             () = self.stop.cancelled() => return,
         };
         let Ok(joined) = joined else {
-            info!(%peer, "the join took too long");
+            info!(%peer, "join timed out");
             return;
         };
-        let Some((mut reader, mut writer, arrival)) = joined else {
+        let Some((mut reader, mut writer, member)) = joined else {
             return;
         };
-        let name = arrival.name.clone();
+        let name = member.name.clone();
         let outbox = Arc::new(Outbox::new(self.config.queue_bytes));
-        match self.hub.join(arrival, &outbox) {
+        match self.hub.join(member, &outbox) {
             Ok(id) => {
-                drop(place);
-                self.stay(id, &mut reader, &mut writer, &outbox).await;
+                // Joining is complete, so the next client may start.
+                drop(permit);
+                self.serve_member(id, &mut reader, &mut writer, &outbox)
+                    .await;
             }
             Err(refusal) => {
                 info!(%peer, %name, "refused: {refusal}");
@@ -82,12 +84,12 @@ impl Sessions {
         }
     }
 
-    /// The handshake and the member's first message. What goes wrong is logged here.
+    /// Performs the handshake and reads the first message. Logs failures.
     async fn accept(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-    ) -> Option<(MemberReader, MemberWriter, Arrival)> {
+    ) -> Option<(MemberReader, MemberWriter, Member)> {
         let connection = match self.acceptor.accept(stream).await {
             Ok(connection) => connection,
             Err(error) => {
@@ -99,13 +101,13 @@ impl Sessions {
         let (mut reader, mut writer) = ServerConnection::split(connection);
         match first_message(&mut reader).await {
             Ok((name, public_key)) => {
-                let arrival = Arrival {
+                let member = Member {
                     name,
                     public_key,
                     peer,
                     local,
                 };
-                Some((reader, writer, arrival))
+                Some((reader, writer, member))
             }
             Err(reason) => {
                 info!(%peer, "did not join: {reason}");
@@ -117,19 +119,19 @@ impl Sessions {
 
     fn log_failed_join(&self, address: IpAddr, error: &AcceptError) {
         if !error.is_wrong_password() {
-            debug!(%address, "no join: {error}");
+            debug!(%address, "join failed: {error}");
             return;
         }
         let wait = self.admission.failed(Instant::now(), address);
         if wait.is_zero() {
             info!(%address, "wrong password");
         } else {
-            warn!(%address, wait_s = wait.as_secs(), "wrong password, too many of them: turned away for a while");
+            warn!(%address, wait_s = wait.as_secs(), "too many wrong passwords; further joins are refused for a while");
         }
     }
 
-    /// A member's time in the room.
-    async fn stay(
+    /// Reads from and writes to a member until it leaves or is removed, then closes the connection.
+    async fn serve_member(
         &self,
         id: MemberId,
         reader: &mut MemberReader,
@@ -137,60 +139,60 @@ impl Sessions {
         outbox: &Outbox,
     ) {
         tokio::select! {
-            departure = self.listen(id, reader) => self.hub.leave(id, departure),
+            departure = self.receive_messages(id, reader) => self.hub.leave(id, departure),
             written = write(writer, outbox) => if let Err(error) = written {
-                self.hub.leave(id, departure_by(&error));
+                self.hub.leave(id, departure_after(&error));
             },
             _ = outbox.ended() => {}
         }
         if outbox.ended().await == Phase::Finished {
-            let last_words = async {
+            let exchange = async {
                 write(writer, outbox).await?;
-                hang_up(reader, writer).await
+                close_gracefully(reader, writer).await
             };
-            if !matches!(time::timeout(FAREWELL_TIME, last_words).await, Ok(Ok(()))) {
-                debug!(%id, "did not wait for the end");
+            if !matches!(time::timeout(CLOSE_TIMEOUT, exchange).await, Ok(Ok(()))) {
+                debug!(%id, "the connection did not close cleanly");
             }
         }
     }
 
-    /// Takes what a member says until it stops. One that says too much is read more slowly: that
-    /// holds it back and loses nothing, as leaving out a post would break all that follow it.
-    async fn listen(&self, id: MemberId, reader: &mut MemberReader) -> Departure {
-        let mut pace = Pace::new(self.config.pace, Instant::now());
+    /// Passes a member's messages to the room until the member leaves. A member that exceeds the rate limit is read more
+    /// slowly; see [`crate::rate_limit`] for why nothing is dropped.
+    async fn receive_messages(&self, id: MemberId, reader: &mut MemberReader) -> Departure {
+        let mut limiter = RateLimiter::new(self.config.rate_limit, Instant::now());
         loop {
             let message = match time::timeout(self.config.silence, reader.receive()).await {
                 Ok(Ok(Some(message))) => message,
                 Ok(Ok(None)) => return Departure::Left,
-                Ok(Err(error)) => return departure_by(&error),
-                Err(_) => return Departure::Silent,
+                Ok(Err(error)) => return departure_after(&error),
+                Err(_) => return Departure::TimedOut,
             };
-            let wait = pace.charge(Instant::now(), &message);
+            let wait = limiter.charge(Instant::now(), &message);
             self.hub.handle_message(id, message);
             if !wait.is_zero() {
-                debug!(%id, wait_ms = wait.as_millis(), "sends too fast and is held back");
+                debug!(%id, wait_ms = wait.as_millis(), "rate limit exceeded");
                 time::sleep(wait).await;
             }
         }
     }
 }
 
-/// An address as people know it: an IPv4 client of an IPv6 socket is an IPv4 client.
+/// Converts the address of an IPv4 client of an IPv6 socket from an IPv4-mapped address to IPv4.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Who joins; or what to tell somebody who does not.
+/// Reads the join message. Returns the reason to send to the client if its first message is something else.
 async fn first_message(reader: &mut MemberReader) -> Result<(Name, PublicKey), Reason> {
     match reader.receive().await {
         Ok(Some(ClientMessage::Join { name, public_key })) => Ok((name, public_key)),
-        Ok(Some(_)) => Err(Reason::new("the first message has to say who joins")),
-        Ok(None) => Err(Reason::new("nothing was said")),
+        Ok(Some(_)) => Err(Reason::new("the first message must be a join")),
+        Ok(None) => Err(Reason::new("the connection was closed before a message")),
         Err(error) => Err(Reason::new(error.to_string())),
     }
 }
 
-/// Writes what is queued, in batches, until the queue has ended. Cancel-safe.
+/// Writes the queued messages in batches until the queue ends. Cancel-safe.
 async fn write(writer: &mut MemberWriter, outbox: &Outbox) -> Result<(), ConnectionError> {
     writer.flush().await?;
     while let Some(outgoing) = outbox.next().await {
@@ -206,18 +208,18 @@ async fn write(writer: &mut MemberWriter, outbox: &Outbox) -> Result<(), Connect
 }
 
 async fn refuse(reader: &mut MemberReader, writer: &mut MemberWriter, refusal: Refusal) {
-    let last_words = async {
+    let exchange = async {
         writer.send(&ServerMessage::Refused(refusal)).await?;
-        hang_up(reader, writer).await
+        close_gracefully(reader, writer).await
     };
-    if !matches!(time::timeout(FAREWELL_TIME, last_words).await, Ok(Ok(()))) {
-        debug!("somebody refused did not wait for the reason");
+    if !matches!(time::timeout(CLOSE_TIMEOUT, exchange).await, Ok(Ok(()))) {
+        debug!("a refused client did not wait for the reason");
     }
 }
 
-/// Closes, and waits until the other side has closed too. What it still says is thrown away:
-/// closing over unread bytes resets the connection, and the last words would be lost.
-async fn hang_up(
+/// Closes the sending side, then discards what the peer sends until it closes too. Closing a socket with unread bytes would
+/// reset the connection, and the peer would lose the last messages.
+async fn close_gracefully(
     reader: &mut MemberReader,
     writer: &mut MemberWriter,
 ) -> Result<(), ConnectionError> {
@@ -226,7 +228,7 @@ async fn hang_up(
     Ok(())
 }
 
-fn departure_by(error: &ConnectionError) -> Departure {
+fn departure_after(error: &ConnectionError) -> Departure {
     match error {
         ConnectionError::Lost(error) => Departure::ConnectionLost(error.to_string()),
         ConnectionError::Record(_) | ConnectionError::Decode(_) | ConnectionError::Encode(_) => {

@@ -1,19 +1,19 @@
-//! Guessing the password costs time: failed joins are counted by address.
+//! Limits password guessing: counts the failed joins of each address.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use crate::bucket::{Rate, TokenBucket};
+use crate::token_bucket::{Rate, TokenBucket};
 
-/// Addresses remembered at once. Beyond it the one that owes least is forgotten.
+/// The largest number of addresses that are stored. When there are more, the one with the shortest wait is dropped.
 const MAX_ADDRESSES: usize = 4_096;
 
-/// Failed joins by address: a few are free (people mistype), then one each
+/// The failed joins of each address. A few are free, because people mistype; then one is allowed per
 /// [`Throttle::PERIOD`].
 ///
-/// An IPv6 address counts by its /64, which is what one host can have for the asking. People
-/// behind one address share the count: that is the limit of it.
+/// IPv6 addresses are counted by /64, because one host can easily use a whole /64. People behind one address share the
+/// count.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     rate: Rate,
@@ -21,20 +21,19 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// After the free ones, one failed join is forgiven each ten seconds.
+    /// The time after which one failed join no longer counts.
     pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 
     /// Allows `burst` failed joins before an address has to wait.
     pub(crate) fn new(burst: u32) -> Self {
         Self {
-            // The bucket is in debt only once the burst is exceeded; the failure that exhausts
-            // it is the last free one.
+            // `wait` is positive only once the burst is exceeded, so a burst of n would allow n + 1 failures.
             rate: Rate::new(1, Self::PERIOD, burst.saturating_sub(1)),
             failures: BTreeMap::new(),
         }
     }
 
-    /// How long `address` has to wait before it may try again; zero if it may now.
+    /// The time that `address` has to wait before its next join; zero if it may join now.
     pub(crate) fn wait(&self, now: Instant, address: IpAddr) -> Duration {
         self.failures
             .get(&network(address))
@@ -45,7 +44,7 @@ impl Throttle {
     pub(crate) fn failed(&mut self, now: Instant, address: IpAddr) {
         let address = network(address);
         if !self.failures.contains_key(&address) && self.failures.len() >= MAX_ADDRESSES {
-            self.forget_some(now);
+            self.evict(now);
         }
         self.failures
             .entry(address)
@@ -53,7 +52,7 @@ impl Throttle {
             .charge(now, 1);
     }
 
-    fn forget_some(&mut self, now: Instant) {
+    fn evict(&mut self, now: Instant) {
         self.failures.retain(|_, bucket| !bucket.is_full(now));
         if self.failures.len() >= MAX_ADDRESSES {
             let least = self
@@ -68,7 +67,7 @@ impl Throttle {
     }
 }
 
-/// What one host can be expected to own: an IPv4 address, or an IPv6 /64.
+/// The network that one host is assumed to control: an IPv4 address, or an IPv6 /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_free_failures_cost_nothing_and_the_next_waits() {
+    fn the_first_failures_are_free_and_the_next_waits() {
         let now = Instant::now();
         let mut throttle = Throttle::new(3);
         let guesser = address("192.0.2.1");
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_made_at_the_same_time_all_count() {
+    fn concurrent_failures_all_count() {
         let now = Instant::now();
         let mut throttle = Throttle::new(1);
         for _ in 0..10 {
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_ipv6_network_share_a_count() {
+    fn addresses_of_one_ipv6_network_share_a_count() {
         let now = Instant::now();
         let mut throttle = Throttle::new(1);
         throttle.failed(now, address("2001:db8::1"));
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_worst_is_not_forgotten() {
+    fn memory_is_bounded_and_the_worst_offender_is_kept() {
         let now = Instant::now();
         let mut throttle = Throttle::new(1);
         let worst = address("192.0.2.1");

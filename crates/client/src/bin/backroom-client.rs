@@ -1,4 +1,4 @@
-//! `backroom-client`: a member of the room, at a terminal or driven by a program.
+//! The program `backroom-client`: a member of a room, used in a terminal or by another program.
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // On a terminal a log line would run into the line being typed; RUST_LOG brings it back.
+    // On a terminal, a log line would disrupt the line editor. RUST_LOG can still enable the log.
     let default_level = if io::stdout().is_terminal() {
         "off"
     } else {

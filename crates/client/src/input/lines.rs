@@ -1,15 +1,15 @@
-//! Lines of a pipe or file, each of bounded length.
+//! Lines of a pipe or file, with a limit on their length.
 
 use std::io::{BufRead, Read as _};
 
 use backroom_protocol::{MAX_NAME_CHARS, MAX_TEXT_BYTES, room::MAX_MEMBERS};
 
-use super::{Line, LineSource, Prompt};
+use super::line::{Line, LineSource, Prompt};
 
-/// The longest line that is read: a full message and the names of a full room.
+/// The longest line: a message of the largest size and the names of a full room.
 pub const MAX_LINE_BYTES: usize = 2 * MAX_TEXT_BYTES + MAX_MEMBERS * (MAX_NAME_CHARS * 4 + 1);
 
-/// The lines of a reader.
+/// Reads lines from a reader.
 #[derive(Debug)]
 pub struct Lines<R>(pub R);
 
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_one_by_one_and_the_last_needs_no_line_ending() {
+    fn lines_are_read_one_by_one_and_the_last_needs_no_line_ending() {
         assert_eq!(
             lines(b"one\n\ntwo"),
             [
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_or_not_utf_8_is_left_out_and_the_next_one_is_read() {
+    fn invalid_lines_are_skipped() {
         let mut bytes = vec![b'x'; 3 * MAX_LINE_BYTES];
         bytes.extend_from_slice(b"\n\xff\xfe\nhi\n");
         assert_eq!(

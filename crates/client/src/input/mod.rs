@@ -1,8 +1,9 @@
-//! Where lines come from: a thread that reads one whenever the session asks for one.
+//! Input: a thread that reads a line whenever the session requests one.
 //!
-//! Reading a terminal or a pipe blocks, so it happens on a thread of its own. A line is read only when it is asked for:
-//! a program that writes commands faster than they can be carried out is held up by its pipe.
+//! Reading from a terminal or a pipe blocks, so it needs its own thread. Lines are not read ahead, so a program that writes
+//! commands faster than they can be executed is slowed down by its pipe.
 
+mod line;
 mod lines;
 
 use std::io;
@@ -11,56 +12,29 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+pub use line::{Line, LineSource, Prompt};
 pub use lines::{Lines, MAX_LINE_BYTES};
 
-/// What is asked for, and so how a front end asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prompt {
-    /// A name to join with.
-    Name,
-    /// A command or a message.
-    Command,
-}
-
-/// What came of asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// A line, with or without its line ending.
-    Text(String),
-    /// A line of more than [`MAX_LINE_BYTES`], left out.
-    TooLong,
-    /// A line that is not UTF-8, left out.
-    NotText,
-    /// Ctrl-C where a line editor reads the terminal.
-    Interrupted,
-    /// There will be no more.
-    End,
-}
-
-/// Something that lines can be read from, blocking.
-pub trait LineSource: Send {
-    /// The next line.
-    fn read(&mut self, prompt: Prompt) -> Line;
-}
-
-/// The session's end of the reading thread.
+/// The handle of the input thread.
 #[derive(Debug)]
 pub struct Input {
     requests: blocking::Sender<Prompt>,
     lines: mpsc::Receiver<Line>,
-    asked: bool,
+    /// Whether a requested line has not been received yet.
+    requested: bool,
 }
 
 impl Input {
-    /// Starts the thread that reads `source`. It ends with this `Input`, at the latest after the line that it waits for.
+    /// Starts a thread that reads `source`. The thread ends when this `Input` is dropped, or after the line that it is
+    /// waiting for.
     ///
     /// # Errors
-    /// The system has no thread left.
+    /// The thread cannot be started.
     pub fn spawn(mut source: impl LineSource + 'static) -> io::Result<Self> {
-        let (requests, asked_for) = blocking::channel();
+        let (requests, prompts) = blocking::channel();
         let (deliver, lines) = mpsc::channel(1);
         thread::Builder::new().name("input".into()).spawn(move || {
-            for prompt in asked_for {
+            for prompt in prompts {
                 if deliver.blocking_send(source.read(prompt)).is_err() {
                     return;
                 }
@@ -69,19 +43,19 @@ impl Input {
         Ok(Self {
             requests,
             lines,
-            asked: false,
+            requested: false,
         })
     }
 
-    /// The next line. Cancel safe: a line that was asked for and not waited for comes at the next call, whatever the
-    /// prompt of that.
+    /// Waits for the next line. Cancel safe: the next call returns a line that was requested by a cancelled call, regardless
+    /// of the prompt.
     pub async fn next(&mut self, prompt: Prompt) -> Line {
-        if !self.asked && self.requests.send(prompt).is_err() {
+        if !self.requested && self.requests.send(prompt).is_err() {
             return Line::End;
         }
-        self.asked = true;
+        self.requested = true;
         let line = self.lines.recv().await;
-        self.asked = false;
+        self.requested = false;
         line.unwrap_or(Line::End)
     }
 }

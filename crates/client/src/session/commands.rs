@@ -1,4 +1,4 @@
-//! What the user says.
+//! Handling of input: executes commands and sends messages.
 
 use backroom_protocol::{ClientMessage, Content, Text};
 
@@ -13,31 +13,31 @@ impl Session {
             Line::Text(line) => line,
             Line::TooLong => {
                 let error = format!(
-                    "a line of more than {MAX_LINE_BYTES} bytes was left out; send it as a file"
+                    "not sent: the line exceeds the limit of {MAX_LINE_BYTES} bytes; send a file instead"
                 );
                 return self.show(event::error(error)).await;
             }
             Line::NotText => {
                 return self
-                    .show(event::error("a line that is not UTF-8 was left out"))
+                    .show(event::error("not sent: the line is not valid UTF-8"))
                     .await;
             }
             Line::Interrupted => return self.leave(),
             Line::End => return self.drain().await,
         };
-        let carried_out = match command::parse(&line) {
+        let executed = match command::parse(&line) {
             Ok(None) => Ok(()),
-            Ok(Some(command)) => self.carry_out(command).await,
+            Ok(Some(command)) => self.execute(command).await,
             Err(error) => Err(error.into()),
         };
-        if let Err(error) = carried_out {
+        if let Err(error) = executed {
             self.show(event::error(error.to_string())).await;
         }
     }
 
-    async fn carry_out(&mut self, command: Command) -> anyhow::Result<()> {
+    async fn execute(&mut self, command: Command) -> anyhow::Result<()> {
         match command {
-            Command::Users => self.say(&ClientMessage::Users).await,
+            Command::Users => self.send(&ClientMessage::Users).await,
             Command::Message { to, text } => self.send_text(&to, text).await?,
             Command::File { to, path } => {
                 let receivers = self.roster.resolve(&to)?;
@@ -46,7 +46,7 @@ impl Session {
             }
             Command::Kick { user } => {
                 let target = self.roster.find(&user)?.id;
-                self.say(&ClientMessage::Kick { target }).await;
+                self.send(&ClientMessage::Kick { target }).await;
             }
             Command::Set(setting) => {
                 self.settings.apply(setting);

@@ -1,4 +1,4 @@
-//! What the room says.
+//! Handling of messages from the room.
 
 use backroom_protocol::{Content, MemberId, MemberInfo, ServerMessage};
 
@@ -8,7 +8,7 @@ use crate::event::{self, Event, User};
 impl Session {
     pub(super) async fn show_joined(&mut self) {
         let Some(own) = self.roster.member(self.roster.own_id()) else {
-            return self.lose("the server let this member in without its name");
+            return self.lose("protocol error: the roster does not contain this member");
         };
         let event = Event::Joined {
             name: own.name.to_string(),
@@ -41,8 +41,10 @@ impl Session {
             } => self.handle_delivery(from, &content, &sealed).await,
             ServerMessage::Undelivered { to } => {
                 let error = match to.len() {
-                    1 => "somebody left before the last message came".into(),
-                    count => format!("{count} members left before the last message came"),
+                    1 => "the last message did not reach 1 member, who had left".into(),
+                    count => {
+                        format!("the last message did not reach {count} members, who had left")
+                    }
                 };
                 self.show(event::error(error)).await;
             }
@@ -51,7 +53,7 @@ impl Session {
                 votes,
                 needed,
             } => {
-                // A tally may also be about somebody who has just left.
+                // The target may have just left.
                 if let Some(member) = self.roster.member(target) {
                     let target = member.name.to_string();
                     self.show(Event::Vote {
@@ -68,16 +70,16 @@ impl Session {
                 })
                 .await;
                 if target == self.roster.own_id() {
-                    self.put_out();
+                    self.kicked();
                 }
             }
             ServerMessage::Rejected { reason } => self.show(event::error(reason.to_string())).await,
             ServerMessage::Closing { reason } => {
-                self.closing = Some(format!("the server ended it: {reason}"))
+                self.closing = Some(format!("closed by the server: {reason}"))
             }
             ServerMessage::Pong => {}
             ServerMessage::Joined { .. } | ServerMessage::Refused(_) => {
-                self.lose("the server said something that it may only say at the beginning");
+                self.lose("protocol error: unexpected message from the server");
             }
         }
     }
@@ -100,9 +102,7 @@ impl Session {
     async fn handle_delivery(&mut self, from: MemberId, content: &[u8], sealed: &[u8]) {
         let Some(member) = self.roster.member(from).cloned() else {
             return self
-                .show(event::error(
-                    "a message from somebody who is not in the room was left out",
-                ))
+                .show(event::error("discarded a message from an unknown member"))
                 .await;
         };
         match self
@@ -120,7 +120,7 @@ impl Session {
             }
             Ok(Content::File(message)) => {
                 if let Some((answer, event)) = self.transfers.handle_message(&member, message) {
-                    self.tell(from, answer).await;
+                    self.send_file_message(from, answer).await;
                     self.show(event).await;
                 }
             }

@@ -1,9 +1,10 @@
-//! A member in the room: lines in, events out, envelopes both ways.
+//! The session of a member: reads lines, emits events, and exchanges envelopes with other members.
 //!
-//! One task owns all state and waits for one thing at a time: the room, the keyboard, the transfers, the socket. Nothing
-//! in it waits for a file or for another member, so a transfer never holds up the chat.
+//! One task owns all state and waits for the room, the input, the transfers and the socket at the same time. It never waits
+//! for a file or for another member, so a transfer does not delay the chat.
 
 mod commands;
+mod ending;
 mod messages;
 mod phase;
 
@@ -26,93 +27,84 @@ use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::transfers::{Note, Transfers};
 
+pub use phase::Ending;
 use phase::Phase;
 
-/// Bytes that may wait for the network before no more lines are read.
-const MAX_WAITING_BYTES: usize = 1 << 20;
+/// The number of unsent bytes above which no more input is read.
+const MAX_BUFFERED_BYTES: usize = 1 << 20;
 
-/// How often the room is asked whether it is still there.
+/// The interval of keep-alive messages.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Pings without any word of the room after which the connection counts as lost.
+/// The number of pings without any message from the room after which the connection counts as lost.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 
-/// Members for whom keys are made before the session looks at what else there is: a millisecond or two.
-const KEYS_AT_ONCE: usize = 4;
+/// The number of recipients whose HPKE contexts are set up before other events are handled. It takes one or two
+/// milliseconds.
+const KEY_BATCH: usize = 4;
 
-/// How a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// As its user wanted.
-    Left,
-    /// The connection is gone, for this reason.
-    Lost(String),
-    /// The room put this member out.
-    Kicked,
-}
-
-/// What a room said to a member that it let in.
+/// The state of a member that has just joined.
 #[derive(Debug)]
-pub struct Admission {
-    /// The connection, on which `Joined` has just come.
+pub struct Membership {
+    /// The connection, after the `Joined` message.
     pub connection: Connection<ServerMessage, ClientMessage>,
-    /// The keys it joined with.
+    /// The keys with which the member joined.
     pub identity: Identity,
-    /// Its number.
+    /// The number that the room assigned to the member.
     pub own_id: MemberId,
-    /// Everyone, itself included.
+    /// All members, including this one.
     pub members: Vec<MemberInfo>,
-    /// The server.
+    /// The address of the server.
     pub server: SocketAddr,
 }
 
-/// A member in the room.
+/// A member's session, from joining the room to leaving it.
 #[derive(Debug)]
 pub struct Session {
     reader: Reader<ServerMessage>,
     writer: Writer<ClientMessage>,
     envelopes: Envelopes,
-    /// Not sealed yet, since members have had nothing from this one before.
+    /// The posts that wait until the HPKE contexts of their recipients are set up.
     posts: VecDeque<(Content, Vec<(MemberId, PublicKey)>)>,
     roster: Roster,
     transfers: Transfers,
     settings: Settings,
     events: mpsc::Sender<Event>,
     phase: Phase,
-    /// Why the room said that it ends the connection.
+    /// The reason that the room gave for closing the connection.
     closing: Option<String>,
     unanswered_pings: u32,
 }
 
-/// What the session waits for.
-enum Happening {
+/// An event that the session waits for.
+enum Wakeup {
     Received(Result<Option<ServerMessage>, ConnectionError>),
-    Typed(Line),
+    Line(Line),
     Noted(Note),
     Written(Result<(), ConnectionError>),
-    PostWaits,
+    PostPending,
     Interrupted,
-    NobodyWatches,
+    OutputClosed,
     PingDue,
-    Late,
+    DeadlineReached,
 }
 
 impl Session {
-    /// A session that has just begun. What happens in it goes to `events`.
+    /// Creates a session, whose events are sent to `events`.
     #[must_use]
     pub fn new(
-        admission: Admission,
+        membership: Membership,
         transfers: Transfers,
         settings: Settings,
         events: mpsc::Sender<Event>,
     ) -> Self {
-        let Admission {
+        let Membership {
             connection,
             identity,
             own_id,
             members,
             server: _,
-        } = admission;
+        } = membership;
         let (reader, writer) = connection.split();
         Self {
             reader,
@@ -129,7 +121,7 @@ impl Session {
         }
     }
 
-    /// Runs until the user leaves, or has to. `interrupt` is the user's wish to leave from outside the input.
+    /// Runs until the user leaves, the connection is lost, or the member is removed. `interrupt` makes the member leave.
     pub async fn run(mut self, input: &mut Input, interrupt: CancellationToken) -> Ending {
         self.show_joined().await;
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -138,18 +130,18 @@ impl Session {
             if let Some(ending) = self.advance() {
                 return ending;
             }
-            let happening = self.wait(input, &interrupt, &mut pings).await;
-            self.handle(happening).await;
+            let wakeup = self.wait(input, &interrupt, &mut pings).await;
+            self.handle(wakeup).await;
         }
     }
 
-    /// Waits for whatever comes first. Nothing is lost of what comes later.
+    /// Waits for the next event. All branches are cancel safe, so no other event is lost.
     async fn wait(
         &mut self,
         input: &mut Input,
         interrupt: &CancellationToken,
         pings: &mut Interval,
-    ) -> Happening {
+    ) -> Wakeup {
         let Self {
             reader,
             writer,
@@ -159,92 +151,94 @@ impl Session {
             posts,
             ..
         } = self;
+        // While a post waits for its contexts, nothing is read that could cause another one: the order of posts is fixed.
         let sealing = !posts.is_empty();
         let waiting_bytes = writer.buffered_bytes();
         let connected = phase.is_connected();
         tokio::select! {
-            message = reader.receive(), if connected => Happening::Received(message),
-            note = transfers.note(), if !sealing => Happening::Noted(note),
-            written = writer.flush(), if connected && waiting_bytes > 0 => Happening::Written(written),
-            () = tokio::task::yield_now(), if sealing => Happening::PostWaits,
-            line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_WAITING_BYTES => {
-                Happening::Typed(line)
+            message = reader.receive(), if connected => Wakeup::Received(message),
+            note = transfers.note(), if !sealing => Wakeup::Noted(note),
+            written = writer.flush(), if connected && waiting_bytes > 0 => Wakeup::Written(written),
+            () = tokio::task::yield_now(), if sealing => Wakeup::PostPending,
+            line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_BUFFERED_BYTES => {
+                Wakeup::Line(line)
             }
-            () = interrupt.cancelled(), if !phase.is_ending() => Happening::Interrupted,
-            () = events.closed(), if !phase.is_ending() => Happening::NobodyWatches,
-            _ = pings.tick(), if connected => Happening::PingDue,
-            () = phase.deadline() => Happening::Late,
+            () = interrupt.cancelled(), if !phase.is_ending() => Wakeup::Interrupted,
+            () = events.closed(), if !phase.is_ending() => Wakeup::OutputClosed,
+            _ = pings.tick(), if connected => Wakeup::PingDue,
+            () = phase.deadline() => Wakeup::DeadlineReached,
         }
     }
 
-    async fn handle(&mut self, happening: Happening) {
-        match happening {
-            Happening::Received(Ok(Some(message))) => {
+    async fn handle(&mut self, wakeup: Wakeup) {
+        match wakeup {
+            Wakeup::Received(Ok(Some(message))) => {
                 self.unanswered_pings = 0;
                 self.handle_message(message).await;
             }
-            Happening::Received(Ok(None)) => self.lose("the server closed the connection"),
-            Happening::Received(Err(error)) | Happening::Written(Err(error)) => {
+            Wakeup::Received(Ok(None)) => self.lose("the server closed the connection"),
+            Wakeup::Received(Err(error)) | Wakeup::Written(Err(error)) => {
                 self.lose(&error.to_string())
             }
-            Happening::Written(Ok(())) => {}
-            Happening::PostWaits => self.seal_post().await,
-            Happening::Typed(line) => self.handle_line(line).await,
-            Happening::Noted(note) => self.handle_note(note).await,
-            Happening::Interrupted | Happening::NobodyWatches => self.leave(),
-            Happening::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
-                self.lose("the server does not answer any more");
+            Wakeup::Written(Ok(())) => {}
+            Wakeup::PostPending => self.seal_post().await,
+            Wakeup::Line(line) => self.handle_line(line).await,
+            Wakeup::Noted(note) => self.handle_note(note).await,
+            Wakeup::Interrupted | Wakeup::OutputClosed => self.leave(),
+            Wakeup::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
+                self.lose("the server does not respond");
             }
-            Happening::PingDue => {
+            Wakeup::PingDue => {
                 self.unanswered_pings += 1;
-                self.say(&ClientMessage::Ping).await;
+                self.send(&ClientMessage::Ping).await;
             }
-            Happening::Late => self.phase.expire(),
+            Wakeup::DeadlineReached => self.phase.expire(),
         }
     }
 
     async fn handle_note(&mut self, note: Note) {
         match note {
-            Note::Tell(to, message) => self.tell(to, message).await,
+            Note::Tell(to, message) => self.send_file_message(to, message).await,
             Note::Show(event) | Note::Ended(_, event) => self.show(event).await,
             Note::StreamEnded(_) => {}
         }
     }
 
-    /// Says something about a file to a member, if it is still there.
-    async fn tell(&mut self, to: MemberId, message: FileMessage) {
+    /// Sends a message about a file to a member, if it is still in the room.
+    async fn send_file_message(&mut self, to: MemberId, message: FileMessage) {
         let Some(key) = self.roster.member(to).map(|member| member.public_key) else {
             return;
         };
         self.post(Content::File(message), vec![(to, key)]).await;
     }
 
-    /// Seals a content and sends it, at once or after those that wait. Posts leave in the order in which they were sealed.
+    /// Queues a content for sealing and sending. Posts are sent in the order in which they are sealed, as the receivers'
+    /// HPKE contexts require.
     async fn post(&mut self, content: Content, recipients: Vec<(MemberId, PublicKey)>) {
         self.posts.push_back((content, recipients));
         self.seal_post().await;
     }
 
-    /// Goes on with the post that waits longest. The first one to a thousand members takes a while in all, during which
-    /// the session does other things, too.
+    /// Continues with the oldest queued post. Setting up the contexts of a thousand members takes a while, so this is done
+    /// in steps, between which the session handles other events.
     async fn seal_post(&mut self) {
         let Some((content, recipients)) = self.posts.front() else {
             return;
         };
-        let sealed = match self.envelopes.prepare(recipients, KEYS_AT_ONCE) {
+        let sealed = match self.envelopes.prepare(recipients, KEY_BATCH) {
             Ok(false) => return,
             Ok(true) => self.envelopes.seal(content, recipients),
             Err(error) => Err(error),
         };
         self.posts.pop_front();
         match sealed {
-            Ok(post) => self.say(&ClientMessage::Post(post)).await,
+            Ok(post) => self.send(&ClientMessage::Post(post)).await,
             Err(error) => self.show_envelope_error(&error).await,
         }
     }
 
-    /// Puts a message in line for the network.
-    async fn say(&mut self, message: &ClientMessage) {
+    /// Queues a message for sending.
+    async fn send(&mut self, message: &ClientMessage) {
         let fed = Encoded::new(message)
             .map_err(ConnectionError::from)
             .and_then(|encoded| self.writer.feed(&encoded));
@@ -261,11 +255,11 @@ impl Session {
         };
         let text = match error {
             EnvelopeError::NotAuthentic(id) => format!(
-                "a message from {} could not be trusted and was left out",
+                "discarded a message from {} that failed authentication",
                 name(id)
             ),
-            EnvelopeError::NotTheSame(id) => format!(
-                "{} is not who it was before; don't trust this server",
+            EnvelopeError::IdentityChanged(id) => format!(
+                "the identity of {} has changed; do not trust this server",
                 name(id)
             ),
             error => error.to_string(),
@@ -274,7 +268,7 @@ impl Session {
     }
 
     async fn show(&self, event: Event) {
-        // Where nobody watches any more, `wait` notices.
+        // An error means that the output is closed, which `wait` handles.
         let _ = self.events.send(event).await;
     }
 }

@@ -1,8 +1,8 @@
-//! What is said, and to whom.
+//! Messages and their recipients.
 
 use crate::harness::{Member, Room};
 
-async fn heard(member: &mut Member) -> (String, String, String) {
+async fn message_parts(member: &mut Member) -> (String, String, String) {
     let message = member.event("message").await;
     let field = |name: &str| message[name].as_str().unwrap().to_owned();
     (field("from"), field("cast"), field("text"))
@@ -13,7 +13,7 @@ fn message(from: &str, cast: &str, text: &str) -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn each_cast_reaches_exactly_those_it_is_for() {
+async fn each_cast_reaches_exactly_its_recipients() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve, mut kim] = room.join_all(["ada", "bob", "eve", "kim"]).await;
     for line in [
@@ -43,28 +43,28 @@ async fn each_cast_reaches_exactly_those_it_is_for() {
         (&mut kim, &[]),
     ] {
         for expected in everyone.iter().chain(its_own).chain(&end) {
-            assert_eq!(heard(member).await, *expected);
+            assert_eq!(message_parts(member).await, *expected);
         }
     }
     assert!(!ada.has_passed("message"));
 }
 
 #[tokio::test]
-async fn what_is_no_command_or_for_nobody_is_an_error_and_sent_to_nobody() {
+async fn invalid_commands_and_recipients_are_errors_and_send_nothing() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     for (line, error) in [
         ("mbrodcast|secret", "`mbroadcast`"),
-        ("hello | world", "the nearest is"),
+        ("hello | world", "did you mean"),
         ("municast|secret", "municast|USER|TEXT"),
         ("municast bob secret", "municast|USER|TEXT"),
         ("municast|bop|secret", "did you mean `bob`?"),
-        ("mmulticast|bob|nobody|secret", "there is no `nobody` here"),
-        ("mblockcast|nobody|secret", "there is no `nobody` here"),
-        ("mblockcast|bob|secret", "leaves out everyone"),
+        ("mmulticast|bob|nobody|secret", "no member named `nobody`"),
+        ("mblockcast|nobody|secret", "no member named `nobody`"),
+        ("mblockcast|bob|secret", "excludes every other member"),
         ("municast|ada|secret", "yourself"),
         ("mbroadcast|", "the message is empty"),
-        ("kick|nobody", "there is no `nobody` here"),
+        ("kick|nobody", "no member named `nobody`"),
         ("window|0", "1 to 65535"),
         ("cancel|5", "there is no transfer 5"),
     ] {
@@ -73,34 +73,34 @@ async fn what_is_no_command_or_for_nobody_is_an_error_and_sent_to_nobody() {
     }
     ada.type_line("municast|bob|the first thing said").await;
     assert_eq!(
-        heard(&mut bob).await,
+        message_parts(&mut bob).await,
         message("ada", "unicast", "the first thing said")
     );
 }
 
 #[tokio::test]
-async fn a_message_of_64_kib_arrives_and_a_longer_one_is_refused() {
+async fn a_message_of_64_kib_arrives_and_a_longer_one_is_rejected() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let longest = "x".repeat(64 * 1024);
     let error = ada.error_of(&format!("mbroadcast|{longest}x")).await;
     assert!(error.contains("65537 bytes"), "{error}");
     let error = ada.error_of(&"y".repeat(1 << 20)).await;
-    assert!(error.contains("left out"), "{error}");
+    assert!(error.contains("exceeds the limit"), "{error}");
     ada.type_line(&format!("mbroadcast|{longest}")).await;
-    assert_eq!(heard(&mut bob).await.2, longest);
+    assert_eq!(message_parts(&mut bob).await.2, longest);
 }
 
 #[tokio::test]
-async fn nothing_that_could_drive_a_terminal_comes_out() {
+async fn terminal_controls_are_removed() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     ada.type_line("\u{1b}[2Jred\u{1b}]0;title\u{7} alert").await;
-    assert_eq!(heard(&mut bob).await.2, "red alert");
+    assert_eq!(message_parts(&mut bob).await.2, "red alert");
 }
 
 #[tokio::test]
-async fn enough_votes_put_a_member_out_and_it_exits_1() {
+async fn enough_votes_remove_a_member_which_exits_with_1() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let error = ada.error_of("kick|ada").await;
@@ -128,7 +128,7 @@ async fn enough_votes_put_a_member_out_and_it_exits_1() {
         error["message"]
             .as_str()
             .unwrap()
-            .contains("put out by vote"),
+            .contains("removed by vote"),
         "{error}"
     );
     assert_eq!(again.end().await.code(), Some(1));

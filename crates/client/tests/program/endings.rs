@@ -1,11 +1,11 @@
-//! How it ends.
+//! The ends of the program, and its exit codes.
 
 use rustix::process::Signal;
 
 use crate::harness::{Files, Room};
 
 #[tokio::test]
-async fn exit_the_end_of_input_and_signals_leave_with_0() {
+async fn exit_the_end_of_input_and_signals_exit_with_0() {
     let room = Room::open().await;
     let mut watcher = room.join("watcher").await;
     for name in ["exit", "end", "int", "term"] {
@@ -22,7 +22,7 @@ async fn exit_the_end_of_input_and_signals_leave_with_0() {
 }
 
 #[tokio::test]
-async fn what_was_typed_before_the_end_of_input_is_still_said() {
+async fn messages_before_the_end_of_input_are_sent() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     for number in 0..100 {
@@ -39,7 +39,7 @@ async fn what_was_typed_before_the_end_of_input_is_still_said() {
 }
 
 #[tokio::test]
-async fn at_the_end_of_input_files_on_their_way_out_are_waited_for() {
+async fn the_end_of_input_waits_for_outgoing_files() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -54,7 +54,7 @@ async fn at_the_end_of_input_files_on_their_way_out_are_waited_for() {
 }
 
 #[tokio::test]
-async fn at_the_end_of_input_files_on_their_way_in_are_waited_for_and_new_ones_are_declined() {
+async fn the_end_of_input_waits_for_incoming_files_and_declines_new_ones() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -74,7 +74,7 @@ async fn at_the_end_of_input_files_on_their_way_in_are_waited_for_and_new_ones_a
 }
 
 #[tokio::test]
-async fn a_signal_ends_transfers_and_tells_their_other_sides() {
+async fn a_signal_cancels_transfers_and_notifies_the_peers() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -93,7 +93,7 @@ async fn a_signal_ends_transfers_and_tells_their_other_sides() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_is_a_lost_connection_and_exits_1() {
+async fn losing_the_server_exits_with_1() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -115,7 +115,7 @@ async fn a_server_that_goes_away_is_a_lost_connection_and_exits_1() {
 }
 
 #[tokio::test]
-async fn when_nobody_reads_the_output_any_more_it_leaves_quietly() {
+async fn a_closed_output_exits_with_0() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     bob.close_output();

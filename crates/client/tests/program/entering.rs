@@ -1,9 +1,9 @@
-//! Getting in, and not getting in.
+//! Joining a room, and the errors of joining.
 
 use crate::harness::{PASSWORD, Room};
 
 #[tokio::test]
-async fn who_joins_is_told_who_is_there_and_the_others_are_told_of_it() {
+async fn a_new_member_gets_the_roster_and_is_announced() {
     let room = Room::open().await;
     let mut ada = room.join("ada").await;
     let mut bob = room.start(&["--name", "bob"]);
@@ -32,7 +32,7 @@ async fn who_joins_is_told_who_is_there_and_the_others_are_told_of_it() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_says_so_and_exits_3() {
+async fn a_wrong_password_exits_with_3() {
     let room = Room::open().await;
     let folder = tempfile::tempdir().unwrap();
     let mut client = room.client(folder.path());
@@ -59,7 +59,7 @@ async fn a_wrong_password_says_so_and_exits_3() {
 }
 
 #[tokio::test]
-async fn the_password_comes_from_an_argument_or_a_file_and_only_the_argument_warns() {
+async fn only_a_password_argument_prints_a_warning() {
     let room = Room::open().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
@@ -86,7 +86,7 @@ async fn the_password_comes_from_an_argument_or_a_file_and_only_the_argument_war
 }
 
 #[tokio::test]
-async fn wrong_use_and_a_server_that_is_not_there_have_exit_codes_of_their_own() {
+async fn usage_and_connection_errors_have_their_own_exit_codes() {
     let room = Room::open().await;
     let folder = tempfile::tempdir().unwrap();
     for wrong in [
@@ -115,7 +115,7 @@ async fn wrong_use_and_a_server_that_is_not_there_have_exit_codes_of_their_own()
 }
 
 #[tokio::test]
-async fn a_name_given_as_an_option_that_is_taken_exits_2() {
+async fn a_taken_name_option_exits_with_2() {
     let room = Room::open().await;
     let _ada = room.join("ada").await;
     let mut second = room.start(&["--name", "ADA"]);
@@ -131,13 +131,13 @@ async fn a_name_given_as_an_option_that_is_taken_exits_2() {
 }
 
 #[tokio::test]
-async fn without_a_name_it_asks_until_it_gets_one_that_can_be_had() {
+async fn without_a_name_the_client_prompts_until_one_is_available() {
     let room = Room::open().await;
     let _ada = room.join("ada").await;
     let mut member = room.start(&[]);
     for (name, error) in [
-        ("", "at least one character"),
-        ("a|b", "can't contain"),
+        ("", "cannot be empty"),
+        ("a|b", "cannot contain"),
         ("Ada", "the name is taken"),
     ] {
         member.event("name_wanted").await;
@@ -150,7 +150,7 @@ async fn without_a_name_it_asks_until_it_gets_one_that_can_be_had() {
 }
 
 #[tokio::test]
-async fn the_end_of_input_instead_of_a_name_leaves_quietly() {
+async fn the_end_of_input_instead_of_a_name_exits_with_0() {
     let room = Room::open().await;
     let mut member = room.start(&[]);
     member.event("name_wanted").await;

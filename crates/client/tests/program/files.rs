@@ -1,4 +1,4 @@
-//! Files from member to member, byte for byte.
+//! File transfers, compared byte for byte.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Files, Member, Room};
 
-/// Waits for a file and gives what arrived.
+/// Waits for a file and returns its contents.
 async fn received(member: &mut Member) -> (Value, Vec<u8>) {
     let received = member.event("received").await;
     let contents = fs::read(received["path"].as_str().unwrap()).unwrap();
@@ -14,7 +14,7 @@ async fn received(member: &mut Member) -> (Value, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_file_reaches_exactly_those_of_its_cast() {
+async fn a_file_reaches_exactly_its_recipients() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();
@@ -72,7 +72,7 @@ async fn a_file_reaches_exactly_those_of_its_cast() {
 }
 
 #[tokio::test]
-async fn files_of_no_byte_of_a_segment_around_it_and_of_many_arrive_whole() {
+async fn files_of_all_sizes_arrive_complete() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -104,7 +104,7 @@ async fn files_of_no_byte_of_a_segment_around_it_and_of_many_arrive_whole() {
 }
 
 #[tokio::test]
-async fn an_existing_name_is_never_overwritten_and_nothing_else_is_left() {
+async fn an_existing_file_is_never_overwritten() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -127,7 +127,7 @@ async fn an_existing_name_is_never_overwritten_and_nothing_else_is_left() {
 }
 
 #[tokio::test]
-async fn a_bar_in_a_path_is_escaped_and_does_not_arrive_as_one() {
+async fn a_bar_in_a_path_is_replaced_at_the_receiver() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -139,7 +139,7 @@ async fn a_bar_in_a_path_is_escaped_and_does_not_arrive_as_one() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_sent_is_an_error_and_nothing_is_sent() {
+async fn an_unreadable_file_is_an_error() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -153,10 +153,13 @@ async fn what_can_not_be_sent_is_an_error_and_nothing_is_sent() {
         ("fbroadcast|/dev/zero".to_owned(), "not a regular file"),
         (
             format!("funicast|nobody|{path}"),
-            "there is no `nobody` here",
+            "no member named `nobody`",
         ),
         (format!("funicast|ada|{path}"), "yourself"),
-        (format!("fblockcast|bob|{path}"), "leaves out everyone"),
+        (
+            format!("fblockcast|bob|{path}"),
+            "excludes every other member",
+        ),
         (format!("fmulticast|{path}"), "fmulticast|USER|USER...|PATH"),
     ] {
         let message = ada.error_of(&line).await;
@@ -168,7 +171,7 @@ async fn what_can_not_be_sent_is_an_error_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn files_go_both_ways_at_once_while_the_chat_goes_on() {
+async fn files_in_both_directions_do_not_delay_the_chat() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -204,7 +207,7 @@ async fn files_go_both_ways_at_once_while_the_chat_goes_on() {
 }
 
 #[tokio::test]
-async fn settings_hold_for_the_files_after_them() {
+async fn settings_apply_to_later_files() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();

@@ -1,4 +1,4 @@
-//! A room and its members as processes. Every wait is for an event, and bounded.
+//! A room and its members as processes. Every wait is for an event and has a time limit.
 
 use std::collections::VecDeque;
 use std::env;
@@ -15,13 +15,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// The password of every room here.
+/// The password of all rooms.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// How long an event may take to come: long enough for the busiest machine.
+/// The time limit of a wait. It is long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits for something, but not for ever.
+/// Waits with a time limit.
 pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, event).await {
         Ok(outcome) => outcome,
@@ -39,7 +39,7 @@ pub(crate) fn lab_program() -> PathBuf {
     built("backroom-lab")
 }
 
-/// A program of another package, built if it is not there: cargo builds only the programs of the package it tests.
+/// Returns a program of another package and builds it if needed. Cargo builds only the programs of the tested package.
 fn built(name: &str) -> PathBuf {
     let client = Path::new(env!("CARGO_BIN_EXE_backroom-client"));
     let program = client.with_file_name(name);
@@ -74,7 +74,7 @@ fn prepare(program: &Path) -> Command {
     command
 }
 
-/// A running server, killed when dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Room {
     child: Child,
     port: u16,
@@ -108,7 +108,7 @@ impl Room {
         }
     }
 
-    /// The client's program, ready to join this room, and in the folder `downloads`.
+    /// Returns a command that joins this room and saves files in `downloads`.
     pub(crate) fn client(&self, downloads: &Path) -> Command {
         let mut command = prepare(Path::new(env!("CARGO_BIN_EXE_backroom-client")));
         command
@@ -117,7 +117,7 @@ impl Room {
         command
     }
 
-    /// A member with `--output json`, in the room when this returns.
+    /// Starts a client with `--output json` and waits until it has joined.
     pub(crate) async fn join(&self, name: &str) -> Member {
         self.join_with(name, &[]).await
     }
@@ -128,14 +128,14 @@ impl Room {
         member
     }
 
-    /// A client with `--output json` that may still be on its way in.
+    /// Starts a client with `--output json` without waiting.
     pub(crate) fn start(&self, options: &[&str]) -> Member {
         let downloads = tempfile::tempdir().unwrap();
         let mut command = self.client(downloads.path());
         Member::spawn(command.args(["--output", "json"]).args(options), downloads)
     }
 
-    /// Members who all know of each other.
+    /// Starts members and waits until each knows all others.
     pub(crate) async fn join_all<const N: usize>(&self, names: [&str; N]) -> [Member; N] {
         let mut members = Vec::new();
         for name in names {
@@ -165,12 +165,12 @@ impl Room {
     }
 }
 
-/// A client process, killed when dropped.
+/// A client process. Dropping it kills the process.
 pub(crate) struct Member {
     child: Child,
     stdin: Option<ChildStdin>,
     events: Option<Lines<BufReader<ChildStdout>>>,
-    /// Events that were not waited for yet.
+    /// The events that no wait has returned yet.
     passed: VecDeque<Value>,
     downloads: TempDir,
 }
@@ -199,7 +199,7 @@ impl Member {
             .unwrap();
     }
 
-    /// The next event of this kind. Others stay for later.
+    /// Waits for the next event of this kind. Other events are kept.
     pub(crate) async fn event(&mut self, kind: &str) -> Value {
         if let Some(index) = self.passed.iter().position(|event| event["event"] == kind) {
             return self.passed.remove(index).unwrap();
@@ -225,7 +225,7 @@ impl Member {
             .to_owned()
     }
 
-    /// Whether an event of this kind has come that was not waited for.
+    /// Whether an event of this kind has been received and not been waited for.
     pub(crate) fn has_passed(&self, kind: &str) -> bool {
         self.passed.iter().any(|event| event["event"] == kind)
     }
@@ -242,7 +242,7 @@ impl Member {
         Some(event)
     }
 
-    /// Everything until the program ends, and how it ends.
+    /// The rest of the output, and the exit status.
     pub(crate) async fn end(&mut self) -> ExitStatus {
         while let Some(event) = self.next().await {
             self.passed.push_back(event);
@@ -262,7 +262,7 @@ impl Member {
         self.events = None;
     }
 
-    /// How the program ends, without reading its output.
+    /// Waits for the exit status without reading the output.
     pub(crate) async fn exit_status(&mut self) -> ExitStatus {
         soon("the end of the program", self.child.wait())
             .await
@@ -274,7 +274,7 @@ impl Member {
         kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), signal).unwrap();
     }
 
-    /// Makes each segment tiny and waited for, so that a file takes long enough to be interrupted for sure.
+    /// Sets tiny segments and stop-and-wait, so that a file takes long enough to be interrupted.
     pub(crate) async fn send_slowly(&mut self) {
         for line in ["window|1", "segment|16"] {
             self.type_line(line).await;
@@ -305,7 +305,7 @@ impl Files {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// A file of bytes that look like nothing in particular; its path as it is typed in a command.
+    /// Creates a file of pseudo-random bytes. Returns its path, escaped for a command, and its contents.
     pub(crate) fn create(&self, name: &str, bytes: usize) -> (String, Vec<u8>) {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ bytes as u64;
         let contents: Vec<u8> = std::iter::repeat_with(|| {

@@ -1,4 +1,4 @@
-//! The program from outside: a real server, real members, real files, on loopback.
+//! Tests of the program: a real server, real clients and real files over loopback.
 
 #![cfg(test)]
 

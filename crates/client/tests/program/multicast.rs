@@ -1,4 +1,4 @@
-//! One stream for several receivers, on the loopback network.
+//! Multicast streams on loopback.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::harness::{Files, Member, Room};
 
-/// Whether this machine lets a socket on loopback hear a group: not every kernel and sandbox does.
+/// Whether this machine delivers multicast on loopback. Not every kernel and sandbox does.
 fn loopback_hears_groups() -> bool {
     let group = Ipv4Addr::new(239, 255, 77, 67);
-    let heard = || -> std::io::Result<bool> {
+    let message_parts = || -> std::io::Result<bool> {
         let receiver = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         receiver.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
         receiver.set_read_timeout(Some(Duration::from_secs(1)))?;
@@ -21,10 +21,10 @@ fn loopback_hears_groups() -> bool {
         sender.send_to(b"heard", SocketAddrV4::new(group, port))?;
         Ok(receiver.recv(&mut [0; 8])? == 5)
     };
-    heard().unwrap_or(false)
+    message_parts().unwrap_or(false)
 }
 
-/// What the delivery of a receiver is, where it hears the group.
+/// The expected delivery to a receiver that can receive multicast.
 fn heard_as(delivery: &'static str, otherwise: &'static str) -> &'static str {
     if loopback_hears_groups() {
         delivery
@@ -33,7 +33,7 @@ fn heard_as(delivery: &'static str, otherwise: &'static str) -> &'static str {
     }
 }
 
-/// Sends a file to all, who get it byte for byte; gives the account of it.
+/// Sends a file to all members and checks its contents. Returns the `sent` event.
 async fn broadcast(ada: &mut Member, others: &mut [&mut Member], bytes: usize) -> Value {
     let files = Files::new();
     let (path, contents) = files.create("a.bin", bytes);
@@ -56,7 +56,7 @@ async fn set_delivery(ada: &mut Member, delivery: &str) {
 }
 
 #[tokio::test]
-async fn three_receivers_get_a_file_that_is_sent_once() {
+async fn three_receivers_share_one_multicast_stream() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve, mut kim] = room.join_all(["ada", "bob", "eve", "kim"]).await;
     set_delivery(&mut ada, "ip-multicast").await;
@@ -77,7 +77,7 @@ async fn three_receivers_get_a_file_that_is_sent_once() {
 }
 
 #[tokio::test]
-async fn who_hears_no_group_is_served_alone_beside_it() {
+async fn a_receiver_without_multicast_gets_its_own_stream() {
     let room = Room::open().await;
     let mut ada = room.join("ada").await;
     let mut bob = room.join("bob").await;
@@ -100,7 +100,7 @@ async fn who_hears_no_group_is_served_alone_beside_it() {
 }
 
 #[tokio::test]
-async fn a_group_of_one_is_made_only_where_it_is_asked_for() {
+async fn a_group_of_one_is_used_only_on_request() {
     let room = Room::open().await;
     let mut ada = room.join("ada").await;
     let mut bob = room.join("bob").await;
@@ -120,7 +120,7 @@ async fn a_group_of_one_is_made_only_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn one_that_stands_still_is_moved_and_one_that_dies_reported_while_the_others_finish() {
+async fn a_stopped_receiver_is_moved_and_a_killed_one_reported() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve, mut kim] = room.join_all(["ada", "bob", "eve", "kim"]).await;
     let files = Files::new();

@@ -1,4 +1,4 @@
-//! What people read where there is no terminal.
+//! Plain output without a terminal.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use crate::harness::{Files, Room, soon};
 
 #[tokio::test]
-async fn the_words_are_the_report_s_and_nothing_moves_or_is_coloured() {
+async fn plain_output_uses_the_format_of_the_report() {
     let room = Room::open().await;
     let mut ada = room.join("ada").await;
     let downloads = tempfile::tempdir().unwrap();

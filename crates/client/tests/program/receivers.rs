@@ -1,4 +1,4 @@
-//! Several receivers, not all of which do what they should.
+//! Several receivers, some of which stop, leave or are killed.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -15,8 +15,7 @@ fn result<'a>(sent: &'a Value, name: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn one_that_stands_still_holds_up_nobody_and_one_that_dies_is_reported_while_the_others_finish()
- {
+async fn a_stopped_and_a_killed_receiver_do_not_delay_the_others() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();
@@ -42,7 +41,7 @@ async fn one_that_stands_still_holds_up_nobody_and_one_that_dies_is_reported_whi
 }
 
 #[tokio::test]
-async fn one_that_leaves_in_the_middle_is_reported_and_keeps_no_half_file() {
+async fn a_receiver_that_leaves_keeps_no_partial_file() {
     let room = Room::open().await;
     let [mut ada, mut bob, mut eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();
@@ -61,7 +60,7 @@ async fn one_that_leaves_in_the_middle_is_reported_and_keeps_no_half_file() {
 }
 
 #[tokio::test]
-async fn a_sender_that_dies_leaves_nothing_with_the_receiver() {
+async fn a_killed_sender_leaves_no_partial_file() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -76,7 +75,7 @@ async fn a_sender_that_dies_leaves_nothing_with_the_receiver() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_answer_an_offer_is_given_up() {
+async fn an_unanswered_offer_times_out() {
     let room = Room::open().await;
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     let files = Files::new();
@@ -126,7 +125,7 @@ async fn either_side_can_cancel() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_declined_says_why_at_the_sender() {
+async fn the_sender_sees_the_reason_of_a_decline() {
     let room = Room::open().await;
     let mut ada = room.join("ada").await;
     let mut bob = room.join_with("bob", &["--max-file-size", "1kB"]).await;
@@ -161,7 +160,7 @@ async fn a_file_that_is_declined_says_why_at_the_sender() {
 }
 
 #[tokio::test]
-async fn streams_overlap_in_parallel_delivery_and_follow_each_other_in_sequential() {
+async fn parallel_streams_overlap_and_sequential_ones_do_not() {
     let room = Room::open().await;
     let [mut ada, _bob, _eve] = room.join_all(["ada", "bob", "eve"]).await;
     let files = Files::new();

@@ -1,4 +1,4 @@
-//! What is typed at a terminal.
+//! Input from a terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -10,7 +10,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::harness::Room;
 
-/// A keyboard and screen in one, and what a program has of them.
+/// The two ends of a pseudo-terminal.
 fn terminal() -> (File, File) {
     let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&keyboard).unwrap();
@@ -32,16 +32,16 @@ fn terminal() -> (File, File) {
 }
 
 #[tokio::test]
-async fn lines_that_come_all_at_once_are_all_heard() {
+async fn pasted_lines_are_all_executed() {
     let room = Room::open().await;
     let mut bob = room.join("bob").await;
     let downloads = tempfile::tempdir().unwrap();
     let (mut keyboard, program) = terminal();
     // A screen that nobody reads would fill up.
-    let mut screen = keyboard.try_clone().unwrap();
+    let mut output_thread = keyboard.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
         let mut drawn = [0; 1_024];
-        while screen.read(&mut drawn).is_ok_and(|bytes| bytes > 0) {}
+        while output_thread.read(&mut drawn).is_ok_and(|bytes| bytes > 0) {}
     });
     let mut command = room.client(downloads.path());
     command

@@ -1,4 +1,4 @@
-//! `--trace`: every step of a transfer, from both sides, as the lab reads it.
+//! `--trace`: the steps of a transfer on both sides, and the lab as their reader.
 
 use std::fs;
 use std::path::Path;
@@ -18,19 +18,19 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The number `field` of all lines of one kind, in their order.
+/// The value of `field` in all lines of one kind, in order.
 fn numbers(lines: &[Value], event: &str, field: &str) -> Vec<u64> {
     let of_kind = lines.iter().filter(|line| line["event"] == event);
     of_kind.map(|line| line[field].as_u64().unwrap()).collect()
 }
 
-/// Leaves the room, so that the trace is whole.
+/// Leaves the room, which completes the trace.
 async fn leave(mut member: Member) {
     member.type_line("exit").await;
     assert!(member.end().await.success());
 }
 
-/// Ada sends Bob a file, and both write it down. Gives what Ada's account of it says.
+/// Sends a file from Ada to Bob while both write a trace. Returns Ada's `sent` event.
 async fn transfer(of_sender: &Path, of_receiver: &Path) -> Value {
     let room = Room::open().await;
     let options = [of_sender, of_receiver].map(|path| ["--trace", path.to_str().unwrap()]);
@@ -52,7 +52,7 @@ async fn transfer(of_sender: &Path, of_receiver: &Path) -> Value {
 }
 
 #[tokio::test]
-async fn both_sides_write_every_step_down() {
+async fn both_sides_trace_every_step() {
     let dir = tempfile::tempdir().unwrap();
     let paths = [dir.path().join("ada.jsonl"), dir.path().join("bob.jsonl")];
     let sent = transfer(&paths[0], &paths[1]).await;
@@ -91,7 +91,7 @@ async fn both_sides_write_every_step_down() {
 }
 
 #[tokio::test]
-async fn the_lab_draws_what_one_side_or_both_wrote_down() {
+async fn the_lab_draws_the_trace_of_one_side_or_both() {
     let dir = tempfile::tempdir().unwrap();
     let paths = [dir.path().join("ada.jsonl"), dir.path().join("bob.jsonl")];
     transfer(&paths[0], &paths[1]).await;

@@ -1,25 +1,25 @@
-//! How often each segment is put on the wire.
+//! The number of times that each segment is transmitted.
 
 use std::{fmt, num::NonZeroU8, str::FromStr};
 
-use super::ConfigError;
+use super::error::ConfigError;
 
-/// How many times each segment is put on the wire, one right after the other and in the same round: 1 to 4.
+/// The number of times that each segment is transmitted, in succession and in the same round: 1 to 4.
 ///
-/// That is stutter Go-Back-N (Towsley: *The Stutter Go Back-N ARQ Protocol*, 1979, after Sastry's report on satellite
-/// channels, 1974) with a finite window and always the same number. An independent loss of probability `p` becomes one
-/// of `p^n`, and each segment takes `n` slots. It pays only where going back costs more than the copies: on a long path
-/// that loses for another reason than a full queue.
+/// More than 1 is stutter Go-Back-N (Towsley: *The Stutter Go Back-N ARQ Protocol*, 1979, after Sastry's report on
+/// satellite channels, 1974) with a finite window and a constant number of copies. An independent loss probability of `p`
+/// becomes `p^n`, and each segment takes `n` slots. Copies pay off only where going back costs more than they do: on a
+/// long path with losses that are not caused by a full queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Copies(NonZeroU8);
 
 impl Copies {
     /// Each segment once: plain Go-Back-N.
     pub const ONE: Self = Self(NonZeroU8::MIN);
-    /// 4. More would pay only where every third segment is lost.
+    /// 4. More would pay off only if every third segment were lost.
     pub const MAX: Self = Self(NonZeroU8::MIN.saturating_add(3));
 
-    /// The number.
+    /// Transmissions per segment, 1 to 4.
     pub const fn count(self) -> u8 {
         self.0.get()
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_1_to_4_copies() {
+    fn copies_are_1_to_4() {
         for (text, count) in [("1", 1), ("2", 2), ("4", 4)] {
             let copies: Copies = text.parse().unwrap();
             assert_eq!(copies.count(), count);

@@ -1,398 +1,353 @@
-//! The window that finds itself: the path's bandwidth-delay product, and next to nothing on top.
+//! The automatic window: the bandwidth-delay product of the path and a small margin.
 //!
-//! Go-Back-N sends the whole window again after a loss, so what stands in a queue is what a loss costs beyond a round
-//! trip. The best window just fills the path, however much is lost; and so it follows delay alone.
+//! Go-Back-N sends the whole window again after a loss, so every segment in a queue adds to the cost of a loss. The best
+//! window just fills the path, at any loss rate. The window therefore follows delay and ignores loss.
 //!
-//! - **Opening.** A few dozen segments at once are a train, and the spacing of their ACKs is the bottleneck's rate
-//!   (Dovrolis, Ramanathan, Moore: *What do packet dispersion techniques measure?*, INFOCOM 2001). With the least round trip
-//!   that gives the window after one of them.
-//! - **Steady.** From then on the window goes towards `window * base / round trip + margin`, half the way each time
-//!   (Wei et al.: *FAST TCP*, 2006, after Brakmo and Peterson's Vegas, 1995): each stream keeps its margin in the queue and no
-//!   more, and so those that share a link get equal shares. The rate bounds how far it may go: random loss on a shared
-//!   link looks like room, and so does a short queue like one that is empty.
-//! - **Draining.** Who comes later takes the others' queue for a part of the path. Now and then each stream makes room, so
-//!   that all see the path as it is (Cardwell et al.: *BBR*, 2016).
-//! - **Sharing.** The streams of one member leave by one link, and it knows how many they are. What each keeps in the queue,
-//!   and the least that it insists on, would add up, and chat waits behind all of it: with eight that each insist on a third
-//!   of the path the queue is longer than the path, is taken for the path, and so grows. So they insist on less than the path
-//!   between them, but on nearly all of it, which keeps their windows alike.
-//! - **Pacing.** Once the path is known the window is spread over a round trip. A burst stands in the queue before others'
-//!   segments and they take it for theirs: of two streams the more bursty one would get the larger share. And a window
-//!   that is sent again whole need not fit into a short queue.
+//! - **Startup.** The initial window is sent as a packet train, and the spacing of its ACKs gives the rate of the
+//!   bottleneck (Dovrolis, Ramanathan, Moore: *What do packet dispersion techniques measure?*, INFOCOM 2001). With the
+//!   minimum round trip, that gives the window after one round trip.
+//! - **Steady state.** The window then moves half of the way towards `window * min_rtt / rtt + margin` at each observation
+//!   (Wei et al.: *FAST TCP*, 2006, after Brakmo and Peterson's Vegas, 1995). Each stream keeps only its margin in the
+//!   queue, so streams that share a link get equal shares. The measured rate bounds the window, because random loss on a
+//!   shared link looks like free capacity, and a short queue looks like an empty one.
+//! - **Draining.** A stream that starts later measures the other streams' queue as part of its path. Each stream therefore
+//!   reduces its window periodically, so that all can measure the true minimum round trip (Cardwell et al.: *BBR*, 2016).
+//! - **Streams of one member.** They leave by the same link, and the member knows their number. Their margins and minimum
+//!   windows would add up to a long queue that also delays chat. With eight streams that each keep at least a third of the
+//!   path, the queue becomes longer than the path, is measured as the path, and grows without bound. The minima of one
+//!   member's streams therefore add up to less than the path. They add up to nearly all of it, which keeps the windows
+//!   equal.
+//! - **Pacing.** Once the path is known, the window is spread over a round trip. Otherwise a burst waits in the queue in
+//!   front of other streams' segments, which measure it as their own delay: the burstier of two streams would get the
+//!   larger share. Pacing also lets a retransmitted window pass through a queue that is shorter than the window.
 
 mod pacer;
 mod path;
+mod sample;
 
 use std::time::{Duration, Instant};
 
+pub(super) use self::sample::AckSample;
 use self::{
     pacer::Pacer,
-    path::{Path, Train},
+    path::{PacketTrain, Path},
+    sample::Observation,
 };
 use crate::config::Window;
 
-/// Segments sent at once, before anything is known: 48 ms at 10 Mbit/s, of which a loss wastes half.
-const FIRST_WINDOW: f64 = 40.0;
+/// Segments sent at once before anything is known: 48 ms at 10 Mbit/s. A loss wastes half of it on average.
+const INITIAL_WINDOW: f64 = 40.0;
 
-/// What is added for each millisecond until the first ACK: 10 Mbit/s with the usual segments.
-const OPENING_SEGMENTS_PER_MS: f64 = 1.0;
+/// Growth until the first ACK: 10 Mbit/s with segments of the usual size.
+const STARTUP_SEGMENTS_PER_MS: f64 = 1.0;
 
-/// The most that is sent before the first ACK.
-const MAX_OPENING: f64 = 512.0;
+/// The largest window before the first ACK.
+const MAX_STARTUP_WINDOW: f64 = 512.0;
 
-/// A train of so many segments tells a rate; while the stream opens, and later.
-const OPENING_TRAIN: u64 = 4;
+/// The shortest packet train that is measured: during startup, and later.
+const STARTUP_TRAIN: u64 = 4;
 const STEADY_TRAIN: u64 = 16;
 
-/// After so many answered segments the opening ends without a train that the path spread. Where the first window is short and
-/// ACKs collect, there may never be one.
-const PATIENT_SEGMENTS: u64 = 256;
+/// After this many acknowledged segments, startup ends without a train that the path has spread. If the initial window is
+/// short and the receiver collects ACKs, there may never be one.
+const MAX_STARTUP_SEGMENTS: u64 = 256;
 
-/// How many times the segments of a train the window may be that is made of its rate. A part of that where streams share a
-/// link: whoever begins behind the others' first windows takes these for the path.
-const CONFIDENCE: f64 = 16.0;
+/// The largest window taken from a train's rate, as a multiple of the train's length. Less if streams share a link: a
+/// stream that starts behind the initial windows of others measures those as its path.
+const MAX_WINDOW_PER_TRAIN: f64 = 16.0;
 
-/// The part of the way to the new window that is gone each time.
+/// The part of the way to the target window that each observation covers.
 const GAIN: f64 = 0.5;
 
-/// Of the bandwidth-delay product: not less, however long others' queues, and not more, however short.
-const LEAST_SHARE: f64 = 0.35;
-const MOST_SHARE: f64 = 1.25;
+/// The bounds of the window in bandwidth-delay products: the lower one resists long queues of others, the upper one
+/// queues so short that they look empty.
+const MIN_BDP: f64 = 0.35;
+const MAX_BDP: f64 = 1.25;
 
-/// The same where the others are of this member: what all of them insist on is less than the path, and nearly all of it.
-const LEAST_SHARE_AMONG_OWN: f64 = 0.9;
+/// The sum of the lower bounds of one member's streams: below the path's capacity, but close to it.
+const MIN_BDP_OF_MEMBER: f64 = 0.9;
 
-/// From so many observations in a row without a queue on, the window grows by a margin, then by two, four and so on: by as
-/// much for a small window as for a large one, so that those who share what became free get nearer to each other.
-const QUIET: u32 = 2;
+/// After this many consecutive observations without a queue, the window grows by one margin, then by 2, 4 and so on. The
+/// step is the same for a small window and a large one, so that streams that share newly free capacity converge.
+const GROWTH_OBSERVATIONS: u32 = 2;
 const MAX_DOUBLINGS: u32 = 8;
 
-/// Every so many observations the stream makes room, down to this share of what was not in the queue.
-const DRAIN_EVERY: u32 = 16;
+/// The number of observations between two drains, and the share of the in-flight segments that a drain keeps.
+const DRAIN_INTERVAL: u32 = 16;
 const DRAIN_SHARE: f64 = 0.75;
 
-/// Two segments, so that an ACK that is lost or waited for doesn't stop the stream.
-const LEAST_WINDOW: f64 = 2.0;
+/// Two segments, so that one lost or delayed ACK does not stop the stream.
+const MIN_WINDOW: f64 = 2.0;
 
-/// Finds the window of one stream from its unambiguous ACKs.
+/// Computes the window of one stream from its unambiguous ACKs.
 #[derive(Debug, Clone)]
 pub(super) struct AutoWindow {
+    /// In segments.
     window: f64,
-    /// Streams of this member that share its link, with this one.
+    /// The number of streams of this member that share its link, this one included.
     sharing: f64,
-    /// While nothing is known yet.
-    opening: Option<Opening>,
+    /// `None` once the path is known.
+    startup: Option<Startup>,
     path: Path,
     pacer: Pacer,
-    train: Option<Train>,
-    last: Option<Answer>,
+    train: Option<PacketTrain>,
+    last_sample: Option<AckSample>,
     observation: Observation,
     observations: u32,
-    quiet: u32,
-    /// The window before the stream made room, while it does.
-    before_draining: Option<f64>,
-}
-
-/// An ACK that proves which transmission it answers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Answer {
-    pub(super) now: Instant,
-    /// When the segment before `cumulative` was sent, in `round`.
-    pub(super) sent: Instant,
-    pub(super) cumulative: u64,
-    pub(super) round: u16,
-    /// How far it moved the base.
-    pub(super) advance: u64,
+    /// Consecutive observations without a queue.
+    without_queue: u32,
+    /// During a drain, the window to return to.
+    before_drain: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Opening {
+struct Startup {
     first_sent: Option<Instant>,
-    heard: bool,
-    first_answer: Option<Instant>,
+    ack_received: bool,
+    first_sample: Option<Instant>,
     longest_train: u64,
-    answered: u64,
-}
-
-/// The round trips of segments that were sent with the window as it is: over a round trip from the first of them on.
-#[derive(Debug, Clone, Copy, Default)]
-struct Observation {
-    began: Option<Instant>,
-    first_answer: Option<Instant>,
-    round_trips: f64,
-    count: u32,
-}
-
-impl Answer {
-    pub(super) fn round_trip(&self) -> Duration {
-        self.now.saturating_duration_since(self.sent)
-    }
+    acknowledged: u64,
 }
 
 impl AutoWindow {
     pub(super) fn new() -> Self {
         Self {
-            window: FIRST_WINDOW,
+            window: INITIAL_WINDOW,
             sharing: 1.0,
-            opening: Some(Opening::default()),
+            startup: Some(Startup::default()),
             path: Path::default(),
             pacer: Pacer::default(),
             train: None,
-            last: None,
+            last_sample: None,
             observation: Observation::default(),
             observations: 0,
-            quiet: 0,
-            before_draining: None,
+            without_queue: 0,
+            before_drain: None,
         }
     }
 
-    /// Sets how many streams of this member share its link, with this one.
+    /// Sets the number of streams of this member that share its link, this one included.
     pub(super) fn set_sharing(&mut self, streams: u32) {
         self.sharing = f64::from(streams.max(1));
-        let has_begun = |opening: Opening| opening.first_sent.is_some();
-        if !self.opening.is_none_or(has_begun) {
-            self.window = self.first_window();
+        let has_begun = |startup: Startup| startup.first_sent.is_some();
+        if !self.startup.is_none_or(has_begun) {
+            self.window = self.initial_window();
         }
     }
 
-    /// The first windows of many streams are one queue.
-    fn first_window(&self) -> f64 {
-        (FIRST_WINDOW / self.sharing.sqrt()).max(LEAST_WINDOW)
+    /// Smaller if several streams share the link, because their initial windows form one queue.
+    fn initial_window(&self) -> f64 {
+        (INITIAL_WINDOW / self.sharing.sqrt()).max(MIN_WINDOW)
     }
 
-    fn opening_segments_per_ms(&self) -> f64 {
-        OPENING_SEGMENTS_PER_MS / self.sharing.sqrt()
+    fn startup_segments_per_ms(&self) -> f64 {
+        STARTUP_SEGMENTS_PER_MS / self.sharing.sqrt()
     }
 
-    /// What this stream keeps in the queue, of which the others of its member keep as much.
-    fn margin(&self, on_the_way: f64) -> f64 {
-        self.path.margin(on_the_way) / self.sharing.sqrt()
+    /// The segments that this stream keeps in the queue. The member's other streams keep as many each.
+    fn margin(&self, in_flight: f64) -> f64 {
+        self.path.margin(in_flight) / self.sharing.sqrt()
     }
 
-    /// The least window, however long the queue.
-    fn least(&self, full: f64) -> f64 {
+    /// The smallest window, however long the queue.
+    fn min_window(&self, bdp: f64) -> f64 {
         if self.sharing > 1.0 {
-            full * LEAST_SHARE_AMONG_OWN / self.sharing
+            bdp * MIN_BDP_OF_MEMBER / self.sharing
         } else {
-            full * LEAST_SHARE
+            bdp * MIN_BDP
         }
     }
 
-    /// The window of now.
+    /// The current window.
     pub(super) fn window(&self) -> Window {
         Window::try_from(self.window as u16).unwrap_or(Window::MIN)
     }
 
-    /// Takes note that something was sent.
+    /// Records a transmission.
     pub(super) fn handle_transmit(&mut self, now: Instant, segments: u64) {
         self.pacer.spend(segments);
-        if let Some(opening) = &mut self.opening {
-            opening.first_sent.get_or_insert(now);
+        if let Some(startup) = &mut self.startup {
+            startup.first_sent.get_or_insert(now);
         }
     }
 
-    /// How many of `wanted` segments may go now.
+    /// Returns how many of `wanted` segments may be sent now.
     pub(super) fn pace(&mut self, now: Instant, wanted: u64) -> u64 {
         self.pacer.grant(now, wanted)
     }
 
-    /// When more may be sent though no ACK comes.
+    /// The time at which more may be sent without an ACK.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let pacer = self.pacer.poll_timeout();
         self.next_growth().into_iter().chain(pacer).min()
     }
 
-    /// When the window grows by itself: before the first ACK.
+    /// The time at which the window grows without an ACK: only during startup, before the first one.
     fn next_growth(&self) -> Option<Instant> {
-        let opening = self.opening.filter(|opening| !opening.heard)?;
-        let more = self.window.floor() + 1.0 - self.first_window();
-        let milliseconds = (more / self.opening_segments_per_ms()).max(1.0);
-        let at = opening.first_sent? + Duration::from_secs_f64(milliseconds / 1e3);
-        (self.window < MAX_OPENING).then_some(at)
+        let startup = self.startup.filter(|startup| !startup.ack_received)?;
+        let more = self.window.floor() + 1.0 - self.initial_window();
+        let milliseconds = (more / self.startup_segments_per_ms()).max(1.0);
+        let at = startup.first_sent? + Duration::from_secs_f64(milliseconds / 1e3);
+        (self.window < MAX_STARTUP_WINDOW).then_some(at)
     }
 
-    /// Grows where it is time to.
+    /// Handles the time of [`Self::poll_timeout`]. An earlier call has no effect.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.pacer.handle_timeout(now);
-        let first_sent = self.opening.and_then(|opening| opening.first_sent);
+        let first_sent = self.startup.and_then(|startup| startup.first_sent);
         if let Some(first_sent) = first_sent
             && self.next_growth().is_some_and(|at| at <= now)
         {
             let elapsed_ms = now.saturating_duration_since(first_sent).as_secs_f64() * 1e3;
-            let grown = self.first_window() + elapsed_ms * self.opening_segments_per_ms();
-            self.window = grown.max(self.window.floor() + 1.0).min(MAX_OPENING);
+            let grown = self.initial_window() + elapsed_ms * self.startup_segments_per_ms();
+            self.window = grown.max(self.window.floor() + 1.0).min(MAX_STARTUP_WINDOW);
         }
     }
 
-    /// Takes note of an ACK, whatever it says.
+    /// Records that an ACK arrived, even an ambiguous one or one that does not advance the base.
     pub(super) fn handle_ack(&mut self) {
-        if let Some(opening) = &mut self.opening {
-            opening.heard = true;
+        if let Some(startup) = &mut self.startup {
+            startup.ack_received = true;
         }
     }
 
-    /// Takes note that the base moved by an ACK that proves nothing.
-    pub(super) fn handle_ambiguous(&mut self) {
+    /// Records that an ambiguous ACK advanced the base. It interrupts the packet train.
+    pub(super) fn handle_ambiguous_ack(&mut self) {
         self.train = None;
-        self.last = None;
+        self.last_sample = None;
     }
 
-    /// Learns from a gap report that a round trip took at most so long. Without it a stream whose first segment is lost would
-    /// know no round trip but those behind its own first window.
-    pub(super) fn handle_gap(&mut self, now: Instant, most: Duration) {
-        self.path.note_round_trip(now, most);
+    /// Records the upper bound that a gap report gives on the round trip. Without it, a stream that loses its first segment
+    /// would know only round trips behind its own initial window.
+    pub(super) fn handle_gap(&mut self, now: Instant, upper_bound: Duration) {
+        self.path.record_rtt(now, upper_bound);
     }
 
-    /// Takes note that it goes back.
+    /// Records a go-back.
     pub(super) fn handle_loss(&mut self) {
-        self.path.note_loss();
+        self.path.record_loss();
     }
 
-    /// Learns from an ACK.
-    pub(super) fn handle_answer(&mut self, answer: Answer) {
-        self.path.note(&answer);
-        self.end_opening(&answer);
-        self.follow_train(&answer);
-        let is_in_burst = self.is_in_burst(&answer);
-        self.last = Some(answer);
-        if self.opening.is_none() && self.observation.note(&answer, is_in_burst) {
+    /// Updates the estimates and the window from an unambiguous ACK.
+    pub(super) fn handle_sample(&mut self, sample: AckSample) {
+        self.path.record(&sample);
+        self.end_startup(&sample);
+        self.follow_train(&sample);
+        let is_in_burst = self.is_in_burst(&sample);
+        self.last_sample = Some(sample);
+        if self.startup.is_none() && self.observation.add(&sample, is_in_burst) {
             let round_trip = self.observation.mean();
-            self.observe_from(answer.now);
+            self.observation = Observation::beginning_at(sample.now);
             self.adjust(round_trip);
         }
-        self.window = self.window.clamp(LEAST_WINDOW, f64::from(u16::MAX));
-        if self.opening.is_none() {
-            self.pacer.set(self.window, self.path.base());
+        self.window = self.window.clamp(MIN_WINDOW, f64::from(u16::MAX));
+        if self.startup.is_none() {
+            self.pacer.set(self.window, self.path.min_rtt());
         }
     }
 
-    /// The path is known once segments are answered that were sent after the first answer, or would have been.
-    fn end_opening(&mut self, answer: &Answer) {
-        let Some(opening) = &mut self.opening else {
+    /// Ends startup one round trip after the first sample, if a packet train has been measured by then.
+    fn end_startup(&mut self, sample: &AckSample) {
+        let Some(startup) = &mut self.startup else {
             return;
         };
-        let first_answer = *opening.first_answer.get_or_insert(answer.now);
-        opening.answered += answer.advance;
-        let is_late = opening.answered > PATIENT_SEGMENTS;
-        let is_over = answer.sent >= first_answer
-            || answer.now.saturating_duration_since(first_answer) > self.path.base();
-        if is_over && (opening.longest_train > 0 || is_late && self.take_slow_train(answer)) {
-            self.opening = None;
-            self.observe_from(answer.now);
+        let first_sample = *startup.first_sample.get_or_insert(sample.now);
+        startup.acknowledged += sample.advance;
+        let is_late = startup.acknowledged > MAX_STARTUP_SEGMENTS;
+        let is_over = sample.sent >= first_sample
+            || sample.now.saturating_duration_since(first_sample) > self.path.min_rtt();
+        if is_over && (startup.longest_train > 0 || is_late && self.use_unspread_train(sample)) {
+            self.startup = None;
+            self.observation = Observation::beginning_at(sample.now);
         }
     }
 
-    /// Makes do with a train that came as it was sent, and so tells only a rate that the path has at least. True where there
-    /// is one.
-    fn take_slow_train(&mut self, answer: &Answer) -> bool {
-        let train = self.train.filter(|train| train.is_of(answer));
-        let long = train.filter(|train| train.segments(answer) >= OPENING_TRAIN);
+    /// Falls back to a train that arrived as it was sent, which gives only a lower bound of the path's rate. Returns
+    /// whether there is one.
+    fn use_unspread_train(&mut self, sample: &AckSample) -> bool {
+        let train = self.train.filter(|train| train.includes(sample));
+        let long = train.filter(|train| train.segments(sample) >= STARTUP_TRAIN);
         if let Some(train) = long {
-            self.path.replace_rate(train.rate(answer));
+            self.path.replace_rate(train.rate(sample));
         }
         long.is_some()
     }
 
-    fn observe_from(&mut self, now: Instant) {
-        self.observation = Observation {
-            began: Some(now),
-            ..Observation::default()
-        };
-    }
-
-    /// Measures the rate by trains of segments of one round.
-    fn follow_train(&mut self, answer: &Answer) {
-        let Some(train) = self.train.filter(|train| train.is_of(answer)) else {
-            self.train = Some(Train::new(answer));
+    /// Measures the rate from trains of segments of one round.
+    fn follow_train(&mut self, sample: &AckSample) {
+        let Some(train) = self.train.filter(|train| train.includes(sample)) else {
+            self.train = Some(PacketTrain::new(sample));
             return;
         };
-        let segments = train.segments(answer);
+        let segments = train.segments(sample);
         let half_window = (self.window / 2.0) as u64;
-        let Some(opening) = &mut self.opening else {
-            let least = half_window.clamp(2, STEADY_TRAIN);
-            if segments >= least && train.is_measurable(answer) {
-                self.path.note_rate(train.rate(answer));
-                if segments >= 2 * least {
-                    self.train = Some(Train::new(answer));
+        let Some(startup) = &mut self.startup else {
+            let shortest = half_window.clamp(2, STEADY_TRAIN);
+            if segments >= shortest && train.is_measurable(sample) {
+                self.path.record_rate(train.rate(sample));
+                if segments >= 2 * shortest {
+                    self.train = Some(PacketTrain::new(sample));
                 }
             }
             return;
         };
-        let is_longest = segments > opening.longest_train;
-        if is_longest && segments >= OPENING_TRAIN && train.was_spread_by_path(answer) {
-            opening.longest_train = segments;
-            self.path.replace_rate(train.rate(answer));
-            let confidence = CONFIDENCE / self.sharing.sqrt();
-            let known = (segments as f64 * confidence).min(self.path.segments());
-            self.window = known + self.margin(known);
+        let is_longest = segments > startup.longest_train;
+        if is_longest && segments >= STARTUP_TRAIN && train.was_spread_by_path(sample) {
+            startup.longest_train = segments;
+            self.path.replace_rate(train.rate(sample));
+            let max_window_per_train = MAX_WINDOW_PER_TRAIN / self.sharing.sqrt();
+            let bdp = (segments as f64 * max_window_per_train).min(self.path.bdp());
+            self.window = bdp + self.margin(bdp);
         }
     }
 
-    /// Whether the segment waited in the queue for others of its own stream that were sent with it, as after going back.
-    fn is_in_burst(&self, answer: &Answer) -> bool {
-        let Some(last) = self.last.filter(|last| last.round == answer.round) else {
+    /// Whether the segment was sent in a burst, as after a go-back. It then waited in the queue for segments of its own
+    /// stream.
+    fn is_in_burst(&self, sample: &AckSample) -> bool {
+        let Some(last) = self.last_sample.filter(|last| last.round == sample.round) else {
             return false;
         };
-        let elapsed = answer.sent.saturating_duration_since(last.sent);
-        let segments = answer.cumulative.saturating_sub(last.cumulative);
-        elapsed.as_secs_f64() * self.path.rate() < segments as f64 / 2.0
+        let elapsed = sample.sent.saturating_duration_since(last.sent);
+        let segments = sample.cumulative.saturating_sub(last.cumulative);
+        elapsed.as_secs_f64() * self.path.max_rate() < segments as f64 / 2.0
     }
 
-    /// The part of what fills the path that is worth sending: beyond a loss all is sent again, and where streams share a link
-    /// it takes the place of what others send.
-    fn useful(&self, full: f64) -> f64 {
+    /// The part of the bandwidth-delay product that is worth sending. Segments after a loss are sent again, and if streams
+    /// share a link, they take capacity from the others.
+    fn useful_bdp(&self, bdp: f64) -> f64 {
         if self.sharing > 1.0 {
             self.path
                 .segments_between_losses()
-                .clamp(full / self.sharing, full)
+                .clamp(bdp / self.sharing, bdp)
         } else {
-            full
+            bdp
         }
     }
 
-    /// Goes towards the window that leaves the margin in the queue.
+    /// Moves towards the window that keeps the margin in the queue. `round_trip` is in seconds.
     fn adjust(&mut self, round_trip: f64) {
         self.observations = self.observations.wrapping_add(1);
         self.path.age_rate(self.observations);
-        if let Some(window) = self.before_draining.take() {
+        if let Some(window) = self.before_drain.take() {
             self.window = window;
             return;
         }
-        let on_the_way = self.window * self.path.base().as_secs_f64() / round_trip;
-        let margin = self.margin(on_the_way);
-        let is_quiet = self.window - on_the_way < margin / 2.0;
-        self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
-        let mut window = self.window + GAIN * (on_the_way + margin - self.window);
-        let full = self.path.segments();
-        if self.quiet >= QUIET {
-            let step = margin * f64::from(1_u32 << (self.quiet - QUIET).min(MAX_DOUBLINGS));
+        let in_flight = self.window * self.path.min_rtt().as_secs_f64() / round_trip;
+        let margin = self.margin(in_flight);
+        let has_queue = self.window - in_flight >= margin / 2.0;
+        self.without_queue = if has_queue { 0 } else { self.without_queue + 1 };
+        let mut window = self.window + GAIN * (in_flight + margin - self.window);
+        let bdp = self.path.bdp();
+        if self.without_queue >= GROWTH_OBSERVATIONS {
+            let doublings = (self.without_queue - GROWTH_OBSERVATIONS).min(MAX_DOUBLINGS);
+            let step = margin * f64::from(1_u32 << doublings);
             window = window.max(self.window + step.min(self.window));
         }
-        let most = self.useful(full) * MOST_SHARE + 2.0 * margin;
-        self.window = window.min(most).max(self.least(full));
-        if self.observations.is_multiple_of(DRAIN_EVERY) {
-            self.before_draining = Some(self.window);
-            self.window = on_the_way * DRAIN_SHARE;
+        let max_window = self.useful_bdp(bdp) * MAX_BDP + 2.0 * margin;
+        self.window = window.min(max_window).max(self.min_window(bdp));
+        if self.observations.is_multiple_of(DRAIN_INTERVAL) {
+            self.before_drain = Some(self.window);
+            self.window = in_flight * DRAIN_SHARE;
         }
-    }
-}
-
-impl Observation {
-    /// Takes note of an answer. True where there are enough.
-    fn note(&mut self, answer: &Answer, is_in_burst: bool) -> bool {
-        if self.began.is_some_and(|began| answer.sent < began) {
-            return false;
-        }
-        if !is_in_burst {
-            let round_trip = answer.round_trip().max(path::LEAST_ROUND_TRIP);
-            self.round_trips += round_trip.as_secs_f64();
-            self.count += 1;
-        }
-        let first_answer = *self.first_answer.get_or_insert(answer.now);
-        answer.sent >= first_answer && self.count > 0
-    }
-
-    fn mean(&self) -> f64 {
-        self.round_trips / f64::from(self.count.max(1))
     }
 }

@@ -1,4 +1,4 @@
-//! How long segments took to be acknowledged.
+//! A histogram of the time from a segment's first transmission to its acknowledgement.
 
 use std::{
     collections::VecDeque,
@@ -11,23 +11,23 @@ use crate::ack::Transmit;
 
 const SIGNIFICANT_FIGURES: u8 = 3;
 
-/// A week: what takes longer is taken to have taken that.
-const LONGEST_MICROS: u64 = 7 * 24 * 3_600 * 1_000_000;
+/// A week: longer delays are recorded as this.
+const MAX_MICROS: u64 = 7 * 24 * 3_600 * 1_000_000;
 
-/// The time of each segment from its first transmission until every live receiver has acknowledged it, as a histogram of
-/// microseconds to three significant figures (HDR). Waiting for the gap before it and for the ACK is in it.
+/// The time from each segment's first transmission until every live receiver has acknowledged it, as an HDR histogram of
+/// microseconds with three significant figures. It includes the time spent waiting for an earlier gap and for the ACK.
 ///
-/// It is beside the [`Sender`](super::Sender) for those who want to know: one entry is kept for each run that is
-/// outstanding, not for each segment.
+/// It is separate from the [`Sender`](super::Sender) because not every caller needs it. Memory: one entry for each
+/// outstanding run, not for each segment.
 #[derive(Debug, Clone)]
 pub struct SegmentDelays {
-    /// What is outstanding, in the order of first transmissions.
+    /// The outstanding runs in the order of their first transmissions.
     runs: VecDeque<Run>,
     base: u64,
     micros: Histogram<u32>,
 }
 
-/// Segments below `end`, down to where the run before it ends.
+/// The segments from the end of the previous run to `end`.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     end: u64,
@@ -35,7 +35,7 @@ struct Run {
 }
 
 impl SegmentDelays {
-    /// For a stream that begins with segment `base`.
+    /// Creates an empty histogram for a stream that starts at segment `base`.
     pub fn new(base: u64) -> Self {
         Self {
             runs: VecDeque::new(),
@@ -45,7 +45,7 @@ impl SegmentDelays {
         }
     }
 
-    /// Takes note of what is sent at `now`, for the first time or again.
+    /// Records what is sent at `now`. Retransmissions are ignored.
     pub fn handle_transmit(&mut self, transmit: &Transmit, now: Instant) {
         if transmit.retransmission {
             return;
@@ -57,17 +57,17 @@ impl SegmentDelays {
         }
     }
 
-    /// Takes note that the segments below `base` are acknowledged as of `now`.
+    /// Records that the segments below `base` were acknowledged at `now`.
     pub fn handle_base(&mut self, base: u64, now: Instant) {
         while let Some(run) = self.runs.front()
             && self.base < base
         {
             let end = run.end.min(base);
             let delay = now.saturating_duration_since(run.sent);
-            let micros = u64::try_from(delay.as_micros()).unwrap_or(LONGEST_MICROS);
+            let micros = u64::try_from(delay.as_micros()).unwrap_or(MAX_MICROS);
             let count = end.saturating_sub(self.base) as u32;
-            // It grows to hold the longest, for which any machine has room.
-            let _ = self.micros.record_n(micros.min(LONGEST_MICROS), count);
+            // This fails only for a value that the histogram cannot grow to hold; `MAX_MICROS` rules that out.
+            let _ = self.micros.record_n(micros.min(MAX_MICROS), count);
             self.base = end;
             if run.end == end {
                 self.runs.pop_front();
@@ -75,14 +75,13 @@ impl SegmentDelays {
         }
     }
 
-    /// Adds what another stream's segments took.
+    /// Adds the delays of another stream.
     pub fn add(&mut self, other: &Self) {
-        // Both can hold the longest.
+        // This fails only if a value does not fit, and both histograms can hold `MAX_MICROS`.
         let _ = self.micros.add(&other.micros);
     }
 
-    /// The delay that a share of the segments, from 0 to 1, did not exceed; at 0 the shortest, at 1 the longest. `None`
-    /// where no segment was acknowledged.
+    /// The quantile at `share`, from 0 (the shortest delay) to 1 (the longest). `None` if no segment was acknowledged.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let micros = match share {
             _ if self.micros.is_empty() => return None,
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_sent_again_counts_from_when_it_was_sent_first() {
+    fn a_retransmitted_segment_counts_from_its_first_transmission() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut delays = SegmentDelays::new(10);
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_those_of_all_streams_added() {
+    fn adding_merges_the_histograms() {
         let start = Instant::now();
         let mut all = SegmentDelays::new(0);
         for milliseconds in 1..=100 {
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_outstanding_does_not_count() {
+    fn outstanding_segments_do_not_count() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut delays = SegmentDelays::new(0);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn one_entry_is_kept_for_what_is_sent_at_once() {
+    fn segments_sent_at_once_share_one_entry() {
         let start = Instant::now();
         let mut delays = SegmentDelays::new(0);
         for first in 0..1_000 {

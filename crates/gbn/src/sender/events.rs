@@ -1,42 +1,42 @@
-//! What the sender tells its caller.
+//! The sender's events.
 
 use std::collections::VecDeque;
 
-use super::ReceiverId;
+use super::group::ReceiverId;
 
-/// Something that happened, from [`Sender::poll_event`](crate::Sender::poll_event).
+/// An event of [`Sender::poll_event`](crate::Sender::poll_event).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SenderEvent {
-    /// Every live receiver has what is below `base`: its bytes may be freed.
+    /// Every live receiver has all segments below `base`: the caller may free their bytes.
     BaseAdvanced {
         /// The oldest segment that is still needed.
         base: u64,
     },
-    /// The sender went back: what follows is sent again from here.
+    /// The sender went back.
     GoBack {
         /// The first segment that is sent again.
         to: u64,
-        /// Why.
+        /// What triggered the go-back.
         cause: GoBackCause,
     },
-    /// This receiver has every segment.
+    /// The receiver has every segment.
     ReceiverFinished {
-        /// Which.
+        /// A receiver that stays in [`Sender::receivers`](crate::Sender::receivers).
         receiver: ReceiverId,
     },
-    /// This receiver stopped answering and is no longer served; the others go on.
+    /// The receiver stopped answering and is no longer served. The others continue.
     ReceiverLost {
-        /// Which.
+        /// A receiver that is no longer in [`Sender::receivers`](crate::Sender::receivers).
         receiver: ReceiverId,
     },
     /// No receiver is left to serve: each has finished, was lost or was removed.
     Finished,
 }
 
-/// Why the sender went back.
+/// What triggered a go-back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GoBackCause {
-    /// The retransmission timer fired.
+    /// The retransmission timer expired.
     Timeout,
     /// A receiver reported a gap.
     Gap,
@@ -44,7 +44,7 @@ pub enum GoBackCause {
 
 /// The events not yet polled.
 ///
-/// Bounded without a limit of its own: each receiver ends once, and of the others only the newest of a kind waits.
+/// Bounded without an explicit limit: each receiver ends once, and of the other kinds only the newest event is kept.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     go_back: Option<SenderEvent>,

@@ -7,7 +7,7 @@ use std::{
 
 use crate::ack::Ack;
 
-/// Names one receiver of a stream to its sender.
+/// Identifies one receiver of a stream. The caller assigns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReceiverId(pub u16);
 
@@ -17,43 +17,44 @@ impl fmt::Display for ReceiverId {
     }
 }
 
-/// What the sender knows of a live receiver.
+/// The state of a live receiver, as known from its ACKs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiverProgress {
-    /// Which.
+    /// The id that the caller assigned.
     pub id: ReceiverId,
-    /// The next segment it expects, by its last ACK.
+    /// The next segment it expects, according to its last ACK.
     pub cumulative: u64,
-    /// The first segment it has no space for, by its last ACK.
+    /// The first segment it has no space for, according to its last ACK.
     pub space_end: u64,
-    /// Timeouts since it was last heard.
+    /// Timeouts since its last ACK.
     pub timeouts: u32,
     silent_since: Option<Instant>,
     finished: bool,
 }
 
-/// The live receivers in the order of their ids, with the least of what they have and of what they have space for.
+/// The live receivers, sorted by id, with the minima of their positions and of their space.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     live: Vec<ReceiverProgress>,
-    base: Least,
-    space_end: Least,
+    base: Minimum,
+    space_end: Minimum,
 }
 
-/// The least of one number per receiver. Only when its last holder moves up are all looked at again.
+/// The minimum of one number per receiver, and how many receivers hold it. It is recomputed from all receivers only when
+/// the last holder moves up, so that most ACKs cost the same for any number of receivers.
 #[derive(Debug, Clone, Copy)]
-struct Least {
+struct Minimum {
     value: u64,
     holders: usize,
 }
 
-/// How an ACK stands to what was known of its receiver.
+/// An ACK compared with the earlier ACKs of its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// As new as what was known, or newer.
+pub(super) enum AckStatus {
+    /// At least as recent as every earlier ACK.
     Current,
-    /// Older: it was overtaken.
-    Overtaken,
+    /// Older than an earlier ACK: it was reordered.
+    Stale,
     /// Not from a live receiver, or for segments never sent.
     Refused,
 }
@@ -76,18 +77,18 @@ impl Group {
         let holders = live.len();
         Self {
             live,
-            base: Least {
+            base: Minimum {
                 value: base,
                 holders,
             },
-            space_end: Least {
+            space_end: Minimum {
                 value: u64::MAX,
                 holders,
             },
         }
     }
 
-    /// The least cumulative ACK.
+    /// The lowest cumulative ACK.
     pub(super) fn base(&self) -> u64 {
         self.base.value
     }
@@ -105,27 +106,27 @@ impl Group {
         &self.live
     }
 
-    /// Takes what an ACK says of its receiver.
+    /// Updates the state of the receiver that sent an ACK.
     pub(super) fn acknowledge(
         &mut self,
         from: ReceiverId,
         ack: &Ack,
         next_seq_num: u64,
-    ) -> Standing {
+    ) -> AckStatus {
         let Some(receiver) = self.find(from).filter(|_| ack.cumulative <= next_seq_num) else {
-            return Standing::Refused;
+            return AckStatus::Refused;
         };
         receiver.timeouts = 0;
         receiver.silent_since = None;
         if ack.cumulative < receiver.cumulative {
-            return Standing::Overtaken;
+            return AckStatus::Stale;
         }
         let old = *receiver;
         receiver.cumulative = ack.cumulative;
         receiver.space_end = ack.space_end();
         let new = *receiver;
         self.update(old, new);
-        Standing::Current
+        AckStatus::Current
     }
 
     pub(super) fn set_free_segments(&mut self, id: ReceiverId, free_segments: u32) {
@@ -137,7 +138,8 @@ impl Group {
         }
     }
 
-    /// Counts a timeout against each receiver that owes an ACK, and removes and returns those that owe it too long.
+    /// Counts a timeout for each receiver with unacknowledged segments. Removes and returns those that have been silent
+    /// too long.
     pub(super) fn count_timeout(
         &mut self,
         now: Instant,
@@ -163,7 +165,7 @@ impl Group {
         lost
     }
 
-    /// Marks and returns a receiver that has everything below `end`, each once.
+    /// Marks and returns a receiver that has everything below `end`. Returns each receiver once.
     pub(super) fn next_finished(&mut self, end: u64) -> Option<ReceiverId> {
         let receiver = self
             .live
@@ -173,12 +175,11 @@ impl Group {
         Some(receiver.id)
     }
 
-    /// Whether nobody is left that has not finished.
     pub(super) fn all_finished(&self) -> bool {
         self.live.iter().all(|receiver| receiver.finished)
     }
 
-    /// Stops serving a receiver; false where it wasn't served.
+    /// Removes a receiver and returns whether it was present.
     pub(super) fn remove(&mut self, id: ReceiverId) -> bool {
         let before = self.live.len();
         self.live.retain(|receiver| receiver.id != id);
@@ -202,7 +203,7 @@ impl Group {
         }
     }
 
-    /// The least of all; without receivers they stay what they were.
+    /// Recomputes both minima. Without receivers they keep their values, so the base never moves backwards.
     fn recompute(&mut self) {
         self.base
             .recompute(self.live.iter().map(|receiver| receiver.cumulative));
@@ -211,8 +212,8 @@ impl Group {
     }
 }
 
-impl Least {
-    /// One of the numbers moved; false where the least is not known any more.
+impl Minimum {
+    /// Updates the minimum when one number changes. Returns false if it must be recomputed.
     fn moved(&mut self, old: u64, new: u64) -> bool {
         if new < self.value {
             *self = Self {

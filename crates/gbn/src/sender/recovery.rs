@@ -1,16 +1,19 @@
-//! When the sender goes back, gives up a receiver, or asks one for space.
+//! Going back, zero-window probes, and giving up silent receivers.
 
 use std::time::Instant;
 
-use super::{GoBackCause, Probe, Sender, SenderEvent};
+use super::{
+    Probe, Sender,
+    events::{GoBackCause, SenderEvent},
+};
 use crate::{ack::Ack, config::Recovery, round};
 
 impl Sender {
-    /// Goes back to a reported gap, once for each time its segment was lost.
+    /// Goes back to a reported gap, once for each loss of its segment.
     ///
-    /// The report says that a segment sent in `gap_round` arrived and `seq`, before it, did not. Within a round segments
-    /// are sent in order; so where `seq` was last sent in that round or before, its last transmission was overtaken.
-    /// Where it has been sent again since, or is about to be, the report is old news.
+    /// The report says that a segment sent in `gap_round` arrived while `seq`, which precedes it, is missing. Segments
+    /// are sent in order within a round, so if `seq` was last sent in that round or an earlier one, its last transmission
+    /// was overtaken. If it has been sent again since, or is about to be, the report is stale.
     pub(super) fn handle_gap(&mut self, seq: u64, gap_round: u16) {
         let will_be_sent = seq >= self.cursor;
         if self.config.recovery == Recovery::Timeout || will_be_sent {
@@ -22,13 +25,13 @@ impl Sender {
         }
     }
 
-    /// Whether an ACK that doesn't advance the base shows that what was sent before the base is still arriving: it
-    /// reports a gap from an earlier round than the base's, or no gap, and so answers a duplicate.
+    /// Whether an ACK that does not advance the base answers a segment sent before the base: it reports no gap, and so
+    /// answers a duplicate, or a gap from an earlier round than the base's.
     ///
-    /// The base is then still on its way, perhaps behind windows' worth in a queue, which is longer than any round trip
-    /// measured so far; sending it again would only lengthen the queue, and with a fixed timer without end. There is
-    /// only so much before it, so the timer does fire if the base is lost.
-    pub(super) fn is_from_before_base(&self, ack: &Ack) -> bool {
+    /// The base is then still in flight, perhaps behind several windows in a queue that is longer than any round trip
+    /// measured so far. Sending it again would lengthen the queue further, with a fixed timer without end. The timer still
+    /// expires if the base is lost, because only a finite number of segments precedes it.
+    pub(super) fn answers_segment_before_base(&self, ack: &Ack) -> bool {
         let base = self.base();
         let is_earlier = |gap_round| !round::is_not_after(self.sent.round(base), gap_round);
         ack.cumulative == base && base < self.cursor && ack.gap_round.is_none_or(is_earlier)
@@ -43,20 +46,20 @@ impl Sender {
         self.events.push(SenderEvent::GoBack { to, cause });
     }
 
-    /// Sends again from `to`, in a new round.
+    /// Restarts sending from `to` in a new round, without counting a go-back.
     pub(super) fn rewind(&mut self, to: u64) {
         self.round = self.round.wrapping_add(1);
         self.cursor = to;
         self.timed_from = self.timed_from.min(to);
     }
 
-    /// Whether there is something to send and some receiver has no space for any of it.
+    /// Whether there are segments to send, but some receiver has no space for any of them.
     pub(super) fn is_out_of_space(&self) -> bool {
         let base = self.base();
         !self.group.is_empty() && self.group.space_end() <= base && base < self.available
     }
 
-    /// Lets one segment be sent for which there is no space, so that its ACK tells of any there is by now.
+    /// Schedules a zero-window probe.
     pub(super) fn probe(&mut self) {
         self.stats.window_probes += 1;
         self.probe = Probe::Due;
@@ -65,15 +68,15 @@ impl Sender {
         }
     }
 
-    /// Keeps the timer running while nothing is outstanding but a receiver has no space: the ACK that says it has some
-    /// again may be lost.
+    /// Keeps the timer running while nothing is outstanding but a receiver has no space. Without it, the loss of the ACK
+    /// that reports new space would stop the transfer for good (the persist timer of RFC 9293 section 3.8.6.1).
     pub(super) fn await_space(&mut self, now: Instant) {
         if self.timer.is_none() && self.is_out_of_space() {
             self.timer = Some(now + self.rto.current());
         }
     }
 
-    /// A probe that found no space was dropped: it is sent again when there is some.
+    /// Rewinds to a probe that the receiver dropped for lack of space, so that it is sent again once there is space.
     pub(super) fn handle_refused_probe(&mut self, ack: &Ack) {
         let Probe::Sent(seq) = self.probe else { return };
         if ack.cumulative <= seq && ack.space_end() <= seq {
@@ -82,7 +85,7 @@ impl Sender {
         }
     }
 
-    /// Gives up the receivers that have owed an ACK for too long.
+    /// Gives up the receivers that have been silent for too long.
     pub(super) fn drop_silent_receivers(&mut self, now: Instant) {
         let old_base = self.base();
         let (max_timeouts, min_silence) = (self.config.max_timeouts, self.config.min_silence);

@@ -1,15 +1,15 @@
-//! How long the retransmission timer runs (RFC 6298).
+//! The retransmission timeout (RFC 6298).
 
 use std::time::Duration;
 
 use crate::config::{INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, Timeout};
 
-/// The estimator of the round trip, and the timeout made of it.
+/// The round-trip estimator, and the timeout computed from it.
 #[derive(Debug, Clone)]
 pub(super) struct Rto {
     timeout: Timeout,
     rtt: Option<Rtt>,
-    /// Timeouts since the round trip was last measured.
+    /// Timeouts since the last round-trip measurement.
     back_offs: u32,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct Rto {
 pub(super) struct Rtt {
     pub(super) smoothed: Duration,
     pub(super) variation: Duration,
-    pub(super) least: Duration,
+    pub(super) min: Duration,
 }
 
 impl Rto {
@@ -33,19 +33,19 @@ impl Rto {
         self.rtt
     }
 
-    /// Takes an unambiguous measurement, and ends the back-off (RFC 6298 sections 2.2, 2.3 and 5.7).
-    pub(super) fn measured(&mut self, rtt: Duration) {
+    /// Records an unambiguous measurement and ends the back-off (RFC 6298 sections 2.2, 2.3 and 5.7).
+    pub(super) fn record_rtt(&mut self, rtt: Duration) {
         self.back_offs = 0;
         self.rtt = Some(match self.rtt {
             None => Rtt {
                 smoothed: rtt,
                 variation: rtt / 2,
-                least: rtt,
+                min: rtt,
             },
             Some(old) => Rtt {
                 variation: (old.variation * 3 + old.smoothed.abs_diff(rtt)) / 4,
                 smoothed: (old.smoothed * 7 + rtt) / 8,
-                least: old.least.min(rtt),
+                min: old.min.min(rtt),
             },
         });
     }
@@ -55,12 +55,12 @@ impl Rto {
         self.back_offs = self.back_offs.saturating_add(1);
     }
 
-    /// Forgets the back-off: it was for a receiver that is gone.
+    /// Ends the back-off without a measurement: the receiver that caused it is gone.
     pub(super) fn end_back_off(&mut self) {
         self.back_offs = 0;
     }
 
-    /// The timeout of now.
+    /// The current timeout, back-off included.
     pub(super) fn current(&self) -> Duration {
         let floor = match self.timeout {
             Timeout::Fixed(time) => return time.max(MIN_RTO),
@@ -71,6 +71,7 @@ impl Rto {
             Some(rtt) => rtt.smoothed + floor.max(rtt.variation * 4),
         };
         let doubled = measured.saturating_mul(1 << self.back_offs.min(30));
+        // The cap limits the doubling only: a measured timeout above it stays as it is.
         measured.max(doubled.min(MAX_BACK_OFF))
     }
 }

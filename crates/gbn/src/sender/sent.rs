@@ -1,4 +1,4 @@
-//! When, and in which round, each outstanding segment was last sent.
+//! The time and round in which each outstanding segment was last sent.
 
 use std::{
     ops::Range,
@@ -7,18 +7,17 @@ use std::{
 
 use crate::config::Window;
 
-/// A ring of the outstanding segments' last transmissions: 16 bytes a segment, allocated once per window size.
+/// A ring buffer of the last transmission of each outstanding segment: 16 bytes a segment.
 #[derive(Debug, Clone)]
 pub(super) struct SentLog {
-    /// Indexed by sequence number modulo the length, a power of two.
-    ring: Vec<Sent>,
-    /// Times are kept relative to the first transmission.
+    /// Indexed by the sequence number modulo the length, a power of two.
+    ring: Vec<Transmission>,
+    /// The first transmission. Times are stored relative to it, in 8 bytes instead of an `Instant`'s 16.
     epoch: Option<Instant>,
 }
 
-/// One transmission.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sent {
+struct Transmission {
     nanoseconds: u64,
     round: u16,
 }
@@ -26,18 +25,18 @@ struct Sent {
 impl SentLog {
     pub(super) fn new(window: Window) -> Self {
         Self {
-            ring: vec![Sent::default(); capacity(window)],
+            ring: vec![Transmission::default(); capacity(window)],
             epoch: None,
         }
     }
 
-    /// Makes room for a larger window; a smaller one keeps what there is.
+    /// Grows the ring for a larger window. It never shrinks: segments beyond a smaller window may be outstanding.
     pub(super) fn grow(&mut self, window: Window, outstanding: Range<u64>) {
         if capacity(window) <= self.ring.len() {
             return;
         }
         let mut grown = Self {
-            ring: vec![Sent::default(); capacity(window)],
+            ring: vec![Transmission::default(); capacity(window)],
             epoch: self.epoch,
         };
         for seq in outstanding {
@@ -52,16 +51,16 @@ impl SentLog {
         let nanoseconds = now.saturating_duration_since(epoch).as_nanos() as u64;
         for seq in segments {
             let index = self.index(seq);
-            self.ring[index] = Sent { nanoseconds, round };
+            self.ring[index] = Transmission { nanoseconds, round };
         }
     }
 
-    /// The round an outstanding segment was last sent in.
+    /// The round in which an outstanding segment was last sent.
     pub(super) fn round(&self, seq: u64) -> u16 {
         self.ring[self.index(seq)].round
     }
 
-    /// How long ago an outstanding segment was last sent.
+    /// The time since an outstanding segment was last sent.
     pub(super) fn age(&self, seq: u64, now: Instant) -> Duration {
         let sent = Duration::from_nanos(self.ring[self.index(seq)].nanoseconds);
         let since_epoch = self

@@ -1,38 +1,37 @@
-//! What a sender has counted and measured.
+//! The sender's counters and measurements.
 
 use std::time::Duration;
 
 use super::rto::Rto;
 
-/// What a [`Sender`](crate::Sender) has counted, in segments and ACKs, and measured of the path.
+/// The counters of a [`Sender`](crate::Sender), in segments and ACKs, and its measurements of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderStats {
     /// Distinct segments sent.
     pub segments: u64,
-    /// Segments put on the wire, each copy counted each time: the sum of `segments`, `segments_retransmitted` and
-    /// `segments_copied`.
+    /// Segments put on the wire, copies included: the sum of `segments`, `segments_retransmitted` and `segments_copied`.
     pub segments_sent: u64,
-    /// Segments sent again because the sender went back, each once however many copies went.
+    /// Segments sent again after a go-back, each counted once regardless of copies.
     pub segments_retransmitted: u64,
-    /// Copies beyond the first, of new segments and of those sent again.
+    /// Copies beyond the first, of new and of retransmitted segments.
     pub segments_copied: u64,
-    /// How often the retransmission timer fired with segments outstanding and space at the receivers.
+    /// Expiries of the retransmission timer with segments outstanding and space at the receivers.
     pub timeouts: u64,
-    /// How often it went back: at timeouts and at gaps.
+    /// Go-backs, at timeouts and at gaps.
     pub go_backs: u64,
-    /// How often the timer fired because a receiver had no space, and asked it again.
+    /// Zero-window probes: expiries of the timer because a receiver had no space.
     pub window_probes: u64,
-    /// ACKs taken, from live receivers.
+    /// ACKs from live receivers.
     pub acks: u64,
-    /// ACKs refused: from nobody that is served, or for segments never sent.
+    /// ACKs from unknown receivers, or for segments never sent.
     pub acks_refused: u64,
     /// Smoothed round-trip time (RFC 6298), once measured.
     pub srtt: Option<Duration>,
     /// Round-trip time variation (RFC 6298), once measured.
     pub rttvar: Option<Duration>,
-    /// The least round-trip time measured.
+    /// The minimum round-trip time measured.
     pub min_rtt: Option<Duration>,
-    /// The retransmission timeout of now, back-off included.
+    /// The current retransmission timeout, back-off included.
     pub rto: Duration,
 }
 
@@ -55,10 +54,10 @@ impl SenderStats {
         }
     }
 
-    pub(super) fn note(&mut self, rto: &Rto) {
+    pub(super) fn record_rto(&mut self, rto: &Rto) {
         self.rto = rto.current();
         self.srtt = rto.rtt().map(|rtt| rtt.smoothed);
         self.rttvar = rto.rtt().map(|rtt| rtt.variation);
-        self.min_rtt = rto.rtt().map(|rtt| rtt.least);
+        self.min_rtt = rto.rtt().map(|rtt| rtt.min);
     }
 }

@@ -22,7 +22,7 @@ fn sender(window: u16) -> Sender {
 }
 
 #[test]
-fn the_window_opens_by_as_much_as_is_acknowledged() {
+fn acks_slide_the_window() {
     let mut sender = sender(4);
     assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2, 3]);
     assert_eq!(sent_now(&mut sender, at(0)), []);
@@ -33,7 +33,7 @@ fn the_window_opens_by_as_much_as_is_acknowledged() {
 }
 
 #[test]
-fn an_ack_that_was_overtaken_moves_nothing_back() {
+fn a_reordered_ack_moves_nothing_back() {
     let mut sender = sender(4);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(10), RECEIVER, ack(4));
@@ -55,7 +55,7 @@ fn an_ack_that_was_overtaken_moves_nothing_back() {
 }
 
 #[test]
-fn an_ack_that_comes_after_going_back_is_valid() {
+fn an_ack_after_going_back_is_valid() {
     let mut sender = sender(4);
     transmit_all(&mut sender, at(0));
     let timer = sender.poll_timeout().unwrap();
@@ -78,7 +78,7 @@ fn an_ack_that_comes_after_going_back_is_valid() {
 }
 
 #[test]
-fn an_ack_for_what_was_never_sent_is_refused() {
+fn an_ack_for_unsent_segments_is_refused() {
     let mut sender = sender(4);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), RECEIVER, ack(5));
@@ -88,7 +88,7 @@ fn an_ack_for_what_was_never_sent_is_refused() {
 }
 
 #[test]
-fn base_advances_are_told_once_and_the_end_after_them() {
+fn events_report_the_base_once_and_the_end_last() {
     let mut sender = sender(4);
     sender.make_available(4);
     transmit_all(&mut sender, at(0));
@@ -98,7 +98,7 @@ fn base_advances_are_told_once_and_the_end_after_them() {
 }
 
 #[test]
-fn a_transfer_of_nothing_is_finished_at_once() {
+fn an_empty_transfer_finishes_immediately() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     assert!(!sender.is_finished());
     sender.finish();
@@ -114,7 +114,7 @@ fn a_transfer_of_nothing_is_finished_at_once() {
 }
 
 #[test]
-fn what_is_available_only_grows_and_not_beyond_the_end() {
+fn available_segments_only_grow_and_not_beyond_the_end() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(3);
     sender.make_available(2);
@@ -124,7 +124,7 @@ fn what_is_available_only_grows_and_not_beyond_the_end() {
 }
 
 #[test]
-fn the_end_may_become_known_after_the_last_ack() {
+fn finish_may_come_after_the_last_ack() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(2);
     transmit_all(&mut sender, at(0));
@@ -136,7 +136,7 @@ fn the_end_may_become_known_after_the_last_ack() {
 }
 
 #[test]
-fn the_receiver_takes_in_order_and_drops_the_rest() {
+fn the_receiver_delivers_in_order_and_drops_the_rest() {
     let mut receiver = Receiver::new(10);
     let received = [(0, 0), (2, 0), (1, 0), (1, 1), (3, 0)]
         .map(|(seq, round)| receiver.handle_segment(seq, round));
@@ -149,7 +149,7 @@ fn the_receiver_takes_in_order_and_drops_the_rest() {
 }
 
 #[test]
-fn one_ack_covers_all_that_arrived_since_the_last() {
+fn one_ack_covers_all_arrivals() {
     let mut receiver = Receiver::new(10);
     assert_eq!(receiver.poll_transmit(), None);
     (0..3).for_each(|seq| assert_eq!(receiver.handle_segment(seq, 5), Received::Deliver));
@@ -164,7 +164,7 @@ fn one_ack_covers_all_that_arrived_since_the_last() {
 }
 
 #[test]
-fn a_duplicate_is_acknowledged_again_since_its_ack_may_be_lost() {
+fn a_duplicate_is_acknowledged_again() {
     let mut receiver = Receiver::new(10);
     receiver.handle_segment(0, 0);
     receiver.poll_transmit();
@@ -177,7 +177,7 @@ fn a_duplicate_is_acknowledged_again_since_its_ack_may_be_lost() {
 }
 
 #[test]
-fn a_gap_is_reported_with_the_newest_round_and_only_while_there_is_one() {
+fn a_gap_is_reported_with_its_newest_round_until_it_is_filled() {
     let mut receiver = Receiver::new(10);
     receiver.handle_segment(3, 7);
     receiver.handle_segment(2, 8);
@@ -210,7 +210,7 @@ fn a_gap_is_reported_with_the_newest_round_and_only_while_there_is_one() {
 }
 
 #[test]
-fn of_one_round_the_farthest_segment_decides_whether_there_is_a_gap() {
+fn the_highest_segment_of_a_round_determines_the_gap() {
     let mut receiver = Receiver::new(10);
     receiver.handle_segment(5, 7);
     receiver.handle_segment(3, 7);
@@ -224,7 +224,7 @@ fn of_one_round_the_farthest_segment_decides_whether_there_is_a_gap() {
 }
 
 #[test]
-fn on_another_stream_a_receiver_acknowledges_no_more_than_has_been_sent_there() {
+fn after_a_change_of_streams_only_segments_sent_there_are_acknowledged() {
     let mut receiver = Receiver::new(100);
     for seq in 0..20 {
         receiver.handle_segment(seq, 3);

@@ -1,4 +1,4 @@
-//! The window that finds itself: alone, and beside others of its kind on one link.
+//! The automatic window: alone, and with other streams on one link.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{
     epoch, ms,
-    shared_link::{Course, SEGMENT_PACKET_BYTES, SharedLink, Transfer},
+    shared_link::{SEGMENT_PACKET_BYTES, SharedLink, Transfer, TransferHistory},
 };
 
 const RATES_MBIT: [u32; 3] = [10, 30, 100];
 const DELAYS_MS: [u64; 3] = [1, 10, 50];
 const LOSSES: [f64; 3] = [0.0, 0.01, 0.05];
 
-/// So long that luck evens out, and that shares have met: at 10 Mbit/s, 50 ms and 5 % only some 11,000 segments get across,
-/// and a late comer takes tens of seconds where a round trip is 100 ms.
+/// Long enough to average out chance and for the shares to converge: at 10 Mbit/s, 50 ms and 5 % only some 11,000 segments
+/// are delivered, and with a round trip of 100 ms a late stream needs tens of seconds.
 fn long(rate_mbit: u32, delay_ms: u64) -> Duration {
     let slow = rate_mbit == 10 || delay_ms == 50;
     Duration::from_secs(if slow { 100 } else { 40 })
@@ -46,16 +46,17 @@ fn transfer(start: Duration) -> Transfer {
     }
 }
 
-/// Two transfers on one link, the second some time after the first: what each had acknowledged while both were there.
+/// Two transfers on one link, of which the second starts later. Returns the segments that each had acknowledged while both
+/// were active.
 fn two(rate: u32, delay: u64, loss: f64, later: Duration) -> [u64; 2] {
     let link = link(rate, delay, loss);
     let transfers = [transfer(Duration::ZERO), transfer(later)];
     let end = later + long(rate, delay);
     let courses = SharedLink::carry(epoch(), &link, 1, &transfers, end);
-    [0, 1].map(|index: usize| Course::acknowledged(&courses[index], later, end))
+    [0, 1].map(|index: usize| TransferHistory::acknowledged(&courses[index], later, end))
 }
 
-/// The cells in which the smaller share was less than the larger one over 1.2.
+/// The cells in which the larger share was more than 1.2 times the smaller one.
 fn unfair(later: Duration) -> Vec<String> {
     let mut unfair = Vec::new();
     for rate in RATES_MBIT {
@@ -73,19 +74,19 @@ fn unfair(later: Duration) -> Vec<String> {
 }
 
 #[test]
-fn two_that_begin_together_get_within_20_percent_of_each_other() {
+fn two_simultaneous_streams_get_within_20_percent_of_each_other() {
     assert_eq!(unfair(Duration::ZERO), Vec::<String>::new());
 }
 
 #[test]
-fn one_that_comes_three_seconds_later_gets_within_20_percent_of_the_first() {
+fn a_stream_that_starts_three_seconds_later_gets_within_20_percent() {
     assert_eq!(unfair(Duration::from_secs(3)), Vec::<String>::new());
 }
 
-/// 0.95 of the link and more, but where the first trains tell too little of a path that holds a thousand segments: there the
-/// rest is found by growing.
+/// At least 0.95 of the link, except on a path that holds a thousand segments: its first trains are too short, and the window
+/// has to grow.
 #[test]
-fn alone_on_a_clean_link_it_fills_it_and_keeps_next_to_nothing_in_the_queue() {
+fn a_single_stream_fills_a_clean_link_with_almost_no_queue() {
     for rate in RATES_MBIT {
         for delay in DELAYS_MS {
             let (link, time) = (link(rate, delay, 0.0), long(rate, delay));
@@ -105,9 +106,9 @@ fn alone_on_a_clean_link_it_fills_it_and_keeps_next_to_nothing_in_the_queue() {
     }
 }
 
-/// A window that is sent again at once after each loss would not fit into a queue of half a window.
+/// Without pacing, a retransmitted window would not fit into a queue of half a window.
 #[test]
-fn a_short_queue_costs_little_since_what_is_sent_again_is_spread_over_the_round_trip() {
+fn pacing_makes_a_short_queue_cheap() {
     let acknowledged = |queue: Option<usize>| {
         let link = LinkConfig {
             queue,
@@ -121,10 +122,10 @@ fn a_short_queue_costs_little_since_what_is_sent_again_is_spread_over_the_round_
     assert!(part > 0.9, "{part}");
 }
 
-/// Chat waits in the same queue. If each kept as much there as one that is alone, and insisted on as much of the path, they
-/// would take one another's queue for the path: 8 to 13 ms here.
+/// Chat waits in the same queue. If each stream kept the margin and the minimum window of a single stream, they would measure
+/// one another's queue as the path: 8 to 13 ms here.
 #[test]
-fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
+fn eight_streams_of_one_member_fill_a_short_link_with_a_short_queue() {
     for delay_us in [50, 150, 1_000] {
         let link = LinkConfig {
             delay: Duration::from_micros(delay_us),
@@ -155,9 +156,9 @@ fn eight_of_one_member_fill_a_short_link_and_keep_a_short_queue() {
     }
 }
 
-/// One ACK for each window comes as the windows were sent: the path never spreads a train.
+/// With one ACK per window, the ACKs are spaced like the windows, so the path never spreads a train.
 #[test]
-fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
+fn startup_ends_even_if_the_receiver_collects_whole_windows() {
     let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
     sender.set_sharing(8);
     sender.make_available(ENDLESS);
@@ -176,10 +177,10 @@ fn a_stream_whose_receiver_collects_whole_windows_does_not_open_for_ever() {
     assert!(sender.window() > first, "still {first}");
 }
 
-/// ACKs come at the link's pace, and a program that looks only now and then takes many of them in one moment. That moment tells
-/// nothing of the rate, which would else seem to be any.
+/// ACKs arrive at the rate of the link, but a delayed process handles many of them at the same time. Their spacing then says
+/// nothing about the rate.
 #[test]
-fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
+fn acks_handled_in_a_batch_do_not_raise_the_measured_rate() {
     const SLOT: Duration = Duration::from_micros(100);
     let mut sender = Sender::new(transfer(Duration::ZERO).sender, [ReceiverId(0)]);
     sender.make_available(ENDLESS);
@@ -187,7 +188,7 @@ fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
     let mut link_free = epoch();
     let mut largest = 0;
     for look in 0..4_000 {
-        // One look in four comes 3 ms late.
+        // One wake-up in four is 3 ms late.
         let late = if look % 4 == 0 { ms(3) } else { ms(0) };
         let now = epoch() + ms(look * 2) + late;
         while let Some((_, cumulative, round)) = acks.front().copied().filter(|(at, ..)| *at <= now)
@@ -210,14 +211,14 @@ fn acks_that_are_taken_all_at_once_do_not_make_the_path_look_faster() {
             largest = largest.max(sender.window().segments());
         }
     }
-    // 4 ms hold 40 segments, and so late looks as much again and more.
+    // The path holds 40 segments in 4 ms, and late wake-ups add at least as many.
     assert!(largest < 200, "{largest} segments");
 }
 
-/// A file is with all when it is with the last of them. Where each insists on nearly its part of the path, luck makes less of a
-/// difference; where they insist on a third between them, the last has 0.85 of the mean here.
+/// A file is delivered when the slowest receiver has it. With minimum windows of nearly an equal share, chance matters less.
+/// With minimum windows of a third in total, the slowest receiver would have 0.85 of the mean here.
 #[test]
-fn those_of_one_member_are_served_alike_also_for_a_short_time() {
+fn streams_of_one_member_get_equal_shares_within_a_short_time() {
     const SEEDS: u64 = 10;
     let transfers = [Transfer {
         sharing: 3,

@@ -1,4 +1,4 @@
-//! Each segment several times in succession: what one loss does then, what the receivers say, and what it gains.
+//! Copies of each segment: the effect of a loss, the ACKs of the receiver, and the gain.
 
 use backroom_gbn::{
     Copies, Received, Receiver, ReceiverId, Sender, SenderConfig, Window, WindowSetting,
@@ -6,7 +6,7 @@ use backroom_gbn::{
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{
-    Outcome, Scenario, What, ack, at, epoch, gap, ms, shared_link::*, transmit_all,
+    Event, Outcome, Scenario, ack, at, epoch, gap, ms, shared_link::*, transmit_all,
 };
 
 const PEER: ReceiverId = ReceiverId(0);
@@ -28,7 +28,7 @@ fn fixed(segments: u16) -> Window {
 }
 
 #[test]
-fn all_copies_of_a_segment_go_before_the_next_segment() {
+fn all_copies_of_a_segment_precede_the_next_segment() {
     let mut sender = Sender::new(config(fixed(3), 2), [PEER]);
     sender.make_available(10);
     let runs = transmit_all(&mut sender, at(0));
@@ -55,7 +55,7 @@ fn all_copies_of_a_segment_go_before_the_next_segment() {
 }
 
 #[test]
-fn the_copy_of_what_was_delivered_is_told_from_what_was_sent_again() {
+fn copies_are_distinguished_from_retransmissions() {
     use Received::{Copy, Deliver, Duplicate, OutOfOrder};
     let mut receiver = Receiver::new(100);
     let mut take = |seq, round| receiver.handle_segment(seq, round);
@@ -73,7 +73,7 @@ fn the_copy_of_what_was_delivered_is_told_from_what_was_sent_again() {
 }
 
 #[test]
-fn a_receiver_that_came_from_another_stream_has_had_no_copies_yet() {
+fn a_receiver_from_another_stream_sees_duplicates_first() {
     let mut receiver = Receiver::starting_at(5, 100);
     assert_eq!(receiver.handle_segment(3, 0), Received::Duplicate);
     assert_eq!(receiver.handle_segment(5, 0), Received::Deliver);
@@ -82,7 +82,7 @@ fn a_receiver_that_came_from_another_stream_has_had_no_copies_yet() {
 }
 
 #[test]
-fn the_ack_of_a_copy_does_not_report_a_gap() {
+fn the_ack_of_a_copy_reports_no_gap() {
     let mut receiver = Receiver::new(100);
     receiver.handle_segment(0, 0);
     assert_eq!(receiver.poll_transmit().unwrap().gap_round, None);
@@ -95,9 +95,9 @@ fn the_ack_of_a_copy_does_not_report_a_gap() {
     assert_eq!(receiver.poll_transmit(), None);
 }
 
-/// The ACK of the second copy is the first one's again, and later: it must not pass for a longer round trip.
+/// The ACK of the second copy repeats that of the first, but later. It must not be measured as a longer round trip.
 #[test]
-fn a_round_trip_is_measured_once_however_many_copies_are_acknowledged() {
+fn copies_are_timed_once() {
     let mut sender = Sender::new(config(fixed(1), 3), [PEER]);
     sender.make_available(10);
     transmit_all(&mut sender, at(0));
@@ -108,7 +108,7 @@ fn a_round_trip_is_measured_once_however_many_copies_are_acknowledged() {
     assert_eq!((stats.srtt, stats.min_rtt), (Some(ms(10)), Some(ms(10))));
 }
 
-/// 100 Mbit/s, 20 ms each way: 333 segments of 1,500 bytes on the way and back.
+/// 100 Mbit/s and 20 ms in each direction: 333 segments of 1,500 bytes in a round trip.
 fn long_path(loss: f64, count: u8) -> Scenario {
     let link = |rate: Option<&str>| LinkConfig {
         rate: rate.map(|rate| rate.parse().unwrap()),
@@ -128,7 +128,7 @@ fn long_path(loss: f64, count: u8) -> Scenario {
     }
 }
 
-/// Segments delivered for each that the link could have carried in the time.
+/// The utilisation of the link: segments delivered, divided by those that the link could have carried.
 fn share(scenario: &Scenario, outcome: &Outcome) -> f64 {
     scenario.segments as f64 * 120e-6 / outcome.duration.as_secs_f64()
 }
@@ -141,7 +141,7 @@ fn run(scenario: &Scenario) -> Outcome {
 
 /// Of two copies one is lost for 1 segment in 50, and both for 1 in 10,000.
 #[test]
-fn the_loss_of_one_copy_makes_nobody_go_back() {
+fn the_loss_of_one_copy_causes_no_go_back() {
     let outcome = run(&long_path(0.01, 2));
     let lost = outcome.data_link.dropped_by_loss;
     let gone_back = outcome.stats.go_backs;
@@ -156,10 +156,10 @@ fn the_loss_of_one_copy_makes_nobody_go_back() {
         (outcome.stats.go_backs, outcome.stats.segments_retransmitted),
         (0, 0)
     );
-    let out_of_order = |what: &What| {
+    let out_of_order = |what: &Event| {
         matches!(
             what,
-            What::Arrived {
+            Event::Arrived {
                 received: Received::OutOfOrder | Received::Duplicate,
                 ..
             }
@@ -168,10 +168,10 @@ fn the_loss_of_one_copy_makes_nobody_go_back() {
     assert_eq!(outcome.count(out_of_order), 0);
 }
 
-/// `(1/n) (1 - p^n) / (1 + (2a/n) p^n)`: a loss of all copies costs a round trip, which is `2a/n` segments. A copy that
-/// this link loses takes none of its time, so the `n` slots are `n (1 - p)`.
+/// `(1/n) (1 - p^n) / (1 + (2a/n) p^n)`: the loss of all copies costs a round trip, or `2a/n` segments. A lost copy takes no
+/// transmission time on this link, so the `n` slots are `n (1 - p)`.
 #[test]
-fn goodput_on_a_long_lossy_path_is_what_the_formula_says() {
+fn goodput_with_copies_matches_the_formula() {
     for (loss, count) in [
         (0.01, 1),
         (0.01, 2),
@@ -193,9 +193,9 @@ fn goodput_on_a_long_lossy_path_is_what_the_formula_says() {
     }
 }
 
-/// Of 32 receivers that lose apart one or another lacks nearly a third of all segments, and all wait for it.
+/// With 32 receivers and independent losses, nearly a third of all segments are missing at some receiver, and all wait.
 #[test]
-fn copies_help_a_group_that_loses_apart() {
+fn copies_help_a_group_with_independent_losses() {
     let goodput = |count| {
         let mut scenario = long_path(0.0, count);
         (scenario.receivers, scenario.segments) = (32, 2_000);
@@ -209,9 +209,9 @@ fn copies_help_a_group_that_loses_apart() {
     assert!(two > 1.3 * one, "one copy {one:.4}, two {two:.4}");
 }
 
-/// A window that finds itself counts segments and not copies: half as many of them fill the path with two copies.
+/// The automatic window counts segments and not copies. With two copies, half as many segments fill the path.
 #[test]
-fn a_window_that_finds_itself_fills_the_path_with_copies() {
+fn an_automatic_window_fills_the_path_with_copies() {
     let link = LinkConfig {
         rate: Some("100mbit".parse().unwrap()),
         delay: ms(20),

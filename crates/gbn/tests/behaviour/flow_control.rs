@@ -1,11 +1,11 @@
-//! The receiver's space.
+//! Flow control: the free space of the receiver.
 
 use backroom_gbn::{
     Ack, MAX_BACK_OFF, Received, Receiver, ReceiverId, Recovery, Sender, SenderConfig, Timeout,
 };
 use backroom_link::LinkConfig;
 
-use crate::harness::{Scenario, Space, What, ack, at, ms, sent_now, transmit_all};
+use crate::harness::{Event, Scenario, Space, ack, at, ms, sent_now, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
@@ -29,7 +29,7 @@ fn sender(recovery: Recovery) -> Sender {
 }
 
 #[test]
-fn no_more_is_sent_than_there_is_space_for() {
+fn the_sender_respects_the_receivers_space() {
     let mut sender = sender(Recovery::Fast);
     assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2, 3]);
     sender.handle_ack(at(1), RECEIVER, with_space(2, 3));
@@ -37,7 +37,7 @@ fn no_more_is_sent_than_there_is_space_for() {
 }
 
 #[test]
-fn a_receiver_without_space_is_asked_by_the_timer() {
+fn a_receiver_without_space_is_probed_by_the_timer() {
     for recovery in [Recovery::Timeout, Recovery::Fast] {
         let mut sender = sender(recovery);
         transmit_all(&mut sender, at(0));
@@ -89,7 +89,7 @@ fn a_probe_that_is_lost_is_sent_again() {
 }
 
 #[test]
-fn nobody_is_asked_for_space_while_there_is_nothing_to_send() {
+fn there_are_no_probes_while_there_is_nothing_to_send() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(4);
     transmit_all(&mut sender, at(0));
@@ -123,7 +123,7 @@ fn a_receiver_that_answers_probes_is_never_lost() {
 }
 
 #[test]
-fn new_space_does_not_inherit_the_probes_timer() {
+fn new_space_restarts_the_timer() {
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(10), RECEIVER, with_space(4, 0));
@@ -134,7 +134,7 @@ fn new_space_does_not_inherit_the_probes_timer() {
 }
 
 #[test]
-fn the_receiver_counts_its_space_down_and_tells_when_there_is_some_again() {
+fn the_receiver_reports_new_space_after_it_had_none() {
     let mut receiver = Receiver::new(1);
     assert_eq!(receiver.handle_segment(0, 0), Received::Deliver);
     assert_eq!(receiver.poll_transmit().unwrap().free_segments, 0);
@@ -155,7 +155,7 @@ fn the_receiver_counts_its_space_down_and_tells_when_there_is_some_again() {
 }
 
 #[test]
-fn a_slow_reader_is_neither_overrun_nor_lost() {
+fn a_slow_reader_is_neither_overrun_nor_given_up() {
     let scenario = Scenario {
         segments: 300,
         data: LinkConfig {
@@ -178,8 +178,8 @@ fn a_slow_reader_is_neither_overrun_nor_lost() {
     assert_eq!(outcome.finished, [0]);
     let refused = outcome.trace.iter().filter(|entry| {
         matches!(
-            entry.what,
-            What::Arrived {
+            entry.event,
+            Event::Arrived {
                 received: Received::NoSpace,
                 ..
             }

@@ -1,11 +1,11 @@
-//! Going back: at timeouts, and at reported gaps exactly once for each loss.
+//! Going back: at timeouts, and exactly once for each reported loss.
 
 use backroom_gbn::{
     GoBackCause, Received, ReceiverId, Recovery, Sender, SenderConfig, SenderEvent, Timeout, Window,
 };
 use backroom_link::{LinkConfig, Loss};
 
-use crate::harness::{Outcome, Scenario, What, ack, at, events, gap, ms, sent_now, transmit_all};
+use crate::harness::{Event, Outcome, Scenario, ack, at, events, gap, ms, sent_now, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
@@ -21,7 +21,7 @@ fn sender(recovery: Recovery) -> Sender {
     sender
 }
 
-/// 10 ms each way at 10 Mbit/s, and these packets of the sender's lost. 100 segments of 1 ms each.
+/// 100 segments over 10 Mbit/s and 10 ms in each direction, with these packets lost. Each segment takes 1 ms.
 fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outcome {
     let path = LinkConfig {
         delay: ms(10),
@@ -46,8 +46,8 @@ fn over_a_path_that_drops(recovery: Recovery, drops: &str, window: u16) -> Outco
 }
 
 fn go_backs(outcome: &Outcome) -> Vec<(u64, u64, GoBackCause)> {
-    let go_back = |entry: &crate::harness::Entry| match entry.what {
-        What::Event(SenderEvent::GoBack { to, cause }) => {
+    let go_back = |entry: &crate::harness::TraceEntry| match entry.event {
+        Event::Reported(SenderEvent::GoBack { to, cause }) => {
             Some((entry.at.as_millis() as u64, to, cause))
         }
         _ => None,
@@ -56,7 +56,7 @@ fn go_backs(outcome: &Outcome) -> Vec<(u64, u64, GoBackCause)> {
 }
 
 #[test]
-fn a_timeout_sends_everything_outstanding_again() {
+fn a_timeout_resends_everything_outstanding() {
     let mut sender = sender(Recovery::Timeout);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, gap(2, 0));
@@ -77,7 +77,7 @@ fn a_timeout_sends_everything_outstanding_again() {
 }
 
 #[test]
-fn a_gap_is_gone_back_to_once_however_often_it_is_reported() {
+fn repeated_reports_of_a_gap_cause_one_go_back() {
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, gap(2, 0));
@@ -104,7 +104,7 @@ fn a_gap_is_gone_back_to_once_however_often_it_is_reported() {
 }
 
 #[test]
-fn a_gap_that_is_about_to_be_sent_again_is_left_alone() {
+fn a_gap_that_is_about_to_be_resent_causes_no_go_back() {
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, gap(1, 0));
@@ -115,15 +115,15 @@ fn a_gap_that_is_about_to_be_sent_again_is_left_alone() {
 }
 
 #[test]
-fn with_fast_one_loss_is_one_go_back_and_no_timeout() {
+fn fast_recovery_repairs_one_loss_with_one_go_back_and_no_timeout() {
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
-    // The link carries a segment a millisecond: 31 is at the receiver at 41 (30 took no time), its ACK back at 51.
+    // The link carries a segment per millisecond. 31 arrives at 41 (30 took no time), and its ACK at 51.
     assert_eq!(go_backs(&outcome), [(51, 30, GoBackCause::Gap)]);
     assert_eq!(outcome.stats.timeouts, 0);
 }
 
 #[test]
-fn with_timeout_one_loss_costs_the_timer() {
+fn timeout_recovery_repairs_a_loss_by_the_timer() {
     let outcome = over_a_path_that_drops(Recovery::Timeout, "drop 30", 10);
     let went_back = go_backs(&outcome);
     assert_eq!(went_back.len(), 1);
@@ -132,7 +132,7 @@ fn with_timeout_one_loss_costs_the_timer() {
     let base_advanced = outcome
         .trace
         .iter()
-        .find(|entry| entry.what == What::Event(SenderEvent::BaseAdvanced { base: 30 }));
+        .find(|entry| entry.event == Event::Reported(SenderEvent::BaseAdvanced { base: 30 }));
     let base_advanced = base_advanced.unwrap().at.as_millis() as u64;
     assert_eq!(
         when,
@@ -142,7 +142,7 @@ fn with_timeout_one_loss_costs_the_timer() {
 }
 
 #[test]
-fn a_lost_retransmission_is_found_one_round_trip_later() {
+fn a_lost_retransmission_is_detected_one_round_trip_later() {
     // With a window of 10 the link is idle between rounds: 21 ms for each. Packet 10 is segment 10; of the go-back that
     // follows the packets 20 to 29 (10 to 19 again), 20 is segment 10 again.
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 10 20 30", 10);
@@ -161,8 +161,8 @@ fn a_lost_retransmission_is_found_one_round_trip_later() {
 }
 
 #[test]
-fn several_losses_in_one_round_are_each_gone_back_to_once() {
-    // 30, 33 and 36 lost in round 0. Going back to 30 sends the others again, before anybody reports them.
+fn each_of_several_losses_in_one_round_causes_one_go_back() {
+    // 30, 33 and 36 lost in round 0. Going back to 30 sends the others again, before they are reported.
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30 33 36", 40);
     assert_eq!(
         go_backs(&outcome)
@@ -193,8 +193,8 @@ fn a_loss_behind_a_repaired_one_is_repaired_in_its_own_round() {
 }
 
 #[test]
-fn a_swapped_pair_costs_one_go_back_at_most() {
-    // Every receiver report there can be, when 5 overtakes 4 in a window of 6.
+fn one_swapped_pair_causes_at_most_one_go_back() {
+    // Every possible report when 5 overtakes 4 in a window of 6.
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, ack(4));
@@ -210,7 +210,7 @@ fn a_swapped_pair_costs_one_go_back_at_most() {
 }
 
 #[test]
-fn reordering_in_a_large_window_costs_at_most_a_go_back_for_each_overtaking() {
+fn each_reordered_segment_causes_at_most_one_go_back() {
     let scenario = Scenario {
         sender: SenderConfig {
             window: Window::try_from(2000_u16).unwrap().into(),
@@ -237,7 +237,7 @@ fn reordering_in_a_large_window_costs_at_most_a_go_back_for_each_overtaking() {
 }
 
 #[test]
-fn a_report_from_a_round_that_has_not_been_is_not_believed() {
+fn a_gap_report_from_a_future_round_is_ignored() {
     let mut sender = sender(Recovery::Fast);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, gap(2, 1));
@@ -245,12 +245,12 @@ fn a_report_from_a_round_that_has_not_been_is_not_believed() {
 }
 
 #[test]
-fn what_the_receiver_drops_out_of_order_it_gets_again() {
+fn segments_dropped_out_of_order_are_sent_again() {
     let outcome = over_a_path_that_drops(Recovery::Fast, "drop 30", 40);
     let dropped = outcome.trace.iter().filter(|entry| {
         matches!(
-            entry.what,
-            What::Arrived {
+            entry.event,
+            Event::Arrived {
                 received: Received::OutOfOrder,
                 ..
             }

@@ -24,7 +24,7 @@ fn sender() -> Sender {
 }
 
 #[test]
-fn the_base_is_the_slowest_receivers() {
+fn the_base_is_that_of_the_slowest_receiver() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, ack(6));
@@ -43,15 +43,15 @@ fn the_base_is_the_slowest_receivers() {
 }
 
 #[test]
-fn each_receivers_losses_are_gone_back_to_once() {
+fn each_loss_of_each_receiver_causes_one_go_back() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, gap(4, 0));
     assert_eq!(sent_now(&mut sender, at(1)), [4, 5]);
-    // B lost 1, before that: what A has had again is sent once more, in a new round.
+    // B lost 1, which is earlier. The sender goes back again, in a new round, to segments that A already has.
     sender.handle_ack(at(2), B, gap(1, 0));
     assert_eq!(sent_now(&mut sender, at(2)), [1, 2, 3, 4, 5, 6]);
-    // Both saw more of round 0.
+    // More segments of round 0 arrive at both.
     sender.handle_ack(at(3), A, gap(4, 0));
     sender.handle_ack(at(3), B, gap(1, 0));
     assert_eq!(sent_now(&mut sender, at(3)), []);
@@ -64,7 +64,7 @@ fn each_receivers_losses_are_gone_back_to_once() {
 }
 
 #[test]
-fn an_overtaken_report_is_not_believed_though_the_segment_is_outstanding() {
+fn a_reordered_gap_report_is_ignored() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, ack(5));
@@ -73,7 +73,7 @@ fn an_overtaken_report_is_not_believed_though_the_segment_is_outstanding() {
 }
 
 #[test]
-fn removing_the_slowest_lets_the_others_go_on() {
+fn removing_the_slowest_receiver_lets_the_others_continue() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, ack(6));
@@ -89,7 +89,7 @@ fn removing_the_slowest_lets_the_others_go_on() {
 }
 
 #[test]
-fn without_receivers_there_is_nothing_to_do() {
+fn a_sender_without_receivers_is_finished() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.remove_receiver(A);
@@ -102,7 +102,7 @@ fn without_receivers_there_is_nothing_to_do() {
 }
 
 #[test]
-fn a_silent_receiver_is_lost_after_timeouts_in_a_row_and_time() {
+fn a_silent_receiver_is_lost_after_enough_timeouts_and_time() {
     let timeout = Timeout::Fixed(ms(100));
     let config = SenderConfig {
         timeout,
@@ -144,7 +144,7 @@ fn a_silent_receiver_is_lost_after_timeouts_in_a_row_and_time() {
 }
 
 #[test]
-fn a_lost_receiver_takes_its_back_off_with_it() {
+fn losing_a_receiver_ends_its_back_off() {
     let config = SenderConfig {
         max_timeouts: 3,
         min_silence: ms(0),
@@ -165,7 +165,7 @@ fn a_lost_receiver_takes_its_back_off_with_it() {
 }
 
 #[test]
-fn the_least_space_of_all_is_what_may_be_sent() {
+fn the_receiver_with_the_least_space_limits_the_sender() {
     let mut sender = sender();
     sender.set_free_segments(A, 5);
     sender.set_free_segments(B, 4);
@@ -184,14 +184,14 @@ fn the_least_space_of_all_is_what_may_be_sent() {
 }
 
 #[test]
-fn one_receivers_space_counts_as_soon_as_it_is_known() {
+fn space_known_before_the_first_ack_counts() {
     let mut sender = sender();
     sender.set_free_segments(A, 3);
     assert_eq!(sent_now(&mut sender, at(0)), [0, 1, 2]);
 }
 
 #[test]
-fn the_others_finish_when_one_falls_silent() {
+fn the_others_finish_when_one_receiver_falls_silent() {
     let scenario = Scenario {
         sender: SenderConfig {
             max_timeouts: 4,
@@ -215,7 +215,7 @@ fn the_others_finish_when_one_falls_silent() {
 }
 
 #[test]
-fn a_loss_on_the_shared_way_is_repaired_once_for_all() {
+fn a_loss_on_the_shared_link_is_repaired_once() {
     let scenario = Scenario {
         receivers: 8,
         data: LinkConfig {
@@ -232,7 +232,7 @@ fn a_loss_on_the_shared_way_is_repaired_once_for_all() {
 }
 
 #[test]
-fn a_timeout_goes_back_to_the_slowest_receivers_segment() {
+fn a_timeout_goes_back_to_the_slowest_receiver() {
     let mut sender = sender();
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(1), A, ack(5));
@@ -247,7 +247,7 @@ fn a_timeout_goes_back_to_the_slowest_receivers_segment() {
 }
 
 #[test]
-fn a_receiver_can_be_moved_to_a_stream_of_its_own() {
+fn a_receiver_can_move_to_its_own_stream() {
     let mut group = sender();
     transmit_all(&mut group, at(0));
     group.handle_ack(at(1), A, ack(6));

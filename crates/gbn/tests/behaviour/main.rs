@@ -1,4 +1,4 @@
-//! What Go-Back-N does, in virtual time: by hand, and over simulated links.
+//! The behaviour of Go-Back-N in virtual time, step by step and over simulated links.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,9 +12,9 @@ mod flow_control;
 mod go_back;
 mod group;
 mod harness;
-mod patience;
 mod properties;
 mod rounds;
+mod straggler;
 mod throughput;
 mod timer;
 mod window;

@@ -1,4 +1,5 @@
-//! What holds over any link: everything arrives once and in order, the window is kept, it ends, and it can be repeated.
+//! Properties over any link: every segment is delivered once and in order, the window is respected, the transfer ends, and a
+//! run is reproducible.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use backroom_gbn::{
 use backroom_link::{LinkConfig, Loss};
 use proptest::{option, prelude::*};
 
-use crate::harness::{Scenario, Space, What};
+use crate::harness::{Event, Scenario, Space};
 
 fn window() -> impl Strategy<Value = WindowSetting> {
     let segments = prop_oneof![
@@ -90,8 +91,8 @@ fn space() -> impl Strategy<Value = Option<Space>> {
     option::weighted(0.4, space)
 }
 
-/// A fixed timer may be shorter than the round trip: then only the bound of a queue, which every real one has, keeps
-/// repetitions from filling it faster than it empties.
+/// A fixed timer may be shorter than the round trip. Then only the limit of the queue, which every real queue has, keeps
+/// retransmissions from filling it faster than it empties.
 fn bounded_if_fixed(mut link: LinkConfig, sender: &SenderConfig) -> LinkConfig {
     if matches!(sender.timeout, Timeout::Fixed(_)) {
         link.queue.get_or_insert(500);
@@ -132,10 +133,10 @@ prop_compose! {
 }
 
 proptest! {
-    /// The checks are the simulation's: at each step the window and the receivers' space, at each delivery the bytes,
-    /// at the end the whole file of each receiver.
+    /// The simulation checks the window and the receivers' space at each step, the bytes at each delivery, and the whole file
+    /// at the end.
     #[test]
-    fn every_byte_arrives_once_and_in_order_at_every_receiver(scenario in scenario()) {
+    fn every_byte_is_delivered_once_and_in_order_to_every_receiver(scenario in scenario()) {
         let outcome = scenario.run().map_err(|violation| TestCaseError::fail(violation.0))?;
         prop_assert_eq!(
             outcome.finished.len(), usize::from(scenario.receivers),
@@ -148,15 +149,15 @@ proptest! {
         prop_assert_eq!((once + stats.segments_copied, once * copies), (stats.segments_sent, stats.segments_sent));
     }
 
-    /// Whatever is lost, also of what is sent again: on a path that keeps the order, a gap is reported only after all
-    /// copies of a segment were lost, and that makes the sender go back once.
+    /// On a path that keeps the order, a gap is reported only after all copies of a segment were lost. Each such loss, also of
+    /// a retransmission, makes the sender go back once.
     #[test]
-    fn on_a_path_in_order_no_loss_is_gone_back_to_twice(mut scenario in scenario()) {
+    fn without_reordering_each_loss_causes_one_go_back(mut scenario in scenario()) {
         (scenario.sender.recovery, scenario.space) = (Recovery::Fast, None);
         (scenario.data.reorder, scenario.last_hop.reorder) = (0.0, 0.0);
         let outcome = scenario.run().map_err(|violation| TestCaseError::fail(violation.0))?;
         let at_gaps = outcome.count(|what| {
-            matches!(what, What::Event(SenderEvent::GoBack { cause: GoBackCause::Gap, .. }))
+            matches!(what, Event::Reported(SenderEvent::GoBack { cause: GoBackCause::Gap, .. }))
         });
         prop_assert!(
             at_gaps * u64::from(scenario.sender.copies.count()) <= outcome.losses,
@@ -173,7 +174,7 @@ proptest! {
 }
 
 #[test]
-fn another_seed_gives_another_trace() {
+fn different_seeds_give_different_traces() {
     let scenario = |seed| Scenario {
         seed,
         data: LinkConfig {

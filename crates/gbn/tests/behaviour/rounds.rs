@@ -1,4 +1,4 @@
-//! Rounds wrap at 65,536 and mean the same on both sides of it.
+//! Rounds wrap around at 65,536.
 
 use backroom_gbn::{ReceiverId, Sender, SenderConfig, Window};
 use backroom_link::{LinkConfig, Loss};
@@ -7,7 +7,7 @@ use crate::harness::{Scenario, at, gap, ms, sent_now, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
-/// A sender that has gone back so often.
+/// A sender that has gone back this many times.
 fn sender_in_round(round: u16) -> Sender {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(4);
@@ -21,7 +21,7 @@ fn sender_in_round(round: u16) -> Sender {
 }
 
 #[test]
-fn a_report_is_judged_alike_across_the_wrap() {
+fn gap_reports_work_across_the_wrap() {
     let mut sender = sender_in_round(u16::MAX);
     sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX - 1));
     assert_eq!(sent_now(&mut sender, at(2)), [], "the round before");
@@ -38,7 +38,7 @@ fn a_report_is_judged_alike_across_the_wrap() {
 }
 
 #[test]
-fn a_transfer_of_more_rounds_than_a_u16_holds_arrives() {
+fn a_transfer_of_more_rounds_than_a_u16_holds_completes() {
     let scenario = Scenario {
         sender: SenderConfig {
             window: Window::try_from(2_u16).unwrap().into(),

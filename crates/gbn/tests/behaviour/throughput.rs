@@ -1,11 +1,11 @@
-//! How fast it is, against the closed forms of Go-Back-N (virtual time, so to the nanosecond).
+//! Throughput compared with the closed forms of Go-Back-N. Virtual time makes it exact to the nanosecond.
 
 use backroom_gbn::{Recovery, SenderConfig, Timeout, Window};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{Outcome, Scenario, ms};
 
-/// 1 ms of transmission for each segment.
+/// Each segment takes 1 ms of transmission.
 const RATE: &str = "10mbit";
 
 fn scenario(window: u16, delay_ms: u64) -> Scenario {
@@ -30,7 +30,7 @@ fn scenario(window: u16, delay_ms: u64) -> Scenario {
     }
 }
 
-/// Segments delivered for each that the link could have carried in the time.
+/// The utilisation of the link: segments delivered, divided by those that the link could have carried.
 fn utilisation(scenario: &Scenario, outcome: &Outcome) -> f64 {
     scenario.segments as f64 / (outcome.duration.as_secs_f64() * 1e3)
 }
@@ -44,7 +44,7 @@ fn assert_close(measured: f64, expected: f64, tolerance: f64, what: &str) {
 }
 
 #[test]
-fn without_loss_the_link_is_used_as_the_textbook_says() {
+fn utilisation_without_loss_matches_the_textbook() {
     for delay_ms in [0, 1, 5, 10, 25] {
         let a = delay_ms as f64;
         for window in [1, 2, 5, 10, 20, 21, 22, 50, 200] {
@@ -60,7 +60,7 @@ fn without_loss_the_link_is_used_as_the_textbook_says() {
 }
 
 #[test]
-fn half_the_window_takes_twice_the_time() {
+fn half_the_window_doubles_the_time() {
     let small = scenario(10, 10).run().unwrap().duration.as_secs_f64();
     let large = scenario(20, 10).run().unwrap().duration.as_secs_f64();
     assert_close(
@@ -72,7 +72,7 @@ fn half_the_window_takes_twice_the_time() {
 }
 
 #[test]
-fn with_loss_fast_recovery_comes_close_to_immediate_detection() {
+fn fast_recovery_is_close_to_immediate_loss_detection() {
     let delay_ms = 10;
     let round_trip = 1.0 + 2.0 * delay_ms as f64;
     for loss in [0.001, 0.01, 0.05] {
@@ -94,10 +94,10 @@ fn with_loss_fast_recovery_comes_close_to_immediate_detection() {
     }
 }
 
-/// `1 - (1 - p)^R` in the closed form for `p` counts every loss of any receiver as a loss of all. It is a lower bound:
-/// what is sent again for one receiver, most of the others have, and can't lose.
+/// Replacing `p` by `1 - (1 - p)^R` in the closed form counts a loss of any receiver as a loss of all. It is a lower bound:
+/// most of the other receivers already have what is retransmitted for one, so they cannot lose it.
 #[test]
-fn receivers_that_lose_apart_do_better_than_if_each_loss_were_of_all() {
+fn independent_losses_cost_less_than_the_union_bound() {
     let (loss, receivers): (f64, u16) = (0.01, 4);
     let mut scenario = scenario(50, 10);
     scenario.segments = 20_000;

@@ -1,4 +1,4 @@
-//! The retransmission timer: RFC 6298, Karn's rule, back-off.
+//! The retransmission timer: RFC 6298, Karn's algorithm, back-off.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn sender(timeout: Timeout) -> Sender {
     sender
 }
 
-/// Lets the timer fire and sends what follows; says how long it had run.
+/// Lets the timer expire and sends what follows. Returns how long it ran.
 fn fire(sender: &mut Sender, since: Instant) -> (Instant, Duration) {
     let timer = sender.poll_timeout().unwrap();
     sender.handle_timeout(timer);
@@ -36,7 +36,7 @@ fn fire(sender: &mut Sender, since: Instant) -> (Instant, Duration) {
 }
 
 #[test]
-fn a_timeout_before_its_time_does_nothing() {
+fn an_early_timeout_has_no_effect() {
     let mut sender = sender(Timeout::ADAPTIVE);
     sender.handle_timeout(at(0));
     transmit_all(&mut sender, at(0));
@@ -67,7 +67,7 @@ fn the_timeout_follows_rfc_6298() {
 }
 
 #[test]
-fn a_steady_path_still_has_the_floor_as_margin() {
+fn a_steady_path_keeps_the_floor_as_margin() {
     let mut sender = sender(Timeout::ADAPTIVE);
     for round_trip in 0..60 {
         transmit_all(&mut sender, at(40 * round_trip));
@@ -81,7 +81,7 @@ fn a_steady_path_still_has_the_floor_as_margin() {
 }
 
 #[test]
-fn the_round_trip_is_measured_once_a_round_trip() {
+fn there_is_one_rtt_measurement_a_round_trip() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(10), RECEIVER, ack(1));
@@ -99,11 +99,11 @@ fn the_round_trip_is_measured_once_a_round_trip() {
 }
 
 #[test]
-fn an_ack_that_may_answer_either_transmission_is_not_timed() {
+fn an_ambiguous_ack_is_not_timed() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     let (again, _) = fire(&mut sender, at(0));
-    // The first transmission's ACK, late: timed from the second it would be 1 ms.
+    // The late ACK of the first transmission. Measured from the second one, the round trip would be 1 ms.
     sender.handle_ack(
         again + ms(1),
         RECEIVER,
@@ -122,7 +122,7 @@ fn an_ack_that_may_answer_either_transmission_is_not_timed() {
 }
 
 #[test]
-fn an_ack_that_says_which_transmission_it_answers_is_timed() {
+fn an_ack_with_the_round_of_the_transmission_is_timed() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     let (again, _) = fire(&mut sender, at(0));
@@ -143,7 +143,7 @@ fn an_ack_that_says_which_transmission_it_answers_is_timed() {
 }
 
 #[test]
-fn what_is_sent_again_is_timed_without_waiting_for_what_is_new() {
+fn retransmissions_are_timed_before_new_segments() {
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
     sender.make_available(10);
     transmit_all(&mut sender, at(0));
@@ -166,7 +166,7 @@ fn what_is_sent_again_is_timed_without_waiting_for_what_is_new() {
 }
 
 #[test]
-fn a_measured_timeout_longer_than_the_cap_is_not_cut() {
+fn a_measured_timeout_above_the_cap_is_kept() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(3000), RECEIVER, ack(4));
@@ -181,7 +181,7 @@ fn a_measured_timeout_longer_than_the_cap_is_not_cut() {
 }
 
 #[test]
-fn a_round_trip_longer_than_the_first_timeout_is_found() {
+fn a_round_trip_longer_than_the_initial_timeout_is_measured() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     fire(&mut sender, at(0));
@@ -201,7 +201,7 @@ fn a_round_trip_longer_than_the_first_timeout_is_found() {
 }
 
 #[test]
-fn timeouts_in_a_row_double_up_to_the_cap() {
+fn consecutive_timeouts_double_up_to_the_cap() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));
     let mut since = at(0);
@@ -215,7 +215,7 @@ fn timeouts_in_a_row_double_up_to_the_cap() {
 }
 
 #[test]
-fn a_fixed_timeout_stays_what_it_is() {
+fn a_fixed_timeout_does_not_back_off() {
     let mut sender = sender(Timeout::Fixed(ms(50)));
     transmit_all(&mut sender, at(0));
     let (first, ran_first) = fire(&mut sender, at(0));
@@ -225,7 +225,7 @@ fn a_fixed_timeout_stays_what_it_is() {
 }
 
 #[test]
-fn a_fixed_timeout_of_nothing_does_not_spin() {
+fn a_fixed_timeout_of_zero_does_not_spin() {
     let mut sender = sender(Timeout::Fixed(Duration::ZERO));
     transmit_all(&mut sender, at(0));
     assert_eq!(sender.poll_timeout(), Some(at(0) + MIN_RTO));
@@ -255,7 +255,7 @@ fn only_an_ack_that_advances_the_base_restarts_the_timer() {
 }
 
 #[test]
-fn the_timer_rests_while_nothing_is_outstanding() {
+fn the_timer_is_off_while_nothing_is_outstanding() {
     let mut sender = sender(Timeout::ADAPTIVE);
     assert_eq!(sender.poll_timeout(), None);
     transmit_all(&mut sender, at(0));
@@ -264,7 +264,7 @@ fn the_timer_rests_while_nothing_is_outstanding() {
 }
 
 #[test]
-fn going_back_to_the_base_gives_it_its_whole_time() {
+fn going_back_to_the_base_restarts_the_timer() {
     let config = SenderConfig {
         timeout: Timeout::Fixed(ms(50)),
         ..SenderConfig::default()
@@ -285,7 +285,7 @@ fn going_back_to_the_base_gives_it_its_whole_time() {
 }
 
 #[test]
-fn the_timer_waits_while_what_was_sent_before_the_base_arrives() {
+fn the_timer_restarts_while_segments_before_the_base_arrive() {
     let config = SenderConfig {
         timeout: Timeout::Fixed(ms(50)),
         ..SenderConfig::default()
@@ -328,7 +328,7 @@ fn the_timer_waits_while_what_was_sent_before_the_base_arrives() {
 }
 
 #[test]
-fn a_fixed_timeout_shorter_than_the_round_trip_does_not_choke_the_link() {
+fn a_fixed_timeout_below_the_round_trip_does_not_congest_the_link() {
     let path = LinkConfig {
         delay: ms(20),
         ..LinkConfig::default()

@@ -21,7 +21,7 @@ fn sender(segments: u16) -> Sender {
 }
 
 #[test]
-fn a_larger_window_is_used_at_once() {
+fn a_larger_window_applies_immediately() {
     let mut sender = sender(2);
     assert_eq!(sent_now(&mut sender, at(0)), [0, 1]);
     sender.set_window(window(5));
@@ -30,7 +30,7 @@ fn a_larger_window_is_used_at_once() {
 }
 
 #[test]
-fn a_smaller_window_is_reached_by_acks() {
+fn a_smaller_window_applies_as_acks_arrive() {
     let mut sender = sender(5);
     transmit_all(&mut sender, at(0));
     sender.set_window(window(2));
@@ -44,7 +44,7 @@ fn a_smaller_window_is_reached_by_acks() {
 }
 
 #[test]
-fn going_back_keeps_to_the_smaller_window() {
+fn going_back_respects_the_smaller_window() {
     let mut sender = sender(5);
     transmit_all(&mut sender, at(0));
     sender.set_window(window(2));
@@ -55,14 +55,14 @@ fn going_back_keeps_to_the_smaller_window() {
 }
 
 #[test]
-fn the_rounds_of_what_is_outstanding_survive_a_change() {
+fn a_window_change_keeps_the_rounds_of_outstanding_segments() {
     for changed_to in [1, 4, 100, 65_535] {
         let mut sender = sender(8);
         transmit_all(&mut sender, at(0));
         sender.handle_ack(at(1), RECEIVER, gap(3, 0));
         assert_eq!(sender.poll_transmit(at(1), 2).unwrap().segments(), 3..5);
         sender.set_window(window(changed_to));
-        // 5 to 7 were last sent in round 0. 3 in round 1: round 0 says nothing of it, round 1 does.
+        // 5 to 7 were last sent in round 0, and 3 in round 1. Only a report from round 1 concerns 3.
         sender.handle_ack(at(2), RECEIVER, gap(3, 0));
         assert_eq!(sender.stats().go_backs, 1, "window {changed_to}");
         sender.handle_ack(at(2), RECEIVER, gap(3, 1));
@@ -71,7 +71,7 @@ fn the_rounds_of_what_is_outstanding_survive_a_change() {
 }
 
 #[test]
-fn a_smaller_window_forgets_no_transmission() {
+fn a_smaller_window_keeps_every_transmission_record() {
     let mut sender = sender(8);
     transmit_all(&mut sender, at(0));
     sender.set_window(window(1));
@@ -81,7 +81,7 @@ fn a_smaller_window_forgets_no_transmission() {
 }
 
 #[test]
-fn a_larger_window_forgets_no_transmission() {
+fn a_larger_window_keeps_every_transmission_record() {
     let mut sender = sender(2);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(5), RECEIVER, ack(2));

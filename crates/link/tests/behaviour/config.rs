@@ -1,11 +1,11 @@
-//! Configurations as people write them, and what is refused.
+//! Link configurations in TOML, and how mistakes are reported.
 
 use backroom_link::{LinkConfig, Loss};
 
 use crate::ms;
 
 #[test]
-fn a_link_reads_from_a_file_as_people_write_it() {
+fn link_config_parses_from_toml() {
     let config: LinkConfig = toml::from_str(
         r#"
         rate = "10mbit"
@@ -34,7 +34,7 @@ fn a_link_reads_from_a_file_as_people_write_it() {
 }
 
 #[test]
-fn what_is_left_out_does_nothing() {
+fn missing_keys_mean_no_impairment() {
     assert_eq!(
         toml::from_str::<LinkConfig>("").unwrap(),
         LinkConfig::default()
@@ -42,7 +42,7 @@ fn what_is_left_out_does_nothing() {
 }
 
 #[test]
-fn a_link_reads_back_as_it_was_written() {
+fn link_config_round_trips_through_toml() {
     for loss in ["0", "0.05", "gemodel 0.01 0.3 1 0", "drop 1 5 9"] {
         let config = LinkConfig {
             rate: Some("2500kbit".parse().unwrap()),
@@ -61,7 +61,7 @@ fn a_link_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn a_mistake_in_a_file_is_refused_with_what_is_allowed() {
+fn mistakes_in_toml_are_reported_with_the_allowed_values() {
     for (text, allowed) in [
         ("rate = \"10\"", "10mbit"),
         ("delay = \"10\"", "10ms"),
@@ -82,7 +82,7 @@ fn a_mistake_in_a_file_is_refused_with_what_is_allowed() {
 }
 
 #[test]
-fn a_value_out_of_range_is_refused_with_what_is_allowed() {
+fn out_of_range_values_are_reported_with_the_allowed_range() {
     let base = LinkConfig::default();
     for (config, allowed) in [
         (
@@ -90,7 +90,7 @@ fn a_value_out_of_range_is_refused_with_what_is_allowed() {
                 loss: Loss::Random(1.01),
                 ..base.clone()
             },
-            "loss is 1.01: it must be a fraction from 0 to 1",
+            "loss is 1.01: expected a fraction from 0 to 1",
         ),
         (
             LinkConfig {
@@ -154,7 +154,7 @@ fn a_value_out_of_range_is_refused_with_what_is_allowed() {
 }
 
 #[test]
-fn the_packets_in_flight_fill_rate_times_delay() {
+fn packets_in_flight_is_the_bandwidth_delay_product() {
     let config = LinkConfig {
         rate: Some("10mbit".parse().unwrap()),
         delay: ms(10),

@@ -1,4 +1,4 @@
-//! Jitter, duplicates, reordering; and that none of them disturbs another.
+//! Jitter, duplicates and reordering, and that they are independent of one another.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn arrivals(verdicts: &[Verdict]) -> Vec<Duration> {
 }
 
 #[test]
-fn jitter_spreads_the_delay_and_keeps_the_order() {
+fn jitter_keeps_the_order() {
     let config = LinkConfig {
         jitter: ms(4),
         ..delayed()
@@ -38,7 +38,7 @@ fn jitter_spreads_the_delay_and_keeps_the_order() {
 }
 
 #[test]
-fn jitter_far_apart_is_uniform_around_the_delay() {
+fn jitter_of_spaced_packets_is_uniform_around_the_delay() {
     let config = LinkConfig {
         jitter: ms(4),
         ..delayed()
@@ -73,7 +73,7 @@ fn a_reordered_packet_skips_the_delay_and_overtakes() {
 }
 
 #[test]
-fn a_duplicate_is_transmitted_right_behind_its_packet() {
+fn a_duplicate_follows_its_packet_immediately() {
     let config = LinkConfig {
         rate: Some("10mbit".parse().unwrap()),
         duplicate: 1.0,
@@ -108,7 +108,7 @@ fn a_duplicate_is_transmitted_right_behind_its_packet() {
 }
 
 #[test]
-fn changing_the_loss_leaves_everything_else_as_it_was() {
+fn changing_the_loss_changes_no_other_impairment() {
     let config = |loss: &str| LinkConfig {
         jitter: ms(4),
         duplicate: 0.1,
@@ -142,7 +142,7 @@ fn changing_the_loss_leaves_everything_else_as_it_was() {
 }
 
 #[test]
-fn changing_the_jitter_leaves_the_losses_as_they_were() {
+fn changing_the_jitter_does_not_change_the_losses() {
     let config = |jitter| LinkConfig {
         jitter,
         loss: "gemodel 0.05 0.3".parse().unwrap(),

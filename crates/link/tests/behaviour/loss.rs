@@ -1,4 +1,4 @@
-//! Loss models, against their statistics.
+//! Loss models compared with their statistics.
 
 use backroom_link::{LinkConfig, Loss};
 
@@ -13,7 +13,7 @@ fn losing(loss: &str) -> LinkConfig {
     }
 }
 
-/// Whether a measured fraction is within five standard deviations of a binomial's.
+/// Whether a measured fraction is within five standard deviations of the binomial mean.
 fn is_binomial(measured: f64, expected: f64, packets: u64) -> bool {
     let deviation = (expected * (1.0 - expected) / packets as f64).sqrt();
     (measured - expected).abs() <= 5.0 * deviation
@@ -31,7 +31,7 @@ fn a_droplist_drops_exactly_its_packets() {
 }
 
 #[test]
-fn random_loss_has_its_mean_and_no_memory() {
+fn random_loss_has_the_configured_mean_and_is_independent() {
     for loss in [0.001, 0.01, 0.3] {
         let (link, verdicts) = send_steadily(&losing(&loss.to_string()), 7, PACKETS);
         assert!(
@@ -51,13 +51,13 @@ fn random_loss_has_its_mean_and_no_memory() {
 }
 
 #[test]
-fn no_loss_and_certain_loss_are_exact() {
+fn loss_of_0_and_1_is_exact() {
     assert_eq!(lost(&send_steadily(&losing("0"), 1, 1000).1).len(), 0);
     assert_eq!(lost(&send_steadily(&losing("1"), 1, 1000).1).len(), 1000);
 }
 
 #[test]
-fn what_is_lost_at_a_low_rate_is_lost_at_a_higher_one() {
+fn packets_lost_at_a_low_rate_are_lost_at_a_higher_rate() {
     let at = |loss: &str| lost(&send_steadily(&losing(loss), 3, 10_000).1);
     let (few, many) = (at("0.01"), at("0.05"));
     assert!(few.iter().all(|index| many.contains(index)));
@@ -81,7 +81,7 @@ fn gilbert_elliott_has_netems_mean_and_burst_length() {
 }
 
 #[test]
-fn gilbert_elliott_loses_in_both_states_as_told() {
+fn gilbert_elliott_applies_the_loss_of_each_state() {
     let config = losing("gemodel 0.1 0.1 0.5 0.02");
     assert!((config.loss.mean() - 0.26).abs() < 1e-12);
     let (link, _) = send_steadily(&config, 5, PACKETS);

@@ -1,4 +1,4 @@
-//! What a link does to packets, in virtual time.
+//! The behaviour of a link, in virtual time.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use std::{
 
 use backroom_link::{Link, LinkConfig, Verdict};
 
-/// The beginning of virtual time.
+/// The start of virtual time.
 #[allow(
     clippy::disallowed_methods,
     reason = "an Instant has to come from somewhere"
@@ -32,7 +32,7 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Sends so many packets of 1,250 bytes, a millisecond apart: at 10 Mbit/s exactly as fast as they are transmitted.
+/// Sends packets of 1,250 bytes, one a millisecond: exactly the rate at which 10 Mbit/s transmits them.
 fn send_steadily(config: &LinkConfig, seed: u64, packets: u64) -> (Link, Vec<Verdict>) {
     config.validate().unwrap();
     let mut link = Link::new(config.clone(), seed);
@@ -42,7 +42,7 @@ fn send_steadily(config: &LinkConfig, seed: u64, packets: u64) -> (Link, Vec<Ver
     (link, verdicts)
 }
 
-/// When the packet arrives, since the beginning.
+/// The time of arrival since the start.
 fn arrival(verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Deliver { at, .. } => Some(*at - epoch()),

@@ -1,4 +1,4 @@
-//! What holds for any link and any traffic.
+//! Properties of any link under any traffic.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ prop_compose! {
     }
 }
 
-/// Packets: microseconds since the one before, and bytes.
+/// Packets as (microseconds since the previous packet, bytes).
 fn traffic() -> impl Strategy<Value = Vec<(u64, usize)>> {
     vec((0_u64..3000, 1_usize..9000), 0..200)
 }
@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_arrives_before_it_can(config in config(), seed in any::<u64>(), traffic in traffic()) {
+    fn nothing_arrives_before_transmission_and_delay(config in config(), seed in any::<u64>(), traffic in traffic()) {
         let (_, verdicts) = run(&config, seed, &traffic);
         let mut sent = epoch();
         for ((gap_us, bytes), verdict) in traffic.iter().zip(verdicts) {
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn without_reorder_the_order_is_kept(config in config(), seed in any::<u64>(), traffic in traffic()) {
+    fn packets_stay_in_order_without_reorder(config in config(), seed in any::<u64>(), traffic in traffic()) {
         let config = LinkConfig { reorder: 0.0, ..config };
         let (_, verdicts) = run(&config, seed, &traffic);
         let arrivals: Vec<_> = verdicts.iter().filter_map(|verdict| match verdict {

@@ -1,13 +1,13 @@
-//! What members say to each other: sealed by the sender for each recipient, relayed by a server that can't read it.
+//! Envelopes: end-to-end encryption between members. The server relays them without being able to read them.
 //!
-//! A content is sealed once, with a fresh AES-256-GCM key that is used for nothing else. That key is sealed for each
-//! recipient with HPKE (RFC 9180) in auth mode, which also proves the sender. The key's envelope is bound to the sealed
-//! content, the sender and the recipient, so nobody can put another content, another sender or another recipient to
-//! it, not even a recipient who knows the key.
+//! A content is sealed once with a new AES-256-GCM key that is used for nothing else. That key is sealed for each
+//! recipient with HPKE (RFC 9180) in auth mode, which also authenticates the sender. The sealed key is bound to the sealed
+//! content, the sender and the recipient. Nobody can combine it with another content, sender or recipient, not even a
+//! recipient that knows the key.
 //!
-//! There is one HPKE context for each pair of sessions and direction, set up with the first message and then used in
-//! order: what is replayed, reordered or left out does not open. A key pair belongs to one session, so nothing of an
-//! earlier session opens either.
+//! There is one HPKE context for each direction between two sessions. It is set up with the first message and then used in
+//! order, so a message that was replayed, reordered or dropped does not open. A key pair belongs to one session, so
+//! messages of earlier sessions do not open either.
 
 mod pair;
 
@@ -20,27 +20,24 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-pub use pair::MAX_SEALED_KEY_BYTES;
 use pair::{Direction, ReceivingPair, SendingPair};
 
 use crate::codec::{DecodeError, EncodeError};
-use crate::content::{Content, MAX_CONTENT_BYTES};
+use crate::content::Content;
 use crate::identity::{Identity, PublicKey};
 use crate::key::{Key, RandomError};
-use crate::record::{TAG_BYTES, nonce};
-use crate::room::{MAX_MEMBERS, MemberId, Part, Post};
+use crate::post::{MAX_MEMBERS, MemberId, Part, Post};
+pub use crate::post::{MAX_SEALED_CONTENT_BYTES, MAX_SEALED_KEY_BYTES};
+use crate::record::nonce;
 
-/// The longest sealed content.
-pub const MAX_SEALED_CONTENT_BYTES: usize = MAX_CONTENT_BYTES + TAG_BYTES;
-
-/// How many members that left are remembered, so that what they sent is not believed a second time (some 8 MiB).
+/// The most departed members that are remembered to reject replays of their messages. They take about 8 MiB.
 pub const MAX_DEPARTED: usize = 1 << 20;
 
 const CONTENT_LABEL: &[u8] = b"backroom content v1";
 
-/// One member's envelopes, in both directions, for one session.
+/// Seals and opens the envelopes of one member for one session.
 ///
-/// Posts must be sent in the order in which they were sealed.
+/// Send posts in the order in which they were sealed.
 pub struct Envelopes {
     identity: Identity,
     own_id: MemberId,
@@ -50,7 +47,7 @@ pub struct Envelopes {
 }
 
 impl Envelopes {
-    /// For the member with this identity and the number that the room gave it.
+    /// Creates the state of the member with this identity and the number that the room assigned to it.
     pub fn new(identity: Identity, own_id: MemberId) -> Self {
         Self {
             identity,
@@ -61,16 +58,17 @@ impl Envelopes {
         }
     }
 
-    /// Seals a content for its recipients. On an error nothing is sealed, for nobody.
+    /// Seals a content for its recipients.
     ///
-    /// The first post to a member costs some scalar multiplications, a few tenths of a millisecond: who has other things
-    /// to do meanwhile calls [`Self::prepare`] first. Each later one takes about a microsecond.
+    /// The first post to a member takes a few tenths of a millisecond for scalar multiplications; a later one takes about
+    /// a microsecond. To stay responsive before a post to many new members, call [`Self::prepare`] first.
     pub fn seal(
         &mut self,
         content: &Content,
         recipients: &[(MemberId, PublicKey)],
     ) -> Result<Post, EnvelopeError> {
         self.prepare(recipients, usize::MAX)?;
+        // A new key for each content, so that no recipient of one content can open another.
         let content_key = Key::generate()?;
         let sealed_content = seal_content(&content_key, &content.encode()?)?;
         let digest = Sha256::digest(&sealed_content).into();
@@ -93,15 +91,15 @@ impl Envelopes {
         })
     }
 
-    /// Does what [`Self::seal`] does only the first time, for at most `most` of these recipients. True where there was
-    /// no more to do.
+    /// Sets up the contexts of at most `max` of the recipients that do not have one yet. Returns whether all recipients
+    /// have one now.
     pub fn prepare(
         &mut self,
         recipients: &[(MemberId, PublicKey)],
-        most: usize,
+        max: usize,
     ) -> Result<bool, EnvelopeError> {
         self.check_recipients(recipients)?;
-        let mut left = most;
+        let mut left = max;
         for &(to, key) in recipients {
             let Entry::Vacant(vacant) = self.sending.entry(to) else {
                 continue;
@@ -120,7 +118,7 @@ impl Envelopes {
         Ok(true)
     }
 
-    /// Opens what the room delivered from a member, which was introduced with `from_key`. What does not open changes
+    /// Opens a delivery from the member that the room announced with `from_key`. A delivery that does not open changes
     /// nothing: the next authentic message of that member still opens.
     pub fn open(
         &mut self,
@@ -139,8 +137,9 @@ impl Envelopes {
         Content::decode(&plaintext).map_err(|error| EnvelopeError::Content { from, error })
     }
 
-    /// Forgets a member that left, but for its number: a server that brought it back could have its messages believed
-    /// a second time. (Its key may come back: anyone can join with a copy of it, and would make its owner unreachable.)
+    /// Discards the state of a member that left and rejects its number from now on. Otherwise a server could announce the
+    /// member again and replay its messages. Its key stays allowed: anyone can join with a copy of a public key, and
+    /// rejecting the key would lock out its owner.
     pub fn forget(&mut self, member: MemberId) {
         let sent = self.sending.remove(&member).is_some();
         let received = self.receiving.remove(&member).is_some();
@@ -166,22 +165,22 @@ impl Envelopes {
         Ok(())
     }
 
-    /// A number keeps its key, and one that left does not come back.
+    /// Checks that a number still has the key it had before, and that it does not belong to a departed member.
     fn check_member(&self, id: MemberId, key: PublicKey) -> Result<(), EnvelopeError> {
         if id == self.own_id {
-            return Err(EnvelopeError::Own);
+            return Err(EnvelopeError::ToSelf);
         }
         if self.departed.len() > MAX_DEPARTED {
             return Err(EnvelopeError::TooManyDeparted);
         }
         let sent_to = self.sending.get(&id).map(SendingPair::recipient);
         let received_from = self.receiving.get(&id).map(ReceivingPair::sender);
-        let is_known_otherwise = sent_to
+        let has_other_key = sent_to
             .into_iter()
             .chain(received_from)
             .any(|known| known != key);
-        if is_known_otherwise || self.departed.contains(&id) {
-            return Err(EnvelopeError::NotTheSame(id));
+        if has_other_key || self.departed.contains(&id) {
+            return Err(EnvelopeError::IdentityChanged(id));
         }
         Ok(())
     }
@@ -209,7 +208,7 @@ impl Envelopes {
     }
 }
 
-/// The key is used for this content only, so the nonce may be zero.
+/// The zero nonce is safe because the key seals nothing but this content.
 fn seal_content(key: &Key, content: &[u8]) -> Result<Vec<u8>, EncodeError> {
     Aes256Gcm::new(key.as_bytes().into())
         .encrypt(
@@ -244,48 +243,48 @@ impl fmt::Debug for Envelopes {
     }
 }
 
-/// Why something can't be sealed or opened.
+/// An envelope cannot be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// A post for nobody.
+    /// The list of recipients is empty.
     #[error("a message needs at least one recipient")]
     NoRecipients,
-    /// A post for more than [`MAX_MEMBERS`].
-    #[error("a message to {0} recipients has more than the {MAX_MEMBERS} allowed")]
+    /// The list of recipients exceeds [`MAX_MEMBERS`].
+    #[error("a message can have at most {MAX_MEMBERS} recipients, not {0}")]
     TooManyRecipients(usize),
-    /// A recipient named twice.
-    #[error("{0} is named twice as a recipient")]
+    /// The list of recipients contains a member twice.
+    #[error("duplicate recipient: {0}")]
     DuplicateRecipient(MemberId),
-    /// The sender itself as a recipient, or a delivery that claims to come from this member.
-    #[error("a member sends nothing to itself")]
-    Own,
-    /// The member left, or its number now comes with another key than before.
-    #[error("{0} is not who it was before; do not trust this server")]
-    NotTheSame(MemberId),
+    /// The sender is among the recipients, or a delivery claims to be from this member.
+    #[error("a member cannot send a message to itself")]
+    ToSelf,
+    /// The member has left, or the room announced its number with another key before.
+    #[error("the identity of {0} has changed; do not trust this server")]
+    IdentityChanged(MemberId),
     /// More than [`MAX_DEPARTED`] members have left.
-    #[error("more than {MAX_DEPARTED} members have come and gone; join again")]
+    #[error("more than {MAX_DEPARTED} members have left the room; join again")]
     TooManyDeparted,
-    /// Changed, replayed, moved, for somebody else, or from somebody else.
+    /// The message was modified or replayed, an earlier one is missing, or it is for or from another member.
     #[error(
-        "a message from {0} is not authentic or not the next one: it was changed, repeated or lost on its way"
+        "a message from {0} failed authentication: it was modified, or messages were repeated, reordered or lost"
     )]
     NotAuthentic(MemberId),
-    /// The sender sealed something that is no content.
-    #[error("a message from {from} makes no sense: {error}")]
+    /// The sender sealed bytes that are not a valid content.
+    #[error("invalid message from {from}: {error}")]
     Content {
-        /// The sender.
+        /// The authenticated sender.
         from: MemberId,
-        /// What is wrong with it.
+        /// The decoding error.
         error: DecodeError,
     },
     /// The content is too long.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// No random bytes.
+    /// The random source failed.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// A context is used up, or a key can't be used.
-    #[error("nothing can be sealed for {0}; join again")]
+    /// The HPKE context has reached its limit, or the recipient's key is invalid.
+    #[error("cannot seal a message for {0}; join again")]
     Unusable(MemberId),
 }
 
@@ -295,10 +294,9 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
     use crate::{Cast, Text};
 
-    /// Computed by an implementation of RFC 9180 in Python (hashlib, hmac, cryptography) that gives the vector of the
-    /// RFC's A.1.3.
+    /// Computed by a Python implementation of RFC 9180 (hashlib, hmac, cryptography) that reproduces the RFC's A.1.3.
     #[test]
-    fn envelopes_made_elsewhere_open() {
+    fn envelopes_of_another_implementation_open() {
         let sender = Identity::from_seed(&bytes(128)).public_key();
         let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(5));
         let posts = [
@@ -326,10 +324,10 @@ mod tests {
         }
     }
 
-    /// Eve, a recipient, knows the content's key. She seals another content with it, which decrypts perfectly, and has
-    /// the server deliver that to Bob with Bob's part of the genuine post.
+    /// Eve, a recipient, knows the content's key. She seals another content with it, which decrypts correctly, and has the
+    /// server deliver it to Bob with Bob's part of the genuine post.
     #[test]
-    fn a_recipient_can_t_put_another_content_to_anothers_part() {
+    fn a_recipient_cannot_replace_the_content() {
         let [ada, bob, eve] = [128, 160, 192].map(|seed| Identity::from_seed(&bytes(seed)));
         let (ada_key, bob_key, eve_key) = (ada.public_key(), bob.public_key(), eve.public_key());
         let [mut ada, mut bob, mut eve] = [(ada, 1), (bob, 2), (eve, 3)]
@@ -363,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_departed_members_end_the_session_instead_of_being_forgotten() {
+    fn too_many_departed_members_end_the_session() {
         let other = Identity::from_seed(&bytes(128)).public_key();
         let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(1));
         envelopes.departed = (2..).map(MemberId).take(MAX_DEPARTED + 1).collect();

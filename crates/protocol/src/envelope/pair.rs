@@ -1,7 +1,7 @@
 //! One direction between two members: an HPKE context (RFC 9180) in auth mode, used in order.
 //!
-//! What it seals is the key of a content. Sealed, that is a byte that says whether the encapsulated key follows (only
-//! the first time), then the encapsulated key, then ciphertext and tag.
+//! It seals the keys of contents. A sealed key consists of a byte that tells whether an encapsulated key follows, the
+//! encapsulated key (in the first message only), ciphertext and tag.
 
 use hpke::aead::{AeadCtxR, AeadCtxS, AesGcm256};
 use hpke::kdf::HkdfSha256;
@@ -10,22 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::identity::{Identity, Kem, PublicKey};
 use crate::key::Key;
-use crate::record::TAG_BYTES;
-use crate::room::MemberId;
+use crate::post::{ENCAPSULATED_BYTES, MemberId};
 
-/// The longest sealed content key: the first of a pair carries HPKE's encapsulated key.
-pub const MAX_SEALED_KEY_BYTES: usize = 1 + ENCAPSULATED_BYTES + 32 + TAG_BYTES;
-
-const ENCAPSULATED_BYTES: usize = 32;
 const SETUP_LABEL: &[u8] = b"backroom envelope v1";
 const PART_LABEL: &[u8] = b"backroom part v1";
 
-/// The first byte of a sealed content key: the context exists already.
+/// The first byte of a sealed content key if the context already exists.
 const NEXT: u8 = 0;
-/// The first byte of a sealed content key: an encapsulated key follows.
+/// The first byte of a sealed content key if an encapsulated key follows.
 const FIRST: u8 = 1;
 
-/// Who talks to whom.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Direction {
     pub(super) from: MemberId,
@@ -33,7 +27,7 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    /// HPKE's `info`: the use, and who talks to whom. The public keys are bound by auth mode itself.
+    /// HPKE's `info`: the purpose and the members. Auth mode itself binds the public keys.
     fn setup_info(self) -> Vec<u8> {
         [
             SETUP_LABEL,
@@ -43,7 +37,7 @@ impl Direction {
         .concat()
     }
 
-    /// What is authenticated with a content's key: the sealed content, and again who talks to whom.
+    /// The associated data of a content's key: the digest of the sealed content, and again the members.
     fn part_data(self, content_digest: &[u8; 32]) -> Vec<u8> {
         [
             PART_LABEL,
@@ -55,7 +49,7 @@ impl Direction {
     }
 }
 
-/// The sending end.
+/// Seals content keys for one recipient.
 pub(super) struct SendingPair {
     direction: Direction,
     recipient: PublicKey,
@@ -65,7 +59,7 @@ pub(super) struct SendingPair {
 }
 
 impl SendingPair {
-    /// Some scalar multiplications: a few tenths of a millisecond.
+    /// Takes a few tenths of a millisecond. Returns `None` if the recipient's key is invalid.
     pub(super) fn set_up(
         direction: Direction,
         own: &Identity,
@@ -87,7 +81,7 @@ impl SendingPair {
         self.recipient
     }
 
-    /// `None` only after 2^64 messages.
+    /// Returns `None` only after 2^64 messages.
     pub(super) fn seal(&mut self, content_key: &Key, content_digest: &[u8; 32]) -> Option<Vec<u8>> {
         let data = self.direction.part_data(content_digest);
         let sealed_key = self.context.seal(content_key.as_bytes(), &data).ok()?;
@@ -98,7 +92,7 @@ impl SendingPair {
     }
 }
 
-/// The receiving end. It exists from the first message that opened.
+/// Opens content keys from one sender. It exists once the first message has opened.
 pub(super) struct ReceivingPair {
     direction: Direction,
     sender: PublicKey,
@@ -106,7 +100,8 @@ pub(super) struct ReceivingPair {
 }
 
 impl ReceivingPair {
-    /// Sets the context up with the first message and opens that. `None` if it is no first message, or not authentic.
+    /// Sets up the context from the first message and opens it. Returns `None` if it is not a first message, or not
+    /// authentic.
     pub(super) fn open_first(
         direction: Direction,
         own: &Identity,
@@ -140,7 +135,7 @@ impl ReceivingPair {
         self.sender
     }
 
-    /// Opens the next message. `None`, and nothing changed, if it is not the next or not authentic.
+    /// Opens the next message. Returns `None` and changes nothing if it is not the next one, or not authentic.
     pub(super) fn open_next(&mut self, content_digest: &[u8; 32], sealed: &[u8]) -> Option<Key> {
         let (&NEXT, sealed_key) = sealed.split_first()? else {
             return None;

@@ -2,21 +2,19 @@
 
 use std::fmt;
 
-use spake2::{Ed25519Group, Spake2};
-
-use super::HandshakeError;
+use super::error::HandshakeError;
 use super::frame::{Accepted, Challenge, Frame, Hello, Proof, SHARE_BYTES};
 use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, client_share};
 use crate::key::random_bytes;
 use crate::password::{StretchParams, StretchedPassword};
 
-/// The client has said hello and waits for the challenge.
+/// The client has sent its hello and waits for the challenge.
 pub struct ClientHandshake {
     transcript: Transcript,
 }
 
 impl ClientHandshake {
-    /// Begins. The frame is to be sent first.
+    /// Starts a handshake and returns the first frame to send.
     pub fn start() -> Result<(Self, Frame), HandshakeError> {
         let hello = Hello {
             random: random_bytes()?,
@@ -27,7 +25,7 @@ impl ClientHandshake {
         Ok((Self { transcript }, hello))
     }
 
-    /// Takes the server's first frame.
+    /// Handles the server's first frame.
     pub fn handle_challenge(mut self, body: &[u8]) -> Result<ClientChallenged, HandshakeError> {
         let challenge = Challenge::parse(body)?;
         let params = StretchParams::new(challenge.salt, challenge.iterations)?;
@@ -40,7 +38,7 @@ impl ClientHandshake {
     }
 }
 
-/// The client knows how to stretch the password, which takes a while and is its caller's to do.
+/// The client knows the stretch parameters. The caller stretches the password, because that takes a while.
 pub struct ClientChallenged {
     transcript: Transcript,
     params: StretchParams,
@@ -48,15 +46,16 @@ pub struct ClientChallenged {
 }
 
 impl ClientChallenged {
-    /// How [`StretchedPassword::stretch`] is to be called.
+    /// The parameters for [`StretchedPassword::stretch`].
     pub fn stretch_params(&self) -> StretchParams {
         self.params
     }
 
-    /// Continues with the stretched password. The frame is to be sent next.
+    /// Continues with the stretched password and returns the next frame to send.
     ///
-    /// Fails with [`HandshakeError::WrongStretch`] if it was stretched with other parameters, as one kept from an
-    /// earlier connection is after the server was started anew.
+    /// # Errors
+    /// [`HandshakeError::WrongStretch`] if the password was stretched with other parameters, for instance for an earlier
+    /// run of the server.
     pub fn prove(
         self,
         password: &StretchedPassword,
@@ -64,7 +63,7 @@ impl ClientChallenged {
         if password.params() != self.params {
             return Err(HandshakeError::WrongStretch);
         }
-        let (pake, share): (Spake2<Ed25519Group>, _) = client_share(password)?;
+        let (pake, share) = client_share(password)?;
         let schedule = Schedule::derive(pake, &self.server_share, self.transcript.finish(&share))?;
         let proof = Proof {
             share,
@@ -74,13 +73,13 @@ impl ClientChallenged {
     }
 }
 
-/// The client has proved that it knows the password and waits for the server to do so.
+/// The client has proved that it knows the password, and waits for the server's proof.
 pub struct ClientProved {
     schedule: Schedule,
 }
 
 impl ClientProved {
-    /// Takes the server's second frame. With the keys, both sides know the same password.
+    /// Handles the server's second frame. It returns keys only if both sides know the same password.
     pub fn handle_reply(self, body: &[u8]) -> Result<SessionKeys, HandshakeError> {
         let accepted = Accepted::parse(body)?;
         check_confirmation(&accepted.confirmation, &self.schedule.server_confirmation())?;

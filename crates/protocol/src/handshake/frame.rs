@@ -1,20 +1,17 @@
 //! The frames of the handshake, byte by byte.
 
-use super::{HandshakeError, VERSION};
+use super::error::{HandshakeError, MAX_FRAME_BYTES, VERSION};
 
-/// The big-endian length in front of a frame's body.
+/// The size of the big-endian length in front of a frame's body.
 pub const FRAME_HEADER_BYTES: usize = 2;
 
-/// The longest body of a frame.
-pub const MAX_FRAME_BYTES: usize = 512;
-
-/// A share of SPAKE2: the side's letter and a compressed Edwards point.
+/// The size of a SPAKE2 share: the letter of the side and a compressed Edwards point.
 pub(super) const SHARE_BYTES: usize = 33;
 
-/// What every connection begins with, so that a stranger is recognised at once.
+/// The start of every connection. It lets the server recognise other protocols immediately.
 const MAGIC: [u8; 8] = *b"backroom";
 
-/// A frame to send: header and body.
+/// An encoded frame: header and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Vec<u8>);
 
@@ -36,19 +33,13 @@ impl Frame {
         &self.0
     }
 
-    /// The bytes without the length in front: what the other side's state takes.
+    /// The bytes without the header, as the `handle_*` methods of the other side take them.
     pub fn body(&self) -> &[u8] {
         &self.0[FRAME_HEADER_BYTES..]
     }
 }
 
-impl AsRef<[u8]> for Frame {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// How many bytes follow a header. To be asked before anything is read for them.
+/// Returns the length of the body that follows a header. Call this before reading the body.
 pub fn frame_length(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, HandshakeError> {
     let bytes = usize::from(u16::from_be_bytes(header));
     if !(1..=MAX_FRAME_BYTES).contains(&bytes) {
@@ -57,20 +48,31 @@ pub fn frame_length(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, Handshake
     Ok(bytes)
 }
 
-/// Why a server refuses a handshake, as far as it says so.
+/// The reason of a refusal, as the server states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusedBecause {
-    /// Anything that depends on the password, and anything malformed.
+pub enum RefusalCode {
+    /// A failure that depends on the password, or a malformed frame. One code for both reveals nothing about the password.
     Failed = 1,
-    /// The client's version is not the server's.
+    /// The client's version differs from the server's.
     Version = 2,
-    /// Too many joins are under way.
+    /// The server has reached its limit of concurrent handshakes.
     Busy = 3,
 }
 
-/// The frame of a refusal. It may be sent at any time; the connection ends with it.
-pub fn refused(because: RefusedBecause) -> Frame {
-    Frame::new(Kind::Refused, &[&[because as u8]])
+/// The frame that refuses a handshake. It may be sent at any time and ends the connection.
+pub fn refused(code: RefusalCode) -> Frame {
+    Frame::new(Kind::Refused, &[&[code as u8]])
+}
+
+impl HandshakeError {
+    /// The frame with which a server answers this error.
+    pub fn refusal(&self) -> Frame {
+        refused(match self {
+            Self::Version => RefusalCode::Version,
+            Self::Busy => RefusalCode::Busy,
+            _ => RefusalCode::Failed,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Hello {
     }
 
     pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::of(body, Kind::Hello)?;
+        let mut fields = Fields::new(body, Kind::Hello)?;
         if fields.take::<8>()? != MAGIC {
             return Err(HandshakeError::Malformed);
         }
@@ -130,7 +132,7 @@ impl Challenge {
     }
 
     pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::of(body, Kind::Challenge)?;
+        let mut fields = Fields::new(body, Kind::Challenge)?;
         fields.version()?;
         let challenge = Self {
             random: fields.take()?,
@@ -155,7 +157,7 @@ impl Proof {
     }
 
     pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::of(body, Kind::Proof)?;
+        let mut fields = Fields::new(body, Kind::Proof)?;
         let proof = Self {
             share: fields.take()?,
             confirmation: fields.take()?,
@@ -176,7 +178,7 @@ impl Accepted {
     }
 
     pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::of(body, Kind::Accepted)?;
+        let mut fields = Fields::new(body, Kind::Accepted)?;
         let accepted = Self {
             confirmation: fields.take()?,
         };
@@ -185,11 +187,11 @@ impl Accepted {
     }
 }
 
-/// A body read from front to back; a [`Kind::Refused`] in place of what is expected becomes its error.
+/// Reads the fields of a body in order. A [`Kind::Refused`] in place of the expected kind becomes its error.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn of(body: &'a [u8], kind: Kind) -> Result<Self, HandshakeError> {
+    fn new(body: &'a [u8], kind: Kind) -> Result<Self, HandshakeError> {
         match body.split_first() {
             Some((&first, rest)) if first == kind as u8 => Ok(Self(rest)),
             Some((&first, rest)) if first == Kind::Refused as u8 => Err(refusal(rest)),
@@ -223,9 +225,9 @@ impl<'a> Fields<'a> {
 }
 
 fn refusal(fields: &[u8]) -> HandshakeError {
-    const FAILED: u8 = RefusedBecause::Failed as u8;
-    const VERSION: u8 = RefusedBecause::Version as u8;
-    const BUSY: u8 = RefusedBecause::Busy as u8;
+    const FAILED: u8 = RefusalCode::Failed as u8;
+    const VERSION: u8 = RefusalCode::Version as u8;
+    const BUSY: u8 = RefusalCode::Busy as u8;
     match fields {
         [FAILED] => HandshakeError::WrongPassword,
         [VERSION] => HandshakeError::Version,

@@ -1,4 +1,4 @@
-//! The key schedule: a transcript of every byte exchanged, and HKDF over it.
+//! The key schedule: HKDF over the SPAKE2 secret and a transcript of every byte exchanged.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,7 +7,7 @@ use spake2::{Ed25519Group, Spake2};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::HandshakeError;
+use super::error::HandshakeError;
 use super::frame::SHARE_BYTES;
 use crate::key::{self, Key};
 use crate::password::StretchedPassword;
@@ -17,16 +17,16 @@ const CLIENT_IDENTITY: &[u8] = b"backroom client v1";
 const SERVER_IDENTITY: &[u8] = b"backroom server v1";
 const TRANSCRIPT_LABEL: &[u8] = b"backroom handshake v1";
 
-/// What a handshake ends with: a key for each direction.
+/// The result of a handshake: a key for each direction.
 #[derive(Debug)]
 pub struct SessionKeys {
-    /// For what this side writes.
+    /// Seals the records that this side sends.
     pub send: RecordSealer,
-    /// For what this side reads.
+    /// Opens the records that this side receives.
     pub receive: RecordOpener,
 }
 
-/// SHA-256 over every byte of the handshake, in the order sent.
+/// SHA-256 over every byte of the handshake, in the order of sending.
 pub(super) struct Transcript(Sha256);
 
 impl Transcript {
@@ -34,57 +34,46 @@ impl Transcript {
         Self(Sha256::new_with_prefix(TRANSCRIPT_LABEL))
     }
 
-    /// A frame as it travelled: the length in front, then its body.
+    /// Adds a frame as it was sent: length, then body.
     pub(super) fn add_frame(&mut self, body: &[u8]) {
         self.0.update((body.len() as u16).to_be_bytes());
         self.0.update(body);
     }
 
-    /// The client's share: all of its second frame that can be hashed, the rest being a function of the hash.
+    /// Adds the client's share. The rest of its second frame cannot be included, because it depends on this hash.
     pub(super) fn finish(mut self, client_share: &[u8; SHARE_BYTES]) -> [u8; 32] {
         self.0.update(client_share);
         self.0.finalize().into()
     }
 }
 
-/// A run of SPAKE2 begun, and the share to send.
-type Begun = (Spake2<Ed25519Group>, [u8; SHARE_BYTES]);
+/// The state of SPAKE2 after its start, and the share to send.
+type PakeStart = (Spake2<Ed25519Group>, [u8; SHARE_BYTES]);
 
-/// SPAKE2 as the client (side A).
-pub(super) fn client_share(password: &StretchedPassword) -> Result<Begun, HandshakeError> {
-    let (client, server) = identities();
-    sized(Spake2::start_a(
+/// Starts SPAKE2 as the client (side A).
+pub(super) fn client_share(password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
+    start(Spake2::start_a, password)
+}
+
+/// Starts SPAKE2 as the server (side B).
+pub(super) fn server_share(password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
+    start(Spake2::start_b, password)
+}
+
+type StartSide =
+    fn(&spake2::Password, &spake2::Identity, &spake2::Identity) -> (Spake2<Ed25519Group>, Vec<u8>);
+
+fn start(side: StartSide, password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
+    let (pake, share) = side(
         &spake2::Password::new(password.as_bytes()),
-        &client,
-        &server,
-    ))
+        &spake2::Identity::new(CLIENT_IDENTITY),
+        &spake2::Identity::new(SERVER_IDENTITY),
+    );
+    let share = share.try_into().map_err(|_| HandshakeError::Malformed)?;
+    Ok((pake, share))
 }
 
-/// SPAKE2 as the server (side B).
-pub(super) fn server_share(password: &StretchedPassword) -> Result<Begun, HandshakeError> {
-    let (client, server) = identities();
-    sized(Spake2::start_b(
-        &spake2::Password::new(password.as_bytes()),
-        &client,
-        &server,
-    ))
-}
-
-fn sized((pake, share): (Spake2<Ed25519Group>, Vec<u8>)) -> Result<Begun, HandshakeError> {
-    Ok((
-        pake,
-        share.try_into().map_err(|_| HandshakeError::Malformed)?,
-    ))
-}
-
-fn identities() -> (spake2::Identity, spake2::Identity) {
-    (
-        spake2::Identity::new(CLIENT_IDENTITY),
-        spake2::Identity::new(SERVER_IDENTITY),
-    )
-}
-
-/// Everything that is derived from one run of SPAKE2 and its transcript (RFC 5869; labels are the `info`).
+/// The keys derived from the SPAKE2 secret and the transcript (RFC 5869; the labels are the `info`).
 pub(super) struct Schedule {
     client_to_server: Key,
     server_to_client: Key,
@@ -94,7 +83,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Finishes SPAKE2 with the other side's share. A share that is no point is a wrong password like any other.
+    /// Finishes SPAKE2 with the other side's share. An invalid share counts as a wrong password, so that both get the same
+    /// reply.
     pub(super) fn derive(
         pake: Spake2<Ed25519Group>,
         other_share: &[u8; SHARE_BYTES],
@@ -108,6 +98,7 @@ impl Schedule {
     }
 
     fn from_secret(secret: &[u8], transcript: [u8; 32]) -> Self {
+        // With the transcript as the salt, any modified byte of the handshake gives other keys.
         let hkdf = Hkdf::<Sha256>::new(Some(&transcript), secret);
         Self {
             client_to_server: expand(&hkdf, b"backroom v1 client to server"),
@@ -141,7 +132,7 @@ impl Schedule {
     }
 }
 
-/// Compares confirmations in constant time; all that a difference tells is that the passwords differ.
+/// Compares confirmations in constant time.
 pub(super) fn check_confirmation(
     received: &[u8; 32],
     expected: &[u8; 32],
@@ -157,7 +148,7 @@ fn expand(hkdf: &Hkdf<Sha256>, label: &[u8]) -> Key {
     Key::from_bytes(key::expand(hkdf, &[label]))
 }
 
-/// HMAC-SHA256 of the transcript. The key has HMAC's block size.
+/// HMAC-SHA256 of the transcript. The key has the block size of HMAC-SHA256.
 fn confirmation(key: &[u8; 64], transcript: &[u8; 32]) -> [u8; 32] {
     Hmac::<Sha256>::new(key.into())
         .chain_update(transcript)
@@ -173,7 +164,7 @@ mod tests {
 
     /// Computed with Python's hashlib and hmac.
     #[test]
-    fn the_schedule_gives_the_keys_that_another_implementation_gives() {
+    fn the_key_schedule_matches_another_implementation() {
         let schedule = Schedule::from_secret(&bytes(0), bytes(32));
         for (found, expected) in [
             (
@@ -199,7 +190,7 @@ mod tests {
 
     /// Computed with Python's hashlib: `hello` and `challenge` with their lengths, then the share.
     #[test]
-    fn the_transcript_is_every_byte_as_it_travelled() {
+    fn the_transcript_covers_every_byte() {
         let mut transcript = Transcript::new();
         transcript.add_frame(b"hello");
         transcript.add_frame(b"challenge");
@@ -208,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_zero_and_no_two_are_the_same() {
+    fn all_keys_are_distinct_and_not_zero() {
         let schedule = Schedule::from_secret(&bytes(0), bytes(32));
         let keys = [
             schedule.client_to_server.as_bytes(),
@@ -225,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_depends_on_the_secret_and_on_the_transcript() {
+    fn keys_depend_on_the_secret_and_the_transcript() {
         let keys = |secret: [u8; 32], transcript| {
             let schedule = Schedule::from_secret(&secret, transcript);
             [

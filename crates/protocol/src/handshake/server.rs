@@ -4,7 +4,7 @@ use std::fmt;
 
 use spake2::{Ed25519Group, Spake2};
 
-use super::HandshakeError;
+use super::error::HandshakeError;
 use super::frame::{Accepted, Challenge, Frame, Hello, Proof};
 use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, server_share};
 use crate::key::random_bytes;
@@ -16,12 +16,12 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// The password is stretched once, when the server starts.
+    /// Creates the state of a new connection. The server stretches the password once, when it starts.
     pub fn new(password: StretchedPassword) -> Self {
         Self { password }
     }
 
-    /// Takes the client's first frame. The frame returned is to be sent next; it costs a few scalar multiplications.
+    /// Handles the client's first frame and returns the frame to send. It takes a few scalar multiplications.
     pub fn handle_hello(self, body: &[u8]) -> Result<(ServerChallenged, Frame), HandshakeError> {
         Hello::parse(body)?;
         let (pake, share) = server_share(&self.password)?;
@@ -40,15 +40,16 @@ impl ServerHandshake {
     }
 }
 
-/// The server waits for the client's proof. One connection makes one guess: whatever comes, this state is used up.
+/// The server waits for the client's proof. [`handle_proof`](Self::handle_proof) consumes this state, so each connection can
+/// test only one password.
 pub struct ServerChallenged {
     transcript: Transcript,
     pake: Spake2<Ed25519Group>,
 }
 
 impl ServerChallenged {
-    /// Takes the client's second frame and checks it before anything is said that depends on the password. The frame
-    /// returned is to be sent; the client is let in.
+    /// Checks the client's second frame and returns the frame to send. The client is admitted. The server sends nothing that
+    /// depends on the password before this check.
     pub fn handle_proof(self, body: &[u8]) -> Result<(SessionKeys, Frame), HandshakeError> {
         let proof = Proof::parse(body)?;
         let schedule = Schedule::derive(

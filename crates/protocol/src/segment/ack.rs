@@ -1,37 +1,39 @@
-//! ACK datagrams: sealed by a receiver with a key of its own, each with a higher counter than the one before.
-
-use std::fmt;
+//! ACK datagrams. Each receiver seals them with its own key and an increasing counter.
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
-use super::{HEADER_BYTES, Kind, OpenError, SealError, Stream};
+use super::error::{OpenError, SealError};
+use super::size::HEADER_BYTES;
+use super::stream::{Kind, Stream};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
-/// The size of an ACK's datagram.
+/// The size of an ACK datagram.
 pub const ACK_BYTES: usize = HEADER_BYTES + BODY_BYTES + TAG_BYTES;
 
-/// ACKs under one key: 2^42 blocks, where AES-GCM's margin is still 2^-45.
+/// The maximum number of ACKs under one key: 2^42 blocks, which bounds an attacker's advantage against AES-GCM by 2^-45.
 const MAX_ACKS: u64 = 1 << 40;
 
 const BODY_BYTES: usize = 17;
 const KEY_LABEL: &[u8] = b"backroom ack v1";
 
-/// What a receiver acknowledges.
+/// The content of an ACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack {
-    /// The next segment expected: all below have arrived.
+    /// The next segment expected: all segments below it have arrived.
     pub cumulative: u64,
-    /// The round in which segment `cumulative - 1` was accepted, 0 where nothing was: what a round trip is timed by.
+    /// The round in which segment `cumulative - 1` was accepted, or 0 if no segment was. The sender uses it to measure
+    /// round trips.
     pub accepted_round: u16,
-    /// If a segment above it arrived: the round in which that one was sent.
+    /// The round of a segment above `cumulative` that arrived, if any.
     pub gap_round: Option<u16>,
-    /// How many segments from `cumulative` on the receiver has space for.
+    /// The receive window: the number of segments, from `cumulative` on, that the receiver has space for.
     pub free_segments: u32,
 }
 
-/// Seals a receiver's ACKs.
+/// Seals the ACKs of one receiver.
+#[derive(Debug)]
 pub struct AckSealer {
     stream: Stream,
     receiver: u16,
@@ -39,17 +41,18 @@ pub struct AckSealer {
     counter: u64,
 }
 
-/// Opens one receiver's ACKs, each at most once.
+/// Opens the ACKs of one receiver, each at most once.
+#[derive(Debug)]
 pub struct AckOpener {
     stream: Stream,
     receiver: u16,
     cipher: Aes256Gcm,
-    /// The least counter that is new.
-    least_counter: u64,
+    /// The lowest counter that is accepted.
+    min_counter: u64,
 }
 
 impl AckSealer {
-    /// For receiver number `receiver` of `stream`; nobody else may seal with this key.
+    /// Creates the sealer of receiver number `receiver`. No other sealer may use the same key.
     pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
@@ -59,7 +62,7 @@ impl AckSealer {
         }
     }
 
-    /// The datagram of an ACK.
+    /// Returns the datagram of an ACK.
     pub fn seal(&mut self, ack: Ack) -> Result<[u8; ACK_BYTES], SealError> {
         let mut datagram = [0; ACK_BYTES];
         let counter = self.counter;
@@ -83,17 +86,17 @@ impl AckSealer {
 }
 
 impl AckOpener {
-    /// For the sender of `stream`, with the key that receiver number `receiver` chose.
+    /// Creates the opener of the ACKs of receiver number `receiver`, with the key that the receiver chose.
     pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
             receiver,
             cipher: cipher(stream, receiver, ack_key),
-            least_counter: 0,
+            min_counter: 0,
         }
     }
 
-    /// Opens a datagram. One that fails changes nothing, whatever counter it claims.
+    /// Opens a datagram. A datagram that does not open changes nothing, even if it has a high counter.
     pub fn open(&mut self, datagram: &[u8]) -> Result<Ack, OpenError> {
         let mut datagram: [u8; ACK_BYTES] =
             datagram.try_into().map_err(|_| OpenError::Malformed)?;
@@ -102,7 +105,7 @@ impl AckOpener {
         if receiver != self.receiver {
             return Err(OpenError::OtherStream);
         }
-        if counter < self.least_counter {
+        if counter < self.min_counter {
             return Err(OpenError::Replayed);
         }
         let (body, tag) = rest.split_at_mut(BODY_BYTES);
@@ -110,12 +113,14 @@ impl AckOpener {
         self.cipher
             .decrypt_inout_detached(&nonce(counter), header, (&mut *body).into(), &tag)
             .map_err(|_| OpenError::NotAuthentic)?;
-        self.least_counter = counter.saturating_add(1);
+        // Only after authentication: a forged counter must not block the receiver's ACKs.
+        self.min_counter = counter.saturating_add(1);
         Ack::parse(body)
     }
 }
 
-/// Which receiver a datagram claims to be an ACK of: whose [`AckOpener`] to try. `None` where it is none of `stream`.
+/// Returns the receiver that a datagram claims to be from, so that its [`AckOpener`] can be tried. Returns `None` if the
+/// datagram is not an ACK of `stream`.
 pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
     let header = datagram.first_chunk::<HEADER_BYTES>()?;
     stream
@@ -181,28 +186,11 @@ impl Ack {
     }
 }
 
-impl fmt::Debug for AckSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AckSealer")
-            .field("stream", &self.stream)
-            .field("counter", &self.counter)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for AckOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AckOpener")
-            .field("stream", &self.stream)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::TransferId;
     use crate::key::tests::{bytes, unhex};
+    use crate::transfer_id::TransferId;
 
     fn stream(transfer: u64, lane: u16) -> Stream {
         Stream {
@@ -212,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_transfer_lane_and_receiver_has_a_key_of_its_own() {
+    fn each_transfer_lane_and_receiver_has_its_own_key() {
         let ack_key = Key::from_bytes(bytes(96));
         let mut seen = vec![ack_key.clone(), Key::from_bytes([0; 32])];
         for (transfer, lane, receiver) in [(1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1), (0, 0, 0)] {
@@ -224,7 +212,7 @@ mod tests {
 
     /// Computed with Python's hmac and cryptography.
     #[test]
-    fn acks_are_what_another_implementation_seals() {
+    fn acks_match_another_implementation() {
         let stream = stream(0x0102_0304_0506_0708, 0x0304);
         let mut sealer = AckSealer::new(stream, 0x0708, &Key::from_bytes(bytes(96)));
         let gap = Ack {
@@ -256,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_ack_that_makes_no_sense_is_refused() {
+    fn an_inconsistent_ack_is_rejected() {
         let ack = Ack {
             cumulative: 1,
             accepted_round: 0,

@@ -1,20 +1,18 @@
-//! Data datagrams: sealed once by the sender, in place, and sent again as they are.
+//! Data datagrams. The sender seals each segment once, in place, and retransmits the sealed bytes.
 //!
-//! `aws-lc-rs` has the cipher in assembly for each processor, and segments are nearly all that is ever sealed. Everything
-//! else is sealed by `aes-gcm`, which is slower and wipes its keys.
-
-use std::fmt;
+//! Segments are nearly all of the sealed data, so they use `aws-lc-rs`, which has assembly for each processor. Everything
+//! else uses `aes-gcm`, which is slower but wipes its keys.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{
-    HEADER_BYTES, Kind, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD, SealError, Stream,
-};
+use super::error::{OpenError, SealError};
+use super::size::{HEADER_BYTES, MAX_SEGMENT_BYTES, SEGMENT_OVERHEAD};
+use super::stream::{Kind, Stream};
 use crate::key::Key;
 use crate::record::nonce;
 
-/// Segments under one key: then the next epoch's key is derived. Far below AES-GCM's limits (RFC 9001, B.1, allows
-/// 2^23 packets of QUIC).
+/// The number of segments under one key. After them, the key of the next epoch is derived. The limit is well below that of
+/// AES-GCM: RFC 9001, B.1, allows 2^23 QUIC packets.
 pub const SEGMENTS_PER_EPOCH: u64 = 1 << EPOCH_BITS;
 
 const EPOCH_BITS: u32 = 22;
@@ -23,16 +21,19 @@ const KEY_LABEL: &[u8] = b"backroom segment v1";
 const LANE_END: usize = 11;
 const ROUND_END: usize = 13;
 
-/// Seals a stream's segments. Each number once, in rising order, or its nonce would be used twice.
+/// Seals the segments of a stream, each once and in increasing order. The sequence number is the nonce, so sealing one twice
+/// would break the cipher.
+#[derive(Debug)]
 pub struct SegmentSealer {
     keys: StreamKeys,
     epoch: u64,
     cipher: LessSafeKey,
-    least_seq: u64,
+    /// The lowest sequence number that may still be sealed.
+    min_seq: u64,
 }
 
 impl SegmentSealer {
-    /// For the sender of `stream`; nobody else may seal with this key.
+    /// Creates the sealer of a stream. No other sealer may use the same key.
     pub fn new(stream: Stream, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
@@ -43,21 +44,21 @@ impl SegmentSealer {
             keys,
             epoch: 0,
             cipher,
-            least_seq: 0,
+            min_seq: 0,
         }
     }
 
-    /// Seals a segment in place. `datagram` is [`HEADER_BYTES`] to be filled in, the payload, and [`TAG_BYTES`](crate::record::TAG_BYTES) to be
-    /// filled in.
+    /// Seals a segment in place. `datagram` consists of [`HEADER_BYTES`], which are overwritten, the payload, and
+    /// [`TAG_BYTES`](crate::record::TAG_BYTES), which are overwritten too.
     pub fn seal(&mut self, seq: u64, round: u16, datagram: &mut [u8]) -> Result<(), SealError> {
         let bytes = datagram.len();
         if !is_datagram_length(bytes) {
             return Err(SealError::Length { bytes });
         }
-        if seq < self.least_seq {
+        if seq < self.min_seq {
             return Err(SealError::SeqReused { seq });
         }
-        self.least_seq = seq.checked_add(1).ok_or(SealError::KeyUsedUp)?;
+        self.min_seq = seq.checked_add(1).ok_or(SealError::KeyUsedUp)?;
         let epoch = epoch_of(seq);
         if epoch != self.epoch {
             self.cipher = self.keys.cipher(epoch);
@@ -76,31 +77,31 @@ impl SegmentSealer {
     }
 }
 
-/// Opens a stream's segments, in any order within one epoch of the newest.
+/// Opens the segments of a stream, in any order within one epoch of the newest.
+#[derive(Debug)]
 pub struct SegmentOpener {
     keys: StreamKeys,
     /// The epoch of the newest segment that opened.
     epoch: u64,
-    /// The ciphers of the epoch before, of this one and of the next. All three are at hand, so that a forged number
-    /// costs no key derivation.
+    // The ciphers of three epochs are kept, so that a forged sequence number cannot cause a key derivation.
     previous: Option<LessSafeKey>,
     current: LessSafeKey,
     next: LessSafeKey,
 }
 
-/// A segment that opened.
+/// An opened segment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
-    /// Its number.
+    /// The sequence number, from 0.
     pub seq: u64,
-    /// The round it was sent in. Not authenticated: whoever can change datagrams on their way can change it.
+    /// The round in which the segment was sent. It is not authenticated, so an attacker on the path can change it.
     pub round: u16,
-    /// Its bytes of the file.
+    /// The segment's bytes of the file.
     pub payload: &'a mut [u8],
 }
 
 impl SegmentOpener {
-    /// For a receiver of `stream`.
+    /// Creates the opener of a stream.
     pub fn new(stream: Stream, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
@@ -116,7 +117,7 @@ impl SegmentOpener {
         }
     }
 
-    /// Opens a datagram in place. One that fails changes nothing but its own bytes.
+    /// Opens a datagram in place. A datagram that does not open changes only its own bytes.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Segment<'a>, OpenError> {
         let bytes = datagram.len();
         if !is_datagram_length(bytes) {
@@ -129,6 +130,7 @@ impl SegmentOpener {
         let payload = cipher
             .open_in_place(nonce_of(seq), Aad::from(associated_data(header)), rest)
             .map_err(|_| OpenError::NotAuthentic)?;
+        // Only after authentication: a forged sequence number must not change the epoch.
         if epoch > self.epoch {
             self.advance();
         }
@@ -156,15 +158,16 @@ impl SegmentOpener {
     }
 }
 
-/// Writes another round into a sealed datagram that is sent again. The round is not authenticated, which is what lets
-/// everything else stay as it was sealed.
+/// Changes the round of a sealed datagram before a retransmission. The round is not authenticated, so that the rest of the
+/// datagram can stay as it was sealed.
 pub fn set_round(datagram: &mut [u8], round: u16) {
     if let Some(field) = datagram.get_mut(LANE_END..ROUND_END) {
         field.copy_from_slice(&round.to_be_bytes());
     }
 }
 
-/// A stream and its key, from which each epoch has its own.
+/// A stream and its key, from which the key of each epoch is derived.
+#[derive(Debug)]
 struct StreamKeys {
     stream: Stream,
     stream_key: Key,
@@ -204,7 +207,7 @@ impl Stream {
     }
 }
 
-/// The header without its round.
+/// The header without the round.
 fn associated_data(header: &[u8]) -> [u8; HEADER_BYTES - 2] {
     let mut data = [0; HEADER_BYTES - 2];
     data[..LANE_END].copy_from_slice(&header[..LANE_END]);
@@ -212,7 +215,7 @@ fn associated_data(header: &[u8]) -> [u8; HEADER_BYTES - 2] {
     data
 }
 
-/// Numbers rise, so that no nonce is used twice; that makes the "less safe" key safe.
+/// `LessSafeKey` leaves the uniqueness of nonces to its user. The sealer guarantees it: sequence numbers only increase.
 fn nonce_of(seq: u64) -> Nonce {
     Nonce::assume_unique_for_key(nonce(seq).into())
 }
@@ -225,27 +228,11 @@ fn epoch_of(seq: u64) -> u64 {
     seq >> EPOCH_BITS
 }
 
-impl fmt::Debug for SegmentSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentSealer")
-            .field("stream", &self.keys.stream)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SegmentOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentOpener")
-            .field("stream", &self.keys.stream)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::TransferId;
     use crate::key::tests::{bytes, unhex};
+    use crate::transfer_id::TransferId;
 
     fn keys(transfer: u64, lane: u16) -> StreamKeys {
         let stream = Stream {
@@ -259,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn each_transfer_lane_and_epoch_has_a_key_of_its_own() {
+    fn each_transfer_lane_and_epoch_has_its_own_key() {
         let mut seen = vec![Key::from_bytes(bytes(64)), Key::from_bytes([0; 32])];
         for (transfer, lane, epoch) in [
             (1, 1, 0),
@@ -276,9 +263,10 @@ mod tests {
         }
     }
 
-    /// Computed with Python's hmac and cryptography; at a new key's first segment, the last before it, and the first.
+    /// Computed with Python's hmac and cryptography: the first segment, the last of the first epoch, and the first of the
+    /// second epoch.
     #[test]
-    fn segments_are_what_another_implementation_seals() {
+    fn segments_match_another_implementation() {
         let keys = keys(0x0102_0304_0506_0708, 0x0304);
         let mut sealer = SegmentSealer::new(keys.stream, &keys.stream_key);
         for (seq, expected) in [

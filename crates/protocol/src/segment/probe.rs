@@ -1,15 +1,15 @@
-//! Probes: does a receiver hear what is sent to a group? Sealed like segments, so that nobody else can ask.
-
-use std::fmt;
+//! Probes, which test whether a receiver gets the datagrams of a group. They are sealed like segments, so that only the
+//! sender can send them.
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
-use super::{Kind, OpenError, SealError, Stream};
+use super::error::{OpenError, SealError};
+use super::stream::{Kind, Stream};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
-/// The size of a probe's datagram.
+/// The size of a probe datagram.
 pub const PROBE_BYTES: usize = HEADER_BYTES + TAG_BYTES;
 
 /// Kind, transfer, lane, number.
@@ -17,23 +17,25 @@ const HEADER_BYTES: usize = LANE_END + 4;
 const LANE_END: usize = 11;
 const KEY_LABEL: &[u8] = b"backroom probe v1";
 
-/// Seals a stream's probes, each with a higher number than the one before.
+/// Seals the probes of a stream, with increasing numbers.
+#[derive(Debug)]
 pub struct ProbeSealer {
     stream: Stream,
     cipher: Aes256Gcm,
     number: u32,
 }
 
-/// Opens a stream's probes, each at most once.
+/// Opens the probes of a stream, each at most once.
+#[derive(Debug)]
 pub struct ProbeOpener {
     stream: Stream,
     cipher: Aes256Gcm,
-    /// The least number that is new.
-    least_number: u64,
+    /// The lowest number that is accepted.
+    min_number: u64,
 }
 
 impl ProbeSealer {
-    /// For the sender of `stream`; nobody else may seal with this key.
+    /// Creates the sealer of a stream. No other sealer may use the same key for probes.
     pub fn new(stream: Stream, stream_key: &Key) -> Self {
         Self {
             stream,
@@ -42,7 +44,7 @@ impl ProbeSealer {
         }
     }
 
-    /// The datagram of the next probe.
+    /// Returns the datagram of the next probe.
     pub fn seal(&mut self) -> Result<[u8; PROBE_BYTES], SealError> {
         let number = self.number;
         self.number = number.checked_add(1).ok_or(SealError::KeyUsedUp)?;
@@ -60,16 +62,16 @@ impl ProbeSealer {
 }
 
 impl ProbeOpener {
-    /// For a receiver of `stream`.
+    /// Creates the opener of a stream.
     pub fn new(stream: Stream, stream_key: &Key) -> Self {
         Self {
             stream,
             cipher: cipher(stream, stream_key),
-            least_number: 0,
+            min_number: 0,
         }
     }
 
-    /// Opens a datagram. One that fails changes nothing, whatever number it claims.
+    /// Opens a datagram. A datagram that does not open changes nothing, even if it has a high number.
     pub fn open(&mut self, datagram: &[u8]) -> Result<(), OpenError> {
         let (header, tag) = datagram
             .split_first_chunk::<HEADER_BYTES>()
@@ -78,13 +80,14 @@ impl ProbeOpener {
         let number = self.stream.read_prefix(Kind::Probe, header)?;
         let number = number.try_into().map_err(|_| OpenError::Malformed)?;
         let number = u64::from(u32::from_be_bytes(number));
-        if number < self.least_number {
+        if number < self.min_number {
             return Err(OpenError::Replayed);
         }
         self.cipher
             .decrypt_inout_detached(&nonce(number), header, (&mut [][..]).into(), &tag)
             .map_err(|_| OpenError::NotAuthentic)?;
-        self.least_number = number + 1;
+        // Only after authentication: a forged number must not block the sender's probes.
+        self.min_number = number + 1;
         Ok(())
     }
 }
@@ -95,28 +98,11 @@ fn cipher(stream: Stream, stream_key: &Key) -> Aes256Gcm {
     Aes256Gcm::new(key.as_bytes().into())
 }
 
-impl fmt::Debug for ProbeSealer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProbeSealer")
-            .field("stream", &self.stream)
-            .field("number", &self.number)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ProbeOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProbeOpener")
-            .field("stream", &self.stream)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::TransferId;
     use crate::key::tests::{bytes, unhex};
+    use crate::transfer_id::TransferId;
 
     fn stream(transfer: u64, lane: u16) -> Stream {
         Stream {
@@ -126,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_opens_once_and_in_order_at_those_who_have_the_key() {
+    fn a_probe_opens_once_in_order_with_the_right_key() {
         let key = Key::from_bytes(bytes(64));
         let mut sealer = ProbeSealer::new(stream(1, 0), &key);
         let (first, second) = (sealer.seal().unwrap(), sealer.seal().unwrap());
@@ -142,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_byte_is_noticed_and_changes_nothing() {
+    fn a_modified_probe_fails_and_changes_nothing() {
         let key = Key::from_bytes(bytes(64));
         let probe = ProbeSealer::new(stream(1, 0), &key).seal().unwrap();
         let mut opener = ProbeOpener::new(stream(1, 0), &key);
@@ -158,7 +144,7 @@ mod tests {
 
     /// Computed with Python's hmac and cryptography.
     #[test]
-    fn probes_are_what_another_implementation_seals() {
+    fn probes_match_another_implementation() {
         let stream = stream(0x0102_0304_0506_0708, 0);
         let mut sealer = ProbeSealer::new(stream, &Key::from_bytes(bytes(64)));
         for expected in [

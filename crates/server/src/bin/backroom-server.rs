@@ -1,4 +1,4 @@
-//! Runs the room.
+//! The program `backroom-server`: runs a room.
 
 use std::env;
 use std::io::{self, IsTerminal, Write as _};
@@ -14,7 +14,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// What a wrong command line exits with; clap does the same.
+/// The exit code of a usage error, as in clap.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not to the log: it may be switched off.
+            // The log may be switched off, so this is written directly.
             let _ = writeln!(io::stderr(), "backroom-server: {error:#}");
             if error.is::<PasswordSourceError>() {
                 ExitCode::from(EXIT_USAGE)
@@ -38,7 +38,7 @@ fn run(mut options: Options) -> anyhow::Result<()> {
     let password = password::find(options.password.take(), options.password_file.as_deref())?;
     let stretched = StretchedPassword::stretch(&password, StretchParams::generate()?);
     drop(password);
-    let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(serve(&options, stretched))
 }
 
@@ -56,7 +56,7 @@ async fn serve(options: &Options, password: StretchedPassword) -> anyhow::Result
     Ok(())
 }
 
-/// `RUST_LOG` says how much, by default `info`.
+/// `RUST_LOG` sets the level; the default is `info`.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let wants_colour = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -1,14 +1,12 @@
-//! Who was put out a moment ago and may not come back yet.
+//! The bans of members that were removed by vote.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// The bans in force.
+/// The active bans.
 ///
-/// A ban holds the name (folded) and, where it is that member's alone, the address. It slows
-/// somebody down who was put out; it can't keep out a person who has the password, another
-/// address and patience. Neither can it tell two people behind one address apart, so an address
-/// that other members share is not banned (see [`Room`](super::Room)).
+/// A ban applies to the folded name and, if no other member shares it, to the address. It slows a removed member down. It
+/// cannot exclude a person that knows the password and has another address.
 #[derive(Debug, Default)]
 pub(super) struct Bans {
     bans: Vec<Ban>,
@@ -22,7 +20,7 @@ struct Ban {
 }
 
 impl Bans {
-    /// Keeps the name, and the address where one is given, out until `until`.
+    /// Bans a name, and an address if there is one, until `until`.
     pub(super) fn add(&mut self, folded_name: String, address: Option<IpAddr>, until: Instant) {
         self.bans.push(Ban {
             folded_name,
@@ -31,9 +29,7 @@ impl Bans {
         });
     }
 
-    /// How long the longest ban on this name or this address still lasts, if there is one.
-    ///
-    /// Bans that are over are forgotten.
+    /// Returns the remaining time of the longest ban of this name or address, and drops expired bans.
     pub(super) fn remaining(
         &mut self,
         now: Instant,
@@ -60,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_holds_the_name_from_anywhere_and_the_address_under_any_name() {
+    fn a_ban_applies_to_the_name_and_to_the_address() {
         let now = Instant::now();
         let mut bans = Bans::default();
         bans.add(
@@ -90,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_bans_the_longest_counts() {
+    fn the_longest_of_several_bans_counts() {
         let now = Instant::now();
         let mut bans = Bans::default();
         let here = address("192.0.2.1");

@@ -1,4 +1,4 @@
-//! What the room wants done: messages to members, ends of connections, news for the operator.
+//! The outputs of the room: messages to members, disconnections, and notices for the operator.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,91 +7,91 @@ use std::sync::Arc;
 use backroom_protocol::room::{MemberId, Part, ServerMessage};
 use backroom_protocol::{Name, Reason};
 
-/// Something to be carried out, in the order in which the room returns it.
+/// An action for the caller. Apply the outputs in the order in which the room returns them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// The same message to each of these members.
+    /// Send the same message to several members.
     Send {
-        /// To whom.
+        /// The recipients.
         to: Vec<MemberId>,
-        /// What.
+        /// The message to encode once for all of them.
         message: ServerMessage,
     },
-    /// A post: the content and its own part to each recipient.
+    /// Send each recipient of a post the content and its part.
     Deliver {
-        /// Who posted it.
+        /// The sender of the post.
         from: MemberId,
-        /// The sealed content, for all of them.
+        /// The sealed content, shared by all recipients.
         content: Arc<[u8]>,
-        /// A part for each recipient, all of them members.
+        /// One part for each recipient. All recipients are members.
         parts: Vec<Part>,
     },
-    /// The member has left; its connection is to end.
+    /// Close the connection of a member that has left.
     Disconnect {
-        /// Whose.
+        /// The former member.
         member: MemberId,
-        /// Without writing what still waits to be written.
-        at_once: bool,
+        /// Whether to drop the queued messages instead of writing them first.
+        immediately: bool,
     },
-    /// News for the operator.
+    /// Notify the operator.
     Notice(Notice),
 }
 
-/// What the operator gets to know.
+/// An event that the operator is notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Somebody joined.
+    /// A member joined.
     Connected {
-        /// Who.
+        /// The member's name.
         name: Name,
-        /// From where.
+        /// The source address of its connection.
         peer: SocketAddr,
     },
-    /// Somebody left.
+    /// A member left.
     Disconnected {
-        /// Who.
+        /// The member's name.
         name: Name,
-        /// How it came.
+        /// The reason.
         departure: Departure,
     },
-    /// The members want somebody out, and the operator decides.
-    VotesSuffice {
-        /// Whom.
+    /// There are enough votes to remove a member, and the operator decides.
+    EnoughVotes {
+        /// The member to remove.
         name: Name,
-        /// How many of them.
+        /// The number of votes.
         votes: u32,
     },
 }
 
-/// How a member's stay came to its end.
+/// The reason for which a member is no longer in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Departure {
-    /// It said so.
+    /// The member left.
     Left,
-    /// Its connection ended or failed.
+    /// The connection was closed or failed.
     ConnectionLost(String),
-    /// It sent what is no message of the protocol.
+    /// The member sent bytes that are not a message of the protocol.
     Malformed(String),
-    /// Nothing was heard of it for too long.
-    Silent,
-    /// It read so slowly that its queue filled.
+    /// Nothing was received from the member for too long.
+    TimedOut,
+    /// The member read so slowly that its output queue became full.
     QueueFull,
-    /// The votes put it out.
+    /// The member was removed by vote.
     Kicked,
-    /// The room ended.
+    /// The room was closed.
     RoomClosed,
 }
 
 impl Departure {
-    /// Whether what is queued for the member is still to be written.
+    /// Whether the messages queued for the member are still written.
     pub(super) fn is_orderly(&self) -> bool {
         !matches!(self, Self::ConnectionLost(_) | Self::QueueFull)
     }
 
-    /// What the member is told, where the room ends the connection and has not said why yet.
-    pub(super) fn farewell(&self) -> Option<Reason> {
+    /// The reason to send before the room closes the connection, unless the member already knows it.
+    pub(super) fn closing_reason(&self) -> Option<Reason> {
         match self {
-            Self::Malformed(_) | Self::Silent => Some(Reason::new(self.to_string())),
+            Self::Malformed(_) | Self::TimedOut => Some(Reason::new(self.to_string())),
             Self::Left
             | Self::ConnectionLost(_)
             | Self::QueueFull
@@ -106,11 +106,11 @@ impl fmt::Display for Departure {
         match self {
             Self::Left => f.write_str("left"),
             Self::ConnectionLost(error) => write!(f, "connection lost: {error}"),
-            Self::Malformed(error) => write!(f, "not understood: {error}"),
-            Self::Silent => f.write_str("nothing heard for too long"),
-            Self::QueueFull => f.write_str("reads too slowly: its queue is full"),
-            Self::Kicked => f.write_str("put out by vote"),
-            Self::RoomClosed => f.write_str("the room closed"),
+            Self::Malformed(error) => write!(f, "protocol error: {error}"),
+            Self::TimedOut => f.write_str("timed out: no message received"),
+            Self::QueueFull => f.write_str("too slow: its queue is full"),
+            Self::Kicked => f.write_str("removed by vote"),
+            Self::RoomClosed => f.write_str("the room was closed"),
         }
     }
 }

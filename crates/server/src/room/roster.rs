@@ -1,4 +1,4 @@
-//! Who is in the room, and how each member is introduced to the others.
+//! The members of the room, and how each is announced to the others.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -7,14 +7,14 @@ use backroom_protocol::Name;
 use backroom_protocol::identity::PublicKey;
 use backroom_protocol::room::{MemberId, MemberInfo};
 
-/// Someone who knows the password and asks to be let in.
+/// A member, or a client that has proved the password and asks to become one.
 #[derive(Clone, Debug)]
-pub struct Arrival {
-    /// The name wanted.
+pub struct Member {
+    /// The requested name.
     pub name: Name,
-    /// The public half of the session's identity.
+    /// The public key of the session's identity.
     pub public_key: PublicKey,
-    /// Where the connection comes from.
+    /// The source address of the connection.
     pub peer: SocketAddr,
     /// The server's own address on that connection.
     pub local: IpAddr,
@@ -23,7 +23,7 @@ pub struct Arrival {
 /// The members, by id and by folded name.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    members: BTreeMap<MemberId, Arrival>,
+    members: BTreeMap<MemberId, Member>,
     ids_by_name: HashMap<String, MemberId>,
     last_id: u32,
 }
@@ -37,11 +37,11 @@ impl Roster {
         self.members.keys().copied()
     }
 
-    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, &Arrival)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
         self.members.iter().map(|(id, member)| (*id, member))
     }
 
-    pub(super) fn get(&self, id: MemberId) -> Option<&Arrival> {
+    pub(super) fn get(&self, id: MemberId) -> Option<&Member> {
         self.members.get(&id)
     }
 
@@ -49,27 +49,27 @@ impl Roster {
         self.ids_by_name.get(folded_name).copied()
     }
 
-    /// Lets somebody in, under an id that nobody had before.
-    pub(super) fn insert(&mut self, arrival: Arrival) -> MemberId {
-        // 2^32 joins would take decades; should they happen, ids begin again where they are free.
+    /// Adds a member with an id that was never used before.
+    pub(super) fn insert(&mut self, member: Member) -> MemberId {
+        // After 2^32 joins, which take decades, free ids are used again.
         let id = loop {
             self.last_id = self.last_id.wrapping_add(1);
             if !self.members.contains_key(&MemberId(self.last_id)) {
                 break MemberId(self.last_id);
             }
         };
-        self.ids_by_name.insert(arrival.name.fold(), id);
-        self.members.insert(id, arrival);
+        self.ids_by_name.insert(member.name.fold(), id);
+        self.members.insert(id, member);
         id
     }
 
-    pub(super) fn remove(&mut self, id: MemberId) -> Option<Arrival> {
+    pub(super) fn remove(&mut self, id: MemberId) -> Option<Member> {
         let member = self.members.remove(&id)?;
         self.ids_by_name.remove(&member.name.fold());
         Some(member)
     }
 
-    /// Whether another member than `id` comes from the address of `id`.
+    /// Whether another member has the same address as `id`.
     pub(super) fn shares_address(&self, id: MemberId) -> bool {
         self.get(id).is_some_and(|member| {
             self.members()
@@ -77,40 +77,40 @@ impl Roster {
         })
     }
 
-    /// Everyone, as `viewer` is to see them.
-    pub(super) fn seen_by(&self, viewer: &Arrival) -> Vec<MemberInfo> {
+    /// All members, with their addresses as seen from `viewer`.
+    pub(super) fn visible_to(&self, viewer: &Member) -> Vec<MemberInfo> {
         self.members()
             .map(|(id, member)| info(id, member, address_for(member, viewer)))
             .collect()
     }
 
-    /// The introductions of `id` to the others: each with those who are to get it.
+    /// The announcements of `id` to the others, each with its recipients.
     ///
-    /// Nearly always one; a member on the server's own host has one for each of the host's
-    /// addresses through which others came.
-    pub(super) fn introductions(&self, id: MemberId) -> Vec<(MemberInfo, Vec<MemberId>)> {
-        let Some(newcomer) = self.get(id) else {
+    /// There is usually one. A member on the server's own host has one for each of the host's addresses that others
+    /// connected to.
+    pub(super) fn announcements(&self, id: MemberId) -> Vec<(MemberInfo, Vec<MemberId>)> {
+        let Some(member) = self.get(id) else {
             return Vec::new();
         };
         let mut viewers_by_address = BTreeMap::<SocketAddr, Vec<MemberId>>::new();
         for (viewer_id, viewer) in self.members().filter(|(other, _)| *other != id) {
             viewers_by_address
-                .entry(address_for(newcomer, viewer))
+                .entry(address_for(member, viewer))
                 .or_default()
                 .push(viewer_id);
         }
         viewers_by_address
             .into_iter()
-            .map(|(address, viewers)| (info(id, newcomer, address), viewers))
+            .map(|(address, viewers)| (info(id, member, address), viewers))
             .collect()
     }
 }
 
-/// Where `viewer` finds `member`.
+/// The address at which `viewer` can reach `member`.
 ///
-/// The address that the server sees, but for one case: who came over loopback is on the server's
-/// host, and somebody elsewhere finds that host under the address it connected to.
-fn address_for(member: &Arrival, viewer: &Arrival) -> SocketAddr {
+/// This is the address that the server sees, with one exception: a member that connected over loopback is on the server's
+/// host, and others reach that host at the address to which they connected.
+fn address_for(member: &Member, viewer: &Member) -> SocketAddr {
     if member.peer.ip().is_loopback() && !viewer.peer.ip().is_loopback() {
         SocketAddr::new(viewer.local, member.peer.port())
     } else {
@@ -118,7 +118,7 @@ fn address_for(member: &Arrival, viewer: &Arrival) -> SocketAddr {
     }
 }
 
-fn info(id: MemberId, member: &Arrival, address: SocketAddr) -> MemberInfo {
+fn info(id: MemberId, member: &Member, address: SocketAddr) -> MemberInfo {
     MemberInfo {
         id,
         name: member.name.clone(),

@@ -1,4 +1,4 @@
-//! The votes to put a member out: who voted against whom, and until when it counts.
+//! The votes to remove members.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -6,48 +6,48 @@ use std::time::{Duration, Instant};
 use backroom_protocol::room::MemberId;
 use thiserror::Error;
 
-/// Votes one member may have open at a time; it bounds the memory that votes can take.
+/// The largest number of open votes of one member. It bounds the memory of all votes.
 pub(super) const MAX_OPEN_VOTES: usize = 32;
 
-/// The votes that count now.
+/// The open votes.
 ///
-/// Each voter has one vote against a target. It ends when it expires, when the voter leaves or
-/// when the target does. Votes are against a session: somebody who leaves and joins again starts
-/// without any.
+/// Each voter has at most one vote against a target. The vote ends when it expires, or when the voter or the target leaves.
+/// It applies to a session: a member that joins again starts without votes against it.
 #[derive(Debug)]
 pub(super) struct Votes {
     lifetime: Duration,
+    // Two indexes of the same votes: one to find a vote, one to find the next that expires.
     expiry_by_vote: BTreeMap<Vote, Instant>,
     by_expiry: BTreeSet<(Instant, Vote)>,
 }
 
-/// One vote. Ordered by target first, so that a target's votes stand together.
+/// One vote. The order of the fields matters: sorted by target first, the votes against one target are a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Vote {
     target: MemberId,
     voter: MemberId,
 }
 
-/// How many count against a member.
+/// The number of votes against a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) target: MemberId,
     pub(super) votes: u32,
 }
 
-/// Why a vote did not count.
+/// A vote was not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum VoteError {
-    #[error("you can't vote to put yourself out")]
-    Oneself,
-    #[error("you have already voted to put this member out")]
+    #[error("you cannot vote to remove yourself")]
+    SelfVote,
+    #[error("you have already voted to remove this member")]
     AlreadyVoted,
-    #[error("you have {MAX_OPEN_VOTES} votes open, which is the most; they end by themselves")]
+    #[error("you have reached the limit of {MAX_OPEN_VOTES} open votes; wait until some expire")]
     TooMany,
 }
 
 impl Votes {
-    /// No votes yet; each will count for `lifetime`.
+    /// Creates an empty set of votes, each of which will count for `lifetime`.
     pub(super) fn new(lifetime: Duration) -> Self {
         Self {
             lifetime,
@@ -56,12 +56,11 @@ impl Votes {
         }
     }
 
-    /// Counts a vote and returns the tally with it.
+    /// Counts a vote and returns the new tally.
     ///
     /// # Errors
     ///
-    /// A vote for oneself, a second one against the same target, and one too many in all don't
-    /// count and change nothing.
+    /// Nothing changes if the voter votes against itself or the same target again, or has too many open votes.
     pub(super) fn cast(
         &mut self,
         now: Instant,
@@ -70,7 +69,7 @@ impl Votes {
     ) -> Result<Tally, VoteError> {
         let vote = Vote { target, voter };
         if voter == target {
-            return Err(VoteError::Oneself);
+            return Err(VoteError::SelfVote);
         }
         if self.expiry_by_vote.contains_key(&vote) {
             return Err(VoteError::AlreadyVoted);
@@ -84,19 +83,19 @@ impl Votes {
         Ok(self.tally(target))
     }
 
-    /// Takes back every vote of `voter`. Returns the tallies that changed.
+    /// Removes every vote of `voter` and returns the changed tallies.
     pub(super) fn withdraw(&mut self, voter: MemberId) -> Vec<Tally> {
         let withdrawn = self.select(|vote| vote.voter == voter);
         self.remove(&withdrawn)
     }
 
-    /// Forgets every vote against `target`.
+    /// Removes every vote against `target`.
     pub(super) fn forget(&mut self, target: MemberId) {
         let against = self.select(|vote| vote.target == target);
         self.remove(&against);
     }
 
-    /// Ends the votes whose time is over. Returns the tallies that changed.
+    /// Removes the expired votes and returns the changed tallies.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Tally> {
         let expired: Vec<Vote> = self
             .by_expiry
@@ -107,12 +106,11 @@ impl Votes {
         self.remove(&expired)
     }
 
-    /// When the next vote ends by itself.
+    /// The time at which the next vote expires.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.by_expiry.first().map(|(expiry, _)| *expiry)
     }
 
-    /// How many votes count against `target`.
     pub(super) fn tally(&self, target: MemberId) -> Tally {
         Tally {
             target,
@@ -120,7 +118,7 @@ impl Votes {
         }
     }
 
-    /// Every target with at least one vote, with those who voted, in the order of their ids.
+    /// The voters of each target, in the order of their ids.
     pub(super) fn all(&self) -> BTreeMap<MemberId, Vec<MemberId>> {
         let mut voters_by_target = BTreeMap::<_, Vec<_>>::new();
         for vote in self.expiry_by_vote.keys() {
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn each_voter_counts_once_against_a_target() {
+    fn one_voter_has_one_vote_against_a_target() {
         let now = Instant::now();
         let mut votes = Votes::new(LIFETIME);
         assert_eq!(votes.cast(now, ANN, EVE), Ok(tally(EVE, 1)));
@@ -196,17 +194,17 @@ mod tests {
     }
 
     #[test]
-    fn nobody_votes_against_oneself() {
+    fn a_vote_against_oneself_is_rejected() {
         let mut votes = Votes::new(LIFETIME);
         assert_eq!(
             votes.cast(Instant::now(), EVE, EVE),
-            Err(VoteError::Oneself)
+            Err(VoteError::SelfVote)
         );
         assert_eq!(votes.poll_timeout(), None);
     }
 
     #[test]
-    fn the_votes_of_a_voter_who_leaves_are_withdrawn_and_no_others() {
+    fn withdrawing_removes_only_the_votes_of_the_voter() {
         let now = Instant::now();
         let mut votes = Votes::new(LIFETIME);
         votes.cast(now, ANN, EVE).unwrap();
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_who_leaves_takes_the_votes_against_it_along() {
+    fn forgetting_a_target_removes_the_votes_against_it() {
         let now = Instant::now();
         let mut votes = Votes::new(LIFETIME);
         votes.cast(now, ANN, EVE).unwrap();
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_counts_for_its_lifetime_and_not_an_instant_longer() {
+    fn votes_expire_exactly_after_their_lifetime() {
         let start = Instant::now();
         let later = start + Duration::from_secs(60);
         let mut votes = Votes::new(LIFETIME);
@@ -246,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_that_ended_can_be_cast_again() {
+    fn an_expired_vote_can_be_cast_again() {
         let start = Instant::now();
         let mut votes = Votes::new(LIFETIME);
         votes.cast(start, ANN, EVE).unwrap();

@@ -8,7 +8,7 @@ use crate::harness::Server;
 async fn users_and_votes_are_listed() {
     let mut server = Server::start(&[]).await;
     server.types("users").await;
-    server.stdout.expect("nobody is here").await;
+    server.stdout.expect("the room is empty").await;
     let mut ann = server.join("Ann").await;
     let eve = server.join("Old Eve").await;
     server.types("users").await;
@@ -29,24 +29,24 @@ async fn users_and_votes_are_listed() {
 }
 
 #[tokio::test]
-async fn a_member_is_put_out_only_where_the_votes_suffice() {
+async fn kick_needs_enough_votes() {
     let mut server = Server::start(&[]).await;
     let mut eve = server.join("Old Eve").await;
     server.types("kick Old Eve").await;
     server
         .stdout
-        .expect("Old Eve stays: 0 of 2 votes, 2 missing")
+        .expect("Old Eve was not removed: 0 of 2 votes")
         .await;
     server.types("kick Nobody").await;
     server
         .stdout
-        .expect("there is no member Nobody; `users` lists them")
+        .expect("no such member: Nobody. `users` lists the members")
         .await;
     assert!(eve.catches_up().await.is_empty());
 }
 
 #[tokio::test]
-async fn what_is_no_command_is_answered_with_the_commands() {
+async fn an_unknown_command_lists_the_commands() {
     let mut server = Server::start(&[]).await;
     server.types("").await;
     server.types("ban Eve").await;
@@ -59,7 +59,7 @@ async fn what_is_no_command_is_answered_with_the_commands() {
 }
 
 #[tokio::test]
-async fn exit_tells_the_members_and_ends_well() {
+async fn exit_notifies_the_members_and_returns_0() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     server.types("exit").await;

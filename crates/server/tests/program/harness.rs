@@ -1,4 +1,4 @@
-//! A server process and members that talk to it. Every wait is for an event, and bounded.
+//! A server process and its members. Every wait is for an event and has a time limit.
 
 use std::env;
 use std::fmt::Debug;
@@ -18,13 +18,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// The password of every room here.
+/// The password of all rooms.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// How long an event may take to come: long enough for the busiest machine.
+/// The time limit of a wait. It is long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits for something, but not for ever.
+/// Waits with a time limit.
 pub(crate) async fn soon<T>(what: impl Debug, event: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, event).await {
         Ok(outcome) => outcome,
@@ -32,14 +32,14 @@ pub(crate) async fn soon<T>(what: impl Debug, event: impl Future<Output = T>) ->
     }
 }
 
-/// The program, not yet started, with nothing in its environment that could influence it.
+/// Returns a command that runs the program without inherited settings in its environment.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backroom-server"));
     prepare(command.args(arguments));
     command
 }
 
-/// Sets up what every command that becomes the program needs.
+/// Configures a command that runs the program.
 pub(crate) fn prepare(command: &mut Command) -> &mut Command {
     command
         .env_remove("BACKROOM_PASSWORD")
@@ -50,7 +50,7 @@ pub(crate) fn prepare(command: &mut Command) -> &mut Command {
         .kill_on_drop(true)
 }
 
-/// The lines of one of the program's outputs.
+/// The lines of standard output or standard error.
 pub(crate) struct Output<R>(Lines<BufReader<R>>);
 
 impl<R: AsyncRead + Unpin> Output<R> {
@@ -58,7 +58,7 @@ impl<R: AsyncRead + Unpin> Output<R> {
         Self(BufReader::new(output).lines())
     }
 
-    /// The next line; `None` at the end.
+    /// The next line, or `None` at the end.
     pub(crate) async fn line(&mut self) -> Option<String> {
         soon("a line", self.0.next_line()).await.unwrap()
     }
@@ -79,7 +79,7 @@ impl<R: AsyncRead + Unpin> Output<R> {
         }
     }
 
-    /// All that is left.
+    /// The remaining lines.
     pub(crate) async fn rest(mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(line) = self.line().await {
@@ -89,7 +89,7 @@ impl<R: AsyncRead + Unpin> Output<R> {
     }
 }
 
-/// A running server, killed when dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
@@ -100,12 +100,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server on one port of loopback.
+    /// Starts a server on one port of loopback.
     pub(crate) async fn start(options: &[&str]) -> Self {
         Self::start_on("0", options).await
     }
 
-    /// A server on these ports of loopback; it is online when this returns.
+    /// Starts a server on these ports of loopback and waits until it is online.
     pub(crate) async fn start_on(ports: &str, options: &[&str]) -> Self {
         let mut command = program(&["127.0.0.1", ports]);
         command.args(options).env("BACKROOM_PASSWORD", PASSWORD);
@@ -133,7 +133,7 @@ impl Server {
         }
     }
 
-    /// Proves the password, and says nothing more.
+    /// Proves the password without joining.
     pub(crate) async fn connect(&self) -> Result<ClientConnection, ConnectError> {
         soon("a join", connect(self.addresses[0], &self.login)).await
     }
@@ -151,7 +151,7 @@ impl Server {
         member
     }
 
-    /// What the operator types.
+    /// Enters a command at the console.
     pub(crate) async fn types(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin
@@ -171,10 +171,10 @@ impl Server {
     }
 }
 
-/// Somebody in the room.
+/// A member.
 pub(crate) struct Member {
     pub(crate) id: MemberId,
-    /// Who was there when it joined, itself included.
+    /// The roster at the time of the join, including this member.
     pub(crate) roster: Vec<MemberInfo>,
     pub(crate) connection: ClientConnection,
 }
@@ -206,7 +206,7 @@ impl Member {
             .unwrap();
     }
 
-    /// Posts bytes to these members, each with a key of its own.
+    /// Posts bytes to these members, each with its own sealed key.
     pub(crate) async fn posts(&mut self, content: &[u8], to: &[MemberId]) {
         let parts = to.iter().map(|to| Part {
             to: *to,
@@ -244,7 +244,7 @@ impl Member {
         assert!(self.next().await == expected, "another post was expected");
     }
 
-    /// Reads up to the answer to a ping: what follows was sent after it.
+    /// Reads up to the reply to a ping and returns the messages before it.
     pub(crate) async fn catches_up(&mut self) -> Vec<ServerMessage> {
         self.says(ClientMessage::Ping).await;
         let mut messages = Vec::new();
@@ -256,7 +256,7 @@ impl Member {
         }
     }
 
-    /// The end of the connection, in whichever way it comes, without another message before it.
+    /// Waits for the end of the connection. Fails on any other message.
     pub(crate) async fn expect_end(&mut self) {
         match soon("the end", self.connection.receive()).await {
             Ok(None) | Err(ConnectionError::Lost(_)) => {}

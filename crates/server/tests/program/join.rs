@@ -1,6 +1,6 @@
-//! Coming in: names, places, ports, and what is told to whom.
+//! Joining: names, limits, ports and announcements.
 
-use backroom_protocol::{ClientMessage, Name, Refusal, ServerMessage};
+use backroom_protocol::{ClientMessage, Name, Password, Refusal, ServerMessage};
 use backroom_transport::connection::{ConnectError, Login, connect};
 
 use crate::harness::{Member, Server, soon};
@@ -14,7 +14,7 @@ fn names(member: &Member) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn who_comes_and_goes_is_printed_as_in_the_report_and_told_to_the_others() {
+async fn joins_and_leaves_are_printed_and_announced() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let mut bob = server.join("Bob").await;
@@ -31,9 +31,9 @@ async fn who_comes_and_goes_is_printed_as_in_the_report_and_told_to_the_others()
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_and_the_right_one_still_works() {
+async fn a_wrong_password_is_refused_and_the_correct_one_still_works() {
     let mut server = Server::start(&[]).await;
-    let wrong = Login::new(String::from("incorrect horse").try_into().unwrap());
+    let wrong = Login::new(Password::new("incorrect horse".to_owned()).unwrap());
     let refused = soon("an answer", connect(server.addresses[0], &wrong)).await;
     assert!(matches!(refused, Err(ConnectError::WrongPassword)));
     server.stderr.find("wrong password").await;
@@ -41,7 +41,7 @@ async fn a_wrong_password_is_refused_and_the_right_one_still_works() {
 }
 
 #[tokio::test]
-async fn a_name_that_looks_like_a_members_is_refused_with_a_suggestion_that_works() {
+async fn a_similar_name_is_refused_with_a_working_suggestion() {
     let mut server = Server::start(&[]).await;
     let _ann = server.join("Ann").await;
     let suggestion = Some(Name::new("ANN2").unwrap());
@@ -53,7 +53,7 @@ async fn a_name_that_looks_like_a_members_is_refused_with_a_suggestion_that_work
 }
 
 #[tokio::test]
-async fn a_name_is_free_again_when_its_member_has_left() {
+async fn leaving_frees_the_name() {
     let mut server = Server::start(&[]).await;
     let ann = server.join("Ann").await;
     drop(ann);
@@ -62,7 +62,7 @@ async fn a_name_is_free_again_when_its_member_has_left() {
 }
 
 #[tokio::test]
-async fn a_full_room_refuses_and_says_how_many_it_holds() {
+async fn a_full_room_refuses_and_reports_its_limit() {
     let mut server = Server::start(&["--max-members", "2"]).await;
     let ann = server.join("Ann").await;
     let _bob = server.join("Bob").await;
@@ -76,7 +76,7 @@ async fn a_full_room_refuses_and_says_how_many_it_holds() {
 }
 
 #[tokio::test]
-async fn two_ports_lead_to_one_room() {
+async fn two_ports_share_one_room() {
     let mut server = Server::start_on("0,0", &[]).await;
     let mut ann = server.join("Ann").await;
     server.addresses.reverse();
@@ -90,7 +90,7 @@ async fn two_ports_lead_to_one_room() {
 }
 
 #[tokio::test]
-async fn whose_first_message_is_not_a_join_is_told_what_is_wrong() {
+async fn a_first_message_that_is_not_a_join_is_refused_with_a_reason() {
     let server = Server::start(&[]).await;
     let mut connection = server.connect().await.unwrap();
     connection.send(&ClientMessage::Users).await.unwrap();
@@ -98,7 +98,7 @@ async fn whose_first_message_is_not_a_join_is_told_what_is_wrong() {
     let Some(ServerMessage::Refused(Refusal::Other(reason))) = answer else {
         panic!("a refusal was expected, not {answer:?}");
     };
-    assert!(reason.as_str().contains("who joins"), "{reason}");
+    assert!(reason.as_str().contains("must be a join"), "{reason}");
     assert!(
         soon("the end", connection.receive())
             .await
@@ -108,7 +108,7 @@ async fn whose_first_message_is_not_a_join_is_told_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn many_join_at_once_and_each_knows_all_the_others() {
+async fn concurrent_joins_all_see_each_other() {
     const MEMBERS: usize = 100;
     let server = Server::start(&[]).await;
     let joins: Vec<_> = (0..MEMBERS)

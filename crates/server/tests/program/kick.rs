@@ -1,4 +1,4 @@
-//! Putting a member out by vote.
+//! Removing a member by vote.
 
 use backroom_protocol::{ClientMessage, Name, Refusal, ServerMessage};
 
@@ -29,7 +29,7 @@ fn kicked(target: &Member, name: &str) -> ServerMessage {
 }
 
 #[tokio::test]
-async fn two_votes_put_a_member_out_for_a_while() {
+async fn two_votes_remove_and_ban_a_member() {
     let mut server = Server::start(&[]).await;
     let [mut ann, mut bob, mut eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -50,7 +50,7 @@ async fn two_votes_put_a_member_out_for_a_while() {
     eve.expect_end().await;
     server.stdout.expect("Client Disconnected: Eve").await;
     let refused = server.try_join("eve").await.err();
-    let Some(Refusal::KeptOut { seconds }) = refused else {
+    let Some(Refusal::Banned { seconds }) = refused else {
         panic!("Eve should be kept out: {refused:?}");
     };
     assert!((1..=60).contains(&seconds));
@@ -58,7 +58,7 @@ async fn two_votes_put_a_member_out_for_a_while() {
 }
 
 #[tokio::test]
-async fn without_a_ban_one_who_was_put_out_may_come_back_at_once() {
+async fn without_a_ban_a_removed_member_may_rejoin() {
     let mut server = Server::start(&["--kick-ban", "0s"]).await;
     let [mut ann, mut bob, eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -68,7 +68,7 @@ async fn without_a_ban_one_who_was_put_out_may_come_back_at_once() {
 }
 
 #[tokio::test]
-async fn the_vote_of_one_who_leaves_is_withdrawn() {
+async fn leaving_withdraws_the_vote() {
     let mut server = Server::start(&[]).await;
     let [mut ann, mut bob, mut eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -83,7 +83,7 @@ async fn the_vote_of_one_who_leaves_is_withdrawn() {
 }
 
 #[tokio::test]
-async fn one_member_alone_gets_nobody_out() {
+async fn a_single_member_cannot_remove_anyone() {
     let mut server = Server::start(&[]).await;
     let [mut ann, _bob, mut eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -100,7 +100,7 @@ async fn one_member_alone_gets_nobody_out() {
 }
 
 #[tokio::test]
-async fn more_votes_than_two_can_be_asked_for() {
+async fn kick_votes_can_be_raised() {
     let mut server = Server::start(&["--kick-votes", "3"]).await;
     let [mut ann, mut bob, mut eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -119,7 +119,7 @@ async fn more_votes_than_two_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn the_operator_takes_the_last_step_where_it_is_left_to_it() {
+async fn with_kick_console_the_operator_removes_the_member() {
     let mut server = Server::start(&["--kick", "console"]).await;
     let [mut ann, mut bob, mut eve] = three(&mut server).await;
     ann.votes_against(&eve).await;
@@ -127,11 +127,11 @@ async fn the_operator_takes_the_last_step_where_it_is_left_to_it() {
     server.types("kick Eve").await;
     server
         .stdout
-        .expect("Eve stays: 1 of 2 votes, 1 missing")
+        .expect("Eve was not removed: 1 of 2 votes")
         .await;
     bob.votes_against(&eve).await;
     eve.expect(vote(&eve, 2)).await;
-    server.stderr.find("the members want somebody out").await;
+    server.stderr.find("enough votes to remove a member").await;
     eve.catches_up().await;
     server.types("votes").await;
     server.stdout.expect("Eve: 2 of 2, by Ann, Bob").await;

@@ -1,9 +1,9 @@
-//! What a stranger or a hostile member can make the server do is bounded.
+//! Limits on unauthenticated clients and hostile members.
 
 use std::time::Duration;
 
-use backroom_protocol::handshake::{RefusedBecause, refused};
-use backroom_protocol::{ClientMessage, MAX_RECORD_BYTES, Part, Post, ServerMessage};
+use backroom_protocol::handshake::{RefusalCode, refused};
+use backroom_protocol::{ClientMessage, MAX_RECORD_BYTES, Part, Password, Post, ServerMessage};
 use backroom_transport::connection::{ConnectError, Login, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::harness::{Member, PASSWORD, Server, prepare, soon};
 
-/// All that a server says until it closes.
+/// Everything that the server sends until it closes the connection.
 async fn answer_to(server: &Server, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.addresses[0]).await.unwrap();
     stream.write_all(bytes).await.unwrap();
@@ -24,9 +24,9 @@ async fn answer_to(server: &Server, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_stranger_that_speaks_otherwise_is_refused_and_hung_up_on() {
+async fn another_protocol_is_refused() {
     let mut server = Server::start(&[]).await;
-    let refusal = refused(RefusedBecause::Failed);
+    let refusal = refused(RefusalCode::Failed);
     for bytes in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         b"\xff\xff what a long frame",
@@ -39,15 +39,15 @@ async fn a_stranger_that_speaks_otherwise_is_refused_and_hung_up_on() {
 }
 
 #[tokio::test]
-async fn a_join_that_takes_too_long_is_ended() {
+async fn a_slow_join_times_out() {
     let server = Server::start(&["--join-time", "1s"]).await;
     assert_eq!(answer_to(&server, b"").await, b"");
 }
 
 #[tokio::test]
-async fn who_proves_the_password_and_does_not_say_who_it_is_is_hung_up_on() {
+async fn a_client_that_never_sends_a_join_times_out() {
     let server = Server::start(&["--join-time", "2s"]).await;
-    // The first time on a busy machine, stretching may take longer; then it is known.
+    // On a busy machine the first stretching may take longer. Later joins reuse the result.
     let mut silent = match server.connect().await {
         Ok(connection) => connection,
         Err(_) => server.connect().await.unwrap(),
@@ -57,11 +57,11 @@ async fn who_proves_the_password_and_does_not_say_who_it_is_is_hung_up_on() {
 }
 
 #[tokio::test]
-async fn joins_under_way_are_bounded_and_the_next_is_let_in_when_one_ends() {
+async fn concurrent_joins_are_bounded() {
     let mut server = Server::start(&["--max-joining", "1"]).await;
     let _ann = server.join("Ann").await;
     let half_open = TcpStream::connect(server.addresses[0]).await.unwrap();
-    // Its place is taken as soon as the server has seen it; only then is the next in the backlog.
+    // The server gives it a permit as soon as it has accepted it. Only then is the next client in the backlog.
     let (address, login) = (server.addresses[0], server.login.clone());
     let mut next = tokio::spawn(async move { connect(address, &login).await });
     let early = timeout(Duration::from_millis(300), &mut next).await;
@@ -72,20 +72,20 @@ async fn joins_under_way_are_bounded_and_the_next_is_let_in_when_one_ends() {
 }
 
 #[tokio::test]
-async fn guessing_is_slowed_down() {
+async fn password_guessing_is_throttled() {
     let mut server = Server::start(&["--failed-joins", "2"]).await;
     for _ in 0..2 {
-        let wrong = Login::new(String::from("guess").try_into().unwrap());
+        let wrong = Login::new(Password::new("guess".to_owned()).unwrap());
         let refused = soon("an answer", connect(server.addresses[0], &wrong)).await;
         assert!(matches!(refused, Err(ConnectError::WrongPassword)));
     }
-    server.stderr.find("turned away for a while").await;
+    server.stderr.find("too many wrong passwords").await;
     let turned_away = server.connect().await;
     assert!(matches!(turned_away, Err(ConnectError::Busy)));
 }
 
 #[tokio::test]
-async fn an_oversized_message_ends_the_membership_with_a_reason() {
+async fn an_oversized_message_disconnects_with_a_reason() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let mut eve = server.join("Eve").await;
@@ -101,14 +101,14 @@ async fn an_oversized_message_ends_the_membership_with_a_reason() {
     let ServerMessage::Closing { reason } = last else {
         panic!("a reason was expected, not {last:?}");
     };
-    assert!(reason.as_str().starts_with("not understood"), "{reason}");
+    assert!(reason.as_str().starts_with("protocol error"), "{reason}");
     eve.expect_end().await;
     server.stdout.expect("Client Disconnected: Eve").await;
     ann.expect(ServerMessage::MemberLeft { id: eve.id }).await;
 }
 
 #[tokio::test]
-async fn a_member_of_which_nothing_is_heard_is_taken_for_lost() {
+async fn a_silent_member_is_disconnected() {
     let mut server = Server::start(&["--silence", "200ms"]).await;
     let mut ann = server.join("Ann").await;
     let last = ann.next().await;
@@ -118,7 +118,7 @@ async fn a_member_of_which_nothing_is_heard_is_taken_for_lost() {
 }
 
 #[tokio::test]
-async fn a_small_limit_of_open_files_is_raised_so_that_the_members_fit() {
+async fn a_low_limit_of_open_files_is_raised() {
     const MEMBERS: usize = 40;
     let mut command = Command::new("sh");
     command

@@ -1,4 +1,4 @@
-//! The real program from outside: its lines, its exits, and what members get from it.
+//! Tests of the program: its output, its exit codes and its messages to members.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 

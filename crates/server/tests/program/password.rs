@@ -1,4 +1,4 @@
-//! Where the password comes from, that it stays private, and wrong command lines.
+//! Sources of the password, its secrecy, and usage errors.
 
 use std::fs;
 use std::process::Output;
@@ -7,14 +7,14 @@ use rustix::process::Signal;
 
 use crate::harness::{PASSWORD, Server, program, soon};
 
-/// What the program says and exits with when it can't start, with nothing on standard input.
+/// The output and exit status of a program that cannot start, without standard input.
 async fn outcome(arguments: &[&str]) -> Output {
     let child = program(arguments).spawn().unwrap();
     soon("the exit", child.wait_with_output()).await.unwrap()
 }
 
 #[tokio::test]
-async fn given_as_an_argument_it_works_and_warns() {
+async fn a_password_argument_works_with_a_warning() {
     let mut command = program(&["127.0.0.1", "0", PASSWORD]);
     command.env("BACKROOM_PASSWORD", "another");
     let mut child = command.spawn().unwrap();
@@ -30,7 +30,7 @@ async fn given_as_an_argument_it_works_and_warns() {
 }
 
 #[tokio::test]
-async fn a_file_can_hold_it() {
+async fn a_password_file_works() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
     fs::write(&path, format!("{PASSWORD}\n")).unwrap();
@@ -41,7 +41,7 @@ async fn a_file_can_hold_it() {
 }
 
 #[tokio::test]
-async fn without_a_password_and_with_nobody_to_ask_it_says_what_to_do() {
+async fn without_a_password_the_error_lists_the_options() {
     let output = outcome(&["127.0.0.1", "0"]).await;
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
@@ -50,12 +50,12 @@ async fn without_a_password_and_with_nobody_to_ask_it_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_wrong_command_line_exits_with_2_and_says_why() {
+async fn a_usage_error_exits_with_2() {
     for (arguments, word) in [
         (&["127.0.0.1"][..], "PORT"),
         (&["nowhere", "0"], "nowhere"),
         (&["127.0.0.1", "70000"], "70000"),
-        (&["127.0.0.1", "9000,9000"], "twice"),
+        (&["127.0.0.1", "9000,9000"], "duplicate"),
         (&["127.0.0.1", "0", "--kick-votes", "1"], "--kick-votes"),
         (&["127.0.0.1", "0", "--kick-ban", "60"], "60s"),
         (&["127.0.0.1", "0", ""], "empty"),
@@ -73,7 +73,7 @@ async fn a_wrong_command_line_exits_with_2_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_an_error_that_names_it() {
+async fn the_error_names_a_port_in_use() {
     let server = Server::start(&[]).await;
     let port = server.addresses[0].port().to_string();
     let output = outcome(&["127.0.0.1", &port, PASSWORD]).await;
@@ -84,7 +84,7 @@ async fn a_port_in_use_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn neither_the_password_nor_what_is_said_gets_into_the_log() {
+async fn the_log_contains_neither_the_password_nor_messages() {
     let mut command = program(&["127.0.0.1", "0"]);
     command
         .env("BACKROOM_PASSWORD", PASSWORD)

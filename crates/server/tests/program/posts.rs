@@ -1,4 +1,4 @@
-//! What is posted reaches those it is for, in order, and nobody else.
+//! Posts reach exactly their recipients, in order.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use backroom_protocol::{ClientMessage, MemberId, ServerMessage};
 use crate::harness::Server;
 
 #[tokio::test]
-async fn a_post_reaches_its_recipients_and_one_who_was_left_out_gets_nothing() {
+async fn a_post_reaches_only_its_recipients() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let mut bob = server.join("Bob").await;
@@ -27,7 +27,7 @@ async fn a_post_reaches_its_recipients_and_one_who_was_left_out_gets_nothing() {
 }
 
 #[tokio::test]
-async fn the_sender_hears_who_was_not_there() {
+async fn the_sender_learns_of_missing_recipients() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let mut bob = server.join("Bob").await;
@@ -40,7 +40,7 @@ async fn the_sender_hears_who_was_not_there() {
 }
 
 #[tokio::test]
-async fn the_largest_message_goes_through() {
+async fn the_largest_message_is_delivered() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let mut bob = server.join("Bob").await;
@@ -51,7 +51,7 @@ async fn the_largest_message_goes_through() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_held_back_loses_nothing() {
+async fn rate_limiting_drops_nothing() {
     // Twelve hundred at once, then twenty a second.
     let mut server = Server::start(&["--messages-per-second", "20"]).await;
     let mut ann = server.join("Ann").await;
@@ -67,7 +67,7 @@ async fn a_member_that_is_held_back_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_flood_goes_no_faster_than_allowed_and_holds_up_nobody_else() {
+async fn a_flood_is_limited_and_delays_nobody_else() {
     // Six hundred at once, then ten a second.
     let mut server = Server::start(&["--messages-per-second", "10"]).await;
     let start = Instant::now();
@@ -100,7 +100,7 @@ fn is_from(member: MemberId, message: &ServerMessage) -> bool {
 }
 
 #[tokio::test]
-async fn the_users_are_listed_and_a_second_join_is_rejected() {
+async fn users_are_listed_and_a_second_join_is_rejected() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     let bob = server.join("Bob").await;

@@ -1,4 +1,4 @@
-//! The program's end, and what is not its end.
+//! Shutdown.
 
 use backroom_protocol::ServerMessage;
 use rustix::process::Signal;
@@ -10,7 +10,7 @@ async fn is_told_and_ends_well(signal: Signal) {
     let mut server = Server::start(&[]).await;
     let mut members = [server.join("Ann").await, server.join("Bob").await];
     members[0].catches_up().await;
-    // Someone who is only just coming in holds up nothing.
+    // A client that is still joining does not delay the shutdown.
     let _half_open = TcpStream::connect(server.addresses[0]).await.unwrap();
     server.signal(signal);
     for member in &mut members {
@@ -28,17 +28,17 @@ async fn is_told_and_ends_well(signal: Signal) {
 }
 
 #[tokio::test]
-async fn after_sigterm_members_are_told_and_the_exit_is_0() {
+async fn sigterm_notifies_the_members_and_exits_with_0() {
     is_told_and_ends_well(Signal::TERM).await;
 }
 
 #[tokio::test]
-async fn after_sigint_members_are_told_and_the_exit_is_0() {
+async fn sigint_notifies_the_members_and_exits_with_0() {
     is_told_and_ends_well(Signal::INT).await;
 }
 
 #[tokio::test]
-async fn a_member_that_does_not_listen_does_not_hold_up_the_end() {
+async fn a_member_that_does_not_read_does_not_delay_the_shutdown() {
     let mut server = Server::start(&[]).await;
     let _deaf = server.join("Deaf").await;
     server.signal(Signal::TERM);
@@ -46,7 +46,7 @@ async fn a_member_that_does_not_listen_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn the_end_of_standard_input_is_not_the_end() {
+async fn the_server_continues_after_the_end_of_standard_input() {
     let mut server = Server::start(&[]).await;
     let mut ann = server.join("Ann").await;
     drop(server.stdin.take());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backroom_protocol::StretchedPassword;
 use backroom_protocol::handshake::{
-    HandshakeError, RefusedBecause, ServerHandshake, SessionKeys, refused,
+    HandshakeError, RefusalCode, ServerHandshake, SessionKeys, refused,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -85,7 +85,7 @@ impl Acceptor {
     /// Tells a client that there are too many joins under way, and closes. Takes at most a second.
     pub async fn refuse_busy(stream: TcpStream) {
         if let Ok(stream) = HandshakeStream::new(stream) {
-            stream.refuse(&refused(RefusedBecause::Busy)).await;
+            stream.refuse(&refused(RefusalCode::Busy)).await;
         }
     }
 

@@ -1,67 +1,67 @@
-//! Spreads a window over a round trip.
+//! Pacing: spreads a window over a round trip.
 
 use std::time::{Duration, Instant};
 
-/// Over the window per round trip: so much more that the window and not the pacer is what limits. Between what Linux has for
-/// TCP in congestion avoidance, 1.2, and in slow start, 2 (`tcp_pacing_ca_ratio`, `tcp_pacing_ss_ratio`).
+/// The pacing rate in windows per round trip. It exceeds 1, so that the window is the limit and not the pacer. Linux uses
+/// 1.2 for TCP in congestion avoidance and 2 in slow start (`tcp_pacing_ca_ratio`, `tcp_pacing_ss_ratio`).
 const GAIN: f64 = 1.5;
 
-/// What may go at once: as much as in two ticks of the timers, so that one that comes late costs nothing.
+/// The bucket depth as a time: two ticks, so that a timer that is one tick late costs no throughput.
 const DEPTH: Duration = Duration::from_millis(2);
-const LEAST_DEPTH: f64 = 2.0;
+const MIN_DEPTH_SEGMENTS: f64 = 2.0;
 
-/// Never wakes sooner: timers are no finer.
+/// The resolution of the timers.
 const TICK: Duration = Duration::from_millis(1);
 
 /// A token bucket of segments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pacer {
-    /// Segments a second; nothing is held back before it is known.
+    /// In segments a second. `None` holds nothing back.
     rate: Option<f64>,
     tokens: f64,
     filled: Option<Instant>,
-    /// When more may go, where something was held back.
-    more_at: Option<Instant>,
+    /// When the next segment may be sent, if one was held back.
+    next_at: Option<Instant>,
 }
 
 impl Pacer {
-    /// Sets the rate for a window and the round trip that it is spread over. One that no timer can divide has none.
+    /// Sets the rate that spreads a window over a round trip. A round trip of one tick or less is not paced.
     pub(super) fn set(&mut self, window: f64, round_trip: Duration) {
         let is_long = round_trip > TICK;
         self.rate = is_long.then(|| GAIN * window / round_trip.as_secs_f64());
     }
 
-    /// How many of `wanted` segments may go now.
+    /// Returns how many of `wanted` segments may be sent now. The caller reports what it sends to [`Self::spend`].
     pub(super) fn grant(&mut self, now: Instant, wanted: u64) -> u64 {
         let Some(rate) = self.rate else {
-            self.more_at = None;
+            self.next_at = None;
             return wanted;
         };
-        let depth = (rate * DEPTH.as_secs_f64()).max(LEAST_DEPTH);
+        let depth = (rate * DEPTH.as_secs_f64()).max(MIN_DEPTH_SEGMENTS);
         let filled = *self.filled.get_or_insert(now);
         let elapsed = now.saturating_duration_since(filled).as_secs_f64();
         self.tokens = (self.tokens + elapsed * rate).min(depth);
         self.filled = Some(now);
         let granted = wanted.min(self.tokens as u64);
         let missing = 1.0 - self.tokens;
-        self.more_at = (granted == 0 && wanted > 0)
+        self.next_at = (granted == 0 && wanted > 0)
             .then(|| now + Duration::from_secs_f64(missing.max(0.0) / rate).max(TICK));
         granted
     }
 
-    /// Takes note of what was sent.
+    /// Takes the tokens of segments that were sent.
     pub(super) fn spend(&mut self, segments: u64) {
         self.tokens = (self.tokens - segments as f64).max(0.0);
     }
 
-    /// When more may go, where something was held back.
+    /// The time at which the next segment may be sent, if one was held back.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.more_at
+        self.next_at
     }
 
-    /// Takes note that it is that time.
+    /// Handles the time of [`Self::poll_timeout`].
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.more_at = self.more_at.filter(|at| *at > now);
+        self.next_at = self.next_at.filter(|at| *at > now);
     }
 }
 
@@ -73,8 +73,8 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    /// Segments that go in a second of which each millisecond is asked for as many as there may be.
-    fn in_a_second(pacer: &mut Pacer, step: Duration) -> u64 {
+    /// The segments that a greedy sender that polls every `step` sends in a second.
+    fn segments_per_second(pacer: &mut Pacer, step: Duration) -> u64 {
         let start = Instant::now();
         let steps = (Duration::from_secs(1).as_nanos() / step.as_nanos()) as u32;
         let mut sent = 0;
@@ -87,31 +87,31 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_back_before_the_path_is_known() {
+    fn an_unknown_path_is_not_paced() {
         let mut pacer = Pacer::default();
         assert_eq!(pacer.grant(Instant::now(), 1_000), 1_000);
         assert_eq!(pacer.poll_timeout(), None);
     }
 
     #[test]
-    fn nothing_is_held_back_where_a_round_trip_is_shorter_than_a_tick() {
+    fn a_round_trip_of_one_tick_is_not_paced() {
         let mut pacer = Pacer::default();
         pacer.set(10.0, TICK);
         assert_eq!(pacer.grant(Instant::now(), 1_000), 1_000);
     }
 
     #[test]
-    fn a_window_and_a_half_goes_in_a_round_trip_also_where_wake_ups_come_late() {
+    fn late_wake_ups_do_not_lower_the_rate() {
         for step_us in [50, 1_000, 1_500] {
             let mut pacer = Pacer::default();
             pacer.set(100.0, Duration::from_millis(100));
-            let sent = in_a_second(&mut pacer, Duration::from_micros(step_us));
+            let sent = segments_per_second(&mut pacer, Duration::from_micros(step_us));
             assert!((1_490..=1_510).contains(&sent), "{step_us} us: {sent}");
         }
     }
 
     #[test]
-    fn no_more_than_two_ticks_worth_goes_at_once_however_long_nothing_went() {
+    fn a_burst_after_a_pause_is_bounded() {
         let mut pacer = Pacer::default();
         pacer.set(1_000.0, Duration::from_millis(100));
         let start = Instant::now();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_asked_for_again() {
+    fn a_held_back_segment_sets_a_timeout() {
         let mut pacer = Pacer::default();
         pacer.set(1.0, Duration::from_millis(100));
         let start = Instant::now();

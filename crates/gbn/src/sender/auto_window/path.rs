@@ -1,178 +1,192 @@
-//! What a stream knows of its path: the least round trip and the greatest rate of the last seconds.
+//! The estimate of the path: minimum round trip, maximum rate, and loss.
 
 use std::time::{Duration, Instant};
 
-use super::Answer;
+use super::sample::{AckSample, MIN_ROUND_TRIP};
 
-/// Shorter round trips are mostly those of schedulers, and are taken as this: the tick of the timers.
-pub(super) const LEAST_ROUND_TRIP: Duration = Duration::from_millis(1);
+/// The period of the minimum round trip. A minimum lives for one to two periods.
+const RTT_PERIOD: Duration = Duration::from_secs(5);
 
-/// The least round trip is that of one to two times this long.
-const ROUND_TRIP_MEMORY: Duration = Duration::from_secs(5);
+/// The period of the maximum rate, in observations.
+const RATE_PERIOD: u32 = 8;
 
-/// The greatest rate is that of one to two times so many observations.
-const RATE_MEMORY: u32 = 8;
-
-/// The queue that a stream keeps is the window's root over this, but one segment at least. The root makes the shares of
-/// streams equal whose windows are not.
+/// The queue that a stream keeps is the root of its in-flight segments over this, but at least one segment. A linear
+/// margin would preserve the ratio of unequal windows; the root lets them converge.
 const ROOT_DIVISOR: f64 = 4.0;
 
-/// After so many segments half of them are forgotten, and of the losses among them.
-const LOSS_MEMORY: f64 = 1_000.0;
+/// After this many segments, half of them and of the losses among them are forgotten.
+const LOSS_MEMORY_SEGMENTS: f64 = 1_000.0;
 
-/// How much of a new ACK goes into the mean of segments per ACK.
+/// The weight of a new ACK in the mean number of segments per ACK.
 const ACK_WEIGHT: f64 = 1.0 / 16.0;
 
 /// Estimates of the path.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Path {
-    base: Extreme<Duration>,
-    base_since: Option<Instant>,
-    /// Segments a second.
-    rate: Extreme<f64>,
-    /// Mean, beyond the first.
-    segments_per_ack: f64,
-    /// Of the last thousand segments or so.
+    min_rtt: WindowedFilter<Duration>,
+    rtt_period_began: Option<Instant>,
+    /// In segments a second.
+    max_rate: WindowedFilter<f64>,
+    /// The mean number of segments that an ACK covers beyond the first.
+    extra_segments_per_ack: f64,
+    /// Losses among `acknowledged`.
     losses: f64,
-    answered: f64,
+    acknowledged: f64,
 }
 
-/// An extreme of the last period, and of this one so far.
+/// A windowed minimum or maximum over the previous period and the current one. It needs two values, where the exact
+/// minimum of a sliding window needs a list.
 #[derive(Debug, Clone, Copy, Default)]
-struct Extreme<T> {
-    old: Option<T>,
-    new: Option<T>,
+struct WindowedFilter<T> {
+    previous: Option<T>,
+    current: Option<T>,
 }
 
-/// Segments of one round that were answered one after the other.
+/// Consecutively acknowledged segments of one round: a packet train.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Train {
-    first: Answer,
+pub(super) struct PacketTrain {
+    first: AckSample,
 }
 
 impl Path {
-    /// Takes note of an answer's round trip, and of how many segments it answers.
-    pub(super) fn note(&mut self, answer: &Answer) {
-        self.note_round_trip(answer.now, answer.round_trip());
-        let more = answer.advance.saturating_sub(1) as f64;
-        self.segments_per_ack += (more - self.segments_per_ack) * ACK_WEIGHT;
-        self.answered += answer.advance as f64;
-        if self.answered > LOSS_MEMORY {
-            self.answered /= 2.0;
+    /// Records the round trip and the number of segments of a sample.
+    pub(super) fn record(&mut self, sample: &AckSample) {
+        self.record_rtt(sample.now, sample.round_trip());
+        let extra = sample.advance.saturating_sub(1) as f64;
+        self.extra_segments_per_ack += (extra - self.extra_segments_per_ack) * ACK_WEIGHT;
+        self.acknowledged += sample.advance as f64;
+        if self.acknowledged > LOSS_MEMORY_SEGMENTS {
+            self.acknowledged /= 2.0;
             self.losses /= 2.0;
         }
     }
 
-    /// Takes note of a loss.
-    pub(super) fn note_loss(&mut self) {
+    pub(super) fn record_loss(&mut self) {
         self.losses += 1.0;
     }
 
-    /// How many segments come between two losses, on average; without limit where none was lost.
+    /// The mean number of segments between two losses; infinite without losses.
     pub(super) fn segments_between_losses(&self) -> f64 {
-        self.answered / self.losses
+        self.acknowledged / self.losses
     }
 
-    /// Takes note of a round trip, of which the least counts.
-    pub(super) fn note_round_trip(&mut self, now: Instant, round_trip: Duration) {
-        let since = *self.base_since.get_or_insert(now);
-        if now.saturating_duration_since(since) > ROUND_TRIP_MEMORY {
-            self.base_since = Some(now);
-            self.base.age();
+    pub(super) fn record_rtt(&mut self, now: Instant, round_trip: Duration) {
+        let began = *self.rtt_period_began.get_or_insert(now);
+        if now.saturating_duration_since(began) > RTT_PERIOD {
+            self.rtt_period_began = Some(now);
+            self.min_rtt.end_period();
         }
-        let round_trip = round_trip.max(LEAST_ROUND_TRIP);
-        let least = self.base.new.map_or(round_trip, |new| new.min(round_trip));
-        self.base.new = Some(least);
+        self.min_rtt
+            .update(round_trip.max(MIN_ROUND_TRIP), Duration::min);
     }
 
-    /// Takes note of a rate, of which the greatest counts.
-    pub(super) fn note_rate(&mut self, rate: f64) {
-        self.rate.new = Some(self.rate.new.map_or(rate, |new| new.max(rate)));
+    /// Records a measured rate, in segments a second.
+    pub(super) fn record_rate(&mut self, rate: f64) {
+        self.max_rate.update(rate, f64::max);
     }
 
-    /// Takes a rate for the one that is known better.
+    /// Replaces the estimated rate by a more reliable one, which may be lower.
     pub(super) fn replace_rate(&mut self, rate: f64) {
-        self.rate = Extreme {
-            old: None,
-            new: Some(rate),
+        self.max_rate = WindowedFilter {
+            previous: None,
+            current: Some(rate),
         };
     }
 
-    /// Forgets old rates now and then.
+    /// Ends the period of the maximum rate if `observations` is a multiple of its length.
     pub(super) fn age_rate(&mut self, observations: u32) {
-        if observations.is_multiple_of(RATE_MEMORY) {
-            self.rate.age();
+        if observations.is_multiple_of(RATE_PERIOD) {
+            self.max_rate.end_period();
         }
     }
 
-    /// The least round trip.
-    pub(super) fn base(&self) -> Duration {
-        let both = [self.base.old, self.base.new];
-        both.into_iter().flatten().min().unwrap_or_default()
+    /// The minimum round trip of the last periods, or zero before the first sample.
+    pub(super) fn min_rtt(&self) -> Duration {
+        self.min_rtt.get(Duration::min).unwrap_or_default()
     }
 
-    /// The greatest rate, in segments a second.
-    pub(super) fn rate(&self) -> f64 {
-        let both = [self.rate.old, self.rate.new];
-        both.into_iter().flatten().fold(0.0, f64::max)
+    /// The maximum rate of the last periods, in segments a second, or 0 before the first measurement.
+    pub(super) fn max_rate(&self) -> f64 {
+        self.max_rate.get(f64::max).unwrap_or_default()
     }
 
-    /// The segments that fill the path.
-    pub(super) fn segments(&self) -> f64 {
-        self.rate() * self.base().as_secs_f64()
+    /// The bandwidth-delay product in segments.
+    pub(super) fn bdp(&self) -> f64 {
+        self.max_rate() * self.min_rtt().as_secs_f64()
     }
 
-    /// What a stream with this many on the way keeps in the queue, and what its receiver collects for an ACK.
-    pub(super) fn margin(&self, on_the_way: f64) -> f64 {
-        (on_the_way.sqrt() / ROOT_DIVISOR).max(1.0) + self.segments_per_ack
+    /// The segments that a stream with this many in flight keeps in the queue, plus those that its receiver collects
+    /// before it sends an ACK.
+    pub(super) fn margin(&self, in_flight: f64) -> f64 {
+        (in_flight.sqrt() / ROOT_DIVISOR).max(1.0) + self.extra_segments_per_ack
     }
 }
 
-impl<T> Extreme<T> {
-    fn age(&mut self) {
-        if self.new.is_some() {
-            self.old = self.new.take();
+impl<T: Copy> WindowedFilter<T> {
+    /// Adds a value. `select` is `min` or `max`.
+    fn update(&mut self, value: T, select: fn(T, T) -> T) {
+        self.current = Some(self.current.map_or(value, |current| select(current, value)));
+    }
+
+    fn get(&self, select: fn(T, T) -> T) -> Option<T> {
+        [self.previous, self.current]
+            .into_iter()
+            .flatten()
+            .reduce(select)
+    }
+
+    /// Drops the previous period. An empty current period keeps it: an old value is better than none.
+    fn end_period(&mut self) {
+        if self.current.is_some() {
+            self.previous = self.current.take();
         }
     }
 }
 
-impl Train {
-    pub(super) fn new(first: &Answer) -> Self {
+impl PacketTrain {
+    pub(super) fn new(first: &AckSample) -> Self {
         Self { first: *first }
     }
 
-    pub(super) fn is_of(&self, answer: &Answer) -> bool {
-        self.first.round == answer.round
+    /// Whether a sample continues this train.
+    pub(super) fn includes(&self, sample: &AckSample) -> bool {
+        self.first.round == sample.round
     }
 
-    /// Segments up to `answer`, behind the first.
-    pub(super) fn segments(&self, answer: &Answer) -> u64 {
-        answer.cumulative.saturating_sub(self.first.cumulative)
+    /// The number of segments after the first, up to `sample`.
+    pub(super) fn segments(&self, sample: &AckSample) -> u64 {
+        sample.cumulative.saturating_sub(self.first.cumulative)
     }
 
-    /// Whether the segments arrived much farther apart than they were sent: then that is the bottleneck's doing.
-    pub(super) fn was_spread_by_path(&self, answer: &Answer) -> bool {
-        self.sent_within(answer) * 2 < self.answered_within(answer)
+    /// Whether the ACKs are much further apart than the transmissions were. The bottleneck has then spread the train, and
+    /// the spacing is its rate.
+    pub(super) fn was_spread_by_path(&self, sample: &AckSample) -> bool {
+        self.sent_within(sample) * 2 < self.acknowledged_within(sample)
     }
 
-    /// Whether it lasted so long that it matters little when a program looked. ACKs that waited for that are taken all at once.
-    pub(super) fn is_measurable(&self, answer: &Answer) -> bool {
-        self.answered_within(answer).max(self.sent_within(answer)) >= LEAST_ROUND_TRIP
+    /// Whether the train lasts long enough that scheduling delays matter little. ACKs that waited for this process are
+    /// handled all at once, and would make the path look faster.
+    pub(super) fn is_measurable(&self, sample: &AckSample) -> bool {
+        self.elapsed(sample) >= MIN_ROUND_TRIP
     }
 
-    /// Segments a second: not more than were sent.
-    pub(super) fn rate(&self, answer: &Answer) -> f64 {
-        let elapsed = self.answered_within(answer).max(self.sent_within(answer));
-        // A clock need not tell two moments apart.
-        let elapsed = elapsed.max(Duration::from_micros(1));
-        self.segments(answer) as f64 / elapsed.as_secs_f64()
+    /// The rate in segments a second. It never exceeds the rate at which the train was sent.
+    pub(super) fn rate(&self, sample: &AckSample) -> f64 {
+        // The clock may give the same time twice.
+        let elapsed = self.elapsed(sample).max(Duration::from_micros(1));
+        self.segments(sample) as f64 / elapsed.as_secs_f64()
     }
 
-    fn answered_within(&self, answer: &Answer) -> Duration {
-        answer.now.saturating_duration_since(self.first.now)
+    fn elapsed(&self, sample: &AckSample) -> Duration {
+        self.acknowledged_within(sample)
+            .max(self.sent_within(sample))
     }
 
-    fn sent_within(&self, answer: &Answer) -> Duration {
-        answer.sent.saturating_duration_since(self.first.sent)
+    fn acknowledged_within(&self, sample: &AckSample) -> Duration {
+        sample.now.saturating_duration_since(self.first.now)
+    }
+
+    fn sent_within(&self, sample: &AckSample) -> Duration {
+        sample.sent.saturating_duration_since(self.first.sent)
     }
 }

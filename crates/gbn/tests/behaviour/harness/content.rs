@@ -1,10 +1,10 @@
-//! The bytes that travel: each is derived from its place in the file, so that a segment out of place shows.
+//! The payload. Each byte is derived from its position in the file, so that a misplaced segment is detected.
 
-/// A stream of numbers from a seed (SplitMix64).
+/// The SplitMix64 generator.
 #[derive(Debug, Clone)]
-pub(crate) struct Numbers(pub(crate) u64);
+pub(crate) struct SplitMix64(pub(crate) u64);
 
-impl Numbers {
+impl SplitMix64 {
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +20,7 @@ impl Numbers {
 
 /// The payload of a segment; the last one of a file is shorter.
 pub(crate) fn payload(seed: u64, seq: u64, segments: u64, payload_bytes: usize) -> Vec<u8> {
-    let mut numbers = Numbers(seed ^ seq.wrapping_mul(0xd134_2543_de82_ef95));
+    let mut numbers = SplitMix64(seed ^ seq.wrapping_mul(0xd134_2543_de82_ef95));
     let is_last = seq + 1 == segments;
     let bytes = if is_last {
         1 + numbers.below(payload_bytes as u64) as usize
@@ -30,7 +30,7 @@ pub(crate) fn payload(seed: u64, seq: u64, segments: u64, payload_bytes: usize) 
     (0..bytes).map(|_| numbers.next() as u8).collect()
 }
 
-/// The segments that the sender may still have to send: taken from the file once, freed when the base passes.
+/// The segments that the sender may still have to send. They are read from the file once and freed below the base.
 pub(crate) struct SendBuffer {
     ring: Vec<Vec<u8>>,
     base: u64,
@@ -50,7 +50,7 @@ impl SendBuffer {
         self.end
     }
 
-    /// Whether there is a place for one more segment.
+    /// Whether one more segment fits.
     pub(crate) fn has_space(&self) -> bool {
         self.end - self.base < self.ring.len() as u64
     }
@@ -69,7 +69,7 @@ impl SendBuffer {
         self.base = base;
     }
 
-    /// A copy of a segment's bytes, if it is there.
+    /// A copy of a segment's bytes, if it is buffered.
     pub(crate) fn copy(&self, seq: u64) -> Option<Vec<u8>> {
         (self.base..self.end)
             .contains(&seq)

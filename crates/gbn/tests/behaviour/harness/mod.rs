@@ -1,4 +1,4 @@
-//! Virtual time: one sender, its receivers and the links between them, stepped from event to event.
+//! A simulation of one sender, its receivers and the links between them in virtual time, from event to event.
 
 mod content;
 mod network;
@@ -16,9 +16,9 @@ use backroom_gbn::{Ack, Sender, SenderEvent, Transmit};
 
 pub(crate) use scenario::{Scenario, Space};
 pub(crate) use simulation::Outcome;
-pub(crate) use trace::{Entry, What};
+pub(crate) use trace::{Event, TraceEntry};
 
-/// The beginning of virtual time.
+/// The start of virtual time.
 #[allow(
     clippy::disallowed_methods,
     reason = "an Instant has to come from somewhere"
@@ -32,12 +32,12 @@ pub(crate) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// An instant so many milliseconds into virtual time.
+/// The instant `milliseconds` after the start of virtual time.
 pub(crate) fn at(milliseconds: u64) -> Instant {
     epoch() + ms(milliseconds)
 }
 
-/// An ACK without a gap, of a receiver with space, for what was accepted in round 0.
+/// An ACK without a gap, from a receiver with space, for segments accepted in round 0.
 pub(crate) fn ack(cumulative: u64) -> Ack {
     Ack {
         cumulative,
@@ -55,12 +55,12 @@ pub(crate) fn gap(cumulative: u64, gap_round: u16) -> Ack {
     }
 }
 
-/// All that the sender wants to send now.
+/// Everything the sender sends now.
 pub(crate) fn transmit_all(sender: &mut Sender, now: Instant) -> Vec<Transmit> {
     std::iter::from_fn(|| sender.poll_transmit(now, usize::MAX)).collect()
 }
 
-/// The sequence numbers of all that the sender wants to send now.
+/// The sequence numbers of everything the sender sends now.
 pub(crate) fn sent_now(sender: &mut Sender, now: Instant) -> Vec<u64> {
     transmit_all(sender, now)
         .iter()

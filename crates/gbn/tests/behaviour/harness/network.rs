@@ -1,4 +1,4 @@
-//! The links, and what is on the way.
+//! The links, and the packets in flight.
 
 use std::{
     cmp::Reverse,
@@ -11,18 +11,18 @@ use backroom_link::{Link, LinkStats, Verdict};
 
 use super::scenario::Scenario;
 
-/// Something due at a time.
+/// A scheduled event.
 #[derive(Debug, Clone)]
-pub(crate) enum Due {
-    /// A segment reaches a receiver's own part of the way.
+pub(crate) enum DueEvent {
+    /// A segment reaches a receiver's last hop.
     AtLastHop { receiver: u16, segment: Segment },
     /// A segment reaches its receiver.
     Segment { receiver: u16, segment: Segment },
     /// An ACK reaches the sender.
     Ack { receiver: u16, ack: Ack },
-    /// A receiver has waited long enough for more to acknowledge.
+    /// A receiver has waited long enough for more segments to acknowledge.
     Acknowledge { receiver: u16 },
-    /// A receiver's bytes are taken out of its buffer.
+    /// A receiver's application reads from its buffer.
     TakeOut { receiver: u16 },
     /// The sender's link is idle.
     LinkIdle,
@@ -47,11 +47,11 @@ pub(crate) struct Network {
     link_idle_is_due: bool,
 }
 
-/// In the order of time, and of scheduling where times are equal.
+/// Ordered by time, then by the order of scheduling.
 struct Scheduled {
     at: Instant,
     number: u64,
-    due: Due,
+    due: DueEvent,
 }
 
 impl Network {
@@ -83,7 +83,7 @@ impl Network {
             for receiver in 0..self.last_hops.len() as u16 {
                 self.schedule(
                     at,
-                    Due::AtLastHop {
+                    DueEvent::AtLastHop {
                         receiver,
                         segment: segment.clone(),
                     },
@@ -97,7 +97,7 @@ impl Network {
         for at in arrivals(link.send(now, self.segment_bytes)) {
             self.schedule(
                 at,
-                Due::Segment {
+                DueEvent::Segment {
                     receiver,
                     segment: segment.clone(),
                 },
@@ -108,19 +108,19 @@ impl Network {
     pub(crate) fn send_ack(&mut self, now: Instant, receiver: u16, ack: Ack) {
         let link = &mut self.acks[usize::from(receiver)];
         for at in arrivals(link.send(now, self.ack_bytes)) {
-            self.schedule(at, Due::Ack { receiver, ack });
+            self.schedule(at, DueEvent::Ack { receiver, ack });
         }
     }
 
-    /// Makes [`Due::LinkIdle`] due when the sender's link is.
+    /// Schedules [`DueEvent::LinkIdle`] for when the sender's link is idle.
     pub(crate) fn wait_for_link(&mut self, now: Instant) {
         if !self.link_idle_is_due {
             self.link_idle_is_due = true;
-            self.schedule(now + self.backlog(now), Due::LinkIdle);
+            self.schedule(now + self.backlog(now), DueEvent::LinkIdle);
         }
     }
 
-    pub(crate) fn schedule(&mut self, at: Instant, due: Due) {
+    pub(crate) fn schedule(&mut self, at: Instant, due: DueEvent) {
         self.scheduled += 1;
         self.due.push(Reverse(Scheduled {
             at,
@@ -133,18 +133,18 @@ impl Network {
         self.due.peek().map(|Reverse(next)| next.at)
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Due> {
+    pub(crate) fn pop(&mut self) -> Option<DueEvent> {
         let Reverse(next) = self.due.pop()?;
-        self.link_idle_is_due &= !matches!(next.due, Due::LinkIdle);
+        self.link_idle_is_due &= !matches!(next.due, DueEvent::LinkIdle);
         Some(next.due)
     }
 
-    /// How long the sender's link is still busy.
+    /// The time for which the sender's link is still busy.
     pub(crate) fn backlog(&self, now: Instant) -> Duration {
         self.data.backlog(now)
     }
 
-    /// Segments dropped, for whatever reason.
+    /// Segments dropped for any reason.
     pub(crate) fn losses(&self) -> u64 {
         let links = std::iter::once(&self.data).chain(&self.last_hops);
         links

@@ -1,4 +1,4 @@
-//! What is to be simulated.
+//! The description of a simulated transfer.
 
 use std::time::Duration;
 
@@ -7,42 +7,42 @@ use backroom_link::LinkConfig;
 
 use super::simulation::{Outcome, Simulation, Violation};
 
-/// One transfer from one sender to some receivers. What crosses which link is the lab's rule: a segment crosses the
-/// sender's egress, where all receivers lose together, and then each receiver's own way; an ACK its receiver's egress.
+/// One transfer from one sender to its receivers. As in the lab, a segment crosses the sender's egress, whose losses affect
+/// all receivers, and then each receiver's last hop. An ACK crosses its receiver's egress.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) sender: SenderConfig,
     pub(crate) receivers: u16,
     pub(crate) segments: u64,
-    /// What is carried of the file in a full segment; it need not fill the packet.
+    /// Bytes of the file in a full segment. They need not fill the packet.
     pub(crate) payload_bytes: usize,
     /// IP packet of a segment, and of an ACK.
     pub(crate) segment_bytes: usize,
     pub(crate) ack_bytes: usize,
     /// The sender's egress.
     pub(crate) data: LinkConfig,
-    /// Each receiver's own part of the way.
+    /// Each receiver's last hop.
     pub(crate) last_hop: LinkConfig,
-    /// Another one, for the first receiver.
+    /// The first receiver's last hop, if it differs.
     pub(crate) first_last_hop: Option<LinkConfig>,
     /// Each receiver's egress.
     pub(crate) ack: LinkConfig,
-    /// How long a receiver waits for more segments before it acknowledges.
+    /// The time that a receiver waits for more segments before it acknowledges.
     pub(crate) ack_delay: Duration,
-    /// Receivers with limited space; `None` is without limit.
+    /// The receivers' buffers; `None` is unlimited.
     pub(crate) space: Option<Space>,
     /// Segments per call of `poll_transmit`.
     pub(crate) max_segments: usize,
-    /// Whether the sender hands a segment to its link only when that is idle, as a socket with back-pressure would.
+    /// Whether the sender passes a segment to its link only when the link is idle, like a socket with back-pressure.
     pub(crate) waits_for_link: bool,
     /// Receivers from this number on fall silent at this time.
     pub(crate) silent_from: Option<(u16, Duration)>,
-    /// Whether receivers that are too slow for the others are taken out.
-    pub(crate) patience: bool,
+    /// Whether stragglers are removed.
+    pub(crate) detect_stragglers: bool,
 }
 
-/// A receiver's buffer, and how fast its bytes are taken out: up to `taken` segments each `every`.
+/// A receiver's buffer. The application reads up to `taken` segments each `every`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Space {
     pub(crate) capacity: u32,
@@ -73,13 +73,13 @@ impl Default for Scenario {
             max_segments: usize::MAX,
             waits_for_link: false,
             silent_from: None,
-            patience: false,
+            detect_stragglers: false,
         }
     }
 }
 
 impl Scenario {
-    /// The receiver's own part of the way.
+    /// The last hop of a receiver.
     pub(crate) fn last_hop_of(&self, receiver: u16) -> &LinkConfig {
         match &self.first_last_hop {
             Some(link) if receiver == 0 => link,
@@ -87,10 +87,10 @@ impl Scenario {
         }
     }
 
-    /// Runs it to its end.
+    /// Runs the transfer to its end.
     ///
     /// # Errors
-    /// What should never happen, with all that is needed to see it happen again.
+    /// Describes a violated invariant and the scenario that reproduces it.
     pub(crate) fn run(&self) -> Result<Outcome, Violation> {
         Simulation::new(self).run().map_err(|violation| {
             Violation(format!("{}\nseed {} of {self:#?}", violation.0, self.seed))

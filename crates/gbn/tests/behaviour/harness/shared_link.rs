@@ -1,4 +1,4 @@
-//! Several transfers over one way out, as of a member who sends to several, or of several members behind one link.
+//! Several transfers over one link: from a member who sends to several, or from several members behind one link.
 
 use std::{
     cmp::Reverse,
@@ -18,29 +18,29 @@ const ACK_PACKET_BYTES: usize = 82;
 pub(crate) struct Transfer {
     pub(crate) sender: SenderConfig,
     pub(crate) segments: u64,
-    /// When it begins.
+    /// When the transfer starts.
     pub(crate) start: Duration,
-    /// How many its member has.
+    /// The number of streams of its member.
     pub(crate) sharing: u32,
 }
 
-/// What became of a transfer.
+/// The positions of a transfer over time.
 #[derive(Debug, Clone)]
-pub(crate) struct Course {
+pub(crate) struct TransferHistory {
     start: Duration,
-    /// Each time the base moved, and where to.
+    /// The base after each change.
     base: Vec<(Duration, u64)>,
-    /// Each time the window changed, and to what.
+    /// The window after each change.
     windows: Vec<(Duration, u16)>,
 }
 
-/// Transfers on their way over one link, each with a way back of its own.
+/// Transfers over one shared link. Each has its own reverse link.
 pub(crate) struct SharedLink {
     epoch: Instant,
     now: Instant,
     data: Link,
     ends: Vec<Ends>,
-    due: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    due: BinaryHeap<Reverse<(Instant, u64, DueEvent)>>,
     scheduled: u64,
     waits: Vec<(Duration, Duration)>,
 }
@@ -50,24 +50,24 @@ struct Ends {
     receiver: Receiver,
     acks: Link,
     wake_up: Option<Instant>,
-    course: Course,
+    course: TransferHistory,
 }
 
-/// What happens, and to which transfer.
+/// An event of one transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
+struct DueEvent {
     transfer: usize,
-    what: What,
+    event: Event,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
+enum Event {
     Segment { seq: u64, round: u16 },
     Ack(PlainAck),
     WakeUp,
 }
 
-/// The fields of an [`Ack`], which has no order.
+/// The fields of an [`Ack`], with an order for the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct PlainAck {
     cumulative: u64,
@@ -75,13 +75,13 @@ struct PlainAck {
     gap_round: Option<u16>,
 }
 
-impl Course {
+impl TransferHistory {
     /// Segments acknowledged between two times.
     pub(crate) fn acknowledged(&self, from: Duration, until: Duration) -> u64 {
         self.base_at(until) - self.base_at(from)
     }
 
-    /// The largest window that was found after a time.
+    /// The largest window after a time.
     pub(crate) fn largest_window(&self, from: Duration) -> u16 {
         let later = self.windows.iter().filter(|(at, _)| *at >= from);
         later.map(|(_, window)| *window).max().unwrap_or_default()
@@ -94,25 +94,25 @@ impl Course {
 }
 
 impl SharedLink {
-    /// Carries all of them until the time is over. Each way is like `link`.
+    /// Runs all transfers for a time. Each direction is like `link`.
     pub(crate) fn carry(
         epoch: Instant,
         link: &LinkConfig,
         seed: u64,
         transfers: &[Transfer],
         limit: Duration,
-    ) -> Vec<Course> {
+    ) -> Vec<TransferHistory> {
         Self::carry_and_look(epoch, link, seed, transfers, limit).0
     }
 
-    /// The same, and how long a packet would have waited for the link, millisecond by millisecond.
+    /// Like [`Self::carry`], and also returns the queueing delay of each millisecond.
     pub(crate) fn carry_and_look(
         epoch: Instant,
         link: &LinkConfig,
         seed: u64,
         transfers: &[Transfer],
         limit: Duration,
-    ) -> (Vec<Course>, Vec<(Duration, Duration)>) {
+    ) -> (Vec<TransferHistory>, Vec<(Duration, Duration)>) {
         let seed_of = |number: usize| seed.wrapping_mul(1_000_003) ^ ((number as u64) << 32);
         let mut shared = Self {
             epoch,
@@ -128,7 +128,7 @@ impl SharedLink {
                 transfer,
                 Link::new(link.clone(), seed_of(index + 1)),
             ));
-            shared.schedule(epoch + transfer.start, index, What::WakeUp);
+            shared.schedule(epoch + transfer.start, index, Event::WakeUp);
         }
         shared.run(epoch + limit);
         let courses = shared.ends.into_iter().map(|ends| ends.course).collect();
@@ -153,7 +153,7 @@ impl SharedLink {
         }
     }
 
-    /// Notes the queue of each millisecond until `now`.
+    /// Samples the queue of each millisecond until `now`.
     fn look(&mut self, now: Instant) {
         loop {
             let elapsed = Duration::from_millis(self.waits.len() as u64);
@@ -165,20 +165,20 @@ impl SharedLink {
         }
     }
 
-    fn handle(&mut self, Due { transfer, what }: Due) {
+    fn handle(&mut self, DueEvent { transfer, event }: DueEvent) {
         let ends = &mut self.ends[transfer];
-        match what {
-            What::Segment { seq, round } => {
+        match event {
+            Event::Segment { seq, round } => {
                 ends.receiver.handle_segment(seq, round);
                 ends.receiver.set_free_segments(u32::MAX);
                 if let Some(ack) = ends.receiver.poll_transmit()
                     && let Verdict::Deliver { at, .. } = ends.acks.send(self.now, ACK_PACKET_BYTES)
                 {
-                    self.schedule(at, transfer, What::Ack(ack.into()));
+                    self.schedule(at, transfer, Event::Ack(ack.into()));
                 }
             }
-            What::Ack(ack) => ends.sender.handle_ack(self.now, ReceiverId(0), ack.into()),
-            What::WakeUp => {
+            Event::Ack(ack) => ends.sender.handle_ack(self.now, ReceiverId(0), ack.into()),
+            Event::WakeUp => {
                 ends.wake_up = None;
                 ends.sender.handle_timeout(self.now);
             }
@@ -207,7 +207,7 @@ impl SharedLink {
         }
     }
 
-    /// Sends what the windows allow, a segment of each transfer in turn.
+    /// Sends what the windows allow, one segment of each transfer in turn.
     fn transmit(&mut self) {
         let mut sent = true;
         while sent {
@@ -223,7 +223,7 @@ impl SharedLink {
                 && ends.has_begun(self.now - self.epoch)
             {
                 ends.wake_up = Some(at);
-                self.schedule(at, transfer, What::WakeUp);
+                self.schedule(at, transfer, Event::WakeUp);
             }
         }
     }
@@ -240,15 +240,15 @@ impl SharedLink {
         for seq in run.datagrams() {
             if let Verdict::Deliver { at, .. } = self.data.send(self.now, SEGMENT_PACKET_BYTES) {
                 let round = run.round;
-                self.schedule(at, transfer, What::Segment { seq, round });
+                self.schedule(at, transfer, Event::Segment { seq, round });
             }
         }
         true
     }
 
-    fn schedule(&mut self, at: Instant, transfer: usize, what: What) {
+    fn schedule(&mut self, at: Instant, transfer: usize, event: Event) {
         self.scheduled += 1;
-        let due = Due { transfer, what };
+        let due = DueEvent { transfer, event };
         self.due.push(Reverse((at, self.scheduled, due)));
     }
 }
@@ -264,7 +264,7 @@ impl Ends {
             receiver: Receiver::new(u32::MAX),
             acks,
             wake_up: None,
-            course: Course {
+            course: TransferHistory {
                 start: transfer.start,
                 base: Vec::new(),
                 windows: Vec::new(),

@@ -1,50 +1,50 @@
-//! The loop, and the checks at each of its steps.
+//! The event loop, and the invariants that it checks at each step.
 
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
-    Patience, Received, Receiver, ReceiverId, Sender, SenderEvent, SenderStats, Transmit, Window,
-    WindowSetting,
+    Received, Receiver, ReceiverId, Sender, SenderEvent, SenderStats, StragglerDetector, Transmit,
+    Window, WindowSetting,
 };
 use backroom_link::LinkStats;
 
 use super::{
     content::{SendBuffer, payload},
     epoch,
-    network::{Due, Network, Segment},
+    network::{DueEvent, Network, Segment},
     scenario::Scenario,
-    trace::{Entry, What},
+    trace::{Event, TraceEntry},
 };
 
-/// A transfer that has not ended after so many steps never will.
+/// The number of steps after which a transfer counts as stuck.
 const MAX_STEPS: u64 = 2_000_000;
 
-/// Something that should never happen.
+/// A violated invariant.
 #[derive(Debug)]
 pub(crate) struct Violation(pub(crate) String);
 
-/// How a transfer went.
+/// The result of a transfer.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// From the first segment until the sender was done.
+    /// From the first segment until the sender finished.
     pub(crate) duration: Duration,
     pub(crate) stats: SenderStats,
     pub(crate) data_link: LinkStats,
-    /// Segments that did not arrive, counted at each link that dropped them.
+    /// Segments dropped by any link.
     pub(crate) losses: u64,
-    /// Those that have the whole file.
+    /// The receivers that have the whole file.
     pub(crate) finished: Vec<u16>,
     pub(crate) lost: Vec<u16>,
-    /// Those that were too slow for the others.
+    /// The stragglers that were removed.
     pub(crate) moved: Vec<u16>,
-    pub(crate) trace: Vec<Entry>,
+    pub(crate) trace: Vec<TraceEntry>,
 }
 
 impl Outcome {
-    pub(crate) fn count(&self, is_counted: impl Fn(&What) -> bool) -> u64 {
+    pub(crate) fn count(&self, is_counted: impl Fn(&Event) -> bool) -> u64 {
         self.trace
             .iter()
-            .filter(|entry| is_counted(&entry.what))
+            .filter(|entry| is_counted(&entry.event))
             .count() as u64
     }
 }
@@ -58,29 +58,29 @@ pub(crate) struct Simulation<'a> {
     network: Network,
     finished: Vec<u16>,
     lost: Vec<u16>,
-    patience: Patience,
+    straggler_detector: StragglerDetector,
     moved: Vec<u16>,
-    trace: Vec<Entry>,
+    trace: Vec<TraceEntry>,
     steps: u64,
 }
 
-/// How many segments the program around a sender keeps.
-fn most_segments(window: WindowSetting) -> usize {
+/// The number of segments that the application around a sender buffers.
+fn send_buffer_capacity(window: WindowSetting) -> usize {
     match window {
         WindowSetting::Fixed(window) => window.segments().into(),
         WindowSetting::Auto => Window::MAX.segments().into(),
     }
 }
 
-/// A receiver with what the program around it has.
+/// A receiver and the state of the application around it.
 struct Member {
     receiver: Receiver,
     file: Vec<u8>,
     waits_to_acknowledge: bool,
-    /// Segments in the buffer, where space is limited.
+    /// Segments in the buffer, if its space is limited.
     buffered: u32,
     takes_out: bool,
-    /// The first segment beyond all the space ever promised to the sender.
+    /// The end of the space ever advertised to the sender.
     promised: u64,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Simulation<'a> {
         Self {
             scenario,
             now: epoch(),
-            send_buffer: SendBuffer::new(most_segments(scenario.sender.window)),
+            send_buffer: SendBuffer::new(send_buffer_capacity(scenario.sender.window)),
             sender,
             members: std::iter::repeat_with(member)
                 .take(scenario.receivers.into())
@@ -109,19 +109,19 @@ impl<'a> Simulation<'a> {
             network: Network::new(scenario),
             finished: Vec::new(),
             lost: Vec::new(),
-            patience: Patience::default(),
+            straggler_detector: StragglerDetector::default(),
             moved: Vec::new(),
             trace: Vec::new(),
             steps: 0,
         }
     }
 
-    /// The run loop: drain, then go on at the earlier of both next wakeups.
+    /// The run loop: drain, then continue at the earlier of the two next wake-ups.
     pub(crate) fn run(mut self) -> Result<Outcome, Violation> {
         loop {
             self.drain()?;
-            if self.scenario.patience {
-                self.lose_patience()?;
+            if self.scenario.detect_stragglers {
+                self.remove_stragglers()?;
             }
             if self.sender.is_finished() {
                 return self.outcome();
@@ -135,7 +135,7 @@ impl<'a> Simulation<'a> {
                 }
                 (_, Some(timeout)) => {
                     self.now = timeout;
-                    self.note(What::Timeout);
+                    self.record(Event::Timeout);
                     self.sender.handle_timeout(timeout);
                 }
                 (_, None) => return violation("nothing is on the way and no timer runs"),
@@ -143,9 +143,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Takes out who is too slow.
-    fn lose_patience(&mut self) -> Result<(), Violation> {
-        while let Some(slow) = self.patience.observe(self.now, &self.sender) {
+    fn remove_stragglers(&mut self) -> Result<(), Violation> {
+        while let Some(slow) = self.straggler_detector.observe(self.now, &self.sender) {
             self.moved.push(slow.0);
             self.sender.remove_receiver(slow);
             self.drain()?;
@@ -163,7 +162,7 @@ impl<'a> Simulation<'a> {
 
     fn drain_events(&mut self) {
         while let Some(event) = self.sender.poll_event() {
-            self.note(What::Event(event));
+            self.record(Event::Reported(event));
             match event {
                 SenderEvent::BaseAdvanced { base } => self.send_buffer.free_below(base),
                 SenderEvent::ReceiverFinished { receiver } => self.finished.push(receiver.0),
@@ -213,7 +212,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn send(&mut self, run: Transmit) -> Result<(), Violation> {
-        self.note(What::Sent(run));
+        self.record(Event::Sent(run));
         self.check_window(run)?;
         self.check_space(run)?;
         for seq in run.datagrams() {
@@ -234,20 +233,20 @@ impl<'a> Simulation<'a> {
 
     fn handle_due(&mut self) -> Result<(), Violation> {
         match self.network.pop() {
-            Some(Due::AtLastHop { receiver, segment }) => {
+            Some(DueEvent::AtLastHop { receiver, segment }) => {
                 self.network
                     .send_over_last_hop(self.now, receiver, &segment);
             }
-            Some(Due::Segment { receiver, segment }) if !self.is_silent(receiver) => {
+            Some(DueEvent::Segment { receiver, segment }) if !self.is_silent(receiver) => {
                 return self.handle_segment(receiver, segment);
             }
-            Some(Due::Acknowledge { receiver }) => self.acknowledge(receiver),
-            Some(Due::TakeOut { receiver }) => self.take_out(receiver),
-            Some(Due::Ack { receiver, ack }) => {
-                self.note(What::AckArrived { receiver, ack });
+            Some(DueEvent::Acknowledge { receiver }) => self.acknowledge(receiver),
+            Some(DueEvent::TakeOut { receiver }) => self.read_buffered(receiver),
+            Some(DueEvent::Ack { receiver, ack }) => {
+                self.record(Event::AckArrived { receiver, ack });
                 self.sender.handle_ack(self.now, ReceiverId(receiver), ack);
             }
-            Some(Due::Segment { .. } | Due::LinkIdle) | None => {}
+            Some(DueEvent::Segment { .. } | DueEvent::LinkIdle) | None => {}
         }
         Ok(())
     }
@@ -276,7 +275,7 @@ impl<'a> Simulation<'a> {
             member.buffered += 1;
         }
         let waits = std::mem::replace(&mut member.waits_to_acknowledge, true);
-        self.note(What::Arrived {
+        self.record(Event::Arrived {
             receiver,
             seq,
             round,
@@ -287,10 +286,10 @@ impl<'a> Simulation<'a> {
         } else if !waits {
             self.network.schedule(
                 self.now + self.scenario.ack_delay,
-                Due::Acknowledge { receiver },
+                DueEvent::Acknowledge { receiver },
             );
         }
-        self.schedule_taking_out(receiver);
+        self.schedule_reading(receiver);
         Ok(())
     }
 
@@ -299,12 +298,12 @@ impl<'a> Simulation<'a> {
         member.waits_to_acknowledge = false;
         if let Some(ack) = member.receiver.poll_transmit() {
             member.promised = member.promised.max(ack.space_end());
-            self.note(What::Acknowledged { receiver, ack });
+            self.record(Event::Acknowledged { receiver, ack });
             self.network.send_ack(self.now, receiver, ack);
         }
     }
 
-    fn schedule_taking_out(&mut self, receiver: u16) {
+    fn schedule_reading(&mut self, receiver: u16) {
         let member = &mut self.members[usize::from(receiver)];
         if let Some(space) = self.scenario.space
             && member.buffered > 0
@@ -312,11 +311,11 @@ impl<'a> Simulation<'a> {
         {
             member.takes_out = true;
             self.network
-                .schedule(self.now + space.every, Due::TakeOut { receiver });
+                .schedule(self.now + space.every, DueEvent::TakeOut { receiver });
         }
     }
 
-    fn take_out(&mut self, receiver: u16) {
+    fn read_buffered(&mut self, receiver: u16) {
         let member = &mut self.members[usize::from(receiver)];
         member.takes_out = false;
         if let Some(space) = self.scenario.space {
@@ -328,7 +327,7 @@ impl<'a> Simulation<'a> {
         if !self.is_silent(receiver) {
             self.acknowledge(receiver);
         }
-        self.schedule_taking_out(receiver);
+        self.schedule_reading(receiver);
     }
 
     fn is_silent(&self, receiver: u16) -> bool {
@@ -346,7 +345,7 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    /// No live receiver is sent more than it ever had space for, but for one segment that asks again.
+    /// Checks that no live receiver is sent more than it ever had space for, except for one probe.
     fn check_space(&self, run: Transmit) -> Result<(), Violation> {
         let is_probe = run.count == 1 && run.first == self.sender.base();
         let promised = |id: ReceiverId| self.members[usize::from(id.0)].promised;
@@ -409,10 +408,10 @@ impl<'a> Simulation<'a> {
         })
     }
 
-    fn note(&mut self, what: What) {
-        self.trace.push(Entry {
+    fn record(&mut self, event: Event) {
+        self.trace.push(TraceEntry {
             at: self.now - epoch(),
-            what,
+            event,
         });
     }
 }

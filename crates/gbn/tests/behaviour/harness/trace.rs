@@ -1,19 +1,19 @@
-//! What happened, and when: two runs are the same where their traces are.
+//! The trace of a run. Two runs are equal if their traces are.
 
 use std::time::Duration;
 
 use backroom_gbn::{Ack, Received, SenderEvent, Transmit};
 
-/// One thing that happened.
+/// One event and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// Since the beginning of virtual time.
+pub(crate) struct TraceEntry {
+    /// Time since the start of virtual time.
     pub(crate) at: Duration,
-    pub(crate) what: What,
+    pub(crate) event: Event,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Event {
     Sent(Transmit),
     Arrived {
         receiver: u16,
@@ -30,5 +30,5 @@ pub(crate) enum What {
         ack: Ack,
     },
     Timeout,
-    Event(SenderEvent),
+    Reported(SenderEvent),
 }

@@ -1,4 +1,4 @@
-//! The room in virtual time: who gets what, and when.
+//! Tests of the room in virtual time.
 
 mod kick;
 mod members;
@@ -15,8 +15,8 @@ use super::*;
 const LOCAL: &str = "192.0.2.254";
 const BAN: Duration = Duration::from_secs(60);
 
-/// A room, a clock, and what each member has got.
-struct House {
+/// A room, a clock, and the messages to each member.
+struct TestRoom {
     room: Room,
     now: Instant,
     inboxes: BTreeMap<MemberId, Vec<ServerMessage>>,
@@ -24,7 +24,7 @@ struct House {
     notices: Vec<Notice>,
 }
 
-impl House {
+impl TestRoom {
     fn new() -> Self {
         Self::with(|_| ())
     }
@@ -47,7 +47,7 @@ impl House {
     }
 
     fn try_join(&mut self, name: &str, peer: &str) -> Result<MemberId, Refusal> {
-        let joined = self.room.join(self.now, arrival(name, peer, LOCAL));
+        let joined = self.room.join(self.now, member(name, peer, LOCAL));
         self.drain();
         joined
     }
@@ -58,7 +58,7 @@ impl House {
             .unwrap()
     }
 
-    /// Ann, Bob and Eve, with what they got by joining forgotten.
+    /// Joins Ann, Bob and Eve, and discards the messages of joining.
     fn three(&mut self) -> [MemberId; 3] {
         let members = ["Ann", "Bob", "Eve"].map(|name| self.join(name));
         self.forget();
@@ -107,13 +107,16 @@ impl House {
                         self.inboxes.entry(part.to).or_default().push(delivery);
                     }
                 }
-                Output::Disconnect { member, at_once } => self.ended.push((member, at_once)),
+                Output::Disconnect {
+                    member,
+                    immediately,
+                } => self.ended.push((member, immediately)),
                 Output::Notice(notice) => self.notices.push(notice),
             }
         }
     }
 
-    /// What `id` has got since it was last asked.
+    /// Takes the messages to `id`.
     fn got(&mut self, id: MemberId) -> Vec<ServerMessage> {
         self.inboxes.remove(&id).unwrap_or_default()
     }
@@ -129,8 +132,8 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn arrival(text: &str, peer: &str, local: &str) -> Arrival {
-    Arrival {
+fn member(text: &str, peer: &str, local: &str) -> Member {
+    Member {
         name: name(text),
         public_key: Identity::generate().unwrap().public_key(),
         peer: peer.parse().unwrap(),

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
-    Patience, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, WindowSetting,
+    ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, StragglerDetector, WindowSetting,
 };
 use backroom_protocol::Key;
 use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, Stream};
@@ -62,7 +62,7 @@ pub(super) struct Driver<'a> {
     ack_buffers: ReceiveBuffers,
     /// Of a group, its owner's ends.
     members: Option<GroupMembers>,
-    patience: Patience,
+    patience: StragglerDetector,
     delays: SegmentDelays,
     /// Those that are served no more, and why; without a cause they have everything.
     departed: Vec<(ReceiverId, Option<MoveCause>)>,
@@ -103,7 +103,7 @@ impl<'a> Driver<'a> {
             receivers,
             ack_buffers: endpoint.receive_buffers(ACK_BYTES, ACK_BUFFERS),
             members,
-            patience: Patience::default(),
+            patience: StragglerDetector::default(),
             delays: SegmentDelays::new(job.first_segment),
             departed: Vec::new(),
             blocked: None,

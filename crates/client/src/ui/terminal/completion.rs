@@ -1,14 +1,14 @@
-//! What Tab offers: commands, then whatever the field under the cursor holds.
+//! Tab completion of commands, names, paths and values.
 
 use std::fs;
 use std::path::Path;
 
 use rustyline::completion::Pair;
 
-use crate::command::{WORDS, Word, escape};
+use crate::command::{COMMANDS, CommandSpec, escape};
 use crate::paths::expand_home;
 
-/// The candidates for what ends at `line`'s end, and where in `line` that begins.
+/// Returns the candidates for the last part of `line`, and where that part starts.
 pub(super) fn complete(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
     let bars: Vec<usize> = line
         .match_indices('|')
@@ -22,14 +22,15 @@ pub(super) fn complete(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
     let typed = &line[start..];
     let field = bars.len() - 1;
     let mut candidates = Vec::new();
-    if let Some(word) = Word::find(line[..first].trim()) {
+    if let Some(word) = CommandSpec::find(line[..first].trim()) {
         if word.takes_users() && (field == 0 || word.fields.contains("...")) {
             let after = if word.name == "kick" { "" } else { "|" };
-            candidates
-                .extend(names_like(typed, names).map(|name| pair(name, format!("{name}{after}"))));
+            candidates.extend(
+                matching_names(typed, names).map(|name| pair(name, format!("{name}{after}"))),
+            );
         }
         if word.takes_path() && (field > 0 || !word.takes_users()) {
-            candidates.extend(paths_like(typed));
+            candidates.extend(matching_paths(typed));
         }
         if let Some(values) = word
             .fields
@@ -52,15 +53,15 @@ fn complete_without_bar(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
         let candidates = if typed.is_empty() {
             Vec::new()
         } else {
-            names_like(typed, names)
+            matching_names(typed, names)
                 .map(|name| pair(name, format!("{name} ")))
                 .collect()
         };
         return (space + 1, candidates);
     }
-    let words = WORDS.iter().filter(|word| word.name.starts_with(line));
-    let after = |word: &Word| if word.fields.is_empty() { "" } else { "|" };
-    let mut candidates: Vec<Pair> = words
+    let table = COMMANDS.iter().filter(|word| word.name.starts_with(line));
+    let after = |word: &CommandSpec| if word.fields.is_empty() { "" } else { "|" };
+    let mut candidates: Vec<Pair> = table
         .map(|word| {
             pair(
                 &format!("{}{}", word.name, word.fields),
@@ -69,7 +70,7 @@ fn complete_without_bar(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
         })
         .collect();
     if !line.is_empty() {
-        candidates.extend(names_like(line, names).map(|name| pair(name, format!("{name}: "))));
+        candidates.extend(matching_names(line, names).map(|name| pair(name, format!("{name}: "))));
     }
     (0, candidates)
 }
@@ -81,14 +82,14 @@ fn pair(display: &str, replacement: String) -> Pair {
     }
 }
 
-fn names_like<'a>(typed: &str, names: &'a [String]) -> impl Iterator<Item = &'a String> {
+fn matching_names<'a>(typed: &str, names: &'a [String]) -> impl Iterator<Item = &'a String> {
     let typed = typed.trim_start().to_lowercase();
     names
         .iter()
         .filter(move |name| name.to_lowercase().starts_with(&typed))
 }
 
-fn paths_like(typed: &str) -> Vec<Pair> {
+fn matching_paths(typed: &str) -> Vec<Pair> {
     let typed = typed.replace("\\|", "|");
     let (folder, prefix) = typed
         .rfind('/')
@@ -123,7 +124,7 @@ fn paths_like(typed: &str) -> Vec<Pair> {
 mod tests {
     use super::*;
 
-    fn offered(line: &str) -> Vec<String> {
+    fn completions(line: &str) -> Vec<String> {
         let names = ["Ada".to_owned(), "bob".to_owned(), "adam".to_owned()];
         let (start, candidates) = complete(line, &names);
         candidates
@@ -133,58 +134,64 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_completed_with_its_bar() {
-        assert_eq!(offered("mb"), ["mbroadcast|", "mblockcast|"]);
-        assert_eq!(offered("get"), ["getusers"]);
-        assert_eq!(offered("").len(), WORDS.len());
+    fn commands_complete_with_their_bar() {
+        assert_eq!(completions("mb"), ["mbroadcast|", "mblockcast|"]);
+        assert_eq!(completions("get"), ["getusers"]);
+        assert_eq!(completions("").len(), COMMANDS.len());
     }
 
     #[test]
-    fn names_are_completed_where_users_stand_whatever_their_case() {
-        assert_eq!(offered("municast|a"), ["municast|Ada|", "municast|adam|"]);
+    fn names_complete_in_user_fields_ignoring_case() {
         assert_eq!(
-            offered("mmulticast|bob|AD"),
+            completions("municast|a"),
+            ["municast|Ada|", "municast|adam|"]
+        );
+        assert_eq!(
+            completions("mmulticast|bob|AD"),
             ["mmulticast|bob|Ada|", "mmulticast|bob|adam|"]
         );
-        assert_eq!(offered("kick|b"), ["kick|bob"]);
-        assert_eq!(offered("municast|bob|a"), Vec::<String>::new());
+        assert_eq!(completions("kick|b"), ["kick|bob"]);
+        assert_eq!(completions("municast|bob|a"), Vec::<String>::new());
     }
 
     #[test]
-    fn names_are_completed_inside_a_message_too() {
-        assert_eq!(offered("bo"), ["bob: "]);
-        assert_eq!(offered("ask ad"), ["ask Ada ", "ask adam "]);
-        assert_eq!(offered("ask "), Vec::<String>::new());
+    fn names_complete_inside_a_message() {
+        assert_eq!(completions("bo"), ["bob: "]);
+        assert_eq!(completions("ask ad"), ["ask Ada ", "ask adam "]);
+        assert_eq!(completions("ask "), Vec::<String>::new());
     }
 
     #[test]
-    fn values_of_settings_are_completed() {
-        assert_eq!(offered("recovery|"), ["recovery|timeout", "recovery|fast"]);
+    fn values_of_settings_complete() {
         assert_eq!(
-            offered("copies|"),
+            completions("recovery|"),
+            ["recovery|timeout", "recovery|fast"]
+        );
+        assert_eq!(
+            completions("copies|"),
             ["copies|1", "copies|2", "copies|3", "copies|4"]
         );
-        assert_eq!(offered("delivery|a"), ["delivery|auto"]);
-        assert_eq!(offered("delivery|s"), ["delivery|sequential"]);
-        assert_eq!(offered("window|"), ["window|auto", "window|128"]);
+        assert_eq!(completions("delivery|a"), ["delivery|auto"]);
+        assert_eq!(completions("delivery|s"), ["delivery|sequential"]);
+        assert_eq!(completions("window|"), ["window|auto", "window|128"]);
     }
 
     #[test]
-    fn paths_are_completed_with_their_bars_escaped() {
+    fn paths_complete_with_escaped_bars() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a|b.txt"), "").unwrap();
         fs::write(folder.path().join(".hidden"), "").unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
         let root = folder.path().to_str().unwrap();
         assert_eq!(
-            offered(&format!("fbroadcast|{root}/")),
+            completions(&format!("fbroadcast|{root}/")),
             [
                 format!("fbroadcast|{root}/a\\|b.txt"),
                 format!("fbroadcast|{root}/sub/")
             ]
         );
         assert_eq!(
-            offered(&format!("funicast|bob|{root}/a\\|")),
+            completions(&format!("funicast|bob|{root}/a\\|")),
             [format!("funicast|bob|{root}/a\\|b.txt")]
         );
     }

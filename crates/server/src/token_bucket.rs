@@ -1,8 +1,8 @@
-//! A token bucket that remembers one instant: how fast something may go on, after a burst.
+//! A token bucket: limits a rate after a burst.
 
 use std::time::{Duration, Instant};
 
-/// How many units a second, and how many at once after a pause.
+/// The rate and the burst of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     per_unit: Duration,
@@ -10,9 +10,7 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// `units` each `period`, with bursts of up to `burst` units.
-    ///
-    /// A rate of zero units counts as one.
+    /// Allows `units` per `period`, at least one, with bursts of up to `burst` units.
     pub(crate) fn new(units: u32, period: Duration, burst: u32) -> Self {
         let per_unit = period / units.max(1);
         Self {
@@ -22,8 +20,8 @@ impl Rate {
     }
 }
 
-/// A token bucket in the form of the generic cell rate algorithm (ITU-T I.371): instead of a
-/// number of tokens it keeps the instant at which it will be full again.
+/// A token bucket in the form of the generic cell rate algorithm (ITU-T I.371): instead of a number of tokens, it stores
+/// the time at which it will be full again. It needs no timer to refill.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenBucket {
     rate: Rate,
@@ -31,33 +29,33 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket.
+    /// Creates a full bucket.
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         Self { rate, full_at: now }
     }
 
-    /// Takes `units`, into debt if need be, and returns how long to wait until the debt is paid.
+    /// Takes `units`, even if there are fewer, and returns how long to wait until the level is back to zero.
     pub(crate) fn charge(&mut self, now: Instant, units: u32) -> Duration {
         let cost = self.rate.per_unit.saturating_mul(units);
         let full_at = self.full_at.max(now);
-        // An instant too far away to be represented would take centuries to reach.
+        // The sum overflows only for a cost of centuries.
         self.full_at = full_at.checked_add(cost).unwrap_or(full_at);
         self.wait(now)
     }
 
-    /// How long until the bucket is out of debt. Zero: something may be taken now.
+    /// The time until units may be taken; zero if they may be taken now.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         self.full_at
             .saturating_duration_since(now)
             .saturating_sub(self.rate.burst)
     }
 
-    /// The instant at which nothing will be missing any more.
+    /// The time at which the bucket will be full.
     pub(crate) fn full_at(&self) -> Instant {
         self.full_at
     }
 
-    /// Whether nothing is missing, so that forgetting this bucket changes nothing.
+    /// Whether the bucket is full. A full bucket can be dropped and created again.
     pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
     }
@@ -70,7 +68,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_burst_is_free_and_what_follows_goes_at_the_rate() {
+    fn a_burst_is_free_and_then_the_rate_applies() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
         for _ in 0..5 {
@@ -82,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_fills_the_bucket_to_its_burst_and_no_further() {
+    fn a_pause_refills_the_bucket_up_to_its_burst() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
         bucket.charge(start, 5);
@@ -93,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_larger_than_the_burst_is_waited_for_not_refused_for_ever() {
+    fn a_cost_above_the_burst_has_to_wait() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
         assert_eq!(bucket.charge(start, 25), 2 * SECOND);

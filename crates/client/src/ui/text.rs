@@ -1,4 +1,4 @@
-//! The words for events: the report's, where it has some.
+//! The text of events. Where the original report has a wording for an event, it is kept.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use backroom_protocol::Cast;
 use super::progress::bytes;
 use crate::event::{Direction, Event, ReceiverResult, Settings, Transfer, TransferAccount, User};
 
-/// How words may look.
+/// The style of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// Whether colours are wanted.
+    /// Whether to use colours.
     pub(super) colors: bool,
-    /// Whether a message says to whom it went, where that is not everyone.
+    /// Whether to show the recipients of a message that is not a broadcast.
     pub(super) audience: bool,
 }
 
@@ -48,7 +48,7 @@ impl Style {
     }
 }
 
-/// The line or lines for `event`, without the last line ending.
+/// Formats an event as one or more lines, without the final line ending.
 pub(super) fn describe(event: &Event, style: Style) -> String {
     match event {
         Event::Authenticated => "Authentication successful:)".into(),
@@ -60,9 +60,9 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
         } => joined(name, members, fingerprint, style),
         Event::MemberJoined { name } => style.quiet(&format!("{name} joined")),
         Event::MemberLeft { name } => style.quiet(&format!("{name} left")),
-        Event::Users { users } => list_of_users(users, style),
+        Event::Users { users } => users_text(users, style),
         Event::Message { from, cast, text } => {
-            // A second line that began like a message would pass for one of somebody else.
+            // Indented, so that the second line of a message cannot look like a message from another member.
             let text = text.replace('\n', "\n    ");
             format!("***{} : {text}{}", style.name(from), audience(*cast, style))
         }
@@ -106,9 +106,9 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             bytes(*size as f64),
             receivers.join(", ")
         )),
-        Event::Sent(sent) => account(sent, style),
-        Event::Transfers { transfers } => list_of_transfers(transfers),
-        Event::Settings(settings) => style.quiet(&list_of_settings(settings)),
+        Event::Sent(sent) => sent_text(sent, style),
+        Event::Transfers { transfers } => transfers_text(transfers),
+        Event::Settings(settings) => style.quiet(&settings_text(settings)),
         Event::Vote {
             target,
             votes,
@@ -117,7 +117,7 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
         Event::Kicked { name } => style.bad(&format!("{name} was kicked out of the chatroom")),
         Event::Help { text } => text.clone(),
         Event::Waiting { transfers } => style.quiet(&format!(
-            "Leaving as soon as the files under way ({transfers}) are through; Ctrl-C leaves at once"
+            "Waiting for {transfers} active transfers; press Ctrl-C to leave immediately"
         )),
         Event::Error { message } => style.bad(message),
     }
@@ -127,9 +127,9 @@ fn audience(cast: Cast, style: Style) -> String {
     let audience = match cast {
         _ if !style.audience => return String::new(),
         Cast::Broadcast => return String::new(),
-        Cast::Unicast => "to you alone",
+        Cast::Unicast => "only to you",
         Cast::Multicast => "to you and others",
-        Cast::Blockcast => "to all but some",
+        Cast::Blockcast => "to all except some",
     };
     style.quiet(&format!("  ({audience})"))
 }
@@ -140,19 +140,19 @@ fn joined(name: &str, members: &[String], fingerprint: &str, style: Style) -> St
         .map(String::as_str)
         .filter(|&member| member != name)
         .collect();
-    let company = if others.is_empty() {
-        "Nobody else is here yet".into()
+    let others_text = if others.is_empty() {
+        "You are alone in this room".into()
     } else {
-        format!("Here are: {}", others.join(", "))
+        format!("Members: {}", others.join(", "))
     };
-    let key = style.quiet(&format!("Your key, for others to compare: {fingerprint}"));
+    let key = style.quiet(&format!("Your fingerprint: {fingerprint}"));
     format!(
-        "Welcome to chatroom!!!\n{company}\n{key}\n{}",
-        style.quiet("`help` shows what you can do")
+        "Welcome to chatroom!!!\n{others_text}\n{key}\n{}",
+        style.quiet("Enter `help` for a list of commands")
     )
 }
 
-fn list_of_users(users: &[User], style: Style) -> String {
+fn users_text(users: &[User], style: Style) -> String {
     let name = users
         .iter()
         .map(|user| user.name.chars().count())
@@ -177,7 +177,7 @@ fn list_of_users(users: &[User], style: Style) -> String {
     lines.join("\n")
 }
 
-fn account(sent: &TransferAccount, style: Style) -> String {
+fn sent_text(sent: &TransferAccount, style: Style) -> String {
     let arrived = sent.receivers.iter().filter(|receiver| receiver.ok).count();
     let mut text = match (arrived, sent.receivers.len()) {
         (0, _) => format!("{} {}", style.bad("Not sent:"), sent.file),
@@ -201,7 +201,7 @@ fn account(sent: &TransferAccount, style: Style) -> String {
     if sent.segments_retransmitted > 0 {
         let _ = write!(
             text,
-            "; {} of {} segments sent again",
+            "; {} of {} segments retransmitted",
             sent.segments_retransmitted,
             sent.segments_sent.saturating_sub(sent.segments_copied)
         );
@@ -209,7 +209,7 @@ fn account(sent: &TransferAccount, style: Style) -> String {
     text
 }
 
-/// A rate that rounds to nothing, as of a file of one segment, says nothing.
+/// Omits a rate that would round to 0, as for a file of one segment.
 fn time_taken(seconds: f64, goodput_mbps: f64) -> String {
     if goodput_mbps < 0.05 {
         format!("Time taken: {seconds:.3} s")
@@ -218,9 +218,9 @@ fn time_taken(seconds: f64, goodput_mbps: f64) -> String {
     }
 }
 
-fn list_of_transfers(transfers: &[Transfer]) -> String {
+fn transfers_text(transfers: &[Transfer]) -> String {
     if transfers.is_empty() {
-        return "No transfer is under way".into();
+        return "No active transfers".into();
     }
     let mut lines = Vec::new();
     for transfer in transfers {
@@ -246,7 +246,7 @@ fn list_of_transfers(transfers: &[Transfer]) -> String {
     lines.join("\n")
 }
 
-fn list_of_settings(settings: &Settings) -> String {
+fn settings_text(settings: &Settings) -> String {
     let Settings {
         window,
         recovery,
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_shown_as_in_the_report() {
+    fn messages_use_the_format_of_the_report() {
         let event = Event::Message {
             from: "loki".into(),
             cast: Cast::Broadcast,
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_a_message_that_is_not_for_everyone_says_so() {
+    fn a_terminal_shows_the_audience_of_a_message() {
         let event = |cast| Event::Message {
             from: "loki".into(),
             cast,
@@ -296,14 +296,14 @@ mod tests {
         };
         assert_eq!(
             describe(&event(Cast::Unicast), style),
-            "***loki : psst  (to you alone)"
+            "***loki : psst  (only to you)"
         );
         assert_eq!(describe(&event(Cast::Broadcast), style), "***loki : psst");
         assert_eq!(plain(&event(Cast::Unicast)), "***loki : psst");
     }
 
     #[test]
-    fn a_message_of_several_lines_can_not_pass_for_two() {
+    fn a_multi_line_message_cannot_look_like_two() {
         let event = Event::Message {
             from: "eve".into(),
             cast: Cast::Broadcast,
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_announced_and_confirmed_in_the_words_of_the_report() {
+    fn files_use_the_format_of_the_report() {
         let receiving = Event::Receiving {
             id: 1,
             from: "unith".into(),
@@ -341,13 +341,13 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_is_given_where_there_is_none_to_speak_of() {
+    fn a_rate_of_zero_is_omitted() {
         assert_eq!(time_taken(0.0, 0.0), "Time taken: 0.000 s");
         assert_eq!(time_taken(2.0, 0.1), "Time taken: 2.000 s (0.1 Mbit/s)");
     }
 
     #[test]
-    fn nothing_is_coloured_unless_colours_are_wanted() {
+    fn colours_are_optional() {
         let event = Event::Kicked { name: "bob".into() };
         assert_eq!(plain(&event), "bob was kicked out of the chatroom");
         assert!(describe(&event, COLORED).starts_with("\x1b[31m"));

@@ -1,11 +1,11 @@
-//! Events for programs: one JSON object a line.
+//! Events for programs: one JSON object per line.
 
 use std::io::{self, Write};
 
-use super::FrontEnd;
+use super::front_end::FrontEnd;
 use crate::event::Event;
 
-/// Writes each event as one line of JSON, at once.
+/// Writes each event as one line of JSON and flushes.
 #[derive(Debug)]
 pub struct Json<W>(pub W);
 

@@ -1,4 +1,4 @@
-//! How far transfers are, in one line.
+//! The progress of all transfers in one line.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -7,10 +7,10 @@ use crate::event::{Direction, Transfer};
 
 const BAR_WIDTH: usize = 16;
 
-/// How much a new reading of the speed counts against the ones before it.
+/// The weight of a new sample in the moving average of the speed.
 const SMOOTHING: f64 = 0.3;
 
-/// Follows the transfers under way, to know their speed.
+/// Tracks the speed of the active transfers.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     speeds: HashMap<u64, Speed>,
@@ -24,7 +24,7 @@ struct Speed {
 }
 
 impl Progress {
-    /// The line for `transfers` at `now`, empty where there are none.
+    /// Returns the line for `transfers` at `now`. It is empty without transfers.
     pub(super) fn line(&mut self, now: Instant, transfers: &[Transfer]) -> String {
         self.speeds
             .retain(|id, _| transfers.iter().any(|transfer| transfer.id == *id));
@@ -85,7 +85,7 @@ impl Speed {
     }
 }
 
-/// Over the receivers, so that a file that goes to one after another grows from 0 to 100 % once.
+/// The mean over the receivers, so that a sequential delivery grows from 0 to 100 % only once.
 fn mean_bytes_done(transfer: &Transfer) -> f64 {
     let sum: f64 = transfer
         .peers
@@ -95,7 +95,7 @@ fn mean_bytes_done(transfer: &Transfer) -> f64 {
     sum / transfer.peers.len().max(1) as f64
 }
 
-/// A size for people, in units of 1000.
+/// Formats a size in units of 1000.
 pub(super) fn bytes(bytes: f64) -> String {
     let units = ["B", "kB", "MB", "GB"];
     let mut value = bytes;
@@ -111,7 +111,7 @@ pub(super) fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A duration for people, `seconds` long.
+/// Formats a duration as seconds, `m:ss` or `h:mm:ss`.
 fn time(seconds: f64) -> String {
     let seconds = seconds.ceil().min(359_999.0) as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_shows_share_speed_and_time_left() {
+    fn the_progress_line_shows_share_speed_and_time_left() {
         let mut progress = Progress::default();
         let start = Instant::now();
         let line = progress.line(start, &[transfer(4_000_000, &[0, 0])]);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_and_no_receiver_divide_by_nothing() {
+    fn an_empty_file_without_receivers_is_complete() {
         let mut progress = Progress::default();
         assert!(
             progress
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_times_are_short() {
+    fn sizes_and_times_are_formatted_briefly() {
         assert_eq!(bytes(0.0), "0 B");
         assert_eq!(bytes(999.0), "999 B");
         assert_eq!(bytes(1_000.0), "1.0 kB");

@@ -1,4 +1,4 @@
-//! The line editor: history, Tab completion, and the status line below.
+//! The line editor: history, Tab completion and the status line.
 
 use std::borrow::Cow;
 use std::io::{self, Write as _};
@@ -19,51 +19,53 @@ use rustyline::{
 };
 
 use super::completion::complete;
-use super::{Shared, Style, Terminal};
-use crate::front::progress::Progress;
+use super::screen::Terminal;
+use super::shared::Shared;
 use crate::input::{Line, LineSource, Prompt};
+use crate::ui::progress::Progress;
+use crate::ui::text::Style;
 
-/// Reads lines from the terminal. The history is kept in memory only: what was said is nobody's file.
+/// Reads lines from the terminal. The history is kept only in memory, so that no message is written to disk.
 pub struct Editor {
     editor: rustyline::Editor<RoomHelper, MemHistory>,
     shared: Arc<Shared>,
 }
 
 impl Editor {
-    /// The editor on this process's terminal, and the front end that prints above it.
+    /// Creates the editor of this process's terminal, and the front end that prints above it.
     ///
     /// # Errors
-    /// There is no terminal, or not one that lines can be edited on.
+    /// There is no terminal, or it does not support line editing.
     pub fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
         let original =
-            rustix::termios::tcgetattr(io::stdin()).context("there is no terminal to read from")?;
+            rustix::termios::tcgetattr(io::stdin()).context("standard input is not a terminal")?;
         let config = Config::builder()
             .completion_type(CompletionType::List)
-            // Forced, because only then the helper is asked what to draw; it paints nothing where colours are unwanted.
+            // Otherwise rustyline does not call the highlighter, which also draws the status line. `Style` decides on colours.
             .color_mode(ColorMode::Forced)
             .auto_add_history(false)
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = rustyline::Editor::with_history(config, history)
-            .context("the line editor can't use this terminal")?;
+            .context("the line editor does not support this terminal")?;
         let shared = Arc::new(Shared::default());
         let style = Style {
             colors,
             audience: true,
         };
-        let (hold, held) = mpsc::channel();
+        let (park_notice, parked) = mpsc::channel();
         editor.set_helper(Some(RoomHelper {
             shared: Arc::clone(&shared),
             style,
-            hold,
+            park_notice,
         }));
         editor.bind_sequence(
             KeyEvent::ctrl('C'),
-            EventHandler::Conditional(Box::new(ClearsLine)),
+            EventHandler::Conditional(Box::new(ClearLineHandler)),
         );
         let printer = editor
             .create_external_printer()
-            .context("the line editor can't print on this terminal")?;
+            .context("the line editor cannot print to this terminal")?;
         let terminal = Terminal {
             printer: Box::new(printer),
             shared: Arc::clone(&shared),
@@ -72,7 +74,7 @@ impl Editor {
             bell,
             own_name: String::new(),
             progress: Progress::default(),
-            held,
+            parked,
         };
         Ok((Self { editor, shared }, terminal))
     }
@@ -90,13 +92,13 @@ impl LineSource for Editor {
         match read {
             Ok(line) => {
                 if prompt == Prompt::Command && !line.trim().is_empty() {
-                    // A line that can't be kept is only missing from the history.
+                    // On an error, the line is only missing from the history.
                     let _ = self.editor.add_history_entry(line.as_str());
                 }
                 Line::Text(line)
             }
             Err(ReadlineError::Interrupted) => {
-                // Here the editor leaves the status standing, and the cursor below it.
+                // On Ctrl-C, rustyline leaves the status line and moves the cursor below it. This clears both.
                 let mut out = io::stdout();
                 let _ = out.write_all(b"\x1b[A\r\x1b[J").and_then(|()| out.flush());
                 Line::Interrupted
@@ -106,10 +108,10 @@ impl LineSource for Editor {
     }
 }
 
-/// Ctrl-C on a line with something on it clears the line; only on an empty one it leaves.
-struct ClearsLine;
+/// Makes Ctrl-C clear a line that is not empty. On an empty line, it interrupts the program.
+struct ClearLineHandler;
 
-impl ConditionalEventHandler for ClearsLine {
+impl ConditionalEventHandler for ClearLineHandler {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
         (!context.line().is_empty()).then_some(Cmd::Kill(Movement::WholeLine))
     }
@@ -118,7 +120,7 @@ impl ConditionalEventHandler for ClearsLine {
 struct RoomHelper {
     shared: Arc<Shared>,
     style: Style,
-    hold: mpsc::Sender<()>,
+    park_notice: mpsc::Sender<()>,
 }
 
 impl Helper for RoomHelper {}
@@ -137,8 +139,8 @@ impl Completer for RoomHelper {
     }
 }
 
-/// Keeps one line free below the one being edited. What stands there is put in when it is drawn, so that it can change
-/// while nobody types.
+/// A hint that keeps one line free below the one being edited. The text is inserted when it is drawn, so that it can change
+/// without a key press.
 struct StatusLine;
 
 impl Hint for StatusLine {
@@ -162,7 +164,7 @@ impl Hinter for RoomHelper {
 impl Highlighter for RoomHelper {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
         if self.shared.closing.load(Ordering::Acquire) {
-            let _ = self.hold.send(());
+            let _ = self.park_notice.send(());
             loop {
                 thread::park();
             }

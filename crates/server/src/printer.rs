@@ -1,4 +1,4 @@
-//! What goes to standard output: who comes and goes, and answers to the operator.
+//! Standard output: joining and leaving members, and the replies to console commands.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,52 +7,52 @@ use std::time::Duration;
 
 use tracing::warn;
 
-/// What may wait to be printed: more than a full room can make by ending.
+/// The lines that may wait to be printed. A full room that closes produces fewer.
 const MAX_WAITING: usize = 4_096;
 
-/// How long the end of the program waits for the rest to be printed.
+/// The time that the program waits at its end for the remaining lines.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
-/// Prints from a thread of its own: standard output may be a pipe that nobody reads, and neither
-/// the room nor the program's end may wait for it.
+/// Prints from its own thread. Standard output may be a pipe that nobody reads, which must block neither the room nor the
+/// end of the program.
 #[derive(Debug)]
-pub(crate) struct Announcer {
+pub(crate) struct Printer {
     lines: SyncSender<String>,
     done: Receiver<()>,
 }
 
-impl Announcer {
+impl Printer {
     pub(crate) fn start(mut out: impl Write + Send + 'static) -> io::Result<Self> {
         let (lines, waiting) = sync_channel::<String>(MAX_WAITING);
         let (finished, done) = sync_channel(1);
         let print = move || {
             for line in waiting {
                 if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-                    warn!("standard output can't be written to: {error}");
+                    warn!("cannot write to standard output: {error}");
                     break;
                 }
             }
-            // Nobody may be waiting for it any more.
+            // This fails if `finish` has stopped waiting.
             let _ = finished.send(());
         };
         thread::Builder::new()
-            .name("announcer".to_owned())
+            .name("printer".to_owned())
             .spawn(print)?;
         Ok(Self { lines, done })
     }
 
-    /// Prints a line, soon.
+    /// Queues a line for printing, or drops it if the queue is full.
     pub(crate) fn print(&self, line: impl Into<String>) {
-        if let Err(lost) = self.lines.try_send(line.into()) {
-            warn!("standard output is not read, a line is lost: {lost}");
+        if let Err(error) = self.lines.try_send(line.into()) {
+            warn!("a line of output was dropped because standard output is blocked: {error}");
         }
     }
 
-    /// Waits until all is printed, but not for ever.
+    /// Waits until all lines are printed, at most [`FLUSH_TIME`].
     pub(crate) fn finish(self) {
         drop(self.lines);
         if self.done.recv_timeout(FLUSH_TIME).is_err() {
-            warn!("standard output is not read, its last lines are lost");
+            warn!("the last lines of output were dropped because standard output is blocked");
         }
     }
 }
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    /// An output that nobody reads: writing to it waits until it is dropped.
+    /// An output that nobody reads: writing to it blocks until the sender is dropped.
     struct Stuck(Receiver<()>);
 
     impl Write for Stuck {
@@ -91,22 +91,22 @@ mod tests {
     }
 
     #[test]
-    fn all_that_was_announced_is_printed_before_the_end() {
+    fn finish_waits_for_all_lines() {
         let page = Page::default();
-        let announcer = Announcer::start(page.clone()).unwrap();
-        announcer.print("one");
-        announcer.print("two");
-        announcer.finish();
+        let printer = Printer::start(page.clone()).unwrap();
+        printer.print("one");
+        printer.print("two");
+        printer.finish();
         assert_eq!(*page.0.lock().unwrap(), b"one\ntwo\n");
     }
 
     #[test]
-    fn an_output_that_nobody_reads_holds_up_nothing() {
+    fn a_blocked_output_blocks_nothing() {
         let (_stuck, waiting) = sync_channel(0);
-        let announcer = Announcer::start(Stuck(waiting)).unwrap();
+        let printer = Printer::start(Stuck(waiting)).unwrap();
         for _ in 0..2 * MAX_WAITING {
-            announcer.print("line");
+            printer.print("line");
         }
-        announcer.finish();
+        printer.finish();
     }
 }

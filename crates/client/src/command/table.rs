@@ -1,23 +1,23 @@
-//! The command words: one table that the parser, the menu and Tab completion share.
+//! The table of commands, which the parser, the menu and Tab completion share.
 
 use std::fmt::Write as _;
 
 use backroom_protocol::Cast;
 
-use super::{Command, CommandError};
+use super::types::{Command, CommandError};
 use crate::settings::{Setting, SettingError};
 
-/// A command word.
+/// The name and the syntax of a command.
 #[derive(Debug)]
-pub struct Word {
-    /// What is typed before the first bar.
+pub struct CommandSpec {
+    /// The text before the first bar.
     pub name: &'static str,
-    /// What follows, for people: `|USER|TEXT`.
+    /// The fields as the menu shows them, such as `|USER|TEXT`.
     pub fields: &'static str,
     pub(super) arguments: Arguments,
 }
 
-/// What a word takes after its first bar.
+/// The kind of fields that a command takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Arguments {
     None(fn() -> Command),
@@ -28,14 +28,14 @@ pub(super) enum Arguments {
     Setting(fn(&str) -> Result<Setting, SettingError>),
 }
 
-impl Word {
-    /// The command word that is exactly `name`.
+impl CommandSpec {
+    /// Finds the command with exactly this name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
-        WORDS.iter().find(|word| word.name == name)
+        COMMANDS.iter().find(|word| word.name == name)
     }
 
-    /// Whether users' names follow the word.
+    /// Whether the fields include user names.
     #[must_use]
     pub fn takes_users(&self) -> bool {
         match self.arguments {
@@ -45,7 +45,7 @@ impl Word {
         }
     }
 
-    /// Whether the last field is the path of a file.
+    /// Whether the last field is a path.
     #[must_use]
     pub fn takes_path(&self) -> bool {
         matches!(self.arguments, Arguments::File(_))
@@ -55,7 +55,7 @@ impl Word {
         matches!(self.arguments, Arguments::Message(_) | Arguments::File(_))
     }
 
-    pub(super) fn misused(&self, problem: &'static str) -> CommandError {
+    pub(super) fn usage_error(&self, problem: &'static str) -> CommandError {
         CommandError::Usage {
             problem,
             usage: format!("{}{}", self.name, self.fields),
@@ -63,90 +63,90 @@ impl Word {
     }
 }
 
-/// The command word most like `typed`, by Damerau-Levenshtein distance.
+/// The command most similar to `typed`, by Damerau-Levenshtein distance.
 #[must_use]
 pub fn nearest(typed: &str) -> &'static str {
-    // Beyond any word's length more of it tells nothing.
+    // Limits the work for long lines. No command is longer than this.
     let typed: String = typed.chars().take(64).collect::<String>().to_lowercase();
-    let distance = |word: &&Word| strsim::damerau_levenshtein(&typed, word.name);
-    WORDS
+    let distance = |word: &&CommandSpec| strsim::damerau_levenshtein(&typed, word.name);
+    COMMANDS
         .iter()
         .min_by_key(distance)
         .map_or("help", |word| word.name)
 }
 
-const fn word(name: &'static str, fields: &'static str, arguments: Arguments) -> Word {
-    Word {
+const fn command(name: &'static str, fields: &'static str, arguments: Arguments) -> CommandSpec {
+    CommandSpec {
         name,
         fields,
         arguments,
     }
 }
 
-/// Every command word, in the order of the menu.
-pub const WORDS: &[Word] = &[
-    word("getusers", "", Arguments::None(|| Command::Users)),
-    word("mbroadcast", "|TEXT", Arguments::Message(Cast::Broadcast)),
-    word("fbroadcast", "|PATH", Arguments::File(Cast::Broadcast)),
-    word("municast", "|USER|TEXT", Arguments::Message(Cast::Unicast)),
-    word("funicast", "|USER|PATH", Arguments::File(Cast::Unicast)),
-    word(
+/// All commands, in the order of the menu.
+pub const COMMANDS: &[CommandSpec] = &[
+    command("getusers", "", Arguments::None(|| Command::Users)),
+    command("mbroadcast", "|TEXT", Arguments::Message(Cast::Broadcast)),
+    command("fbroadcast", "|PATH", Arguments::File(Cast::Broadcast)),
+    command("municast", "|USER|TEXT", Arguments::Message(Cast::Unicast)),
+    command("funicast", "|USER|PATH", Arguments::File(Cast::Unicast)),
+    command(
         "mmulticast",
         "|USER|USER...|TEXT",
         Arguments::Message(Cast::Multicast),
     ),
-    word(
+    command(
         "fmulticast",
         "|USER|USER...|PATH",
         Arguments::File(Cast::Multicast),
     ),
-    word(
+    command(
         "mblockcast",
         "|USER...|TEXT",
         Arguments::Message(Cast::Blockcast),
     ),
-    word(
+    command(
         "fblockcast",
         "|USER...|PATH",
         Arguments::File(Cast::Blockcast),
     ),
-    word("kick", "|USER", Arguments::User),
-    word("transfers", "", Arguments::None(|| Command::Transfers)),
-    word("cancel", "|ID", Arguments::Id),
-    word(
+    command("kick", "|USER", Arguments::User),
+    command("transfers", "", Arguments::None(|| Command::Transfers)),
+    command("cancel", "|ID", Arguments::Id),
+    command(
         "window",
         "|auto or 128",
         Arguments::Setting(Setting::window),
     ),
-    word(
+    command(
         "recovery",
         "|timeout or fast",
         Arguments::Setting(Setting::recovery),
     ),
-    word(
+    command(
         "timeout",
         "|adaptive or 200ms",
         Arguments::Setting(Setting::timeout),
     ),
-    word(
+    command(
         "copies",
         "|1, 2, 3 or 4",
         Arguments::Setting(Setting::copies),
     ),
-    word(
+    command(
         "delivery",
         "|auto, ip-multicast, parallel or sequential",
         Arguments::Setting(Setting::delivery),
     ),
-    word("segment", "|BYTES", Arguments::Setting(Setting::segment)),
-    word("help", "", Arguments::None(|| Command::Help)),
-    word("exit", "", Arguments::None(|| Command::Exit)),
+    command("segment", "|BYTES", Arguments::Setting(Setting::segment)),
+    command("help", "", Arguments::None(|| Command::Help)),
+    command("exit", "", Arguments::None(|| Command::Exit)),
 ];
 
-/// Commands on one line of the menu, each with its label.
+/// The commands on one line of the menu, as (label, name).
 type MenuLine = &'static [(&'static str, &'static str)];
 
-/// The menu's sections, each with its title.
+/// The sections of the menu, as (title, lines).
 const SECTIONS: &[(&str, &[MenuLine])] = &[
     (
         "To get users currently connected.",
@@ -173,11 +173,11 @@ const SECTIONS: &[(&str, &[MenuLine])] = &[
         &[&[("cmd", "kick")]],
     ),
     (
-        "To see the files under way, and to stop one.",
+        "To list the active transfers, and to cancel one.",
         &[&[("cmd", "transfers"), ("cmd", "cancel")]],
     ),
     (
-        "To set how files are sent from now on.",
+        "To change the settings for the next files.",
         &[
             &[("cmd", "window"), ("cmd", "segment")],
             &[("cmd", "recovery"), ("cmd", "timeout")],
@@ -186,12 +186,12 @@ const SECTIONS: &[(&str, &[MenuLine])] = &[
         ],
     ),
     (
-        "To see this again, and to leave.",
+        "To show this menu, and to leave.",
         &[&[("cmd", "help"), ("cmd", "exit")]],
     ),
 ];
 
-/// The menu that `help` shows, in lines.
+/// The menu that `help` shows.
 #[must_use]
 pub fn menu() -> String {
     let mut menu = String::new();
@@ -199,12 +199,14 @@ pub fn menu() -> String {
         let _ = writeln!(menu, "{number}. {title}");
         for commands in *lines {
             for (label, name) in *commands {
-                let fields = Word::find(name).map_or("", |word| word.fields);
+                let fields = CommandSpec::find(name).map_or("", |word| word.fields);
                 let _ = write!(menu, "   {label}: {name}{fields}");
             }
             menu.push('\n');
         }
     }
-    menu.push_str("A line without a command goes to everyone. A bar in a message is typed as \\|");
+    menu.push_str(
+        "A line without a command is sent to everyone. To send a bar in a message, type \\|",
+    );
     menu
 }

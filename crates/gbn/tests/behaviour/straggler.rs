@@ -1,6 +1,6 @@
-//! A group does not wait for those that can't keep up.
+//! Straggler detection: a group does not wait for a receiver that cannot keep up.
 
-use backroom_gbn::{Ack, Patience, ReceiverId, Sender, SenderConfig, Timeout, Window};
+use backroom_gbn::{Ack, ReceiverId, Sender, SenderConfig, StragglerDetector, Timeout, Window};
 use backroom_link::{LinkConfig, Loss};
 
 use crate::harness::{Outcome, Scenario, ack, at, epoch, ms, transmit_all};
@@ -18,7 +18,7 @@ fn scenario() -> Scenario {
             delay: ms(5),
             ..LinkConfig::default()
         },
-        patience: true,
+        detect_stragglers: true,
         ..Scenario::default()
     }
 }
@@ -28,7 +28,7 @@ fn seconds(outcome: &Outcome) -> f64 {
 }
 
 #[test]
-fn a_slow_receiver_is_taken_out_and_the_others_take_little_longer_than_without_it() {
+fn a_slow_receiver_is_removed_and_delays_the_others_little() {
     let alone = Scenario {
         receivers: 3,
         ..scenario()
@@ -48,7 +48,7 @@ fn a_slow_receiver_is_taken_out_and_the_others_take_little_longer_than_without_i
 }
 
 #[test]
-fn a_receiver_that_loses_much_is_taken_out() {
+fn a_receiver_with_heavy_loss_is_removed() {
     let outcome = Scenario {
         first_last_hop: Some(LinkConfig {
             loss: Loss::Random(0.3),
@@ -63,7 +63,7 @@ fn a_receiver_that_loses_much_is_taken_out() {
 }
 
 #[test]
-fn losses_that_hit_all_alike_move_nobody() {
+fn equal_losses_make_no_straggler() {
     for (seed, receivers, loss, window) in [
         (1, 2, 0.01, 64_u16),
         (2, 2, 0.05, 64),
@@ -88,8 +88,8 @@ fn losses_that_hit_all_alike_move_nobody() {
     }
 }
 
-/// A sender of 12 segments in a window of 6, all sent, to A who has them and to B.
-fn waiting() -> Sender {
+/// A sender with a full window of 6 segments. A has acknowledged all of them, B none.
+fn blocked_sender() -> Sender {
     let config = SenderConfig {
         window: Window::try_from(6_u16).unwrap().into(),
         timeout: Timeout::Fixed(ms(60_000)),
@@ -103,32 +103,32 @@ fn waiting() -> Sender {
 }
 
 #[test]
-fn who_stands_still_is_named_when_the_timeout_says_and_not_before() {
-    let sender = waiting();
-    let mut patience = Patience::default();
-    assert_eq!(patience.observe(epoch(), &sender), None);
-    let named_at = patience.poll_timeout(&sender).unwrap();
-    let waited = named_at - epoch();
+fn a_stopped_receiver_is_detected_exactly_at_the_timeout() {
+    let sender = blocked_sender();
+    let mut detector = StragglerDetector::default();
+    assert_eq!(detector.observe(epoch(), &sender), None);
+    let detected_at = detector.poll_timeout(&sender).unwrap();
+    let waited = detected_at - epoch();
     assert!((ms(2_500)..ms(3_000)).contains(&waited), "{waited:?}");
-    assert_eq!(patience.observe(named_at - ms(2), &sender), None);
-    assert_eq!(patience.observe(named_at, &sender), Some(B));
+    assert_eq!(detector.observe(detected_at - ms(2), &sender), None);
+    assert_eq!(detector.observe(detected_at, &sender), Some(B));
 }
 
 #[test]
-fn who_has_no_space_is_waited_for_too() {
-    let mut sender = waiting();
+fn a_receiver_without_space_is_a_straggler() {
+    let mut sender = blocked_sender();
     let full = Ack {
         free_segments: 0,
         ..ack(6)
     };
     sender.handle_ack(epoch(), B, full);
-    let mut patience = Patience::default();
-    assert_eq!(patience.observe(epoch(), &sender), None);
-    assert_eq!(patience.observe(at(10_000), &sender), Some(B));
+    let mut detector = StragglerDetector::default();
+    assert_eq!(detector.observe(epoch(), &sender), None);
+    assert_eq!(detector.observe(at(10_000), &sender), Some(B));
 }
 
 #[test]
-fn nobody_waits_for_the_last_segments_nor_for_a_file_not_read_yet() {
+fn the_end_of_the_transfer_and_unread_segments_do_not_count() {
     let not_read = || {
         let mut sender = Sender::new(SenderConfig::default(), [A, B]);
         sender.make_available(12);
@@ -139,29 +139,29 @@ fn nobody_waits_for_the_last_segments_nor_for_a_file_not_read_yet() {
     for mut sender in [not_read(), ended] {
         transmit_all(&mut sender, epoch());
         sender.handle_ack(epoch(), A, ack(12));
-        let mut patience = Patience::default();
-        assert_eq!(patience.observe(epoch(), &sender), None);
-        assert_eq!(patience.poll_timeout(&sender), None);
-        assert_eq!(patience.observe(at(60_000), &sender), None);
+        let mut detector = StragglerDetector::default();
+        assert_eq!(detector.observe(epoch(), &sender), None);
+        assert_eq!(detector.poll_timeout(&sender), None);
+        assert_eq!(detector.observe(at(60_000), &sender), None);
     }
 }
 
 #[test]
-fn those_that_stand_still_together_are_named_one_after_the_other_without_waiting_again() {
+fn receivers_that_stopped_together_are_detected_without_another_wait() {
     let c = ReceiverId(3);
     let mut sender = Sender::new(SenderConfig::default(), [A, B, c]);
     sender.make_available(1_000);
     transmit_all(&mut sender, epoch());
     sender.handle_ack(epoch(), A, ack(64));
     sender.handle_ack(epoch(), B, ack(7));
-    let mut patience = Patience::default();
-    patience.observe(epoch(), &sender);
-    let first = patience.observe(at(10_000), &sender).unwrap();
+    let mut detector = StragglerDetector::default();
+    detector.observe(epoch(), &sender);
+    let first = detector.observe(at(10_000), &sender).unwrap();
     sender.remove_receiver(first);
-    let second = patience.observe(at(10_000), &sender).unwrap();
+    let second = detector.observe(at(10_000), &sender).unwrap();
     sender.remove_receiver(second);
     assert_eq!(
-        (first.0 + second.0, patience.observe(at(10_000), &sender)),
+        (first.0 + second.0, detector.observe(at(10_000), &sender)),
         (5, None)
     );
 }

@@ -1,12 +1,12 @@
-//! Events for people, as lines: for a pipe, a log or a simple terminal.
+//! Events as plain lines, for a pipe, a log or a simple terminal.
 
 use std::io::{self, Write};
 
-use super::FrontEnd;
-use super::wording::{Style, describe};
+use super::front_end::FrontEnd;
+use super::text::{Style, describe};
 use crate::event::Event;
 
-/// Writes what people read, without colours and without anything that moves.
+/// Writes events as text, without colours or progress.
 #[derive(Debug)]
 pub struct Plain<W>(pub W);
 

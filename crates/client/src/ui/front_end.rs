@@ -1,10 +1,4 @@
-//! Front ends: how events are shown. The session knows none of them.
-
-mod json;
-mod plain;
-mod progress;
-mod terminal;
-mod wording;
+//! The interface of a front end, and the loop that feeds it.
 
 use std::io;
 use std::time::Duration;
@@ -14,22 +8,18 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Transfer};
 use crate::transfers::Board;
 
-pub use json::Json;
-pub use plain::Plain;
-pub use terminal::{Editor, Terminal};
-
-/// How often the progress of transfers is looked at.
+/// The interval between two updates of the progress of transfers.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Something that shows events.
+/// Shows events to a user or a program.
 pub trait FrontEnd: Send {
     /// Shows one event.
     ///
     /// # Errors
-    /// Nobody can see it: the output is closed.
+    /// The output is closed or cannot be written to.
     fn show(&mut self, event: &Event) -> io::Result<()>;
 
-    /// Shows how far the transfers under way are, where that is shown.
+    /// Shows the progress of the active transfers, if this front end does.
     ///
     /// # Errors
     /// As [`FrontEnd::show`].
@@ -37,7 +27,7 @@ pub trait FrontEnd: Send {
         Ok(())
     }
 
-    /// Leaves the screen as a shell wants it.
+    /// Restores the terminal for the shell.
     ///
     /// # Errors
     /// As [`FrontEnd::show`].
@@ -46,12 +36,12 @@ pub trait FrontEnd: Send {
     }
 }
 
-/// Shows `events` until there are no more, blocking where the output does: it wants a thread of its own.
+/// Shows `events` until the channel closes. Writing blocks, so run this on its own thread.
 ///
 /// # Errors
-/// The output is closed.
+/// The output is closed or cannot be written to.
 pub async fn show_all(
-    front: &mut dyn FrontEnd,
+    front_end: &mut dyn FrontEnd,
     mut events: mpsc::Receiver<Event>,
     board: Board,
 ) -> io::Result<()> {
@@ -61,10 +51,10 @@ pub async fn show_all(
         tokio::select! {
             biased;
             event = events.recv() => match event {
-                Some(event) => front.show(&event)?,
-                None => return front.close(),
+                Some(event) => front_end.show(&event)?,
+                None => return front_end.close(),
             },
-            _ = ticks.tick() => front.show_progress(&board.transfers())?,
+            _ = ticks.tick() => front_end.show_progress(&board.transfers())?,
         }
     }
 }

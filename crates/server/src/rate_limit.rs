@@ -1,41 +1,42 @@
-//! How fast a member may send.
+//! The rate limit of a member.
 //!
-//! Who sends faster is read more slowly, and TCP holds it back. Nothing is refused or dropped: a
-//! post left out would make every later one of that pair of members unopenable.
+//! The server reads more slowly from a member that exceeds the limit, and TCP flow control slows the member down. Nothing
+//! is dropped: without one post, no later post between the same two members could be opened.
 
 use std::time::{Duration, Instant};
 
 use backroom_protocol::room::ClientMessage;
 
-use crate::bucket::{Rate, TokenBucket};
+use crate::token_bucket::{Rate, TokenBucket};
 
-/// How many seconds' worth of messages a member may send at once.
+/// The burst of messages, as the time in which the long-term rate would allow them. It lets a member offer a file to a full
+/// room, with up to three messages to each of 1,023 receivers.
 const MESSAGE_BURST_SECONDS: u32 = 60;
 
-/// How many seconds' worth of bytes a member may send at once.
+/// The burst of bytes, as the time in which the long-term rate would allow them.
 const BYTE_BURST_SECONDS: u32 = 4;
 
-/// What a part of a post counts beside the content.
+/// The bytes that each part of a post counts for.
 const PART_BYTES: usize = 64;
 
-/// What is taken from one member in the long run.
+/// The long-term rates of one member.
 #[derive(Clone, Copy, Debug)]
-pub struct PaceConfig {
-    /// Messages a second.
+pub struct RateLimitConfig {
+    /// Messages a second. Bursts of 60 times as many are allowed.
     pub messages_per_second: u32,
-    /// Bytes a second.
+    /// Bytes of posts a second. Bursts of 4 times as many are allowed.
     pub bytes_per_second: u32,
 }
 
-/// What a member has sent lately, in messages and in bytes.
+/// Limits the messages and the bytes of one member.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     messages: TokenBucket,
     bytes: TokenBucket,
 }
 
-impl Pace {
-    pub(crate) fn new(config: PaceConfig, now: Instant) -> Self {
+impl RateLimiter {
+    pub(crate) fn new(config: RateLimitConfig, now: Instant) -> Self {
         let bucket = |per_second: u32, burst_seconds| {
             let burst = per_second.saturating_mul(burst_seconds);
             let rate = Rate::new(per_second, Duration::from_secs(1), burst);
@@ -47,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// Counts a message, and returns how long to wait before the next.
+    /// Counts a message and returns how long to wait before reading the next one.
     pub(crate) fn charge(&mut self, now: Instant, message: &ClientMessage) -> Duration {
         let bytes = match message {
             ClientMessage::Post(post) => post.content.len() + PART_BYTES * post.parts.len(),
@@ -66,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: PaceConfig = PaceConfig {
+    const CONFIG: RateLimitConfig = RateLimitConfig {
         messages_per_second: 64,
         bytes_per_second: 512 << 10,
     };
@@ -84,22 +85,22 @@ mod tests {
     }
 
     #[test]
-    fn offering_a_file_to_everyone_in_a_full_room_is_not_held_back() {
+    fn offering_a_file_to_a_full_room_is_not_limited() {
         let now = Instant::now();
-        let mut pace = Pace::new(CONFIG, now);
+        let mut rate_limit = RateLimiter::new(CONFIG, now);
         for _ in 0..3 * 1_023 {
-            assert_eq!(pace.charge(now, &post(300, 1)), Duration::ZERO);
+            assert_eq!(rate_limit.charge(now, &post(300, 1)), Duration::ZERO);
         }
     }
 
     #[test]
-    fn a_flood_is_held_back_by_number_and_by_size() {
+    fn messages_and_bytes_are_limited() {
         let now = Instant::now();
-        let mut pace = Pace::new(CONFIG, now);
-        let waits = (0..10_000).map(|_| pace.charge(now, &ClientMessage::Ping));
+        let mut rate_limit = RateLimiter::new(CONFIG, now);
+        let waits = (0..10_000).map(|_| rate_limit.charge(now, &ClientMessage::Ping));
         assert!(waits.last() > Some(Duration::from_secs(90)));
-        let mut pace = Pace::new(CONFIG, now);
-        let waits = (0..100).map(|_| pace.charge(now, &post(64 << 10, 1)));
+        let mut rate_limit = RateLimiter::new(CONFIG, now);
+        let waits = (0..100).map(|_| rate_limit.charge(now, &post(64 << 10, 1)));
         assert!(waits.last() > Some(Duration::from_secs(8)));
     }
 }

@@ -1,0 +1,90 @@
+//! Leaving the room, and losing the connection.
+
+use std::time::Duration;
+
+use backroom_protocol::ClientMessage;
+use backroom_transport::connection::Encoded;
+use tokio::time::Instant;
+
+use super::Session;
+use super::phase::{Ending, Phase};
+use crate::event::Event;
+
+/// The time that transfers have to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time that the room has to close the connection after the leave message. If this side closed it, the room could lose
+/// messages that it has not read yet.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Session {
+    /// Moves to the next phase when it is due. Returns the ending when the session is over.
+    pub(super) fn advance(&mut self) -> Option<Ending> {
+        let idle = self.transfers.is_idle() && self.posts.is_empty();
+        match &self.phase {
+            Phase::Draining if idle => self.send_leave(),
+            Phase::Stopping {
+                ending: Ending::Left,
+                ..
+            } if idle => self.send_leave(),
+            Phase::Stopping { ending, .. } if idle => self.phase = Phase::Over(ending.clone()),
+            _ => {}
+        }
+        match &self.phase {
+            Phase::Over(ending) => Some(ending.clone()),
+            _ => None,
+        }
+    }
+
+    /// Handles the end of the input.
+    pub(super) async fn drain(&mut self) {
+        self.transfers.close();
+        self.phase = Phase::Draining;
+        if !self.transfers.is_idle() {
+            self.show(Event::Waiting {
+                transfers: self.transfers.count(),
+            })
+            .await;
+        }
+    }
+
+    /// Leaves the room at the request of the user.
+    pub(super) fn leave(&mut self) {
+        self.stop(Ending::Left, "you left the room");
+    }
+
+    /// Handles the loss of the connection.
+    pub(super) fn lose(&mut self, reason: &str) {
+        match &self.phase {
+            Phase::Leaving { .. } => self.phase = Phase::Over(Ending::Left),
+            Phase::Stopping { ending, .. } if *ending != Ending::Left => {}
+            _ => {
+                let reason = self.closing.take().unwrap_or_else(|| reason.to_owned());
+                self.stop(Ending::Lost(reason), "the connection to the room was lost");
+            }
+        }
+    }
+
+    /// Handles the removal of this member.
+    pub(super) fn kicked(&mut self) {
+        self.stop(Ending::Kicked, "you were kicked out of the room");
+    }
+
+    fn stop(&mut self, ending: Ending, reason: &str) {
+        self.transfers.stop_all(reason);
+        self.phase = Phase::Stopping {
+            ending,
+            deadline: Instant::now() + STOP_TIMEOUT,
+        };
+    }
+
+    fn send_leave(&mut self) {
+        if let Ok(leave) = Encoded::new(&ClientMessage::Leave) {
+            // An error is ignored here. Reading from the connection reports it too.
+            let _ = self.writer.feed(&leave);
+        }
+        self.phase = Phase::Leaving {
+            deadline: Instant::now() + LEAVE_TIMEOUT,
+        };
+    }
+}

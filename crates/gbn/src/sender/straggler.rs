@@ -1,0 +1,157 @@
+//! Straggler detection: finds the receivers that hold up a group.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Sender,
+    group::{ReceiverId, ReceiverProgress},
+};
+
+/// A receiver that blocks the group for a larger share of the time is a straggler: without it, the others would be at
+/// least four times as fast.
+const MAX_BLOCKED_SHARE: f64 = 0.75;
+
+/// The shortest time constant of the moving average. It spans several go-backs, so that chance alone does not make a
+/// straggler.
+const MIN_TIME_CONSTANT: Duration = Duration::from_secs(2);
+
+/// The time constant in minimum round trips, if that is longer. The minimum is that of the fast receivers: a slow receiver's
+/// round trips must not delay its own detection.
+const TIME_CONSTANT_ROUND_TRIPS: u32 = 32;
+
+/// Detects the stragglers of a group.
+///
+/// The group is blocked while segments remain but window or space prevent new ones from being sent. A receiver blocks it
+/// if it is more than half a window behind the fastest. It also does if it is the only obstacle: another receiver has
+/// everything that was sent and space for more, and this one does not.
+///
+/// The detector averages the time for which each receiver blocks the group, with exponential weights over two seconds, or
+/// over 32 round trips if that is longer. Losses that affect all receivers equally make no straggler. A receiver that stops
+/// is detected after 1.4 time constants. The end of the transfer does not count, because finished receivers wait for
+/// nothing.
+#[derive(Debug, Clone, Default)]
+pub struct StragglerDetector {
+    last: Option<Instant>,
+    /// Sorted by id, like the sender's receivers.
+    watched: Vec<Watched>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Watched {
+    id: ReceiverId,
+    /// The average share of the time for which it blocked the group, from 0 to 1.
+    blocked_share: f64,
+    /// Whether it blocked the group at the last observation.
+    is_blocking: bool,
+}
+
+impl StragglerDetector {
+    /// Updates the averages and returns the worst straggler, if any. Call this after each `handle_*` of the sender, once
+    /// the sender has sent all that it may.
+    pub fn observe(&mut self, now: Instant, sender: &Sender) -> Option<ReceiverId> {
+        let elapsed = self
+            .last
+            .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        self.last = Some(now);
+        let kept = (-elapsed.as_secs_f64() / time_constant(sender).as_secs_f64()).exp();
+        let blockage = sender.blockage();
+        self.update_receivers(sender.receivers());
+        let mut slowest: Option<Watched> = None;
+        for (watched, receiver) in self.watched.iter_mut().zip(sender.receivers()) {
+            let during = if watched.is_blocking { 1.0 } else { 0.0 };
+            watched.blocked_share = watched.blocked_share * kept + during * (1.0 - kept);
+            watched.is_blocking = blockage.is_some_and(|blockage| blockage.is_caused_by(receiver));
+            let is_slowest =
+                slowest.is_none_or(|other| watched.blocked_share > other.blocked_share);
+            if watched.is_blocking && is_slowest {
+                slowest = Some(*watched);
+            }
+        }
+        slowest
+            .filter(|watched| watched.blocked_share > MAX_BLOCKED_SHARE)
+            .map(|watched| watched.id)
+    }
+
+    /// The time at which [`observe`](Self::observe) would return a straggler if nothing changes before.
+    pub fn poll_timeout(&self, sender: &Sender) -> Option<Instant> {
+        let last = self.last?;
+        let share = self
+            .watched
+            .iter()
+            .filter(|watched| watched.is_blocking)
+            .map(|watched| watched.blocked_share)
+            .reduce(f64::max)?;
+        // While a receiver blocks, its share after `t` is 1 - (1 - share) * exp(-t / time constant).
+        let time_constants = ((1.0 - share) / (1.0 - MAX_BLOCKED_SHARE)).ln().max(0.0);
+        let wait = time_constant(sender).mul_f64(time_constants);
+        Some(last + wait + Duration::from_millis(1))
+    }
+
+    /// Follows changes of the sender's receivers.
+    fn update_receivers(&mut self, receivers: &[ReceiverProgress]) {
+        // Receivers are only ever removed, so an equal number means that they are the same.
+        if self.watched.len() == receivers.len() {
+            return;
+        }
+        let mut old = std::mem::take(&mut self.watched).into_iter().peekable();
+        for receiver in receivers {
+            while old.next_if(|watched| watched.id < receiver.id).is_some() {}
+            let known = old.next_if(|watched| watched.id == receiver.id);
+            self.watched.push(known.unwrap_or(Watched {
+                id: receiver.id,
+                blocked_share: 0.0,
+                is_blocking: false,
+            }));
+        }
+    }
+}
+
+/// The state of a group that cannot send new segments.
+#[derive(Debug, Clone, Copy)]
+struct Blockage {
+    next_seq_num: u64,
+    /// Half a window behind the fastest receiver.
+    far_behind: u64,
+    /// Whether a receiver could take new segments.
+    any_is_ready: bool,
+}
+
+impl Blockage {
+    fn is_caused_by(&self, receiver: &ReceiverProgress) -> bool {
+        let is_only_obstacle = self.any_is_ready && !self.is_ready(receiver);
+        receiver.cumulative < self.far_behind || is_only_obstacle
+    }
+
+    /// Whether this receiver has everything that was sent, and space for more.
+    fn is_ready(&self, receiver: &ReceiverProgress) -> bool {
+        receiver.cumulative == self.next_seq_num && receiver.space_end > self.next_seq_num
+    }
+}
+
+impl Sender {
+    /// Returns the blockage if window or space prevent the remaining segments from being sent.
+    fn blockage(&self) -> Option<Blockage> {
+        let next_seq_num = self.next_seq_num;
+        let all_sent = self.complete && self.available <= next_seq_num;
+        if all_sent || next_seq_num < self.sendable_end() {
+            return None;
+        }
+        let positions = self.receivers().iter().map(|receiver| receiver.cumulative);
+        let half_window = u64::from(self.window.segments() / 2);
+        let mut blockage = Blockage {
+            next_seq_num,
+            far_behind: positions.max()?.saturating_sub(half_window),
+            any_is_ready: false,
+        };
+        blockage.any_is_ready = self
+            .receivers()
+            .iter()
+            .any(|receiver| blockage.is_ready(receiver));
+        Some(blockage)
+    }
+}
+
+fn time_constant(sender: &Sender) -> Duration {
+    let round_trips = sender.stats().min_rtt.unwrap_or_default() * TIME_CONSTANT_ROUND_TRIPS;
+    round_trips.max(MIN_TIME_CONSTANT)
+}
