@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn events_come_by_time_and_then_in_the_order_of_scheduling() {
-        let start = Instant::now();
+        let start = crate::simulation::tests::epoch();
         let later = start + Duration::from_millis(1);
         let mut events = EventQueue::new();
         for (at, event) in [(later, 'c'), (start, 'a'), (later, 'd'), (start, 'b')] {

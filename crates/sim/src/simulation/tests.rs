@@ -9,7 +9,7 @@ use crate::wire;
     clippy::disallowed_methods,
     reason = "any instant will do, and only a clock makes one"
 )]
-fn epoch() -> Instant {
+pub(crate) fn epoch() -> Instant {
     Instant::now()
 }
 

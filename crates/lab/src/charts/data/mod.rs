@@ -64,7 +64,7 @@ fn all_cells<'a>(pivot: &Pivot<'a>) -> impl Iterator<Item = &'a CellSummary> {
 /// The settings that all cells have in common, without the obvious ones.
 fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     let common = |axis: &Axis| {
-        all_cells(pivot).all(|cell| axis.value(&cell.first.cell) == axis.value(&pivot.example))
+        all_cells(pivot).all(|cell| axis.value(&cell.first.cell) == axis.value(pivot.example))
     };
     let common_axes: Vec<_> = Axis::ALL
         .into_iter()
@@ -105,7 +105,7 @@ fn file_name(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     };
     let mut name = format!("{show}{kind}-against-{}", spec.against);
     for axis in &pivot.fixed {
-        name += &format!("-{axis}-{}", axis.value(&pivot.example));
+        name += &format!("-{axis}-{}", axis.value(pivot.example));
     }
     name
 }
