@@ -1,6 +1,7 @@
 //! The link of each member.
 
 use backroom_link::Rate;
+use backroom_vocabulary::format_number;
 
 use super::definition::{Definition, whole};
 use super::{Axis, UNLIMITED};
@@ -95,9 +96,42 @@ impl Axis {
         is_mentioned: |cell| cell.link.queue.is_some(),
         ..Definition::PLAIN
     });
+
+    /// The fraction of packets duplicated.
+    pub const DUPLICATE: Self = Self(&Definition {
+        key: "duplicate",
+        description: "fraction of packets that the network duplicates, like 0.01",
+        label: "duplicates",
+        unit: "%",
+        scale: 100.0,
+        default: Some("0"),
+        column: "duplicate",
+        column_is_float: true,
+        set: |cell, text| {
+            cell.link.duplicate = fraction(text)?;
+            Ok(())
+        },
+        setting: |cell| cell.link.duplicate.to_string(),
+        value: |cell| cell.link.duplicate.to_string(),
+        phrase: |cell| {
+            format!(
+                "{} % duplicates",
+                format_number(cell.link.duplicate * 100.0)
+            )
+        },
+        is_mentioned: |cell| cell.link.duplicate > 0.0,
+        ..Definition::PLAIN
+    });
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
     text.parse()
         .map_err(|_| "a rate like 64kbit, 10mbit or 1gbit".to_owned())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|fraction| (0.0..=1.0).contains(fraction))
+        .ok_or_else(|| "a fraction from 0 to 1 like 0.01".to_owned())
 }

@@ -29,7 +29,7 @@ pub struct Axis(pub(crate) &'static Definition);
 
 impl Axis {
     /// Every axis, in the order in which a plan nests them: the last one varies fastest.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CAST,
         Self::DELIVERY,
         Self::RECEIVERS,
@@ -37,6 +37,7 @@ impl Axis {
         Self::DELAY,
         Self::JITTER,
         Self::QUEUE,
+        Self::DUPLICATE,
         Self::LOSS_SIDE,
         Self::BURST,
         Self::LOSS,
@@ -311,6 +312,7 @@ mod tests {
             "delay=1.5ms",
             "jitter=250us",
             "queue=70",
+            "duplicate=0.03",
             "loss_side=receivers",
             "burst=4",
             "loss=0.02",
@@ -372,7 +374,7 @@ mod tests {
         let fields = Axis::ALL.map(|axis| axis.field(&cell));
         assert_eq!(
             fields.join(","),
-            "blockcast,ip-multicast,5,2.5,1.5,0.25,70,receivers,4,0.02,timeout,200,2,3145728,600,20"
+            "blockcast,ip-multicast,5,2.5,1.5,0.25,70,0.03,receivers,4,0.02,timeout,200,2,3145728,600,20"
         );
         assert_eq!(Axis::RATE.field(&Cell::default()), "");
         let mut cell = cell;
@@ -435,6 +437,7 @@ mod tests {
             ("delay", "-1ms", "like 10ms"),
             ("jitter", "x", "like 10ms"),
             ("queue", "0", "from 1 to 1000000"),
+            ("duplicate", "2", "from 0 to 1"),
             ("burst", "0", "mean length"),
             ("loss_side", "left", "one of sender, receivers"),
             ("file", "5GiB", "at most 1GiB"),

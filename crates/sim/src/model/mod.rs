@@ -311,6 +311,17 @@ mod tests {
     }
 
     #[test]
+    fn duplicates_take_what_the_model_expects() {
+        let settings = &[
+            "file=2MiB",
+            "duplicate=0.1,0.5",
+            "window=5,20,100",
+            "loss=0,0.01",
+        ];
+        assert_near(&compare(settings), 0.9, 0.05);
+    }
+
+    #[test]
     fn several_receivers_take_what_the_model_expects() {
         let settings = &[
             "cast=broadcast",

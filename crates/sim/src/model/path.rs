@@ -91,7 +91,8 @@ impl Path {
         let packet_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
             .max(LEAST_SLOT_S);
         let losses = Copied::new(cell);
-        let slot_s = packet_s * losses.slots;
+        // The copies that the network makes take their time on the link, too.
+        let slot_s = packet_s * losses.slots * (1.0 + cell.link.duplicate);
         let delay_ms = Time(cell.link.delay).ms();
         let round_trip_s = packet_s + 2.0 * delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
         let fixed_timer = match cell.timeout {
