@@ -91,9 +91,7 @@ fn parse_fields(typed: &str, rest: &str) -> Result<Command, CommandError> {
                 path: path.into(),
             })
         }
-        Arguments::User => Ok(Command::Kick {
-            user: user(word, rest)?,
-        }),
+        Arguments::User(command) => Ok(command(user(word, rest)?)),
         Arguments::Id => match rest.trim().parse() {
             Ok(id) => Ok(Command::Cancel { id }),
             Err(_) => {

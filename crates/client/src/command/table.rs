@@ -23,7 +23,7 @@ pub(super) enum Arguments {
     None(fn() -> Command),
     Message(Cast),
     File(Cast),
-    User,
+    User(fn(String) -> Command),
     Id,
     Setting(fn(&str) -> Result<Setting, SettingError>),
 }
@@ -40,7 +40,7 @@ impl CommandSpec {
     pub fn takes_users(&self) -> bool {
         match self.arguments {
             Arguments::Message(cast) | Arguments::File(cast) => cast != Cast::Broadcast,
-            Arguments::User => true,
+            Arguments::User(_) => true,
             _ => false,
         }
     }
@@ -110,7 +110,11 @@ pub const COMMANDS: &[CommandSpec] = &[
         "|USER...|PATH",
         Arguments::File(Cast::Blockcast),
     ),
-    command("kick", "|USER", Arguments::User),
+    command(
+        "kick",
+        "|USER",
+        Arguments::User(|user| Command::Kick { user }),
+    ),
     command("transfers", "", Arguments::None(|| Command::Transfers)),
     command("cancel", "|ID", Arguments::Id),
     command(
