@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backroom_link::{format_time, parse_time};
 use backroom_vocabulary::ParseNameError;
+use bytesize::ByteSize;
 use strum::{Display, EnumString, VariantNames};
 
 /// Where packets are lost. It matters to IP multicast alone: one stream that loses at the sender's side loses for
@@ -31,15 +32,13 @@ impl FileSize {
     /// The largest file a run may send: 1 GiB.
     pub const MAX: Self = Self(1 << 30);
 
-    const UNITS: [(&str, u64); 8] = [
+    const UNITS: [(&str, u64); 6] = [
         ("GiB", 1 << 30),
         ("MiB", 1 << 20),
         ("KiB", 1 << 10),
         ("GB", 1_000_000_000),
         ("MB", 1_000_000),
         ("KB", 1_000),
-        ("kB", 1_000),
-        ("B", 1),
     ];
 
     /// A size of so many bytes.
@@ -66,7 +65,7 @@ impl fmt::Display for FileSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = Self::UNITS
             .iter()
-            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit) && *unit > 1);
+            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit));
         match whole {
             Some((name, unit)) => f.pad(&format!("{}{name}", self.0 / unit)),
             None => f.pad(&self.0.to_string()),
@@ -78,19 +77,11 @@ impl FromStr for FileSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let allowed = || format!("a size like 4MiB, 500KB or 1200, at most {}", Self::MAX);
-        let (number, unit) = Self::UNITS
-            .iter()
-            .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
-            .unwrap_or((text, 1));
-        let bytes = number
-            .trim()
-            .parse::<u64>()
+        text.parse()
+            .map(|size: ByteSize| Self(size.as_u64()))
             .ok()
-            .and_then(|number| number.checked_mul(unit))
-            .filter(|bytes| *bytes <= Self::MAX.0)
-            .ok_or_else(allowed)?;
-        Ok(Self(bytes))
+            .filter(|size| *size <= Self::MAX)
+            .ok_or_else(|| format!("a size like 4MiB, 500KB or 1200, at most {}", Self::MAX))
     }
 }
 
