@@ -1,4 +1,4 @@
-//! What follows from the numbers, in sentences.
+//! Findings: conclusions from the numbers, in sentences.
 
 mod deliveries;
 
@@ -8,18 +8,18 @@ use crate::scenario::{Axis, Quantity};
 use crate::statistics::{self, CellSummary};
 use crate::words;
 
-/// A few sentences about one question.
+/// The answer to one question.
 pub(super) struct Finding {
     pub(super) heading: &'static str,
     pub(super) sentences: Vec<String>,
 }
 
-/// Differences up to this, as a fraction, are none.
+/// Smaller relative differences do not count.
 const ALIKE: f64 = 0.01;
-/// More settings than this are summed up.
+/// More settings than this are summarised.
 const MOST_SETTINGS: usize = 6;
 
-/// All that can be said about these cells.
+/// All findings about these cells.
 pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
     let cells = report.cells;
     let varying = varying(cells);
@@ -29,14 +29,11 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
             best_windows(cells, &varying),
         ),
         ("Fastest delivery", deliveries::fastest(cells, &varying)),
-        (
-            "What the timer and the recovery cost",
-            recoveries(cells, &varying),
-        ),
+        ("Cost of timer and recovery", recoveries(cells, &varying)),
         ("Where going back costs most", going_back(cells, &varying)),
-        ("Measured against the model", against_model(cells, &varying)),
+        ("Difference from the model", against_model(cells, &varying)),
         (
-            "Measured against the simulator",
+            "Difference from the simulator",
             against_simulator(cells, &varying),
         ),
     ]
@@ -46,7 +43,7 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The axes on which the cells differ. A cast says how many receive where nothing else does.
+/// The axes on which the cells differ. The number of receivers is left out if the cast determines it.
 pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
     let varies = |axis: &Axis| {
         let mut texts = cells.iter().map(|cell| cell.first.axis_text(*axis));
@@ -103,12 +100,12 @@ fn seconds(cell: &CellSummary) -> Option<f64> {
 
 fn named(axes: &[Axis], record: &RunRecord) -> String {
     match words::phrases(axes, record) {
-        all if all.is_empty() => "everything as set".to_owned(),
+        all if all.is_empty() => "the only setting".to_owned(),
         all => all,
     }
 }
 
-/// For each loss rate the smallest window that is as good as any.
+/// For each loss rate the smallest window within 1 % of the best.
 fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     if !varying.contains(&Axis::Window) {
         return Vec::new();
@@ -145,7 +142,7 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
             let windows = || best.iter().map(|cell| cell.first.window);
             let (low, high) = (windows().min()?, windows().max()?);
             Some(format!(
-                "With {loss}: from {low} to {high} segments, depending on the rest ({} settings).",
+                "With {loss}: {low} to {high} segments, depending on the other settings ({} in total).",
                 told.len()
             ))
         })
@@ -168,7 +165,7 @@ fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
         .copied()
 }
 
-/// For the worst loss, how the slowest rule of recovery compares with the fastest.
+/// Compares the slowest recovery rule with the fastest, at the highest loss rate.
 fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     const RULES: [Axis; 2] = [Axis::Recovery, Axis::Timeout];
     let rules: Vec<_> = RULES
@@ -212,11 +209,11 @@ fn going_back(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
         return Vec::new();
     };
     if most <= 1.0 + ALIKE {
-        return vec!["Nowhere: nearly nothing was sent twice.".to_owned()];
+        return vec!["Nowhere. Almost nothing was sent twice.".to_owned()];
     }
     let share = words::number((1.0 - 1.0 / most) * 100.0);
     vec![format!(
-        "With {}: each segment was sent {} times, so {share} % of all that was sent had been sent before.",
+        "With {}: each segment was sent {} times on average, so {share} % of all transmissions were repetitions.",
         named(varying, &worst.first),
         words::number(most)
     )]
@@ -252,9 +249,9 @@ fn differences<'a>(
         .filter(|(_, difference)| difference.abs() <= CLOSE);
     let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
     let mut sentences = vec![format!(
-        "Of {} cells, {} are within 10 % of {whom}; the median difference is {} %.",
-        pairs.len(),
+        "{} of {} cells are within 10 % of {whom}. The median difference is {} %.",
         close.count(),
+        pairs.len(),
         words::number(median.map_or(0.0, |spread| spread.median) * 100.0)
     )];
     if difference.abs() > CLOSE {
@@ -263,9 +260,9 @@ fn differences<'a>(
             cause => format!(" (likely cause: {cause})"),
         };
         sentences.push(format!(
-            "Farthest from it is {}, by {:+.0} %{cause}.",
-            named(varying, &farthest.first),
-            difference * 100.0
+            "The largest difference is {:+.0} %, with {}{cause}.",
+            difference * 100.0,
+            named(varying, &farthest.first)
         ));
     }
     sentences
