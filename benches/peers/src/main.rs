@@ -48,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .init();
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),

@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 use crate::comparisons::{Comparison, comparisons};
 use crate::results::{Manifest, Results};
 use crate::row::Row;
-use crate::session::Session;
+use crate::session::{Session, Turn};
 
 /// Default number of repetitions: the fewest that give an interval.
 pub(crate) const REPETITIONS: u32 = 6;
@@ -43,15 +43,6 @@ pub(crate) struct RunArgs {
     /// Results folder [default: results/peers/RUNNER]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-/// A contestant's turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    /// Index of the contestant in its comparison.
-    pub(crate) contestant: usize,
-    /// From 1.
-    pub(crate) repetition: u32,
 }
 
 pub(crate) fn run(arguments: &RunArgs) -> Result<(), RunError> {

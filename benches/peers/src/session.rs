@@ -5,7 +5,6 @@ use backroom_shaper::protocol::{ShaperConfig, ShaperStats};
 
 use crate::comparisons::{Comparison, Contestant, Network};
 use crate::row::Row;
-use crate::run::Turn;
 use crate::tool::{self, MAX_SECONDS, Ours, Side, Task, Tool};
 
 /// Windows that atftp tries in a comparison. It is measured with the best.
@@ -15,6 +14,15 @@ const PACKET_BYTES: usize = 1_480;
 const ETHERNET_MTU_BYTES: u64 = 1_500;
 /// Unit of `utime` and `stime` (proc_pid_stat(5)).
 const TICK_SECONDS: f64 = 0.01;
+
+/// A contestant's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// Index of the contestant in its comparison.
+    pub(crate) contestant: usize,
+    /// From 1. 0 is a trial.
+    pub(crate) repetition: u32,
+}
 
 /// A testbed in which the contestants of a comparison take turns.
 pub(crate) struct Session<'a> {

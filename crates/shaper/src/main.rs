@@ -10,8 +10,5 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
     backroom_shaper::run(&Arguments::parse().shaper)
 }

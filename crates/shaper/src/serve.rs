@@ -43,6 +43,11 @@ enum BackendKind {
 /// # Errors
 /// If the backend does not work here, or stdout is closed.
 pub fn run(arguments: &ShaperArgs) -> anyhow::Result<()> {
+    // stdout belongs to the protocol. Fails if the program has set up a log already.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .try_init();
     let backend: Box<dyn Backend> = match arguments.backend {
         _ if arguments.probe => return print(&support()),
         None => anyhow::bail!("missing --backend: netem or nfqueue"),

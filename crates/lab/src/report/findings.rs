@@ -1,4 +1,4 @@
-//! What follows from the numbers, in sentences.
+//! Findings: conclusions from the numbers, in sentences.
 
 mod deliveries;
 
@@ -11,18 +11,18 @@ use crate::record::RunRecord;
 use crate::scenario::Quantity;
 use crate::statistics::{self, CellSummary};
 
-/// A few sentences about one question.
+/// The answer to one question.
 pub(super) struct Finding {
     pub(super) heading: &'static str,
     pub(super) sentences: Vec<String>,
 }
 
-/// Differences up to this, as a fraction, are none.
+/// Smaller relative differences do not count.
 const ALIKE: f64 = 0.01;
-/// More settings than this are summed up.
+/// More settings than this are summarised.
 const MOST_SETTINGS: usize = 6;
 
-/// All that can be said about these cells.
+/// All findings about these cells.
 pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
     let cells = report.cells;
     let varying = varying(cells);
@@ -32,14 +32,11 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
             best_windows(cells, &varying),
         ),
         ("Fastest delivery", deliveries::fastest(cells, &varying)),
-        (
-            "What the timer and the recovery cost",
-            recoveries(cells, &varying),
-        ),
+        ("Cost of timer and recovery", recoveries(cells, &varying)),
         ("Where going back costs most", going_back(cells, &varying)),
-        ("Measured against the model", against_model(cells, &varying)),
+        ("Difference from the model", against_model(cells, &varying)),
         (
-            "Measured against the simulator",
+            "Difference from the simulator",
             against_simulator(cells, &varying),
         ),
     ]
@@ -49,7 +46,7 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The axes on which the cells differ. A cast says how many receive where nothing else does.
+/// The axes on which the cells differ. The number of receivers is left out if the cast determines it.
 pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
     let varies = |axis: &Axis| {
         let mut texts = cells.iter().map(|cell| axis.value(&cell.first.cell));
@@ -107,12 +104,12 @@ fn seconds(cell: &CellSummary) -> Option<f64> {
 
 fn named(axes: &[Axis], record: &RunRecord) -> String {
     match labels::phrases(axes, &record.cell) {
-        all if all.is_empty() => "everything as set".to_owned(),
+        all if all.is_empty() => "the only setting".to_owned(),
         all => all,
     }
 }
 
-/// For each loss rate the smallest window that is as good as any.
+/// For each loss rate the smallest window within 1 % of the best.
 fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     if !varying.contains(&Axis::WINDOW) {
         return Vec::new();
@@ -149,7 +146,7 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
             let windows = || best.iter().map(|cell| cell.first.cell.window);
             let (low, high) = (windows().min()?, windows().max()?);
             Some(format!(
-                "With {loss}: from {low} to {high} segments, depending on the rest ({} settings).",
+                "With {loss}: {low} to {high} segments, depending on the other settings ({} in total).",
                 told.len()
             ))
         })
@@ -174,7 +171,7 @@ fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
         .copied()
 }
 
-/// For the worst loss, how the slowest rule of recovery compares with the fastest.
+/// Compares the slowest recovery rule with the fastest, at the highest loss rate.
 fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     const RULES: [Axis; 2] = [Axis::RECOVERY, Axis::TIMEOUT];
     let rules: Vec<_> = RULES
@@ -223,11 +220,11 @@ fn going_back(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
         return Vec::new();
     };
     if most <= 1.0 + ALIKE {
-        return vec!["Nowhere: nearly nothing was sent twice.".to_owned()];
+        return vec!["Nowhere. Almost nothing was sent twice.".to_owned()];
     }
     let share = format_number((1.0 - 1.0 / most) * 100.0);
     vec![format!(
-        "With {}: each segment was sent {} times, so {share} % of all that was sent had been sent before.",
+        "With {}: each segment was sent {} times on average, so {share} % of all transmissions were repetitions.",
         named(varying, &worst.first),
         format_number(most)
     )]
@@ -263,9 +260,9 @@ fn differences<'a>(
         .filter(|(_, difference)| difference.abs() <= CLOSE);
     let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
     let mut sentences = vec![format!(
-        "Of {} cells, {} are within 10 % of {whom}; the median difference is {} %.",
-        pairs.len(),
+        "{} of {} cells are within 10 % of {whom}. The median difference is {} %.",
         close.count(),
+        pairs.len(),
         format_number(median.map_or(0.0, |spread| spread.median) * 100.0)
     )];
     if difference.abs() > CLOSE {
@@ -274,9 +271,9 @@ fn differences<'a>(
             Some(cause) => format!(" (likely cause: {cause})"),
         };
         sentences.push(format!(
-            "Farthest from it is {}, by {:+.0} %{cause}.",
-            named(varying, &farthest.first),
-            difference * 100.0
+            "The largest difference is {:+.0} %, with {}{cause}.",
+            difference * 100.0,
+            named(varying, &farthest.first)
         ));
     }
     sentences

@@ -1,8 +1,8 @@
-//! `report.html`: everything a folder of results has to say, on one page that needs nothing else.
+//! `report.html`: all results of a folder on one self-contained page.
 //!
-//! - `findings`: what follows from the numbers, in sentences.
-//! - `table`: the cells and the runs that don't count, as tables.
-//! - `page`: all of it as HTML, with the charts in it.
+//! - `findings`: conclusions from the numbers, in sentences.
+//! - `table`: tables of the cells and of the excluded runs.
+//! - `page`: the page as HTML with the charts.
 
 mod findings;
 mod page;
@@ -25,13 +25,13 @@ use crate::statistics::CellSummary;
 /// The name of the page.
 pub const FILE: &str = "report.html";
 
-/// Why there is no report.
+/// Why the report cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// There are no rows, or none that can be read.
+    /// There are no rows, or they cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A file that a report is made from can't be read, or what is made of it can't be written.
+    /// A source of the report cannot be read, or the page cannot be written.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -39,7 +39,7 @@ pub enum ReportError {
         /// Why.
         source: io::Error,
     },
-    /// The manifest is none that `run` wrote.
+    /// The manifest was not written by `run`.
     #[error("{}: {source}", path.display())]
     Manifest {
         /// The file.
@@ -47,32 +47,32 @@ pub enum ReportError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The manifest's scenario is none.
+    /// The scenario in the manifest is invalid.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// A chart can't be drawn.
+    /// A chart cannot be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
-    /// A file can't be written.
+    /// A file cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
 }
 
-/// What a page is made of.
+/// The contents of the page.
 struct Report<'a> {
     scenario: &'a Scenario,
     records: &'a [RunRecord],
     cells: &'a [CellSummary],
-    /// `manifest.json` as it stands.
+    /// The text of `manifest.json`.
     manifest: String,
     /// Each chart as an SVG.
     charts: Vec<String>,
 }
 
-/// Writes the page for the results in `folder`, whose charts and manifest are written already.
+/// Writes the page for the results in `folder`. Its charts and manifest must already exist.
 ///
 /// # Errors
-/// When these can't be read, or the page can't be written.
+/// If these cannot be read, or the page cannot be written.
 pub fn write(
     folder: &Path,
     scenario: &Scenario,
@@ -100,15 +100,15 @@ pub fn write(
     fs::write(&path, page::page(&report)).map_err(|source| ReportError::File { path, source })
 }
 
-/// Makes summary, charts and page of the folder at `path` anew, from its rows and its manifest. A built-in scenario is drawn
-/// as this version of the lab draws it. Returns the names of the charts.
+/// Writes summary, charts and page of the folder at `path` again, from its rows and its manifest. A built-in scenario gets
+/// the charts of this version of the lab. Returns the names of the charts.
 ///
 /// # Errors
-/// When the folder's files can't be read, or the new ones can't be written.
+/// If the folder's files cannot be read, or the new ones cannot be written.
 pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
     let mut records = Folder::read(path)?.records;
     for record in &mut records {
-        // Rows from before the model was noted in them.
+        // Rows of old versions do not have the model.
         record.model_goodput_mbps = record
             .model_goodput_mbps
             .or_else(|| model::goodput_mbps(&record.cell));
@@ -133,7 +133,7 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
     Ok(manifest.charts)
 }
 
-/// The scenario as it ran, with today's charts where it is a built-in one.
+/// The scenario as it ran. A built-in one gets the charts of this version.
 fn scenario(manifest: &Manifest) -> Result<Scenario, ScenarioError> {
     let as_run = &manifest.scenario;
     let mut scenario = Scenario::parse(&as_run.name, &as_run.toml)?;

@@ -1,4 +1,4 @@
-//! The tables of the page: all cells, and the runs that don't count.
+//! The tables of the page.
 
 use backroom_sim::{Axis, Cell};
 use backroom_vocabulary::format_number;
@@ -9,16 +9,16 @@ use crate::labels;
 use crate::scenario::Reference;
 use crate::statistics::{CellSummary, Interval};
 
-/// Rows under headings.
+/// A table with headings.
 pub(super) struct Table {
     pub(super) headings: Vec<String>,
     pub(super) rows: Vec<Vec<Field>>,
 }
 
-/// What stands in one place of a table.
+/// A cell of a table.
 pub(super) enum Field {
     Text(String),
-    /// A number as it is shown, and as it is sorted by; `None` where there is none.
+    /// A number as it is shown, and its value for sorting.
     Number(String, Option<f64>),
 }
 
@@ -35,7 +35,7 @@ impl Field {
         Self::Number(value.to_string(), Some(value as f64))
     }
 
-    /// Both its ends; sorted by the lower.
+    /// Both ends, sorted by the lower one.
     fn interval(interval: Option<Interval>) -> Self {
         let told = |interval: Interval| {
             let [low, high] = [interval.low, interval.high].map(format_number);
@@ -47,22 +47,22 @@ impl Field {
         )
     }
 
-    /// Whether it says nothing: a value that there is not, or a count of nothing.
+    /// Whether it is empty or zero.
     fn is_void(&self) -> bool {
         matches!(self, Self::Text(text) | Self::Number(text, _) if text.is_empty() || text == "0")
     }
 
-    /// A fraction, shown in percent and with its sign.
+    /// A fraction as a percentage with a sign.
     fn difference(value: Option<f64>) -> Self {
         let text = value.map_or_else(String::new, |value| format!("{:+.1}", value * 100.0));
         Self::Number(text, value)
     }
 }
 
-/// One column of the table of cells: its heading, and what stands in it.
+/// A column of the table of cells: its heading and its field for each cell.
 type Column<'a> = (String, Box<dyn Fn(&CellSummary) -> Field + 'a>);
 
-/// A row for each cell. Axes on which all are the same are left out, and what nothing was measured of.
+/// A row for each cell. Axes on which all cells are equal and columns without values are left out.
 pub(super) fn cells(report: &Report<'_>) -> Table {
     let axes = findings::varying(report.cells);
     let mut columns: Vec<Column<'_>> = axes
@@ -82,7 +82,10 @@ pub(super) fn cells(report: &Report<'_>) -> Table {
         let simulated = |cell: &CellSummary| Field::number(cell.sim_goodput_mbps);
         columns.push(("simulated (Mbit/s)".to_owned(), Box::new(simulated)));
         let difference = |cell: &CellSummary| Field::difference(cell.sim_difference());
-        columns.push(("off simulated (%)".to_owned(), Box::new(difference)));
+        columns.push((
+            "difference from simulated (%)".to_owned(),
+            Box::new(difference),
+        ));
     }
     if report.cells.iter().any(|cell| cell.cause.is_some()) {
         columns.push((
@@ -115,19 +118,19 @@ fn measured<'a>() -> Vec<Column<'a>> {
         column("time (s)", |cell| {
             Field::number(cell.seconds.map(|spread| spread.median))
         }),
-        column("sent per segment", |cell| {
+        column("transmissions per segment", |cell| {
             Field::number(cell.transmissions.map(|spread| spread.median))
         }),
-        column("delay of segments, 50 % (ms)", |cell| {
+        column("segment delay, median (ms)", |cell| {
             Field::number(cell.segment_delay_p50_ms.map(|spread| spread.median))
         }),
-        column("99 % (ms)", |cell| {
+        column("segment delay, 99th percentile (ms)", |cell| {
             Field::number(cell.segment_delay_p99_ms.map(|spread| spread.median))
         }),
         column("model (Mbit/s)", |cell| {
             Field::number(cell.model_goodput_mbps)
         }),
-        column("off model (%)", |cell| {
+        column("difference from model (%)", |cell| {
             Field::difference(cell.model_difference())
         }),
     ]
@@ -143,7 +146,7 @@ fn axis_field(axis: Axis, cell: &Cell) -> Field {
     }
 }
 
-/// The first of the runs that don't count, each with its reason and the command that repeats it.
+/// The first `most` excluded runs, each with its reason and the command that repeats it.
 pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
     let axes = findings::varying(report.cells);
     let failed = report.records.iter().filter(|record| !record.counts());
@@ -166,7 +169,7 @@ pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
     }
 }
 
-/// The figures that others have published, beside the median completion time of the same cells here.
+/// Published completion times beside the medians of the same cells here.
 pub(super) fn references(report: &Report<'_>) -> Table {
     let row = |reference: &Reference| {
         let beside = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
@@ -179,7 +182,7 @@ pub(super) fn references(report: &Report<'_>) -> Table {
         ]
     };
     Table {
-        headings: ["published", "theirs (s)", "here (s)", "source"]
+        headings: ["published by", "published (s)", "here (s)", "source"]
             .map(str::to_owned)
             .to_vec(),
         rows: report.scenario.references.iter().map(row).collect(),

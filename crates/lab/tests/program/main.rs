@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod output;
+mod peers;
 mod repeat;
 mod report;
 mod stop;

@@ -1,4 +1,4 @@
-//! From where on sending once beats sending many times.
+//! The number of receivers from which one multicast stream is faster than one stream per receiver.
 
 use backroom_sim::{Axis, Delivery};
 
@@ -6,7 +6,7 @@ use super::{ALIKE, grouped, named, seconds, without};
 use crate::scenario::Quantity;
 use crate::statistics::CellSummary;
 
-/// For how many receivers which delivery is the fastest, and where one stream for all wins and loses.
+/// The fastest delivery by number of receivers, and where IP multicast is faster and slower than the others.
 pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     if !varying.contains(&Axis::DELIVERY) {
         return Vec::new();
@@ -25,12 +25,12 @@ pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
         .collect()
 }
 
-/// Numbers of receivers for which one delivery is the fastest, or none.
+/// A range of receiver counts with the same fastest delivery. `None` is no clear difference.
 struct Stretch {
     winner: Option<Delivery>,
     first: u16,
     last: u16,
-    /// To the last, how many times as long the next delivery takes.
+    /// For the last count, the time of the second fastest delivery divided by that of the fastest.
     ratio: f64,
 }
 
@@ -45,12 +45,12 @@ impl Stretch {
     fn told(&self) -> String {
         let receivers = self.receivers();
         match self.winner {
-            None => format!("for {receivers} no difference"),
+            None => format!("no difference for {receivers}"),
             Some(winner) => format!(
-                "for {receivers} {}, with {} of them {:.1} times as fast as the next",
+                "{} for {receivers} ({:.1} times as fast as the second with {})",
                 name(winner),
-                self.last,
-                self.ratio
+                self.ratio,
+                self.last
             ),
         }
     }
@@ -63,7 +63,7 @@ fn name(delivery: Delivery) -> String {
     }
 }
 
-/// One setting's cells by how many receive, those with the same winner together.
+/// The ranges of one setting's cells, in ascending order of receivers.
 fn stretches(cells: &[&CellSummary]) -> Vec<Stretch> {
     let mut counts = grouped(cells.iter().copied(), &[Axis::RECEIVERS]);
     counts.sort_by_key(|cells| cells.first().map(|cell| cell.first.cell.receivers));
@@ -89,7 +89,7 @@ fn stretches(cells: &[&CellSummary]) -> Vec<Stretch> {
     stretches
 }
 
-/// The fastest delivery, where one certainly is, and how many times as long the next takes.
+/// The fastest delivery, if the difference is significant, and the ratio of the second fastest time to its time.
 fn fastest_of(cells: &[&CellSummary]) -> Option<(Option<Delivery>, f64)> {
     let mut timed: Vec<_> = cells
         .iter()
@@ -114,7 +114,7 @@ fn may_be_equal(one: &CellSummary, other: &CellSummary) -> bool {
     }
 }
 
-/// Where one stream for all overtakes many, and where it loses to them: a sentence, with a space before it.
+/// Where IP multicast is faster and slower than the other deliveries: a sentence after a space, or nothing.
 fn once_against_many(stretches: &[Stretch]) -> String {
     let once = |stretch: &&Stretch| stretch.winner == Some(Delivery::IpMulticast);
     let loses: Vec<_> = stretches
@@ -125,11 +125,11 @@ fn once_against_many(stretches: &[Stretch]) -> String {
     match (stretches.last().filter(once), loses.as_slice()) {
         (None, _) => String::new(),
         (Some(wins), []) => format!(
-            " Sending once beats sending many times from {} receivers on, and never loses.",
+            " IP multicast is the fastest from {} receivers on, and never slower.",
             wins.first
         ),
         (Some(wins), loses) => format!(
-            " Sending once beats sending many times from {} receivers on, and loses to it for {}.",
+            " IP multicast is the fastest from {} receivers on, and slower for {}.",
             wins.first,
             loses.join(" and ")
         ),
@@ -150,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_from_where_on_sending_once_wins_and_where_it_loses() {
+    fn the_sentence_names_where_multicast_is_faster_and_slower() {
         let [parallel, once] = [Delivery::Parallel, Delivery::IpMulticast].map(Some);
         let said = |stretches: &[Stretch]| once_against_many(stretches);
         assert_eq!(said(&[stretch(parallel, 2, 32)]), "");
         assert_eq!(
             said(&[stretch(None, 2, 2), stretch(once, 4, 32)]),
-            " Sending once beats sending many times from 4 receivers on, and never loses."
+            " IP multicast is the fastest from 4 receivers on, and never slower."
         );
         assert_eq!(
             said(&[
@@ -164,7 +164,7 @@ mod tests {
                 stretch(None, 12, 12),
                 stretch(once, 16, 32)
             ]),
-            " Sending once beats sending many times from 16 receivers on, and loses to it for 2 to 8 receivers."
+            " IP multicast is the fastest from 16 receivers on, and slower for 2 to 8 receivers."
         );
     }
 }
