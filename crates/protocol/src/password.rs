@@ -49,6 +49,14 @@ impl Password {
     }
 }
 
+impl TryFrom<String> for Password {
+    type Error = PasswordError;
+
+    fn try_from(password: String) -> Result<Self, PasswordError> {
+        Self::new(password)
+    }
+}
+
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
