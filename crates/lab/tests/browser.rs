@@ -179,6 +179,12 @@ async fn nothing_is_requested_or_logged(page: &Page, report: &str) {
     );
 }
 
+/// The port in "ChromeDriver was started successfully on port 38233."
+fn port(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("successfully on port ")?;
+    port.trim_end_matches('.').parse().ok()
+}
+
 /// A running `chromedriver`; it ends with this.
 struct Driver {
     process: Child,
@@ -213,19 +219,11 @@ impl Driver {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        // "ChromeDriver was started successfully on port 38233."
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = lines
             .by_ref()
-            .map(Result::unwrap)
-            .find_map(|line| {
-                line.rsplit_once("on port ")?
-                    .1
-                    .trim_end_matches('.')
-                    .parse::<u16>()
-                    .ok()
-            })
-            .expect("chromedriver names its port");
+            .find_map(|line| port(&line.unwrap()))
+            .expect("chromedriver prints its port");
         // It must not block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Some(Self {
