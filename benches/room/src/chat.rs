@@ -355,7 +355,10 @@ fn chart(arguments: &ChatArgs, rows: &[Row]) -> Chart {
     }
 }
 
-const PERCENTILES: [(f64, fn(&Row) -> f64); 3] = [
+/// A quantile, and the column that holds it.
+type Percentile = (f64, fn(&Row) -> f64);
+
+const PERCENTILES: [Percentile; 3] = [
     (50.0, |row| row.p50_ms),
     (90.0, |row| row.p90_ms),
     (99.0, |row| row.p99_ms),

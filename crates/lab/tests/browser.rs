@@ -205,11 +205,8 @@ impl Driver {
                     std::env::var("BACKROOM_TEST_BROWSER").as_deref() == Ok("required");
                 assert!(!is_required, "{missing}");
                 // Not `println!`, whose output a test that passes hides.
-                writeln!(
-                    std::io::stderr(),
-                    "skipped the_report_works_in_a_browser: {missing}"
-                )
-                .unwrap();
+                let mut stderr = std::io::stderr();
+                writeln!(stderr, "skipped the_report_works_in_a_browser: {missing}").unwrap();
                 return None;
             }
         }

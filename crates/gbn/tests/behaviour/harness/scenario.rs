@@ -5,8 +5,6 @@ use std::time::Duration;
 use backroom_gbn::SenderConfig;
 use backroom_link::LinkConfig;
 
-use super::simulation::{Outcome, Simulation, Violation};
-
 /// One transfer from one sender to its receivers. As in the lab, a segment crosses the sender's egress, whose losses affect
 /// all receivers, and then each receiver's last hop. An ACK crosses its receiver's egress.
 #[derive(Debug, Clone)]
@@ -85,15 +83,5 @@ impl Scenario {
             Some(link) if receiver == 0 => link,
             _ => &self.last_hop,
         }
-    }
-
-    /// Runs the transfer to its end.
-    ///
-    /// # Errors
-    /// Describes a violated invariant and the scenario that reproduces it.
-    pub(crate) fn run(&self) -> Result<Outcome, Violation> {
-        Simulation::new(self).run().map_err(|violation| {
-            Violation(format!("{}\nseed {} of {self:#?}", violation.0, self.seed))
-        })
     }
 }

@@ -84,6 +84,18 @@ struct Member {
     promised: u64,
 }
 
+impl Scenario {
+    /// Runs the transfer to its end.
+    ///
+    /// # Errors
+    /// Describes a violated invariant and the scenario that reproduces it.
+    pub(crate) fn run(&self) -> Result<Outcome, Violation> {
+        Simulation::new(self).run().map_err(|violation| {
+            Violation(format!("{}\nseed {} of {self:#?}", violation.0, self.seed))
+        })
+    }
+}
+
 impl<'a> Simulation<'a> {
     pub(crate) fn new(scenario: &'a Scenario) -> Self {
         let free_segments = scenario.space.map_or(u32::MAX, |space| space.capacity);
