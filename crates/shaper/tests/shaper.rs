@@ -43,7 +43,8 @@ impl Hosts {
                 // Not `eprintln!`, whose output a test that passes hides.
                 let thread = std::thread::current();
                 let test = thread.name().unwrap_or("test");
-                writeln!(std::io::stderr(), "skipped {test}: {why}").unwrap();
+                let mut stderr = std::io::stderr();
+                writeln!(stderr, "skipped {test}: {why}").unwrap();
                 None
             }
         }
