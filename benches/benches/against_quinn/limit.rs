@@ -17,10 +17,10 @@ use backroom_protocol::segment::{
 use backroom_protocol::{Key, TransferId};
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 
-/// Silence after which the sender has ended.
+/// After this long without a datagram the sender has ended.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// Trains of datagrams taken at a time.
+/// Trains of datagrams taken in one call.
 const BUFFERS: usize = 4;
 
 /// What of `bytes` sent without pause is opened, in 10^6 bytes a second. They come from the file `source` where there is one,
@@ -51,8 +51,7 @@ pub(crate) fn megabytes_per_second(
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn send(
+fn send(
     segment: SegmentBytes,
     mut sealer: SegmentSealer,
     mut source: Option<File>,
@@ -60,7 +59,6 @@ async fn send(
     bytes: u64,
 ) -> anyhow::Result<()> {
     let endpoint = endpoint()?;
-    endpoint.writable().await?;
     let datagram_bytes = segment.datagram_bytes();
     let batch = endpoint.max_batch(datagram_bytes);
     let segment_bytes = usize::from(segment.value());
@@ -80,14 +78,13 @@ async fn send(
         }
         while let Err(error) = endpoint.try_send(to, None, &datagrams, datagram_bytes) {
             anyhow::ensure!(error.kind() == io::ErrorKind::WouldBlock, error);
-            endpoint.writable().await?;
+            endpoint.wait_writable(SILENCE)?;
         }
     }
     Ok(())
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn receive(
+fn receive(
     segment: SegmentBytes,
     mut opener: SegmentOpener,
     mut target: Option<File>,
@@ -96,13 +93,10 @@ async fn receive(
     let endpoint = endpoint()?;
     port.send(endpoint.local_addr()?.port())?;
     let mut buffers = endpoint.receive_buffers(segment.datagram_bytes(), BUFFERS);
-    endpoint.readable().await?;
+    while !endpoint.wait_readable(SILENCE)? {}
     let begun = Instant::now();
     let (mut opened, mut last) = (0, begun);
-    while tokio::time::timeout(SILENCE, endpoint.readable())
-        .await
-        .is_ok()
-    {
+    while endpoint.wait_readable(SILENCE)? {
         while endpoint.try_receive(&mut buffers).is_ok() {
             let segments = buffers
                 .datagrams()

@@ -24,7 +24,7 @@ use crate::event::Event;
 use crate::input::{Input, Line, Prompt};
 use crate::roster::Roster;
 use crate::settings::Settings;
-use crate::transfers::{Note, Transfers};
+use crate::transfers::{TransferEvent, Transfers};
 
 use phase::Phase;
 
@@ -88,7 +88,7 @@ pub struct Session {
 enum Happening {
     Received(Result<Option<ServerMessage>, ConnectionError>),
     Typed(Line),
-    Noted(Note),
+    Transfer(TransferEvent),
     Written(Result<(), ConnectionError>),
     PostWaits,
     Interrupted,
@@ -164,7 +164,7 @@ impl Session {
         let connected = phase.is_connected();
         tokio::select! {
             message = reader.receive(), if connected => Happening::Received(message),
-            note = transfers.note(), if !sealing => Happening::Noted(note),
+            event = transfers.next_event(), if !sealing => Happening::Transfer(event),
             written = writer.flush(), if connected && waiting_bytes > 0 => Happening::Written(written),
             () = tokio::task::yield_now(), if sealing => Happening::PostWaits,
             line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_WAITING_BYTES => {
@@ -190,7 +190,7 @@ impl Session {
             Happening::Written(Ok(())) => {}
             Happening::PostWaits => self.seal_post().await,
             Happening::Typed(line) => self.handle_line(line).await,
-            Happening::Noted(note) => self.handle_note(note).await,
+            Happening::Transfer(event) => self.handle_transfer_event(event).await,
             Happening::Interrupted | Happening::NobodyWatches => self.leave(),
             Happening::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
                 self.lose("the server does not answer any more");
@@ -203,11 +203,11 @@ impl Session {
         }
     }
 
-    async fn handle_note(&mut self, note: Note) {
-        match note {
-            Note::Tell(to, message) => self.tell(to, message).await,
-            Note::Show(event) | Note::Ended(_, event) => self.show(event).await,
-            Note::StreamEnded(_) => {}
+    async fn handle_transfer_event(&mut self, event: TransferEvent) {
+        match event {
+            TransferEvent::Send(to, message) => self.tell(to, message).await,
+            TransferEvent::Show(event) | TransferEvent::Ended(_, event) => self.show(event).await,
+            TransferEvent::ChannelClosed(_) => {}
         }
     }
 

@@ -7,8 +7,8 @@ use backroom_gbn::{Copies, Window};
 use backroom_protocol::Key;
 use backroom_protocol::segment::Stream;
 use backroom_transport::file::{
-    Control, GroupEnd, GroupMembers, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
-    Progress, SendTotals, SenderWord, SourceFile, receive_file, send_file, send_to_group,
+    Control, GroupChannels, GroupEnd, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
+    Progress, SendTotals, SenderMessage, SourceFile, receive_file, send_file, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -39,11 +39,16 @@ async fn receive_whole(
     end: oneshot::Receiver<GroupEnd>,
     sent: Vec<u8>,
 ) {
-    let (tell, words) = mpsc::channel(1);
-    let mut request = alone.receive_request(words);
+    let (message_sender, messages) = mpsc::channel(1);
+    let mut request = alone.receive_request();
     request.receiver_number = number;
     request.group = Some(membership);
-    let receive = receive_file(alone.receiver.take(), request, &alone.receive_control);
+    let receive = receive_file(
+        alone.receiver.take(),
+        request,
+        &alone.receive_control,
+        messages,
+    );
     let served = async {
         let hash = match end.await.unwrap() {
             GroupEnd::Finished { hash, .. } => Some(hash),
@@ -60,7 +65,10 @@ async fn receive_whole(
                 sent.unwrap().hash
             }
         };
-        tell.send(SenderWord::Finished(hash)).await.unwrap();
+        message_sender
+            .send(SenderMessage::Finished(hash))
+            .await
+            .unwrap();
     };
     let (received, ()) = tokio::join!(receive, served);
     let arrived = std::fs::read(received.unwrap().path).unwrap();
@@ -92,14 +100,14 @@ fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
 }
 
 /// Sends `sent` to as many receivers as there are ways to hear, who all must get it; those who are moved, alone.
-async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -> Outcome {
-    send_copies_to_all(sent, hearing, least_receivers, Copies::ONE).await
+async fn send_to_all(sent: &[u8], hearing: &[Hearing], min_receivers: usize) -> Outcome {
+    send_copies_to_all(sent, hearing, min_receivers, Copies::ONE).await
 }
 
 async fn send_copies_to_all(
     sent: &[u8],
     hearing: &[Hearing],
-    least_receivers: usize,
+    min_receivers: usize,
     copies: Copies,
 ) -> Outcome {
     let stream_key = Key::generate().unwrap();
@@ -119,13 +127,13 @@ async fn send_copies_to_all(
         segment_bytes: members[0].alone.segment_bytes,
         group: network.address(),
         receivers: receivers(&members),
-        least_receivers,
+        min_receivers,
         config,
     };
     let (ends, mut told_ends) = mpsc::channel(members.len());
     let (_remove, removed) = mpsc::channel(1);
     let (sender, control) = (endpoint(), Control::default());
-    let group = send_to_group(sender, request, &control, GroupMembers { ends, removed });
+    let group = send_to_group(sender, request, &control, GroupChannels { ends, removed });
 
     let mut serve = tokio::task::JoinSet::new();
     let mut moved = vec![None; members.len()];
@@ -226,7 +234,12 @@ async fn who_hears_nothing_or_no_more_gets_the_rest_alone_and_the_others_do_not_
         Hearing::Loss(0.0),
     ];
     let outcome = send_to_all(&sent, &hearing, 1).await;
-    let expected = [Some(MoveCause::Deaf), None, Some(MoveCause::Silent), None];
+    let expected = [
+        Some(MoveCause::Unreachable),
+        None,
+        Some(MoveCause::Unresponsive),
+        None,
+    ];
     assert_eq!(outcome.moved, expected);
 }
 
@@ -245,7 +258,7 @@ async fn a_group_of_too_few_serves_nobody() {
     let sent = contents(50_000);
     let hearing = [Hearing::Until(0), Hearing::Loss(0.0)];
     let outcome = send_to_all(&sent, &hearing, 2).await;
-    assert_eq!(outcome.moved, [Some(MoveCause::Deaf); 2]);
+    assert_eq!(outcome.moved, [Some(MoveCause::Unreachable); 2]);
     assert_eq!(outcome.totals.stats.segments_sent, 0);
 }
 

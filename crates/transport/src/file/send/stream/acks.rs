@@ -1,57 +1,40 @@
-//! What the receivers say, handed to Go-Back-N.
+//! Passes the receivers' ACKs to Go-Back-N.
 
 use std::io;
+use std::time::Instant;
 
-use super::{Driver, trace};
+use super::SendStream;
 use crate::file::TraceKind;
-use crate::file::send::SendError;
-use crate::file::timer::now;
+use crate::file::send::result::SendError;
 
-/// How often the socket is asked at most before other tasks get their turn.
-const CALLS_PER_TURN: usize = 8;
+/// How often the socket is read at most before the timer and the transmissions get their turn.
+const RECEIVES_PER_TURN: usize = 8;
 
-impl Driver<'_> {
-    /// Takes the ACKs that the runtime has heard of. True where there were any.
+impl SendStream {
+    /// Takes the ACKs that have arrived. True if there may be more.
     pub(super) fn take_acks(&mut self) -> Result<bool, SendError> {
-        match self.endpoint.try_receive(&mut self.ack_buffers) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error.into()),
+        for _ in 0..RECEIVES_PER_TURN {
+            match self.endpoint.try_receive(&mut self.ack_buffers) {
+                Ok(()) => self.handle_acks(Instant::now()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
         }
-        self.handle_acks();
         Ok(true)
     }
 
-    /// Takes the ACKs that came while this thread waited for the processor, of which the runtime has not heard yet: the
-    /// timer would take them for lost. True where there were any.
-    pub(super) fn take_late_acks(&mut self) -> bool {
-        for taken in 0..CALLS_PER_TURN {
-            if self.endpoint.receive_now(&mut self.ack_buffers).is_err() {
-                return taken > 0;
-            }
-            self.handle_acks();
-        }
-        true
-    }
-
-    fn handle_acks(&mut self) {
-        let now = now();
+    fn handle_acks(&mut self, now: Instant) {
         for datagram in self.ack_buffers.datagrams() {
             let Some((receiver, ack)) = self.receivers.open(datagram.contents, now) else {
                 self.dropped += 1;
-                trace(self.control, self.job.stream, now, TraceKind::Dropped);
+                self.trace.record(now, TraceKind::Dropped);
                 continue;
             };
             let acknowledged = ack.cumulative.min(self.layout.segments);
             receiver.progress.set(self.layout.bytes_below(acknowledged));
             self.last_ack = Some(now);
             self.gbn.handle_ack(now, receiver.id, ack);
-            trace(
-                self.control,
-                self.job.stream,
-                now,
-                TraceKind::AckReceived(ack),
-            );
+            self.trace.record(now, TraceKind::AckReceived(ack));
         }
     }
 }
@@ -63,24 +46,26 @@ mod tests {
     use std::time::Duration;
 
     use backroom_gbn::{SenderConfig, Timeout};
-    use backroom_protocol::segment::{Ack, AckSealer, SegmentBytes, Stream};
+    use backroom_protocol::segment::{Ack, AckSealer, SegmentBytes, Stream as StreamId};
     use backroom_protocol::{Key, TransferId};
 
-    use super::super::{Job, Receivers};
     use super::*;
+    use crate::file::send::receivers::Receivers;
+    use crate::file::send::stream::StreamSpec;
+    use crate::file::waker::Waker;
     use crate::file::{Control, SourceFile};
     use crate::udp::{UdpEndpoint, UdpOptions};
 
-    const STREAM: Stream = Stream {
+    const STREAM: StreamId = StreamId {
         transfer: TransferId(1),
         lane: 1,
     };
 
-    /// A file of one segment for `to`, with the shortest timer there is.
-    fn job(to: &UdpSocket) -> Job {
+    /// A file of one segment for `to`, with the shortest timer.
+    fn spec(to: &UdpSocket) -> StreamSpec {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "a file").unwrap();
-        Job {
+        StreamSpec {
             source: SourceFile::open(file.path()).unwrap(),
             stream: STREAM,
             stream_key: Key::generate().unwrap(),
@@ -95,21 +80,20 @@ mod tests {
         }
     }
 
-    /// The runtime runs nothing else meanwhile, so only the socket itself knows of the ACK.
-    #[tokio::test]
-    async fn an_ack_that_came_while_nobody_looked_is_no_timeout() {
+    /// The sender's thread does nothing meanwhile, as if it waited for the processor.
+    #[test]
+    fn an_ack_that_arrived_before_the_timer_is_handled_prevents_a_timeout() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let endpoint =
             UdpEndpoint::bind("127.0.0.1:0".parse().unwrap(), UdpOptions::default()).unwrap();
-        let control = Control::default();
         let ack_key = Key::generate().unwrap();
+        let control = Control::default();
         let mut receivers = Receivers::new(STREAM);
         receivers.insert(0, &ack_key, 0, 1, control.progress.clone());
-        let mut driver = Driver::new(&endpoint, job(&receiver), receivers, &control, None);
-        let mut reader = driver.reader();
-        endpoint.writable().await.unwrap();
+        let waker = Waker::new().unwrap();
+        let mut stream = SendStream::new(endpoint, spec(&receiver), receivers, control, &waker);
 
-        driver.turn(&mut reader).unwrap();
+        while stream.turn().unwrap() {}
         let (_, sender) = receiver.recv_from(&mut [0; 2_000]).unwrap();
         let ack = Ack {
             cumulative: 1,
@@ -119,11 +103,11 @@ mod tests {
         };
         let ack = AckSealer::new(STREAM, 0, &ack_key).seal(ack).unwrap();
         receiver.send_to(&ack, sender).unwrap();
-        while driver.gbn.poll_timeout().unwrap() > now() {
+        while stream.deadline().unwrap() > Instant::now() {
             std::hint::spin_loop();
         }
-        driver.turn(&mut reader).unwrap();
-        assert_eq!(driver.totals().stats.timeouts, 0);
-        assert!(driver.finished);
+        stream.turn().unwrap();
+        assert_eq!(stream.totals().stats.timeouts, 0);
+        assert!(stream.is_finished());
     }
 }
