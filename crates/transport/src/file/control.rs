@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::TraceSink;
+use super::trace::TraceSink;
 
 /// Cancels and watches a transfer. Every field may be left at its default.
 #[derive(Debug, Clone, Default)]

@@ -15,6 +15,7 @@
 
 mod ack;
 mod control;
+mod layout;
 mod receive;
 mod send;
 mod slow_disk;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::Control;
+use super::control::Control;
 use super::waker::Waker;
 use crate::poll::wait_until;
 use crate::udp::UdpEndpoint;

@@ -54,6 +54,11 @@ impl ReceiveBuffers {
         Ok(())
     }
 
+    /// Whether the last receive filled all buffers, so that more datagrams may be waiting.
+    pub fn is_full(&self) -> bool {
+        self.filled == self.metas.len()
+    }
+
     /// The datagrams of the last receive, in order of arrival. Empty datagrams are left out.
     pub fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
         let trains = self.bytes.chunks_exact_mut(self.buffer_bytes);

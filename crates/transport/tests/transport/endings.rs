@@ -159,7 +159,7 @@ async fn a_sender_that_never_sends_is_lost() {
     assert_eq!(names_in(&transfer.downloads()), [""; 0]);
 }
 
-/// It waits for as long as it is message_sender to, and then as long as for any sender.
+/// Each message starts the idle time anew.
 #[tokio::test]
 async fn a_sender_that_says_wait_is_not_lost() {
     let mut transfer = Transfer::of(&contents(100));

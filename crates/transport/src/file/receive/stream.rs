@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use backroom_gbn::Receiver;
-use backroom_protocol::segment::{AckSealer, SegmentBytes, SegmentOpener, Stream as StreamId};
+use backroom_protocol::segment::{AckSealer, SegmentOpener, Stream as StreamId};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -16,9 +16,10 @@ use super::part::PartFile;
 use super::pieces::BUFFERS;
 use super::request::{ReceiveError, ReceiveOutcome, ReceiveRequest, SenderMessage};
 use super::writer::Writer;
+use crate::file::control::{Control, Progress};
+use crate::file::layout::Layout;
 use crate::file::thread::{self, Inbox};
 use crate::file::trace::StreamTrace;
-use crate::file::{Control, Progress};
 use crate::udp::{ReceiveBuffers, UdpEndpoint};
 
 /// Receives a file on a thread of its own, compares its hash with the sender's if there is one, and gives it its final name.
@@ -65,37 +66,6 @@ struct ReceiveStream {
     last_activity: Instant,
     dropped: u64,
     trace: StreamTrace,
-}
-
-/// How a file is cut into segments.
-#[derive(Debug, Clone, Copy)]
-struct Layout {
-    bytes: u64,
-    segment_bytes: SegmentBytes,
-    segments: u64,
-}
-
-impl Layout {
-    fn new(bytes: u64, segment_bytes: SegmentBytes) -> Self {
-        Self {
-            bytes,
-            segment_bytes,
-            segments: bytes.div_ceil(u64::from(segment_bytes.value())),
-        }
-    }
-
-    /// The payload that segment `seq` must have; 0 beyond the file.
-    fn payload_bytes(&self, seq: u64) -> u64 {
-        if seq >= self.segments {
-            return 0;
-        }
-        self.bytes_below(seq + 1) - self.bytes_below(seq)
-    }
-
-    /// Bytes of the file below segment `seq`, which is at most the number of segments.
-    fn bytes_below(&self, seq: u64) -> u64 {
-        (seq * u64::from(self.segment_bytes.value())).min(self.bytes)
-    }
 }
 
 impl ReceiveStream {

@@ -13,8 +13,9 @@ use super::receivers::{ReceiverState, Receivers};
 use super::result::{SendError, SendFailure, SendTotals};
 use super::route::check_route;
 use super::stream::{Departure, SendStream, StreamSpec};
+use crate::file::control::{Control, Progress};
+use crate::file::source::SourceFile;
 use crate::file::thread::{self, Inbox};
-use crate::file::{Control, Progress, SourceFile};
 use crate::udp::UdpEndpoint;
 
 /// A receiver that does not answer for this many timeouts, and for this long, is moved. The limits are lower than those of a
@@ -116,9 +117,12 @@ pub async fn send_to_group(
 ) -> Result<SendTotals, SendFailure> {
     let GroupChannels { ends, removed } = channels;
     let transfer = |control, inbox| send(endpoint, request, control, inbox, EndReporter(ends));
-    match thread::run(control, removed, transfer).await {
-        Ok(sent) => sent,
-        Err(error) => Err(SendFailure::before_first_segment(error.into())),
+    let (result, totals) = thread::run(control, removed, transfer)
+        .await
+        .unwrap_or_else(|error| (Err(error.into()), SendTotals::zero()));
+    match result {
+        Ok(()) => Ok(totals),
+        Err(error) => Err(SendFailure { error, totals }),
     }
 }
 
@@ -128,24 +132,19 @@ fn send(
     control: Control,
     mut inbox: Inbox<u16>,
     ends: EndReporter,
-) -> Result<SendTotals, SendFailure> {
+) -> (Result<(), SendError>, SendTotals) {
     let receivers = std::mem::take(&mut request.receivers);
     let min_receivers = request.min_receivers;
     let spec = stream_spec(request);
-    let receivers = reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends)
-        .map_err(SendFailure::before_first_segment)?;
-    let is_empty = receivers.all().is_empty();
-    let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
-    let served = if is_empty {
-        Ok(())
-    } else {
-        serve(&mut stream, &mut inbox, &ends)
+    let reached = reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends);
+    let receivers = match reached {
+        Ok(receivers) if receivers.all().is_empty() => return (Ok(()), SendTotals::zero()),
+        Ok(receivers) => receivers,
+        Err(error) => return (Err(error), SendTotals::zero()),
     };
-    let totals = stream.totals();
-    match served {
-        Ok(()) => Ok(totals),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
+    let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
+    let served = serve(&mut stream, &mut inbox, &ends);
+    (served, stream.totals())
 }
 
 fn stream_spec(request: GroupRequest) -> StreamSpec {

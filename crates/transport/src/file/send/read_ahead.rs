@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::contents::Contents;
 use super::result::SendError;
 use super::store::Batch;
-use crate::file::SourceError;
+use crate::file::source::SourceError;
 use crate::file::waker::Waker;
 
 /// Batches that are read before they are needed.

@@ -7,9 +7,10 @@ use backroom_protocol::segment::SegmentSealer;
 use super::contents::Contents;
 use super::read_ahead::ReadAhead;
 use super::result::SendError;
-use super::store::{Batch, Layout};
-use crate::file::SourceFile;
+use super::store::Batch;
+use crate::file::layout::Layout;
 use crate::file::slow_disk::SlowDiskDetector;
+use crate::file::source::SourceFile;
 use crate::file::waker::Waker;
 
 /// Segments are sealed with the round of a first transmission before any go-back.
@@ -144,8 +145,8 @@ mod tests {
     use rustix::event::{PollFd, PollFlags};
 
     use super::*;
-    use crate::file::SourceError;
     use crate::file::slow_disk::MAX_SLOW;
+    use crate::file::source::SourceError;
     use crate::poll::wait_until;
 
     const SEGMENT: usize = 1_000;

@@ -6,7 +6,8 @@ use backroom_gbn::{Ack, ReceiverId};
 use backroom_protocol::Key;
 use backroom_protocol::segment::{AckOpener, Stream as StreamId, ack_receiver};
 
-use crate::file::{Progress, ack};
+use crate::file::ack;
+use crate::file::control::Progress;
 
 /// What the sender knows about one receiver.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use backroom_gbn::{SegmentDelays, Sender, SenderConfig, SenderStats};
 use backroom_protocol::segment::{SealError, SegmentBytes};
 
-use crate::file::SourceError;
+use crate::file::source::SourceError;
 
 /// A file whose last segment the receiver has acknowledged.
 #[derive(Debug, Clone)]
@@ -46,18 +46,16 @@ pub struct SendFailure {
     pub totals: SendTotals,
 }
 
-impl SendFailure {
-    pub(super) fn before_first_segment(error: SendError) -> Self {
+impl SendTotals {
+    /// Nothing was sent.
+    pub(super) fn zero() -> Self {
         Self {
-            error,
-            totals: SendTotals {
-                bytes: 0,
-                elapsed: Duration::ZERO,
-                stats: *Sender::new(SenderConfig::default(), []).stats(),
-                refused: 0,
-                dropped: 0,
-                delays: SegmentDelays::new(0),
-            },
+            bytes: 0,
+            elapsed: Duration::ZERO,
+            stats: *Sender::new(SenderConfig::default(), []).stats(),
+            refused: 0,
+            dropped: 0,
+            delays: SegmentDelays::new(0),
         }
     }
 }

@@ -23,12 +23,13 @@ use self::unsent::Unsent;
 use super::reader::{Read, Reader};
 use super::receivers::{ReceiverState, Receivers};
 use super::result::{SendError, SendTotals};
-use super::store::{Layout, SegmentStore};
-use crate::file::control::StreamCountGuard;
+use super::store::SegmentStore;
+use crate::file::control::{Control, StreamCount, StreamCountGuard};
+use crate::file::layout::Layout;
+use crate::file::source::SourceFile;
 use crate::file::thread::Inbox;
-use crate::file::trace::StreamTrace;
+use crate::file::trace::{StreamTrace, TraceKind};
 use crate::file::waker::Waker;
-use crate::file::{Control, SourceFile, StreamCount, TraceKind};
 use crate::udp::{ReceiveBuffers, UdpEndpoint};
 
 /// Trains of ACKs taken in one call.

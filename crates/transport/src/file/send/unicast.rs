@@ -8,11 +8,12 @@ use backroom_protocol::Key;
 use backroom_protocol::segment::{SegmentBytes, Stream as StreamId};
 
 use super::receivers::Receivers;
-use super::result::{SendError, SendFailure, SendOutcome};
+use super::result::{SendError, SendFailure, SendOutcome, SendTotals};
 use super::route::check_route;
 use super::stream::{SendStream, StreamSpec};
+use crate::file::control::Control;
+use crate::file::source::SourceFile;
 use crate::file::thread::{self, Inbox};
-use crate::file::{Control, SourceFile};
 use crate::udp::UdpEndpoint;
 
 /// A file and the receiver that has accepted it.
@@ -56,20 +57,25 @@ pub async fn send_file(
     control: &Control,
 ) -> Result<SendOutcome, SendFailure> {
     let transfer = |control, inbox| send(endpoint, request, control, inbox);
-    match thread::run(control, thread::no_messages(), transfer).await {
-        Ok(sent) => sent,
-        Err(error) => Err(SendFailure::before_first_segment(error.into())),
+    let (result, totals) = thread::run(control, thread::no_messages(), transfer)
+        .await
+        .unwrap_or_else(|error| (Err(error.into()), SendTotals::zero()));
+    match result {
+        Ok(hash) => Ok(SendOutcome { hash, totals }),
+        Err(error) => Err(SendFailure { error, totals }),
     }
 }
 
+/// The file's hash, if one is made, and what it took.
 fn send(
     endpoint: UdpEndpoint,
     request: SendRequest,
     control: Control,
     inbox: Inbox<Infallible>,
-) -> Result<SendOutcome, SendFailure> {
-    check_route(request.receiver, request.segment_bytes)
-        .map_err(SendFailure::before_first_segment)?;
+) -> (Result<Option<[u8; 32]>, SendError>, SendTotals) {
+    if let Err(error) = check_route(request.receiver, request.segment_bytes) {
+        return (Err(error), SendTotals::zero());
+    }
     let mut receivers = Receivers::new(request.stream);
     receivers.insert(
         request.receiver_number,
@@ -90,14 +96,7 @@ fn send(
     };
     let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
     let served = serve(&mut stream, &inbox, request.receiver);
-    let totals = stream.totals();
-    match served {
-        Ok(()) => Ok(SendOutcome {
-            hash: stream.hash(),
-            totals,
-        }),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
+    (served.map(|()| stream.hash()), stream.totals())
 }
 
 /// Sends until the receiver has acknowledged everything.

@@ -23,7 +23,7 @@ use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-pub(crate) use fan_out::{FanOut, Hearing};
+pub(crate) use fan_out::{FanOut, Reception};
 pub(crate) use tcp_relay::TcpRelay;
 pub(crate) use udp_proxy::{Faults, UdpProxy};
 
@@ -216,7 +216,7 @@ impl Transfer {
         self.run_telling(|hash| hash).await
     }
 
-    /// As [`Transfer::run`], with a say in which hash the receiver is message_sender.
+    /// As [`Transfer::run`], but the receiver gets the hash that `tell` returns.
     pub(crate) async fn run_telling(
         &self,
         tell: impl FnOnce(Option<[u8; 32]>) -> Option<[u8; 32]>,

@@ -8,10 +8,11 @@ use backroom_gbn::{Ack, Received};
 use backroom_protocol::segment::{PROBE_BYTES, Segment};
 
 use super::ReceiveStream;
+use crate::file::ack;
 use crate::file::receive::group::GroupLane;
 use crate::file::receive::pieces::Pieces;
 use crate::file::receive::request::ReceiveError;
-use crate::file::{TraceKind, ack};
+use crate::file::trace::TraceKind;
 use crate::udp::{Datagram, ReceiveBuffers};
 
 impl ReceiveStream {

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Instant;
 
 use super::SendStream;
-use crate::file::TraceKind;
 use crate::file::send::result::SendError;
+use crate::file::trace::TraceKind;
 
 /// How often the socket is read at most before the timer and the transmissions get their turn.
 const RECEIVES_PER_TURN: usize = 8;
@@ -18,6 +18,9 @@ impl SendStream {
                 Ok(()) => self.handle_acks(Instant::now()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error.into()),
+            }
+            if !self.ack_buffers.is_full() {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -50,10 +53,11 @@ mod tests {
     use backroom_protocol::{Key, TransferId};
 
     use super::*;
+    use crate::file::control::Control;
     use crate::file::send::receivers::Receivers;
     use crate::file::send::stream::StreamSpec;
+    use crate::file::source::SourceFile;
     use crate::file::waker::Waker;
-    use crate::file::{Control, SourceFile};
     use crate::udp::{UdpEndpoint, UdpOptions};
 
     const STREAM: StreamId = StreamId {

@@ -8,9 +8,9 @@ use backroom_protocol::segment::set_round;
 
 use super::SendStream;
 use super::unsent::Unsent;
-use crate::file::TraceKind;
 use crate::file::send::reader::SEALED_ROUND;
 use crate::file::send::result::SendError;
+use crate::file::trace::TraceKind;
 use crate::udp::Sent;
 
 /// Batches handed to the kernel before ACKs are looked at again.
