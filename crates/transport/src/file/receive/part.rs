@@ -41,7 +41,7 @@ impl Default for ReceiveLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum PartFileError {
     /// The file exceeds the limit.
-    #[error("the file has {bytes} bytes; the limit here is {max_bytes}")]
+    #[error("the file has {bytes} bytes; at most {max_bytes} are accepted here")]
     TooLarge {
         /// The file's size.
         bytes: u64,
