@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use backroom_gbn::{SenderConfig, Window};
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
     Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SenderMessage,
@@ -39,7 +39,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let sender = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
     let receiver = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
-    let stream = Stream {
+    let stream = StreamId {
         transfer: TransferId(1),
         lane: 1,
     };

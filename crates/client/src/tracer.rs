@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use backroom_gbn::{Ack, GoBackCause, Received, Window};
 use backroom_protocol::TransferId;
-use backroom_protocol::segment::Stream;
+use backroom_protocol::segment::StreamId;
 use backroom_transport::file::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
@@ -43,7 +43,7 @@ pub struct TraceEnd(blocking::Receiver<()>);
 /// What is known of a stream before its first step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
-    pub(crate) stream: Stream,
+    pub(crate) stream: StreamId,
     pub(crate) is_sender: bool,
     /// The sender's window, where it is fixed.
     pub(crate) window: Option<Window>,
@@ -91,7 +91,7 @@ struct Writer<W> {
     begun: mpsc::Receiver<Begin>,
     /// When the first step of each transfer was, since the UNIX epoch.
     origins: HashMap<TransferId, Duration>,
-    streams: HashMap<Stream, Known>,
+    streams: HashMap<StreamId, Known>,
     missing: u64,
 }
 
@@ -205,7 +205,7 @@ fn begin_line(known: &Known) -> Value {
 
 fn line(name: &str, known: &Known, at: Duration, fields: Map<String, Value>) -> Value {
     let since = at.saturating_sub(known.origin);
-    let Stream { transfer, lane } = known.begin.stream;
+    let StreamId { transfer, lane } = known.begin.stream;
     let mut line = Map::new();
     line.insert("time_ms".into(), (since.as_nanos() as f64 / 1e6).into());
     line.insert("event".into(), name.into());

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use backroom_gbn::{SenderConfig, WindowSetting};
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
     Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest, SendOutcome,
@@ -105,7 +105,7 @@ async fn transfer(
         UdpEndpoint::bind(address, options)?,
     );
     let source = SourceFile::open(source)?;
-    let stream = Stream {
+    let stream = StreamId {
         transfer: TransferId::generate()?,
         lane: 1,
     };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_gbn::WindowSetting;
-use backroom_protocol::segment::{GROUP_LANE, Stream as StreamId};
+use backroom_protocol::segment::{GROUP_LANE, StreamId};
 use backroom_protocol::{Group, GroupOffer, Key, TransferId};
 use backroom_transport::file::{
     Control, GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendFailure,
@@ -163,8 +163,6 @@ impl GroupStream {
         let mut has_invitations = true;
         while has_invitations || result.is_none() {
             tokio::select! {
-                // Before the result, which may come with the last ends.
-                biased;
                 Some((number, end)) = ends.recv() => {
                     waiting.report(number, GroupOutcome::Ended(end));
                 }
@@ -189,10 +187,8 @@ impl GroupStream {
                 },
             }
         }
-        match result {
-            Some(Ok(totals) | Err(SendFailure { totals, .. })) => Some(totals),
-            None => None,
-        }
+        let (Ok(totals) | Err(SendFailure { totals, .. })) = result?;
+        Some(totals)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::pin;
 
-use backroom_protocol::segment::Stream as StreamId;
+use backroom_protocol::segment::StreamId;
 use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,

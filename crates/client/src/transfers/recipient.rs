@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backroom_protocol::segment::Stream as StreamId;
+use backroom_protocol::segment::StreamId;
 use backroom_protocol::{
     Cast, FileMessage, FileName, GroupOffer, Key, MemberInfo, Offer, TransferId,
 };

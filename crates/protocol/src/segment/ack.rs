@@ -5,7 +5,7 @@ use std::fmt;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
-use super::{HEADER_BYTES, Kind, OpenError, SealError, Stream};
+use super::{HEADER_BYTES, Kind, OpenError, SealError, StreamId};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -33,7 +33,7 @@ pub struct Ack {
 
 /// Seals a receiver's ACKs.
 pub struct AckSealer {
-    stream: Stream,
+    stream: StreamId,
     receiver: u16,
     cipher: Aes256Gcm,
     counter: u64,
@@ -41,7 +41,7 @@ pub struct AckSealer {
 
 /// Opens one receiver's ACKs, each at most once.
 pub struct AckOpener {
-    stream: Stream,
+    stream: StreamId,
     receiver: u16,
     cipher: Aes256Gcm,
     /// The least counter that is new.
@@ -50,7 +50,7 @@ pub struct AckOpener {
 
 impl AckSealer {
     /// For receiver number `receiver` of `stream`; nobody else may seal with this key.
-    pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
+    pub fn new(stream: StreamId, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
             receiver,
@@ -84,7 +84,7 @@ impl AckSealer {
 
 impl AckOpener {
     /// For the sender of `stream`, with the key that receiver number `receiver` chose.
-    pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
+    pub fn new(stream: StreamId, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
             receiver,
@@ -116,7 +116,7 @@ impl AckOpener {
 }
 
 /// Which receiver a datagram claims to be an ACK of: whose [`AckOpener`] to try. `None` where it is none of `stream`.
-pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
+pub fn ack_receiver(stream: StreamId, datagram: &[u8]) -> Option<u16> {
     let header = datagram.first_chunk::<HEADER_BYTES>()?;
     stream
         .read_ack_header(header)
@@ -127,12 +127,12 @@ pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
 const LANE_END: usize = 11;
 const RECEIVER_END: usize = 13;
 
-fn cipher(stream: Stream, receiver: u16, ack_key: &Key) -> Aes256Gcm {
+fn cipher(stream: StreamId, receiver: u16, ack_key: &Key) -> Aes256Gcm {
     Aes256Gcm::new(receiver_key(stream, receiver, ack_key).as_bytes().into())
 }
 
-fn receiver_key(stream: Stream, receiver: u16, ack_key: &Key) -> Key {
-    let Stream { transfer, lane } = stream;
+fn receiver_key(stream: StreamId, receiver: u16, ack_key: &Key) -> Key {
+    let StreamId { transfer, lane } = stream;
     ack_key.derive(&[
         KEY_LABEL,
         &transfer.0.to_be_bytes(),
@@ -141,7 +141,7 @@ fn receiver_key(stream: Stream, receiver: u16, ack_key: &Key) -> Key {
     ])
 }
 
-impl Stream {
+impl StreamId {
     fn read_ack_header(self, header: &[u8]) -> Result<(u16, u64), OpenError> {
         let rest = self.read_prefix(Kind::Ack, header)?;
         let (receiver, counter) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
@@ -204,8 +204,8 @@ mod tests {
     use crate::content::TransferId;
     use crate::key::tests::{bytes, unhex};
 
-    fn stream(transfer: u64, lane: u16) -> Stream {
-        Stream {
+    fn stream(transfer: u64, lane: u16) -> StreamId {
+        StreamId {
             transfer: TransferId(transfer),
             lane,
         }

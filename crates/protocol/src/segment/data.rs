@@ -8,7 +8,7 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::{
-    HEADER_BYTES, Kind, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD, SealError, Stream,
+    HEADER_BYTES, Kind, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD, SealError, StreamId,
 };
 use crate::key::Key;
 use crate::record::nonce;
@@ -33,7 +33,7 @@ pub struct SegmentSealer {
 
 impl SegmentSealer {
     /// For the sender of `stream`; nobody else may seal with this key.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
             stream_key: stream_key.clone(),
@@ -101,7 +101,7 @@ pub struct Segment<'a> {
 
 impl SegmentOpener {
     /// For a receiver of `stream`.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
             stream_key: stream_key.clone(),
@@ -166,13 +166,13 @@ pub fn set_round(datagram: &mut [u8], round: u16) {
 
 /// A stream and its key, from which each epoch has its own.
 struct StreamKeys {
-    stream: Stream,
+    stream: StreamId,
     stream_key: Key,
 }
 
 impl StreamKeys {
     fn key(&self, epoch: u64) -> Key {
-        let Stream { transfer, lane } = self.stream;
+        let StreamId { transfer, lane } = self.stream;
         self.stream_key.derive(&[
             KEY_LABEL,
             &transfer.0.to_be_bytes(),
@@ -189,7 +189,7 @@ impl StreamKeys {
     }
 }
 
-impl Stream {
+impl StreamId {
     fn write_data_header(self, seq: u64, round: u16, header: &mut [u8]) {
         self.write_prefix(Kind::Data, header);
         header[LANE_END..ROUND_END].copy_from_slice(&round.to_be_bytes());
@@ -248,7 +248,7 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
 
     fn keys(transfer: u64, lane: u16) -> StreamKeys {
-        let stream = Stream {
+        let stream = StreamId {
             transfer: TransferId(transfer),
             lane,
         };

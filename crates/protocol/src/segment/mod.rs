@@ -130,7 +130,7 @@ pub struct BadSegmentBytes;
 
 /// A Go-Back-N stream of a transfer: what a datagram must say to belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stream {
+pub struct StreamId {
     /// The transfer.
     pub transfer: TransferId,
     /// Its stream: one for each receiver, and [`GROUP_LANE`].
@@ -182,7 +182,7 @@ enum Kind {
     Probe = 3,
 }
 
-impl Stream {
+impl StreamId {
     /// What all kinds of datagram begin with: kind, transfer, lane.
     fn write_prefix(self, kind: Kind, header: &mut [u8]) {
         header[0] = kind as u8;

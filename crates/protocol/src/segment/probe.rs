@@ -5,7 +5,7 @@ use std::fmt;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
-use super::{Kind, OpenError, SealError, Stream};
+use super::{Kind, OpenError, SealError, StreamId};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -19,14 +19,14 @@ const KEY_LABEL: &[u8] = b"backroom probe v1";
 
 /// Seals a stream's probes, each with a higher number than the one before.
 pub struct ProbeSealer {
-    stream: Stream,
+    stream: StreamId,
     cipher: Aes256Gcm,
     number: u32,
 }
 
 /// Opens a stream's probes, each at most once.
 pub struct ProbeOpener {
-    stream: Stream,
+    stream: StreamId,
     cipher: Aes256Gcm,
     /// The least number that is new.
     least_number: u64,
@@ -34,7 +34,7 @@ pub struct ProbeOpener {
 
 impl ProbeSealer {
     /// For the sender of `stream`; nobody else may seal with this key.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         Self {
             stream,
             cipher: cipher(stream, stream_key),
@@ -61,7 +61,7 @@ impl ProbeSealer {
 
 impl ProbeOpener {
     /// For a receiver of `stream`.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         Self {
             stream,
             cipher: cipher(stream, stream_key),
@@ -89,8 +89,8 @@ impl ProbeOpener {
     }
 }
 
-fn cipher(stream: Stream, stream_key: &Key) -> Aes256Gcm {
-    let Stream { transfer, lane } = stream;
+fn cipher(stream: StreamId, stream_key: &Key) -> Aes256Gcm {
+    let StreamId { transfer, lane } = stream;
     let key = stream_key.derive(&[KEY_LABEL, &transfer.0.to_be_bytes(), &lane.to_be_bytes()]);
     Aes256Gcm::new(key.as_bytes().into())
 }
@@ -118,8 +118,8 @@ mod tests {
     use crate::content::TransferId;
     use crate::key::tests::{bytes, unhex};
 
-    fn stream(transfer: u64, lane: u16) -> Stream {
-        Stream {
+    fn stream(transfer: u64, lane: u16) -> StreamId {
+        StreamId {
             transfer: TransferId(transfer),
             lane,
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use backroom_gbn::{Ack, GoBackCause, Received};
-use backroom_protocol::segment::Stream as StreamId;
+use backroom_protocol::segment::StreamId;
 use tokio::sync::mpsc;
 
 /// One step of a transfer.

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 
 use backroom_gbn::{Copies, Window};
 use backroom_protocol::Key;
-use backroom_protocol::segment::Stream;
+use backroom_protocol::segment::StreamId;
 use backroom_transport::file::{
     Control, GroupChannels, GroupEnd, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
     Progress, SendTotals, SenderMessage, SourceFile, receive_file, send_file, send_to_group,
@@ -144,7 +144,7 @@ async fn send_copies_to_all(
     for (number, Member { mut alone, group }) in (0..).zip(members) {
         let (outcome, end) = oneshot::channel();
         outcomes.insert(number, outcome);
-        alone.stream = Stream {
+        alone.stream = StreamId {
             transfer,
             ..alone.stream
         };

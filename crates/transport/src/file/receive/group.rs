@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use backroom_protocol::Key;
 use backroom_protocol::segment::{
-    AckSealer, GROUP_LANE, ProbeOpener, SegmentBytes, SegmentOpener, Stream as StreamId,
+    AckSealer, GROUP_LANE, ProbeOpener, SegmentBytes, SegmentOpener, StreamId,
 };
 
 use super::ack_pace::AckPace;

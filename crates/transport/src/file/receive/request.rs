@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backroom_gbn::ReceiverStats;
 use backroom_protocol::Key;
-use backroom_protocol::segment::{SealError, SegmentBytes, Stream as StreamId};
+use backroom_protocol::segment::{SealError, SegmentBytes, StreamId};
 
 use super::group::GroupMembership;
 use super::part::{PartFile, PartFileError};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use backroom_gbn::Receiver;
-use backroom_protocol::segment::{AckSealer, SegmentOpener, Stream as StreamId};
+use backroom_protocol::segment::{AckSealer, SegmentOpener, StreamId};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Patience, ReceiverId, SenderConfig};
-use backroom_protocol::segment::{GROUP_LANE, SegmentBytes, Stream as StreamId};
+use backroom_protocol::segment::{GROUP_LANE, SegmentBytes, StreamId};
 use backroom_protocol::{Key, TransferId};
 use tokio::sync::mpsc;
 

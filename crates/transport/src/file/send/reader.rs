@@ -139,7 +139,7 @@ impl Reader {
 mod tests {
     use std::fs;
 
-    use backroom_protocol::segment::{SegmentBytes, Stream as StreamId};
+    use backroom_protocol::segment::{SegmentBytes, StreamId};
     use backroom_protocol::{Key, TransferId};
 
     use rustix::event::{PollFd, PollFlags};

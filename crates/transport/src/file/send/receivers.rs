@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use backroom_gbn::{Ack, ReceiverId};
 use backroom_protocol::Key;
-use backroom_protocol::segment::{AckOpener, Stream as StreamId, ack_receiver};
+use backroom_protocol::segment::{AckOpener, StreamId, ack_receiver};
 
 use crate::file::ack;
 use crate::file::control::Progress;

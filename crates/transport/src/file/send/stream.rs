@@ -16,7 +16,7 @@ use backroom_gbn::{
     Copies, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, WindowSetting,
 };
 use backroom_protocol::Key;
-use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, Stream as StreamId};
+use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, StreamId};
 use rustix::event::PollFlags;
 
 use self::unsent::Unsent;

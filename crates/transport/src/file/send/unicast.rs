@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use backroom_gbn::SenderConfig;
 use backroom_protocol::Key;
-use backroom_protocol::segment::{SegmentBytes, Stream as StreamId};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 
 use super::receivers::Receivers;
 use super::result::{SendError, SendFailure, SendOutcome, SendTotals};

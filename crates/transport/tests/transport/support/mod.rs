@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use backroom_gbn::SenderConfig;
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPassword, TransferId};
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
@@ -101,7 +101,7 @@ impl SplitMix64 {
 pub(crate) struct Transfer {
     pub(crate) folder: TempDir,
     pub(crate) source_path: PathBuf,
-    pub(crate) stream: Stream,
+    pub(crate) stream: StreamId,
     pub(crate) stream_key: Key,
     pub(crate) ack_key: Key,
     pub(crate) segment_bytes: SegmentBytes,
@@ -155,7 +155,7 @@ impl Transfer {
         Self {
             folder,
             source_path,
-            stream: Stream {
+            stream: StreamId {
                 transfer: TransferId::generate().unwrap(),
                 lane: 1,
             },

@@ -49,7 +49,7 @@ mod tests {
     use std::time::Duration;
 
     use backroom_gbn::{SenderConfig, Timeout};
-    use backroom_protocol::segment::{Ack, AckSealer, SegmentBytes, Stream as StreamId};
+    use backroom_protocol::segment::{Ack, AckSealer, SegmentBytes, StreamId};
     use backroom_protocol::{Key, TransferId};
 
     use super::*;
