@@ -1,6 +1,5 @@
-//! What this machine could do at most: sealing and sending on one core, receiving and opening on the other. No
-//! acknowledgement, and what does not arrive in time is not sent again. Without files, or with the least that a file costs: reading
-//! each batch, and writing each train of datagrams.
+//! The upper limit of this machine: one thread seals and sends, another receives and opens. There are no ACKs, and nothing is sent
+//! again. It runs without files, or with the least that a file costs: reading each batch, and writing each train of datagrams.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Seek as _, Write as _};
@@ -12,19 +11,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backroom_protocol::segment::{
-    HEADER_BYTES, SegmentBytes, SegmentOpener, SegmentSealer, Stream,
+    HEADER_BYTES, SegmentBytes, SegmentOpener, SegmentSealer, StreamId,
 };
 use backroom_protocol::{Key, TransferId};
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 
-/// Silence after which the sender has ended.
+/// After this long without a datagram the sender has ended.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// Trains of datagrams taken at a time.
+/// Trains of datagrams taken in one call.
 const BUFFERS: usize = 4;
 
-/// What of `bytes` sent without pause is opened, in 10^6 bytes a second. They come from the file `source` where there is one,
-/// and go to another one beside it.
+/// Sends `bytes` without pause, and returns the rate at which they are opened, in 10^6 bytes per second. They come from the file
+/// `source`, if there is one, and go to a file in the same folder.
 pub(crate) fn megabytes_per_second(
     segment: u16,
     bytes: u64,
@@ -35,7 +34,7 @@ pub(crate) fn megabytes_per_second(
     let (source, target) = (source.map(File::open).transpose()?, target.transpose()?);
     let (key, stream) = (
         Key::generate()?,
-        Stream {
+        StreamId {
             transfer: TransferId::generate()?,
             lane: 1,
         },
@@ -51,8 +50,7 @@ pub(crate) fn megabytes_per_second(
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn send(
+fn send(
     segment: SegmentBytes,
     mut sealer: SegmentSealer,
     mut source: Option<File>,
@@ -60,7 +58,6 @@ async fn send(
     bytes: u64,
 ) -> anyhow::Result<()> {
     let endpoint = endpoint()?;
-    endpoint.writable().await?;
     let datagram_bytes = segment.datagram_bytes();
     let batch = endpoint.max_batch(datagram_bytes);
     let segment_bytes = usize::from(segment.value());
@@ -80,14 +77,13 @@ async fn send(
         }
         while let Err(error) = endpoint.try_send(to, None, &datagrams, datagram_bytes) {
             anyhow::ensure!(error.kind() == io::ErrorKind::WouldBlock, error);
-            endpoint.writable().await?;
+            endpoint.wait_writable(SILENCE)?;
         }
     }
     Ok(())
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn receive(
+fn receive(
     segment: SegmentBytes,
     mut opener: SegmentOpener,
     mut target: Option<File>,
@@ -96,13 +92,10 @@ async fn receive(
     let endpoint = endpoint()?;
     port.send(endpoint.local_addr()?.port())?;
     let mut buffers = endpoint.receive_buffers(segment.datagram_bytes(), BUFFERS);
-    endpoint.readable().await?;
+    while !endpoint.wait_readable(SILENCE)? {}
     let begun = Instant::now();
     let (mut opened, mut last) = (0, begun);
-    while tokio::time::timeout(SILENCE, endpoint.readable())
-        .await
-        .is_ok()
-    {
+    while endpoint.wait_readable(SILENCE)? {
         while endpoint.try_receive(&mut buffers).is_ok() {
             let segments = buffers
                 .datagrams()
@@ -122,7 +115,7 @@ async fn receive(
     Ok(opened as f64 / last.duration_since(begun).as_secs_f64() / 1e6)
 }
 
-/// Fills `plaintext`, from the beginning again where the file ends.
+/// Fills `plaintext`. At the end of the file it starts again from the beginning.
 fn read(source: &mut File, plaintext: &mut [u8]) -> io::Result<()> {
     if let Err(error) = source.read_exact(plaintext) {
         if error.kind() != io::ErrorKind::UnexpectedEof {

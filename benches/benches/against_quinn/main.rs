@@ -1,14 +1,14 @@
-//! A file to one receiver on loopback, by the real programs, beside `quinn` and beside what sealing and sending alone
-//! can do; all in one run, in turn.
+//! Compares a file transfer over loopback by the real programs with `quinn`, and with the upper limit of sealing and sending. All
+//! take turns in one run.
 //!
 //! ```text
 //! just bench-loopback --runs 5 --mib 1024
 //! just bench-loopback --folder /mnt/large     # after: mount -t tmpfs -o huge=always tmpfs /mnt/large
 //! ```
 //!
-//! The programs send from tmpfs to tmpfs and are timed from the command to the sender's word that the file has its
-//! name; `quinn` from memory to memory, from the opening of the stream to the answer to its end. Both are two
-//! processes. The limit is a thread that seals and sends without waiting for anybody, and one that receives and opens.
+//! The programs send from tmpfs to tmpfs. Their time runs from the command to the confirmation that the file has its final name.
+//! `quinn` sends from memory to memory. Its time runs from opening the stream to the answer after its end. Both use two
+//! processes. The limit is a thread that seals and sends without waiting, and a thread that receives and opens.
 
 mod limit;
 mod programs;
@@ -21,10 +21,10 @@ use clap::{Parser, Subcommand};
 
 use crate::programs::{Pair, Spent};
 
-/// Segment whose datagram fits a packet of 1,480 bytes.
+/// The segment whose datagram has 1,452 bytes, the largest that quinn uses by default.
 const SMALL_SEGMENT: u16 = 1_415;
 
-/// Segment whose datagram is the largest there is, which loopback takes.
+/// The segment whose datagram is the largest possible. Loopback can carry it in one packet.
 const LARGE_SEGMENT: u16 = 65_470;
 
 #[derive(Parser)]
@@ -60,7 +60,7 @@ struct Options {
     role: Option<Role>,
 }
 
-/// What the program is when it starts itself.
+/// The roles of the processes that the program starts itself.
 #[derive(Subcommand)]
 enum Role {
     #[command(hide = true)]
@@ -73,10 +73,10 @@ enum Role {
     },
 }
 
-/// One contestant's runs.
+/// The runs of one candidate.
 struct Row {
     name: &'static str,
-    /// In 10^6 bytes a second.
+    /// In 10^6 bytes per second.
     rates: Vec<f64>,
     spent: Vec<Spent>,
 }

@@ -1,4 +1,4 @@
-//! The real server and two real clients, which lie in the target folder.
+//! Runs the real server and two real clients from the target folder.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use backroom_vocabulary::event::Event;
 use tempfile::TempDir;
 
-/// Bytes written at a time while the file is made.
+/// Bytes written in one call while the file is created.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// A room with a sender and a receiver.
@@ -33,7 +33,7 @@ pub(crate) struct Spent {
 }
 
 impl Pair {
-    /// Starts all three, and writes a file of so many bytes in `parent`.
+    /// Starts the three programs, and writes a file of `bytes` in `parent`.
     pub(crate) fn start(bytes: u64, parent: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(parent)
             .with_context(|| format!("no folder in {}", parent.display()))?;
@@ -59,7 +59,7 @@ impl Pair {
         &self.source
     }
 
-    /// Sends the file: the seconds from the command to the word that it has arrived, and what was spent.
+    /// Sends the file. Returns the seconds from the command to the confirmation, and what was spent.
     pub(crate) fn transfer(&mut self, segment: u16, window: &str) -> anyhow::Result<(f64, Spent)> {
         for setting in [format!("segment|{segment}"), format!("window|{window}")] {
             self.sender.say(&setting)?;
@@ -100,7 +100,7 @@ impl Pair {
         Ok((seconds, spent))
     }
 
-    /// The most memory that sender and receiver have had (`VmHWM`), in KiB.
+    /// The peak memory of sender and receiver (`VmHWM`), in KiB.
     pub(crate) fn peak_memory_kib(&self) -> anyhow::Result<(u64, u64)> {
         Ok((
             self.sender.peak_memory_kib()?,
@@ -109,12 +109,12 @@ impl Pair {
     }
 }
 
-/// A child that ends with its owner.
+/// A child process that is killed when this is dropped.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already is no trouble.
+        // Fails if the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -198,7 +198,7 @@ fn start_server() -> anyhow::Result<(Process, u16)> {
     let mut lines = BufReader::new(stderr).lines();
     for line in lines.by_ref() {
         if let Some((_, port)) = line?.rsplit_once("address=127.0.0.1:") {
-            // Somebody has to read what it says.
+            // An unread pipe would fill up and block the server.
             thread::spawn(|| lines.for_each(drop));
             return Ok((process, port.trim().parse()?));
         }
@@ -206,7 +206,7 @@ fn start_server() -> anyhow::Result<(Process, u16)> {
     anyhow::bail!("the server ended")
 }
 
-/// A program of this workspace: a bench lies in `target/release/deps`.
+/// A program of this workspace: a bench is in `target/release/deps`, and the programs are one folder above.
 fn program(name: &str) -> anyhow::Result<Command> {
     let bench = std::env::current_exe()?;
     let folder = bench

@@ -1,5 +1,5 @@
-//! `quinn` from memory to memory: GSO on (its default), windows and socket buffers of 4 MiB each, packets of 1,452 bytes
-//! (the most that its search for a larger MTU goes to by default) or as large as asked for, from the first one on.
+//! `quinn` from memory to memory: GSO on (its default), windows and socket buffers of 4 MiB each. Packets have 1,452 bytes, the
+//! default upper bound of its MTU discovery, or the requested size, from the first packet on.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -18,13 +18,13 @@ use quinn::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// What both sides may have under way, as much as a socket's buffer takes.
+/// The window of both sides, as large as a socket buffer.
 const WINDOW_BYTES: u32 = 4 << 20;
 
-/// Bytes handed over at a time.
+/// Bytes written in one call.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What may be chosen about it.
+/// Command line options for quinn.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Setup {
     /// Congestion control of quinn
@@ -43,7 +43,7 @@ enum Congestion {
 }
 
 impl Setup {
-    /// As arguments of this program.
+    /// The options as arguments of this program.
     fn arguments(self) -> [String; 4] {
         let congestion = match self.quinn_congestion {
             Congestion::Cubic => "cubic",
@@ -58,7 +58,7 @@ impl Setup {
     }
 }
 
-/// Seconds from the opening of the stream to the word that all has been read.
+/// Transfers `bytes`. Returns the seconds from opening the stream to the confirmation that everything was read.
 pub(crate) fn transfer(setup: Setup, bytes: u64) -> anyhow::Result<f64> {
     let folder = tempfile::tempdir()?;
     let certificate = folder.path().join("certificate");
@@ -83,7 +83,7 @@ pub(crate) fn transfer(setup: Setup, bytes: u64) -> anyhow::Result<f64> {
     Ok(String::from_utf8(client.stdout)?.trim().parse()?)
 }
 
-/// The receiving process: writes its certificate and its port, and serves one connection.
+/// The receiving process. Writes its certificate to a file and its port to standard output, and serves one connection.
 #[tokio::main(worker_threads = 2)]
 pub(crate) async fn serve(setup: Setup, certificate: &Path) -> anyhow::Result<()> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -96,7 +96,7 @@ pub(crate) async fn serve(setup: Setup, certificate: &Path) -> anyhow::Result<()
     let connection = endpoint.accept().await.context("no connection")?.await?;
     let (mut answer, mut stream) = connection.accept_bi().await?;
     let mut bytes = 0;
-    // In whatever order it arrives: quinn's fastest way.
+    // Unordered reads are the fastest.
     while let Some(chunk) = stream.read_chunk(usize::MAX, false).await? {
         bytes += chunk.bytes.len() as u64;
     }
@@ -106,7 +106,7 @@ pub(crate) async fn serve(setup: Setup, certificate: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// The sending process: writes the seconds that it took.
+/// The sending process. Writes the seconds that it took to standard output.
 #[tokio::main(worker_threads = 2)]
 pub(crate) async fn send(
     setup: Setup,

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use backroom_gbn::{SenderConfig, Window};
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
-    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SenderWord,
+    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SenderMessage,
     SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
@@ -39,7 +39,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let sender = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
     let receiver = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");
-    let stream = Stream {
+    let stream = StreamId {
         transfer: TransferId(1),
         lane: 1,
     };
@@ -48,7 +48,7 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         Key::generate().expect("random bytes"),
     );
     let options = ReceiveOptions::default();
-    let (told, words) = mpsc::channel(1);
+    let (message_sender, messages) = mpsc::channel(1);
     let name = FileName::new("received").expect("a name");
     let part = PartFile::create(folder, &name, FILE_BYTES as u64, &ReceiveLimits::default());
     let receive = ReceiveRequest {
@@ -61,7 +61,6 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
         ack_key: ack_key.clone(),
         group: None,
         with_hash: false,
-        words,
         options,
     };
     let send = SendRequest {
@@ -80,13 +79,17 @@ async fn transfer(folder: &Path, segment: u16, window: u32) {
             ..SenderConfig::default()
         },
     };
-    let receiving =
-        tokio::spawn(async move { receive_file(receiver, receive, &Control::default()).await });
+    let receiving = tokio::spawn(async move {
+        receive_file(receiver, receive, &Control::default(), messages).await
+    });
     let sent = send_file(sender, send, &Control::default())
         .await
         .expect("sent");
-    let word = SenderWord::Finished(sent.hash);
-    told.send(word).await.expect("somebody waits for it");
+    let message = SenderMessage::Finished(sent.hash);
+    message_sender
+        .send(message)
+        .await
+        .expect("somebody waits for it");
     let received = receiving.await.expect("no panic").expect("received");
     fs::remove_file(received.path).expect("it was there");
 }

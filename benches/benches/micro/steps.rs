@@ -8,7 +8,7 @@ use backroom_link::{Link, LinkConfig, Loss};
 use backroom_protocol::handshake::{ClientHandshake, ServerHandshake, SessionKeys};
 use backroom_protocol::record::RECORD_HEADER_BYTES;
 use backroom_protocol::segment::{
-    Ack, AckOpener, AckSealer, SegmentBytes, SegmentOpener, SegmentSealer, Stream, set_round,
+    Ack, AckOpener, AckSealer, SegmentBytes, SegmentOpener, SegmentSealer, StreamId, set_round,
 };
 use backroom_protocol::{
     Cast, Content, Envelopes, Identity, Key, MemberId, Password, StretchParams, StretchedPassword,
@@ -21,7 +21,7 @@ const SEGMENTS: u64 = 64;
 
 /// Sealing and opening, a segment at a time, and an ACK.
 pub(crate) fn segments(criterion: &mut Criterion) {
-    let stream = Stream {
+    let stream = StreamId {
         transfer: TransferId(1),
         lane: 1,
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use backroom_gbn::{GoBackCause, Window};
 use backroom_protocol::TransferId;
-use backroom_protocol::segment::Stream;
+use backroom_protocol::segment::StreamId;
 use backroom_transport::file::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
 use backroom_vocabulary::trace::{self, Line, Side, Step, StepKind};
 use tokio::runtime::Handle;
@@ -43,7 +43,7 @@ pub struct TraceEnd(blocking::Receiver<()>);
 /// What is known of a stream before its first step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
-    pub(crate) stream: Stream,
+    pub(crate) stream: StreamId,
     /// The side that this member is on.
     pub(crate) side: Side,
     /// The sender's window, where it is fixed.
@@ -92,7 +92,7 @@ struct Writer<W> {
     begun: mpsc::Receiver<Begin>,
     /// When the first step of each transfer was, since the UNIX epoch.
     origins: HashMap<TransferId, Duration>,
-    streams: HashMap<Stream, TracedStream>,
+    streams: HashMap<StreamId, TracedStream>,
     missing: u64,
 }
 
@@ -186,7 +186,7 @@ impl<W: Write> Writer<W> {
 
 impl TracedStream {
     fn begin_line(&self) -> trace::Begin {
-        let Stream { transfer, lane } = self.begin.stream;
+        let StreamId { transfer, lane } = self.begin.stream;
         trace::Begin {
             transfer: transfer.0,
             stream: lane,
@@ -200,7 +200,7 @@ impl TracedStream {
     }
 
     fn step(&self, at: Duration, kind: StepKind) -> Step {
-        let Stream { transfer, lane } = self.begin.stream;
+        let StreamId { transfer, lane } = self.begin.stream;
         Step {
             at_ns: at.saturating_sub(self.origin).as_nanos() as u64,
             transfer: transfer.0,

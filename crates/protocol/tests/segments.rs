@@ -3,12 +3,12 @@
 use backroom_protocol::segment::{
     ACK_BYTES, Ack, AckOpener, AckSealer, HEADER_BYTES, MAX_SEGMENT_BYTES, OpenError,
     SEGMENT_OVERHEAD, SEGMENTS_PER_EPOCH, SealError, SegmentBytes, SegmentOpener, SegmentSealer,
-    Stream, set_round,
+    StreamId, set_round,
 };
 use backroom_protocol::{Key, TransferId};
 use proptest::prelude::*;
 
-const STREAM: Stream = Stream {
+const STREAM: StreamId = StreamId {
     transfer: TransferId(42),
     lane: 1,
 };
@@ -128,11 +128,11 @@ fn another_key_transfer_lane_or_kind_does_not_open() {
         Err(OpenError::NotAuthentic)
     );
     for stream in [
-        Stream {
+        StreamId {
             transfer: TransferId(43),
             ..STREAM
         },
-        Stream { lane: 2, ..STREAM },
+        StreamId { lane: 2, ..STREAM },
     ] {
         let mut opener = SegmentOpener::new(stream, &key);
         assert_eq!(open(&mut opener, &datagram), Err(OpenError::OtherStream));

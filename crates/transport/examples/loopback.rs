@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use backroom_gbn::{SenderConfig, WindowSetting};
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
     Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest, SendOutcome,
-    SendRequest, SenderWord, SourceFile, receive_file, send_file,
+    SendRequest, SenderMessage, SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::mpsc;
@@ -105,12 +105,12 @@ async fn transfer(
         UdpEndpoint::bind(address, options)?,
     );
     let source = SourceFile::open(source)?;
-    let stream = Stream {
+    let stream = StreamId {
         transfer: TransferId::generate()?,
         lane: 1,
     };
     let (stream_key, ack_key) = (Key::generate()?, Key::generate()?);
-    let (told, words) = mpsc::channel(1);
+    let (message_sender, messages) = mpsc::channel(1);
     let receive_options = ReceiveOptions::default();
     let name = FileName::new("received")?;
     let receive_request = ReceiveRequest {
@@ -123,7 +123,6 @@ async fn transfer(
         ack_key: ack_key.clone(),
         group: None,
         with_hash: false,
-        words,
         options: receive_options,
     };
     let send_request = SendRequest {
@@ -142,12 +141,15 @@ async fn transfer(
             ..SenderConfig::default()
         },
     };
-    let receive =
-        tokio::spawn(
-            async move { receive_file(receiver, receive_request, &Control::default()).await },
-        );
+    let receive = tokio::spawn(async move {
+        receive_file(receiver, receive_request, &Control::default(), messages).await
+    });
     let sent = send_file(sender, send_request, &Control::default()).await?;
-    if told.send(SenderWord::Finished(sent.hash)).await.is_err() {
+    if message_sender
+        .send(SenderMessage::Finished(sent.hash))
+        .await
+        .is_err()
+    {
         eprintln!("the receiver has given up");
     }
     Ok((sent, receive.await??))

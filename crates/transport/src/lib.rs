@@ -9,4 +9,5 @@
 
 pub mod connection;
 pub mod file;
+mod poll;
 pub mod udp;

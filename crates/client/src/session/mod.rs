@@ -25,7 +25,7 @@ use crate::event::{self, Event};
 use crate::input::{Input, Line, Prompt};
 use crate::roster::Roster;
 use crate::settings::Settings;
-use crate::transfers::{Note, Transfers};
+use crate::transfers::{TransferEvent, Transfers};
 
 pub use phase::Ending;
 use phase::Phase;
@@ -80,7 +80,7 @@ pub struct Session {
 enum Wakeup {
     Received(Result<Option<ServerMessage>, ConnectionError>),
     Line(Line),
-    Noted(Note),
+    Transfer(TransferEvent),
     Written(Result<(), ConnectionError>),
     PostPending,
     Interrupted,
@@ -157,7 +157,7 @@ impl Session {
         let connected = phase.is_connected();
         tokio::select! {
             message = reader.receive(), if connected => Wakeup::Received(message),
-            note = transfers.note(), if !sealing => Wakeup::Noted(note),
+            event = transfers.next_event(), if !sealing => Wakeup::Transfer(event),
             written = writer.flush(), if connected && waiting_bytes > 0 => Wakeup::Written(written),
             () = tokio::task::yield_now(), if sealing => Wakeup::PostPending,
             line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_BUFFERED_BYTES => {
@@ -183,7 +183,7 @@ impl Session {
             Wakeup::Written(Ok(())) => {}
             Wakeup::PostPending => self.seal_post().await,
             Wakeup::Line(line) => self.handle_line(line).await,
-            Wakeup::Noted(note) => self.handle_note(note).await,
+            Wakeup::Transfer(event) => self.handle_transfer_event(event).await,
             Wakeup::Interrupted | Wakeup::OutputClosed => self.leave(),
             Wakeup::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
                 self.lose("the server does not respond");
@@ -196,11 +196,11 @@ impl Session {
         }
     }
 
-    async fn handle_note(&mut self, note: Note) {
-        match note {
-            Note::Tell(to, message) => self.send_file_message(to, message).await,
-            Note::Show(event) | Note::Ended(_, event) => self.show(event).await,
-            Note::StreamEnded(_) => {}
+    async fn handle_transfer_event(&mut self, event: TransferEvent) {
+        match event {
+            TransferEvent::Send(to, message) => self.send_file_message(to, message).await,
+            TransferEvent::Show(event) | TransferEvent::Ended(_, event) => self.show(event).await,
+            TransferEvent::ChannelClosed(_) => {}
         }
     }
 

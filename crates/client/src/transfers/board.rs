@@ -1,4 +1,4 @@
-//! The transfers under way, for whoever wants to look: front ends, and the command `transfers`.
+//! The running transfers and their progress, for the user interfaces and the command `transfers`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use backroom_transport::file::Progress;
 
 use crate::event::{Direction, Peer, Transfer};
 
-/// The transfers under way. Clones share them.
+/// The running transfers. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Board(Arc<Mutex<BTreeMap<u64, Entry>>>);
 
@@ -20,7 +20,7 @@ pub(super) struct Entry {
 }
 
 impl Board {
-    /// The transfers as they stand, oldest first.
+    /// The running transfers and their present progress, oldest first.
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         let peer = |(name, progress): &(String, Progress)| Peer {

@@ -1,4 +1,4 @@
-//! One stream for many receivers: who takes part in it, and what becomes of each.
+//! The multicast stream of an outgoing file: gathers the receivers that accept, and tells each how it ended.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_gbn::WindowSetting;
-use backroom_protocol::segment::{GROUP_LANE, Stream as StreamId};
+use backroom_protocol::segment::{GROUP_LANE, StreamId};
 use backroom_protocol::{Group, GroupOffer, Key, TransferId};
 use backroom_transport::file::{
-    Control, GroupEnd, GroupMembers, GroupReceiver, GroupRequest, SendFailure, SendTotals,
-    SourceFile, Streams, send_to_group,
+    Control, GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendFailure,
+    SendTotals, SourceFile, StreamCount, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use backroom_vocabulary::trace::Side;
@@ -23,76 +23,79 @@ use super::stop::Stop;
 use crate::settings::Settings;
 use crate::tracer::{Begin, Tracer};
 
-/// How long the first to accept waits for the others. Who takes longer is served alone.
+/// How long the group waits for further receivers after the first has accepted. A receiver that accepts later is served alone.
 const GATHER_TIME: Duration = Duration::from_secs(1);
 
-/// ACKs of one receiver go without each other for so many segments as there are receivers, times this: all together
-/// the sender gets one ACK for that many segments. But a window has at least as many ACKs.
-const ACK_THINNING: usize = 4;
+/// With a fixed window the sender gets about one ACK for this many segments, however many receivers there are. But each receiver
+/// sends at least this many ACKs for each window.
+const SEGMENTS_PER_ACK: usize = 4;
 
-/// The same where the window is found: it grows by what an ACK answers, so that must stay little. But with more receivers than
-/// eight it grows with them again: all of them send one ACK for two segments.
-const MOST_SEGMENTS_PER_ACK: usize = 16;
-const AUTO_ACK_THINNING: usize = 2;
+/// An automatic window grows by what one ACK acknowledges, so a receiver acknowledges after at most 16 segments. With more than
+/// eight receivers the limit grows again: then all of them together send one ACK for two segments.
+const AUTO_MAX_ACK_EVERY: usize = 16;
+const AUTO_SEGMENTS_PER_ACK: usize = 2;
 
-/// What a receiver's stream says to the group.
+/// A message from one receiver's transfer to the group.
 #[derive(Debug)]
-pub(super) enum Word {
-    /// It accepted. What becomes of it is told to it.
-    Joined(GroupReceiver, oneshot::Sender<Served>),
-    /// It did not accept.
+pub(super) enum GroupMessage {
+    /// The receiver accepted. Its outcome goes to the channel.
+    Joined(GroupReceiver, oneshot::Sender<GroupOutcome>),
+    /// The receiver did not accept.
     Declined,
-    /// It wants no more.
+    /// The receiver with this number gave up after it had accepted.
     Left(u16),
 }
 
-/// What became of a receiver.
+/// How the group's stream ended for one receiver.
 #[derive(Debug)]
-pub(super) enum Served {
-    /// It had its end.
-    End(GroupEnd),
-    /// Sending ended for all.
+pub(super) enum GroupOutcome {
+    /// For this receiver alone.
+    Ended(GroupEnd),
+    /// The stream failed for all receivers.
     Failed(String),
 }
 
-/// A receiver's place in a group.
+/// What one receiver's transfer needs to take part in a group.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct GroupInvitation {
     pub(super) offer: GroupOffer,
-    /// Where the group's segments come from.
+    /// The port that the group's segments come from.
     pub(super) port: NonZeroU16,
-    pub(super) words: mpsc::Sender<Word>,
-    /// Those who are served alone after all take turns.
+    pub(super) messages: mpsc::Sender<GroupMessage>,
+    /// Receivers that the group does not serve after all take turns.
     pub(super) turns: Arc<Semaphore>,
 }
 
-/// A stream to a group before it begins.
+/// A group that no segment was sent to yet.
 #[derive(Debug)]
 pub(super) struct GroupStream {
     endpoint: UdpEndpoint,
     offer: GroupOffer,
     port: NonZeroU16,
     receivers: usize,
-    words: mpsc::Receiver<Word>,
-    speak: mpsc::Sender<Word>,
+    messages: mpsc::Receiver<GroupMessage>,
+    message_sender: mpsc::Sender<GroupMessage>,
     turns: Arc<Semaphore>,
 }
 
-/// What a group needs to know of its transfer.
+/// The file that a group gets.
 #[derive(Debug)]
 pub(super) struct GroupTransfer {
     pub(super) transfer: TransferId,
     pub(super) source: SourceFile,
     pub(super) settings: Settings,
-    pub(super) least_receivers: usize,
+    pub(super) min_receivers: usize,
     pub(super) trace: Option<Tracer>,
     pub(super) stop: Stop,
-    /// All that this member sends.
-    pub(super) streams: Streams,
+    /// Counts the streams of all files.
+    pub(super) streams: StreamCount,
 }
 
 impl GroupStream {
-    /// Chooses a group for so many receivers on the network of `interface`.
+    /// Chooses a random group on the network of `interface`, for a number of receivers.
+    ///
+    /// # Errors
+    /// If the system provides no socket or no random numbers, or if there are too many receivers.
     pub(super) fn new(
         interface: Ipv4Addr,
         receivers: usize,
@@ -112,89 +115,108 @@ impl GroupStream {
             stream_key: Key::generate()?,
             ack_every: u16::try_from(ack_every)?.try_into()?,
         };
-        // Each receiver says two things at most.
-        let (speak, words) = mpsc::channel(2 * receivers.max(1));
+        // Each receiver sends at most two messages.
+        let (message_sender, messages) = mpsc::channel(2 * receivers.max(1));
         Ok(Self {
             endpoint,
             offer,
             port,
             receivers,
-            words,
-            speak,
+            messages,
+            message_sender,
             turns,
         })
     }
 
-    /// A place for one of the receivers.
-    pub(super) fn seat(&self) -> Seat {
-        Seat {
+    /// An invitation for one of the receivers.
+    pub(super) fn invitation(&self) -> GroupInvitation {
+        GroupInvitation {
             offer: self.offer.clone(),
             port: self.port,
-            words: self.speak.clone(),
+            messages: self.message_sender.clone(),
             turns: Arc::clone(&self.turns),
         }
     }
 
-    /// Serves those who accept, until no receiver has anything to say any more. `None` where nobody was served.
+    /// Serves the receivers that accept, until all invitations were dropped. Returns what the stream took.
     pub(super) async fn run(self, transfer: GroupTransfer) -> Option<SendTotals> {
         let Self {
             endpoint,
             offer,
             receivers,
-            mut words,
-            speak,
+            mut messages,
+            message_sender,
             ..
         } = self;
-        drop(speak);
-        let mut served = HashMap::new();
-        let joined = gather(&mut words, receivers, &mut served).await;
-        let (tell_end, mut ends) = mpsc::channel(receivers.max(1));
+        drop(message_sender);
+        let mut waiting = Waiting::default();
+        let joined = gather(&mut messages, receivers, &mut waiting).await;
+        let (end_sender, mut ends) = mpsc::channel(receivers.max(1));
         let (remove, removed) = mpsc::channel(receivers.max(1));
         let control = transfer.control();
-        let request = GroupRequest {
-            source: transfer.source,
-            transfer: transfer.transfer,
-            stream_key: offer.stream_key,
-            segment_bytes: transfer.settings.segment,
-            group: offer.group.socket_address().into(),
-            receivers: joined,
-            least_receivers: transfer.least_receivers,
-            config: transfer.settings.sender_config(),
-        };
-        let members = GroupMembers {
-            ends: tell_end,
+        let request = transfer.request(&offer, joined);
+        let channels = GroupChannels {
+            ends: end_sender,
             removed,
         };
-        let mut sending = pin!(send_to_group(endpoint, request, &control, members));
-        let mut outcome = None;
-        let mut listening = true;
-        while listening || outcome.is_none() {
+        let mut sending = pin!(send_to_group(endpoint, request, &control, channels));
+        let mut result = None;
+        let mut has_invitations = true;
+        while has_invitations || result.is_none() {
             tokio::select! {
-                ended = &mut sending, if outcome.is_none() => outcome = Some(ended),
-                Some((number, end)) = ends.recv() => tell(&mut served, number, Served::End(end)),
-                word = words.recv(), if listening => match word {
-                    Some(Word::Joined(receiver, tell)) => too_late(&receiver, tell),
-                    Some(Word::Left(number)) => {
-                        served.remove(&number);
-                        // Where it is full, or nobody listens any more, the receiver falls silent by itself.
+                Some((number, end)) = ends.recv() => {
+                    waiting.report(number, GroupOutcome::Ended(end));
+                }
+                ended = &mut sending, if result.is_none() => {
+                    while let Ok((number, end)) = ends.try_recv() {
+                        waiting.report(number, GroupOutcome::Ended(end));
+                    }
+                    if let Err(SendFailure { error, .. }) = &ended {
+                        waiting.fail(&error.to_string());
+                    }
+                    result = Some(ended);
+                }
+                message = messages.recv(), if has_invitations => match message {
+                    Some(GroupMessage::Joined(receiver, outcome)) => too_late(&receiver, outcome),
+                    Some(GroupMessage::Left(number)) => {
+                        waiting.remove(number);
+                        // If this fails, the receiver is removed as unresponsive.
                         let _ = remove.try_send(number);
                     }
-                    Some(Word::Declined) => {}
-                    None => listening = false,
+                    Some(GroupMessage::Declined) => {}
+                    None => has_invitations = false,
                 },
             }
-            if let Some(Err(SendFailure { error, .. })) = &outcome {
-                while let Ok((number, end)) = ends.try_recv() {
-                    tell(&mut served, number, Served::End(end));
-                }
-                for (_, waiting) in served.drain() {
-                    let _ = waiting.send(Served::Failed(error.to_string()));
-                }
-            }
         }
-        match outcome {
-            Some(Ok(totals) | Err(SendFailure { totals, .. })) => Some(totals),
-            None => None,
+        let (Ok(totals) | Err(SendFailure { totals, .. })) = result?;
+        Some(totals)
+    }
+}
+
+/// The receivers that wait for their outcome, by number.
+#[derive(Default)]
+struct Waiting(HashMap<u16, oneshot::Sender<GroupOutcome>>);
+
+impl Waiting {
+    fn insert(&mut self, number: u16, outcome: oneshot::Sender<GroupOutcome>) {
+        self.0.insert(number, outcome);
+    }
+
+    fn remove(&mut self, number: u16) {
+        self.0.remove(&number);
+    }
+
+    fn report(&mut self, number: u16, outcome: GroupOutcome) {
+        if let Some(waiting) = self.0.remove(&number) {
+            // A transfer that no longer waits has ended by itself.
+            let _ = waiting.send(outcome);
+        }
+    }
+
+    /// Reports a failure to all.
+    fn fail(&mut self, error: &str) {
+        for (_, waiting) in self.0.drain() {
+            let _ = waiting.send(GroupOutcome::Failed(error.to_owned()));
         }
     }
 }
@@ -218,31 +240,44 @@ impl GroupTransfer {
             ..Control::default()
         }
     }
+
+    fn request(self, offer: &GroupOffer, receivers: Vec<GroupReceiver>) -> GroupRequest {
+        GroupRequest {
+            source: self.source,
+            transfer: self.transfer,
+            stream_key: offer.stream_key.clone(),
+            segment_bytes: self.settings.segment,
+            group: offer.group.socket_address().into(),
+            receivers,
+            min_receivers: self.min_receivers,
+            config: self.settings.sender_config(),
+        }
+    }
 }
 
-/// Waits until all have answered, or the first has waited long enough.
+/// Waits until all receivers have answered, or until [`GATHER_TIME`] after the first has accepted.
 async fn gather(
-    words: &mut mpsc::Receiver<Word>,
+    messages: &mut mpsc::Receiver<GroupMessage>,
     mut expected: usize,
-    served: &mut HashMap<u16, oneshot::Sender<Served>>,
+    waiting: &mut Waiting,
 ) -> Vec<GroupReceiver> {
     let mut joined = Vec::new();
-    let mut until = None;
+    let mut deadline = None;
     while joined.len() < expected {
-        let word = tokio::select! {
-            word = words.recv() => word,
-            () = at(until) => break,
+        let message = tokio::select! {
+            message = messages.recv() => message,
+            () = sleep_until_some(deadline) => break,
         };
-        match word {
-            Some(Word::Joined(receiver, tell)) => {
-                until.get_or_insert_with(|| Instant::now() + GATHER_TIME);
-                served.insert(receiver.number, tell);
+        match message {
+            Some(GroupMessage::Joined(receiver, outcome)) => {
+                deadline.get_or_insert_with(|| Instant::now() + GATHER_TIME);
+                waiting.insert(receiver.number, outcome);
                 joined.push(receiver);
             }
-            Some(Word::Declined) => expected -= 1,
-            Some(Word::Left(number)) => {
+            Some(GroupMessage::Declined) => expected -= 1,
+            Some(GroupMessage::Left(number)) => {
                 expected -= 1;
-                served.remove(&number);
+                waiting.remove(number);
                 joined.retain(|receiver| receiver.number != number);
             }
             None => break,
@@ -251,38 +286,32 @@ async fn gather(
     joined
 }
 
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
+/// Without a deadline, sleeps for ever.
+async fn sleep_until_some(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }
 
-fn tell(served: &mut HashMap<u16, oneshot::Sender<Served>>, number: u16, word: Served) {
-    if let Some(waiting) = served.remove(&number) {
-        // A stream that does not listen has ended by itself.
-        let _ = waiting.send(word);
-    }
-}
-
-/// Who accepted when the group was on its way already is served alone.
-fn too_late(receiver: &GroupReceiver, tell: oneshot::Sender<Served>) {
+/// A receiver that accepts while the group is under way is served alone.
+fn too_late(receiver: &GroupReceiver, outcome: oneshot::Sender<GroupOutcome>) {
     let end = GroupEnd::Moved {
-        cause: backroom_transport::file::MoveCause::Deaf,
+        cause: MoveCause::Unreachable,
         first_segment: 0,
         free_segments: receiver.free_segments,
         elapsed: Duration::ZERO,
     };
-    let _ = tell.send(Served::End(end));
+    let _ = outcome.send(GroupOutcome::Ended(end));
 }
 
-/// After how many segments each receiver of so many is to acknowledge.
+/// After how many segments each receiver acknowledges.
 fn ack_every(window: WindowSetting, receivers: usize) -> usize {
     let most = match window {
-        WindowSetting::Fixed(window) => usize::from(window.segments()) / ACK_THINNING,
-        WindowSetting::Auto => MOST_SEGMENTS_PER_ACK.max(receivers * AUTO_ACK_THINNING),
+        WindowSetting::Fixed(window) => usize::from(window.segments()) / SEGMENTS_PER_ACK,
+        WindowSetting::Auto => AUTO_MAX_ACK_EVERY.max(receivers * AUTO_SEGMENTS_PER_ACK),
     };
-    (receivers * ACK_THINNING).min(most).max(1)
+    (receivers * SEGMENTS_PER_ACK).min(most).max(1)
 }
 
 #[cfg(test)]

@@ -1,46 +1,50 @@
-//! A file on its way in.
+//! An incoming file: accepts the offer, receives, and confirms.
 
 use std::io;
 use std::pin::pin;
 
-use backroom_protocol::segment::Stream as StreamId;
+use backroom_protocol::segment::StreamId;
 use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, SenderWord, TraceSink, receive_file,
+    ReceiveOutcome, ReceiveRequest, SenderMessage, TraceSink, receive_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use backroom_vocabulary::trace::Side;
 use tokio::sync::mpsc;
 
 use super::board::{Board, Entry};
-use super::link::{INBOX_MESSAGES, Link, Note};
+use super::channel::{INBOX_MESSAGES, PeerChannel, TransferEvent};
+use super::limits::Limits;
+use super::socket;
 use super::stop::Stop;
-use super::{Limits, endpoint, failed, goodput_mbps};
+use super::summary::goodput_mbps;
 use crate::event::{Direction, Event};
 use crate::tracer::Begin;
 
-/// An offer that came.
+/// An offer from another member.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) id: u64,
     pub(super) from: MemberInfo,
     pub(super) offer: Offer,
-    pub(super) link: Link,
+    pub(super) channel: PeerChannel,
     pub(super) limits: Limits,
     pub(super) board: Board,
     pub(super) stop: Stop,
-    pub(super) notes: mpsc::Sender<Note>,
+    pub(super) events: mpsc::Sender<TransferEvent>,
 }
 
-/// Why a file is not received, and what the sender is told.
+/// Why a file was not received.
 struct Failure {
-    here: String,
-    there: Option<FileMessage>,
+    /// For this client's user.
+    reason: String,
+    /// For the sender, unless it knows.
+    message: Option<FileMessage>,
 }
 
 impl Incoming {
-    /// Accepts the offer, and receives the file.
+    /// Receives the file, and reports the result to the session.
     pub(super) async fn run(mut self) {
         let ended = self.receive().await;
         self.finish(ended).await;
@@ -50,8 +54,8 @@ impl Incoming {
         let (from, file) = (self.from.name.to_string(), self.offer.name.to_string());
         let event = match ended {
             Ok(ReceiveOutcome { path, elapsed, .. }) => {
-                self.link
-                    .tell(FileMessage::Received {
+                self.channel
+                    .send(FileMessage::Received {
                         transfer: self.offer.transfer,
                     })
                     .await;
@@ -68,27 +72,28 @@ impl Incoming {
                 }
             }
             Err(failure) => {
-                if let Some(message) = failure.there {
-                    self.link.tell(message).await;
+                if let Some(message) = failure.message {
+                    self.channel.send(message).await;
                 }
                 Event::Failed {
                     id: self.id,
                     from,
                     file,
-                    error: failure.here,
+                    error: failure.reason,
                 }
             }
         };
-        self.link.close().await;
-        // Without a session there is nobody to tell.
-        let _ = self.notes.send(Note::Ended(self.id, event)).await;
+        self.channel.close().await;
+        // If the session has ended, nobody needs the result.
+        let ended = TransferEvent::Ended(self.id, event);
+        let _ = self.events.send(ended).await;
     }
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
         let part = self.create_part().await?;
         let (endpoint, port) =
-            endpoint(&self.from, self.limits.gso).map_err(|error| self.unable(&error))?;
-        // Before it is accepted, so that nothing that is sent to the group afterwards is missed.
+            socket::bind(&self.from, self.limits.gso).map_err(|error| self.unable(&error))?;
+        // Joined before the sender knows of it, so that no probe is missed.
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();
         let ack_key = Key::generate().map_err(|error| self.unable(&error))?;
@@ -98,67 +103,64 @@ impl Incoming {
             trace: self.trace(),
             ..Control::default()
         };
-        let path = part.intended_path();
-        let (file, bytes, from) = (
-            self.offer.name.to_string(),
-            self.offer.bytes,
-            self.from.name.to_string(),
-        );
-        let peers = vec![(from.clone(), control.progress.clone())];
-        self.board.insert(
-            self.id,
-            Entry {
-                direction: Direction::In,
-                file: file.clone(),
-                bytes,
-                peers,
-            },
-        );
-        self.link
-            .show(Event::Receiving {
-                id: self.id,
-                from,
-                file,
-                bytes,
-                path,
-            })
-            .await;
+        self.announce(&part, &control).await;
         let accept = FileMessage::Accept {
             transfer: self.offer.transfer,
             port,
             ack_key: ack_key.clone(),
             free_segments: options.free_segments(self.offer.segment_bytes),
         };
-        self.link.tell(accept).await;
-        let (told, words) = mpsc::channel(INBOX_MESSAGES);
+        self.channel.send(accept).await;
         let request = ReceiveRequest {
             part,
-            stream: StreamId {
-                transfer: self.offer.transfer,
-                lane: self.offer.lane,
-            },
+            stream: self.stream(),
             stream_key: self.offer.stream_key.clone(),
             segment_bytes: self.offer.segment_bytes,
-            bytes,
+            bytes: self.offer.bytes,
             receiver_number: self.offer.receiver,
             ack_key,
             group,
             with_hash,
-            words,
             options,
         };
-        self.receive_segments(endpoint, request, &control, told)
-            .await
+        self.receive_segments(endpoint, request, &control).await
     }
 
-    /// Where the transfer's steps are written down, if anyone asked for it.
+    async fn announce(&self, part: &PartFile, control: &Control) {
+        let (file, from) = (self.offer.name.to_string(), self.from.name.to_string());
+        let bytes = self.offer.bytes;
+        self.board.insert(
+            self.id,
+            Entry {
+                direction: Direction::In,
+                file: file.clone(),
+                bytes,
+                peers: vec![(from.clone(), control.progress.clone())],
+            },
+        );
+        let event = Event::Receiving {
+            id: self.id,
+            from,
+            file,
+            bytes,
+            path: part.intended_path(),
+        };
+        self.channel.show(event).await;
+    }
+
+    /// The stream to this receiver alone.
+    fn stream(&self) -> StreamId {
+        StreamId {
+            transfer: self.offer.transfer,
+            lane: self.offer.lane,
+        }
+    }
+
+    /// Where to record the transfer's steps, if that was asked for.
     fn trace(&self) -> Option<TraceSink> {
         let tracer = self.limits.trace.as_ref()?;
         tracer.begin(Begin {
-            stream: StreamId {
-                transfer: self.offer.transfer,
-                lane: self.offer.lane,
-            },
+            stream: self.stream(),
             side: Side::Receiver,
             window: None,
             bytes: self.offer.bytes,
@@ -166,58 +168,58 @@ impl Incoming {
         })
     }
 
-    /// Receives until the file has its name, listening to the sender meanwhile.
+    /// Receives the segments, and hands over the sender's messages meanwhile.
     async fn receive_segments(
         &mut self,
         endpoint: UdpEndpoint,
         request: ReceiveRequest,
         control: &Control,
-        told: mpsc::Sender<SenderWord>,
     ) -> Result<ReceiveOutcome, Failure> {
-        let mut receiving = pin!(receive_file(endpoint, request, control));
-        let (mut finished, mut theirs) = (false, None);
+        let (message_sender, messages) = mpsc::channel(INBOX_MESSAGES);
+        let mut receiving = pin!(receive_file(endpoint, request, control, messages));
+        let (mut sender_has_finished, mut abort_reason) = (false, None);
         let outcome = loop {
             tokio::select! {
                 outcome = &mut receiving => break outcome,
-                // Once the hash is known nothing more is needed of the sender: it may leave.
-                message = self.link.hear(), if !finished && theirs.is_none() => match message {
-                    // Where nobody waits for it any more, receiving has failed and says so itself.
+                // Once the sender has finished, nothing more is needed of it: it may leave.
+                message = self.channel.receive(), if !sender_has_finished && abort_reason.is_none() => match message {
                     Some(FileMessage::Finished { hash, .. }) => {
-                        finished = true;
-                        let _ = told.send(SenderWord::Finished(hash)).await;
+                        sender_has_finished = true;
+                        // If this fails, receiving has failed, and gives the reason itself.
+                        let _ = message_sender.send(SenderMessage::Finished(hash)).await;
                     }
-                    // Many say no more than one, and the last place is kept for the word that all was sent.
-                    Some(FileMessage::Wait { .. }) if told.capacity() > 1 => {
-                        let _ = told.try_send(SenderWord::Wait);
+                    // One of several is enough, and the last place is kept for `Finished`.
+                    Some(FileMessage::Wait { .. }) if message_sender.capacity() > 1 => {
+                        let _ = message_sender.try_send(SenderMessage::Wait);
                     }
                     Some(FileMessage::Wait { .. }) => {}
                     message => {
-                        theirs = Some(broken_off(message));
+                        abort_reason = Some(reason_of_abort(message));
                         control.cancel.cancel();
                     }
                 },
             }
         };
-        match (outcome, theirs) {
+        match (outcome, abort_reason) {
             (Ok(outcome), _) => Ok(outcome),
             (Err(_), Some(reason)) => Err(Failure {
-                here: reason,
-                there: None,
+                reason,
+                message: None,
             }),
             (Err(_), None) if self.stop.is_stopped() => Err(Failure {
-                here: self.stop.reason(),
-                there: Some(FileMessage::Cancel {
+                reason: self.stop.reason(),
+                message: Some(FileMessage::Cancel {
                     transfer: self.offer.transfer,
                 }),
             }),
             (Err(error), None) => Err(Failure {
-                there: Some(failed(self.offer.transfer, &reason_for_sender(&error))),
-                here: error.to_string(),
+                message: Some(self.channel.failed(&reason_for_sender(&error))),
+                reason: error.to_string(),
             }),
         }
     }
 
-    /// Joins the group that the segments may come to. Who can't is served alone.
+    /// Joins the group, if there is one. If that fails, the sender notices and serves this receiver alone.
     fn join_group(&self) -> Option<GroupMembership> {
         let (offer, interface) = (self.offer.group.as_ref()?, self.limits.interface?);
         let group = offer.group.socket_address();
@@ -243,39 +245,39 @@ impl Incoming {
                 .await;
         match created.map_err(io::Error::from) {
             Ok(Ok(part)) => Ok(part),
-            Ok(Err(error)) => Err(self.declined(error.to_string(), &reason_of_part(&error))),
+            Ok(Err(error)) => Err(self.declined(error.to_string(), &public_reason(&error))),
             Err(error) => Err(self.unable(&error)),
         }
     }
 
     fn unable(&self, error: &impl std::fmt::Display) -> Failure {
-        self.declined(error.to_string(), "its machine can't receive now")
+        self.declined(error.to_string(), "it can't receive now")
     }
 
-    fn declined(&self, here: String, there: &str) -> Failure {
+    fn declined(&self, reason: String, public_reason: &str) -> Failure {
         let decline = FileMessage::Decline {
-            transfer: self.link.transfer(),
-            reason: Reason::new(there),
+            transfer: self.channel.transfer(),
+            reason: Reason::new(public_reason),
         };
         Failure {
-            here: format!("declined: {here}"),
-            there: Some(decline),
+            reason: format!("declined: {reason}"),
+            message: Some(decline),
         }
     }
 }
 
-/// What it means that the sender says this instead of going on.
-fn broken_off(message: Option<FileMessage>) -> String {
+/// The reason that an unexpected message of the sender means, or its departure.
+fn reason_of_abort(message: Option<FileMessage>) -> String {
     match message {
         None => "the sender left the room".into(),
         Some(FileMessage::Cancel { .. }) => "cancelled by the sender".into(),
-        Some(FileMessage::Failed { reason, .. }) => format!("the sender says: {reason}"),
-        Some(_) => "the sender said something else than the protocol has here".into(),
+        Some(FileMessage::Failed { reason, .. }) => format!("the sender reports: {reason}"),
+        Some(_) => "the sender violated the protocol".into(),
     }
 }
 
-/// Paths of this machine are not told to others.
-fn reason_of_part(error: &PartFileError) -> String {
+/// The reason for the other side, without the paths of this machine.
+fn public_reason(error: &PartFileError) -> String {
     match error {
         PartFileError::TooLarge { .. } => error.to_string(),
         PartFileError::NoSpace { .. } => "its disk is too full".into(),
@@ -288,9 +290,11 @@ fn reason_of_part(error: &PartFileError) -> String {
 
 fn reason_for_sender(error: &ReceiveError) -> String {
     match error {
-        ReceiveError::File(error) => reason_of_part(error),
-        ReceiveError::SenderLost => "heard nothing more on UDP; a firewall may drop it".into(),
-        ReceiveError::WrongHash => "what arrived differs from what was sent; send it again".into(),
+        ReceiveError::File(error) => public_reason(error),
+        ReceiveError::SenderLost => "received nothing more over UDP; a firewall may drop it".into(),
+        ReceiveError::WrongHash => {
+            "the received file differs from the sent one; send it again".into()
+        }
         ReceiveError::Io(_) | ReceiveError::Seal(_) => "receiving failed on its machine".into(),
         ReceiveError::Cancelled => "cancelled".into(),
     }

@@ -1,31 +1,30 @@
-//! A file on its way out: one group, a stream for each receiver.
+//! An outgoing file: opens it, offers it to all receivers, and sums up what became of it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use backroom_protocol::{Cast, FileName, MemberInfo, TransferId};
-use backroom_transport::file::{Progress, SendTotals, SourceFile, Streams};
-use backroom_vocabulary::{DeliveryPath, DeliverySetting, ObservedDelivery};
+use backroom_transport::file::{SourceFile, StreamCount};
+use backroom_vocabulary::DeliverySetting;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
 
 use super::board::{Board, Entry};
-use super::goodput_mbps;
+use super::channel::TransferEvent;
 use super::group::{GroupStream, GroupTransfer};
-use super::link::{Link, Note};
+use super::limits::Limits;
+use super::recipient::{Recipient, RecipientReport, RecipientTransfer};
 use super::stop::Stop;
-use super::stream::{Stream, StreamReport, Way};
-use crate::event::{self, Direction, Event, ReceiverResult, SegmentDelay, TransferAccount};
+use super::summary::Summary;
+use crate::event::{self, Direction, Event};
 use crate::paths::expand_home;
 use crate::settings::Settings;
-use crate::tracer::Tracer;
 
-/// Streams of one file that run at once: more only share what the machine can do, and each costs a window of memory.
+/// The number of unicast streams of one file that run at the same time. More would share the same bandwidth, and each needs memory
+/// for a window.
 const MAX_PARALLEL_STREAMS: usize = 64;
 
-/// A file and whom it goes to.
+/// A file and its receivers.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) id: u64,
@@ -33,44 +32,34 @@ pub(super) struct Outgoing {
     pub(super) cast: Cast,
     pub(super) path: PathBuf,
     pub(super) settings: Settings,
-    pub(super) gso: bool,
-    /// The interface that groups are reached by, where they are.
-    pub(super) interface: Option<Ipv4Addr>,
-    pub(super) trace: Option<Tracer>,
-    pub(super) receivers: Vec<Receiver>,
+    pub(super) limits: Limits,
+    pub(super) recipients: Vec<Recipient>,
     pub(super) board: Board,
     pub(super) stop: Stop,
-    /// All that this member sends.
-    pub(super) streams: Streams,
-    pub(super) notes: mpsc::Sender<Note>,
-}
-
-/// One of those a file goes to.
-#[derive(Debug)]
-pub(super) struct Receiver {
-    pub(super) member: MemberInfo,
-    pub(super) link: Link,
-    pub(super) progress: Progress,
+    /// Counts the streams of all files.
+    pub(super) streams: StreamCount,
+    pub(super) events: mpsc::Sender<TransferEvent>,
 }
 
 impl Outgoing {
-    /// Sends it, and tells the session how that went.
+    /// Sends the file, and reports the result to the session.
     pub(super) async fn run(mut self) {
-        let (id, notes) = (self.id, self.notes.clone());
+        let (id, events) = (self.id, self.events.clone());
+        let recipients = std::mem::take(&mut self.recipients);
         let event = match self.open().await {
             Ok((source, name)) => {
-                self.announce(&source, &name).await;
-                self.deliver(source, name).await
+                self.announce(&source, &name, &recipients).await;
+                self.deliver(source, name, recipients).await
             }
             Err(error) => {
-                for receiver in std::mem::take(&mut self.receivers) {
-                    receiver.link.close().await;
+                for recipient in recipients {
+                    recipient.channel.close().await;
                 }
-                event::error(format!("{error}. Nothing was sent"))
+                event::error(format!("not sent: {error}"))
             }
         };
-        // Without a session there is nobody to tell.
-        let _ = notes.send(Note::Ended(id, event)).await;
+        // If the session has ended, nobody needs the result.
+        let _ = events.send(TransferEvent::Ended(id, event)).await;
     }
 
     async fn open(&self) -> anyhow::Result<(SourceFile, FileName)> {
@@ -81,13 +70,12 @@ impl Outgoing {
         Ok((source, name))
     }
 
-    async fn announce(&self, source: &SourceFile, name: &FileName) {
-        let peers = self
-            .receivers
-            .iter()
-            .map(|receiver| (receiver.member.name.to_string(), receiver.progress.clone()))
-            .collect();
+    async fn announce(&self, source: &SourceFile, name: &FileName, recipients: &[Recipient]) {
         let (file, bytes) = (name.to_string(), source.bytes());
+        let peers = recipients
+            .iter()
+            .map(|recipient| (recipient.name(), recipient.progress.clone()))
+            .collect();
         self.board.insert(
             self.id,
             Entry {
@@ -97,99 +85,101 @@ impl Outgoing {
                 peers,
             },
         );
-        let receivers = self
-            .receivers
-            .iter()
-            .map(|receiver| receiver.member.name.to_string())
-            .collect();
         let event = Event::Sending {
             id: self.id,
             cast: self.cast,
             file,
             bytes,
-            receivers,
+            receivers: recipients.iter().map(Recipient::name).collect(),
         };
-        let _ = self.notes.send(Note::Show(event)).await;
+        let _ = self.events.send(TransferEvent::Show(event)).await;
     }
 
-    async fn deliver(mut self, source: SourceFile, name: FileName) -> Event {
-        let at_once = match self.settings.delivery {
+    /// Serves all receivers, and returns the event that sums up the result.
+    async fn deliver(
+        self,
+        source: SourceFile,
+        name: FileName,
+        recipients: Vec<Recipient>,
+    ) -> Event {
+        let receivers = recipients.iter().map(Recipient::name).collect();
+        let turns = Arc::new(Semaphore::new(self.max_parallel_streams()));
+        let group = self.create_group(&recipients, &turns);
+        let transfers = self.transfers(&source, &name, recipients, group.as_ref());
+        let group = group.map(|group| tokio::spawn(group.run(self.group_transfer(&source))));
+        let reports = run_all(transfers, &turns).await;
+        let group = match group {
+            Some(running) => running.await.ok().flatten(),
+            None => None,
+        };
+        let summary = Summary {
+            id: self.id,
+            cast: self.cast,
+            source: &source,
+            name: &name,
+            settings: self.settings,
+            receivers,
+            reports,
+            group,
+        };
+        Event::Sent(Box::new(summary.into_event()))
+    }
+
+    fn max_parallel_streams(&self) -> usize {
+        match self.settings.delivery {
             DeliverySetting::Sequential => 1,
             DeliverySetting::Auto | DeliverySetting::IpMulticast | DeliverySetting::Parallel => {
                 MAX_PARALLEL_STREAMS
             }
-        };
-        // Fair: streams start in the order of the receivers.
-        let turns = Arc::new(Semaphore::new(at_once));
-        let group = self.group(&turns);
-        let mut streams = JoinSet::new();
-        let names: Vec<String> = self
-            .receivers
-            .iter()
-            .map(|receiver| receiver.member.name.to_string())
-            .collect();
-        let mut waiting = Vec::new();
-        for (lane, receiver) in (1..).zip(std::mem::take(&mut self.receivers)) {
-            let seat = group
-                .as_ref()
-                .filter(|_| is_ipv4(&receiver.member))
-                .map(GroupStream::seat);
-            let stream = Stream {
-                receiver,
-                transfer: self.transfer,
-                lane,
-                cast: self.cast,
-                source: source.clone(),
-                name: name.clone(),
-                settings: self.settings,
-                gso: self.gso,
-                trace: self.trace.clone(),
-                stop: self.stop.child(),
-                streams: self.streams.clone(),
-                seat,
-            };
-            waiting.push((usize::from(lane) - 1, stream));
         }
-        let group = group.map(|group| tokio::spawn(group.run(self.group_transfer(&source))));
-        for (index, stream) in waiting {
-            // In a group all are offered the file at once, and take turns only if they are served alone.
-            let turn = match stream.seat {
-                Some(_) => None,
-                None => Arc::clone(&turns).acquire_owned().await.ok(),
-            };
-            streams.spawn(async move {
-                let report = stream.run().await;
-                drop(turn);
-                (index, report)
-            });
-        }
-        let mut reports: Vec<Option<StreamReport>> = names.iter().map(|_| None).collect();
-        while let Some(ended) = streams.join_next().await {
-            if let Ok((index, report)) = ended {
-                reports[index] = Some(report);
-            }
-        }
-        let reports: Vec<StreamReport> =
-            reports.into_iter().map(Option::unwrap_or_default).collect();
-        let shared = match group {
-            Some(group) => group.await.ok().flatten(),
-            None => None,
-        };
-        Event::Sent(Box::new(
-            self.account(&source, &name, names, &reports, shared),
-        ))
     }
 
-    /// A stream for all, where the delivery wants one and this machine can have one.
-    fn group(&self, turns: &Arc<Semaphore>) -> Option<GroupStream> {
-        let least = self.settings.delivery.least_group()?;
-        let members = self.receivers.iter().map(|receiver| &receiver.member);
+    /// A multicast group, if the delivery asks for one and this machine can have one.
+    fn create_group(
+        &self,
+        recipients: &[Recipient],
+        turns: &Arc<Semaphore>,
+    ) -> Option<GroupStream> {
+        let min_receivers = self.settings.delivery.least_group()?;
+        let members = recipients.iter().map(|recipient| &recipient.member);
         let receivers = members.filter(|member| is_ipv4(member)).count();
-        let interface = self.interface.filter(|_| receivers >= least)?;
+        let interface = self
+            .limits
+            .interface
+            .filter(|_| receivers >= min_receivers)?;
         let turns = Arc::clone(turns);
-        GroupStream::new(interface, receivers, &self.settings, self.gso, turns)
-            .inspect_err(|error| tracing::warn!(%error, "no IP multicast, each is served alone"))
+        GroupStream::new(interface, receivers, &self.settings, self.limits.gso, turns)
+            .inspect_err(
+                |error| tracing::warn!(%error, "no IP multicast; each receiver is served alone"),
+            )
             .ok()
+    }
+
+    /// A transfer for each receiver. Their lanes start at 1: lane 0 is the group's.
+    fn transfers(
+        &self,
+        source: &SourceFile,
+        name: &FileName,
+        recipients: Vec<Recipient>,
+        group: Option<&GroupStream>,
+    ) -> Vec<RecipientTransfer> {
+        let transfer = |(lane, recipient): (u16, Recipient)| RecipientTransfer {
+            invitation: group
+                .filter(|_| is_ipv4(&recipient.member))
+                .map(GroupStream::invitation),
+            recipient,
+            transfer: self.transfer,
+            lane,
+            cast: self.cast,
+            source: source.clone(),
+            name: name.clone(),
+            settings: self.settings,
+            gso: self.limits.gso,
+            trace: self.limits.trace.clone(),
+            stop: self.stop.child(),
+            streams: self.streams.clone(),
+        };
+        (1..).zip(recipients).map(transfer).collect()
     }
 
     fn group_transfer(&self, source: &SourceFile) -> GroupTransfer {
@@ -197,132 +187,39 @@ impl Outgoing {
             transfer: self.transfer,
             source: source.clone(),
             settings: self.settings,
-            least_receivers: self.settings.delivery.least_group().unwrap_or_default(),
-            trace: self.trace.clone(),
+            min_receivers: self.settings.delivery.least_group().unwrap_or_default(),
+            trace: self.limits.trace.clone(),
             stop: self.stop.child(),
             streams: self.streams.clone(),
         }
     }
+}
 
-    /// The delivery as it turned out.
-    fn delivery(&self, reports: &[StreamReport]) -> ObservedDelivery {
-        if self.settings.delivery == DeliverySetting::Sequential {
-            return ObservedDelivery::Sequential;
-        }
-        let mut ways: Vec<_> = reports.iter().filter_map(|report| report.way).collect();
-        ways.dedup();
-        match ways[..] {
-            [Way::Multicast] => ObservedDelivery::IpMulticast,
-            [] | [Way::Unicast] => ObservedDelivery::Parallel,
-            _ => ObservedDelivery::Mixed,
-        }
-    }
-
-    /// Sums the streams up.
-    fn account(
-        &self,
-        source: &SourceFile,
-        name: &FileName,
-        names: Vec<String>,
-        reports: &[StreamReport],
-        shared: Option<SendTotals>,
-    ) -> TransferAccount {
-        let bytes = source.bytes();
-        let totals = || {
-            reports
-                .iter()
-                .filter_map(|report| report.totals.as_ref())
-                .chain(&shared)
+/// Runs the transfers, as many at the same time as there are turns. Returns the reports in the same order.
+async fn run_all(
+    transfers: Vec<RecipientTransfer>,
+    turns: &Arc<Semaphore>,
+) -> Vec<RecipientReport> {
+    let mut running = Vec::new();
+    for transfer in transfers {
+        // The receivers of a group are all offered the file at once. They take a turn later, if they have to be served alone.
+        let turn = match transfer.invitation {
+            Some(_) => None,
+            None => Arc::clone(turns).acquire_owned().await.ok(),
         };
-        let stats = || totals().map(|totals| totals.stats);
-        let slowest = reports
-            .iter()
-            .filter(|report| report.result.is_ok())
-            .filter_map(StreamReport::seconds)
-            .fold(0.0, f64::max);
-        let round_trips: Vec<f64> = stats()
-            .filter_map(|stats| stats.srtt)
-            .map(|srtt| srtt.as_secs_f64() * 1e3)
-            .collect();
-        let segment = self.settings.segment.value();
-        TransferAccount {
-            id: self.id,
-            cast: self.cast,
-            file: name.to_string(),
-            bytes,
-            seconds: seconds_of_all(reports),
-            goodput_mbps: goodput_mbps(bytes, slowest),
-            window: self.settings.window,
-            segments: bytes.div_ceil(u64::from(segment)),
-            segments_sent: stats().map(|stats| stats.segments_sent).sum(),
-            segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
-            segments_copied: stats().map(|stats| stats.segments_copied).sum(),
-            timeouts: stats().map(|stats| stats.timeouts).sum(),
-            go_backs: stats().map(|stats| stats.go_backs).sum(),
-            srtt_ms: (!round_trips.is_empty())
-                .then(|| round_trips.iter().sum::<f64>() / round_trips.len() as f64),
-            min_rtt_ms: stats()
-                .filter_map(|stats| stats.min_rtt)
-                .min()
-                .map(|rtt| rtt.as_secs_f64() * 1e3),
-            segment_delay_ms: segment_delay_ms(totals()),
-            delivery: self.delivery(reports),
-            recovery: self.settings.recovery,
-            copies: self.settings.copies,
-            segment_bytes: segment,
-            receivers: names
-                .into_iter()
-                .zip(reports)
-                .map(|(name, report)| result(name, report))
-                .collect(),
-        }
+        running.push(tokio::spawn(async move {
+            let report = transfer.run().await;
+            drop(turn);
+            report
+        }));
     }
-}
-
-fn result(name: String, report: &StreamReport) -> ReceiverResult {
-    let error = report.result.as_ref().err().cloned();
-    ReceiverResult {
-        name,
-        ok: error.is_none(),
-        seconds: report.seconds(),
-        delivery: report.way.map(|way| match way {
-            Way::Unicast => DeliveryPath::Unicast,
-            Way::Multicast => DeliveryPath::IpMulticast,
-            Way::Moved => DeliveryPath::Moved,
-        }),
-        error,
+    let mut reports = Vec::new();
+    for transfer in running {
+        reports.push(transfer.await.unwrap_or_default());
     }
-}
-
-/// Over the segments of all streams.
-fn segment_delay_ms<'a>(totals: impl Iterator<Item = &'a SendTotals>) -> Option<SegmentDelay> {
-    let delays = totals
-        .map(|totals| totals.delays.clone())
-        .reduce(|mut all, delays| {
-            all.add(&delays);
-            all
-        })?;
-    let at = |share| Some(delays.quantile(share)?.as_secs_f64() * 1e3);
-    Some(SegmentDelay {
-        min: at(0.0)?,
-        p50: at(0.5)?,
-        p90: at(0.9)?,
-        p99: at(0.99)?,
-        max: at(1.0)?,
-    })
+    reports
 }
 
 fn is_ipv4(member: &MemberInfo) -> bool {
     matches!(member.address.ip().to_canonical(), IpAddr::V4(_))
-}
-
-/// From the first segment of any stream to the last ACK of any.
-fn seconds_of_all(reports: &[StreamReport]) -> f64 {
-    let spans = || reports.iter().filter_map(|report| report.span);
-    let first: Option<Instant> = spans().map(|(first, _)| first).min();
-    let last: Option<Instant> = spans().map(|(_, last)| last).max();
-    match (first, last) {
-        (Some(first), Some(last)) => last.saturating_duration_since(first).as_secs_f64(),
-        _ => 0.0,
-    }
 }

@@ -1,10 +1,10 @@
-//! Ending a transfer from outside, with the reason.
+//! Stops a transfer from outside, with a reason.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-/// Ends a transfer. Clones end the same one.
+/// Stops a transfer. Clones stop the same one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop {
     token: CancellationToken,
@@ -12,13 +12,13 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// Ends it. The first reason counts.
+    /// Stops the transfer. The first reason counts.
     pub(super) fn stop(&self, reason: &str) {
         let _ = self.reason.set(reason.to_owned());
         self.token.cancel();
     }
 
-    /// A stop that this one sets off, and that can be set off alone.
+    /// A stop for a part of the transfer: this one triggers it, and not the other way round.
     pub(super) fn child(&self) -> Self {
         Self {
             token: self.token.child_token(),
@@ -26,7 +26,7 @@ impl Stop {
         }
     }
 
-    /// What ends the transport's part.
+    /// The token that cancels the transport's part.
     pub(super) fn token(&self) -> CancellationToken {
         self.token.clone()
     }

@@ -5,7 +5,7 @@ use aes_gcm::{Aes256Gcm, Tag};
 
 use super::error::{OpenError, SealError};
 use super::size::HEADER_BYTES;
-use super::stream::{Kind, Stream};
+use super::stream::{Kind, StreamId};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -35,7 +35,7 @@ pub struct Ack {
 /// Seals the ACKs of one receiver.
 #[derive(Debug)]
 pub struct AckSealer {
-    stream: Stream,
+    stream: StreamId,
     receiver: u16,
     cipher: Aes256Gcm,
     counter: u64,
@@ -44,7 +44,7 @@ pub struct AckSealer {
 /// Opens the ACKs of one receiver, each at most once.
 #[derive(Debug)]
 pub struct AckOpener {
-    stream: Stream,
+    stream: StreamId,
     receiver: u16,
     cipher: Aes256Gcm,
     /// The lowest counter that is accepted.
@@ -53,7 +53,7 @@ pub struct AckOpener {
 
 impl AckSealer {
     /// Creates the sealer of receiver number `receiver`. No other sealer may use the same key.
-    pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
+    pub fn new(stream: StreamId, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
             receiver,
@@ -87,7 +87,7 @@ impl AckSealer {
 
 impl AckOpener {
     /// Creates the opener of the ACKs of receiver number `receiver`, with the key that the receiver chose.
-    pub fn new(stream: Stream, receiver: u16, ack_key: &Key) -> Self {
+    pub fn new(stream: StreamId, receiver: u16, ack_key: &Key) -> Self {
         Self {
             stream,
             receiver,
@@ -121,7 +121,7 @@ impl AckOpener {
 
 /// Returns the receiver that a datagram claims to be from, so that its [`AckOpener`] can be tried. Returns `None` if the
 /// datagram is not an ACK of `stream`.
-pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
+pub fn ack_receiver(stream: StreamId, datagram: &[u8]) -> Option<u16> {
     let header = datagram.first_chunk::<HEADER_BYTES>()?;
     stream
         .read_ack_header(header)
@@ -132,12 +132,12 @@ pub fn ack_receiver(stream: Stream, datagram: &[u8]) -> Option<u16> {
 const LANE_END: usize = 11;
 const RECEIVER_END: usize = 13;
 
-fn cipher(stream: Stream, receiver: u16, ack_key: &Key) -> Aes256Gcm {
+fn cipher(stream: StreamId, receiver: u16, ack_key: &Key) -> Aes256Gcm {
     Aes256Gcm::new(receiver_key(stream, receiver, ack_key).as_bytes().into())
 }
 
-fn receiver_key(stream: Stream, receiver: u16, ack_key: &Key) -> Key {
-    let Stream { transfer, lane } = stream;
+fn receiver_key(stream: StreamId, receiver: u16, ack_key: &Key) -> Key {
+    let StreamId { transfer, lane } = stream;
     ack_key.derive(&[
         KEY_LABEL,
         &transfer.0.to_be_bytes(),
@@ -146,7 +146,7 @@ fn receiver_key(stream: Stream, receiver: u16, ack_key: &Key) -> Key {
     ])
 }
 
-impl Stream {
+impl StreamId {
     fn read_ack_header(self, header: &[u8]) -> Result<(u16, u64), OpenError> {
         let rest = self.read_prefix(Kind::Ack, header)?;
         let (receiver, counter) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
@@ -192,8 +192,8 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
     use crate::transfer_id::TransferId;
 
-    fn stream(transfer: u64, lane: u16) -> Stream {
-        Stream {
+    fn stream(transfer: u64, lane: u16) -> StreamId {
+        StreamId {
             transfer: TransferId(transfer),
             lane,
         }

@@ -7,7 +7,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::error::{OpenError, SealError};
 use super::size::{HEADER_BYTES, MAX_SEGMENT_BYTES, SEGMENT_OVERHEAD};
-use super::stream::{Kind, Stream};
+use super::stream::{Kind, StreamId};
 use crate::key::Key;
 use crate::record::nonce;
 
@@ -34,7 +34,7 @@ pub struct SegmentSealer {
 
 impl SegmentSealer {
     /// Creates the sealer of a stream. No other sealer may use the same key.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
             stream_key: stream_key.clone(),
@@ -102,7 +102,7 @@ pub struct Segment<'a> {
 
 impl SegmentOpener {
     /// Creates the opener of a stream.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         let keys = StreamKeys {
             stream,
             stream_key: stream_key.clone(),
@@ -169,13 +169,13 @@ pub fn set_round(datagram: &mut [u8], round: u16) {
 /// A stream and its key, from which the key of each epoch is derived.
 #[derive(Debug)]
 struct StreamKeys {
-    stream: Stream,
+    stream: StreamId,
     stream_key: Key,
 }
 
 impl StreamKeys {
     fn key(&self, epoch: u64) -> Key {
-        let Stream { transfer, lane } = self.stream;
+        let StreamId { transfer, lane } = self.stream;
         self.stream_key.derive(&[
             KEY_LABEL,
             &transfer.0.to_be_bytes(),
@@ -192,7 +192,7 @@ impl StreamKeys {
     }
 }
 
-impl Stream {
+impl StreamId {
     fn write_data_header(self, seq: u64, round: u16, header: &mut [u8]) {
         self.write_prefix(Kind::Data, header);
         header[LANE_END..ROUND_END].copy_from_slice(&round.to_be_bytes());
@@ -235,7 +235,7 @@ mod tests {
     use crate::transfer_id::TransferId;
 
     fn keys(transfer: u64, lane: u16) -> StreamKeys {
-        let stream = Stream {
+        let stream = StreamId {
             transfer: TransferId(transfer),
             lane,
         };

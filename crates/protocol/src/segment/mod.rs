@@ -49,4 +49,4 @@ pub use size::{
     BadSegmentBytes, HEADER_BYTES, MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, SEGMENT_OVERHEAD,
     SegmentBytes,
 };
-pub use stream::{GROUP_LANE, Stream};
+pub use stream::{GROUP_LANE, StreamId};

@@ -5,7 +5,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
 use super::error::{OpenError, SealError};
-use super::stream::{Kind, Stream};
+use super::stream::{Kind, StreamId};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -20,7 +20,7 @@ const KEY_LABEL: &[u8] = b"backroom probe v1";
 /// Seals the probes of a stream, with increasing numbers.
 #[derive(Debug)]
 pub struct ProbeSealer {
-    stream: Stream,
+    stream: StreamId,
     cipher: Aes256Gcm,
     number: u32,
 }
@@ -28,7 +28,7 @@ pub struct ProbeSealer {
 /// Opens the probes of a stream, each at most once.
 #[derive(Debug)]
 pub struct ProbeOpener {
-    stream: Stream,
+    stream: StreamId,
     cipher: Aes256Gcm,
     /// The lowest number that is accepted.
     min_number: u64,
@@ -36,7 +36,7 @@ pub struct ProbeOpener {
 
 impl ProbeSealer {
     /// Creates the sealer of a stream. No other sealer may use the same key for probes.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         Self {
             stream,
             cipher: cipher(stream, stream_key),
@@ -63,7 +63,7 @@ impl ProbeSealer {
 
 impl ProbeOpener {
     /// Creates the opener of a stream.
-    pub fn new(stream: Stream, stream_key: &Key) -> Self {
+    pub fn new(stream: StreamId, stream_key: &Key) -> Self {
         Self {
             stream,
             cipher: cipher(stream, stream_key),
@@ -92,8 +92,8 @@ impl ProbeOpener {
     }
 }
 
-fn cipher(stream: Stream, stream_key: &Key) -> Aes256Gcm {
-    let Stream { transfer, lane } = stream;
+fn cipher(stream: StreamId, stream_key: &Key) -> Aes256Gcm {
+    let StreamId { transfer, lane } = stream;
     let key = stream_key.derive(&[KEY_LABEL, &transfer.0.to_be_bytes(), &lane.to_be_bytes()]);
     Aes256Gcm::new(key.as_bytes().into())
 }
@@ -104,8 +104,8 @@ mod tests {
     use crate::key::tests::{bytes, unhex};
     use crate::transfer_id::TransferId;
 
-    fn stream(transfer: u64, lane: u16) -> Stream {
-        Stream {
+    fn stream(transfer: u64, lane: u16) -> StreamId {
+        StreamId {
             transfer: TransferId(transfer),
             lane,
         }

@@ -8,7 +8,7 @@ pub const GROUP_LANE: u16 = 0;
 
 /// Identifies a Go-Back-N stream. Every datagram carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stream {
+pub struct StreamId {
     /// The transfer to which the stream belongs.
     pub transfer: TransferId,
     /// The stream within the transfer: [`GROUP_LANE`], or the lane of one receiver.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Probe = 3,
 }
 
-impl Stream {
+impl StreamId {
     /// Writes the start of every datagram: kind, transfer, lane.
     pub(super) fn write_prefix(self, kind: Kind, header: &mut [u8]) {
         header[0] = kind as u8;

@@ -1,4 +1,4 @@
-//! The room's side of a join.
+//! The server's side of a join.
 
 use std::io;
 use std::time::Duration;
@@ -11,34 +11,34 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::handshake_io::{HandshakeStream, StepError};
-use super::{Connection, ServerConnection};
+use super::records::{Connection, ServerConnection};
 
-/// How long a join may take by default: the client stretches the password meanwhile, on a slow machine for seconds.
+/// The default time limit for a join. It includes the client's password stretching, which takes seconds on a slow machine.
 const DEFAULT_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
-/// Why a join failed on the server's side. The client has been told, as far as it may know.
+/// Why a join failed on the server's side. The client has received as much of the reason as it may know.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
     /// The join took too long.
-    #[error("the join was not complete in time")]
+    #[error("the join took too long")]
     TimedOut,
     /// Something other than the handshake arrived, or the password was wrong.
     #[error(transparent)]
     Handshake(HandshakeError),
-    /// The client went away.
-    #[error("the client went away during the join: {0}")]
+    /// The client closed the connection.
+    #[error("the client closed the connection during the join: {0}")]
     Lost(io::Error),
 }
 
 impl AcceptError {
-    /// Whether this was a guess at the password, which a server wants to throttle.
+    /// Whether this may have been a guess at the password, which a server should throttle.
     pub fn is_wrong_password(&self) -> bool {
         matches!(self, Self::Handshake(HandshakeError::WrongPassword))
     }
 }
 
-/// Runs joins. Before the password is proved a join holds one socket, a kilobyte and two scalar multiplications, and
-/// lasts no longer than the handshake time; how many there may be at once is the caller's to say.
+/// Runs the handshake with clients. Until the password is proved, a join costs one socket, a kilobyte and two scalar
+/// multiplications, and ends after the handshake time at the latest. The caller limits the number of concurrent joins.
 #[derive(Debug, Clone)]
 pub struct Acceptor {
     password: StretchedPassword,
@@ -46,7 +46,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// An acceptor for the room with this password; 10 s for a join.
+    /// An acceptor with a time limit of 10 s for a join.
     pub fn new(password: StretchedPassword) -> Self {
         Self {
             password,
@@ -54,18 +54,18 @@ impl Acceptor {
         }
     }
 
-    /// Sets how long a join may take in all.
+    /// Sets the time limit for a whole join.
     #[must_use]
     pub fn with_handshake_time(mut self, handshake_time: Duration) -> Self {
         self.handshake_time = handshake_time;
         self
     }
 
-    /// Runs the handshake with whoever has just connected.
+    /// Runs the handshake on a new connection.
     ///
     /// # Errors
-    /// [`AcceptError`], after at most the handshake time and one second to tell the client why. All failures that
-    /// depend on the password look the same to the client.
+    /// [`AcceptError`], after at most the handshake time and one second for sending the reason. All failures that depend on the
+    /// password look the same to the client.
     pub async fn accept(&self, stream: TcpStream) -> Result<ServerConnection, AcceptError> {
         let mut stream = HandshakeStream::new(stream).map_err(AcceptError::Lost)?;
         let deadline = Instant::now() + self.handshake_time;
@@ -82,7 +82,7 @@ impl Acceptor {
         Connection::new(stream, keys, received).map_err(AcceptError::Lost)
     }
 
-    /// Tells a client that there are too many joins under way, and closes. Takes at most a second.
+    /// Tells a client that there are too many joins, and closes the connection. Takes at most a second.
     pub async fn refuse_busy(stream: TcpStream) {
         if let Ok(stream) = HandshakeStream::new(stream) {
             stream.refuse(&refused(RefusalCode::Busy)).await;

@@ -1,4 +1,4 @@
-//! The member's side of a join.
+//! The client's side of a join.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,56 +12,55 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::handshake_io::{HandshakeStream, StepError};
-use super::{ClientConnection, Connection};
+use super::records::{ClientConnection, Connection};
 
-/// How long TCP may take to connect, and the server to answer each step. Our own stretching does not count.
+/// The time limit for the TCP connection and for each step of the handshake. Stretching the password does not count.
 const STEP_TIME: Duration = Duration::from_secs(10);
 
-/// Why a member could not join.
+/// Why a client could not join.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Nothing listens there, or no route leads there.
+    /// No server listens there, or there is no route.
     #[error(
-        "can't reach a server at {server}: {source}; check address and port, and that the server runs"
+        "can't reach a server at {server}: {source}; check the address and the port, and whether the server is running"
     )]
     Unreachable {
         /// The server's address.
         server: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The server did not answer in time.
-    #[error("the server at {server} does not answer; check address and port")]
+    #[error("the server at {server} does not respond; check the address and the port")]
     TimedOut {
         /// The server's address.
         server: SocketAddr,
     },
-    /// The password is not the room's, or someone changed the handshake on its way.
+    /// The password is wrong, or the handshake was modified on the network.
     #[error("wrong password")]
     WrongPassword,
-    /// The server is busy; the same call may succeed later.
-    #[error("the server has too many joins under way; try again in a few seconds")]
+    /// The server runs too many handshakes. The same call may succeed later.
+    #[error("the server is busy; try again in a few seconds")]
     Busy,
-    /// The handshake failed otherwise.
-    #[error("the server at {server} can't be joined: {source}")]
+    /// The handshake failed for another reason.
+    #[error("can't join the server at {server}: {source}")]
     Handshake {
         /// The server's address.
         server: SocketAddr,
-        /// How.
+        /// The reason.
         source: HandshakeError,
     },
-    /// The connection broke before the join was complete.
+    /// The connection was lost before the join was complete.
     #[error("the server at {server} closed the connection during the join: {source}")]
     Lost {
         /// The server's address.
         server: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A password, and what it was last stretched to. Clones share it, so a load generator stretches once for a
-/// thousand members.
+/// A password and its last stretched form. Clones share both, so a load generator stretches once for a thousand members.
 #[derive(Debug, Clone)]
 pub struct Login {
     password: Arc<Password>,
@@ -69,7 +68,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// A login with nothing stretched yet.
+    /// Stretches nothing yet.
     pub fn new(password: Password) -> Self {
         Self {
             password: Arc::new(password),
@@ -77,7 +76,8 @@ impl Login {
         }
     }
 
-    /// 0.2 s of one core for a server not seen before: on a thread of its own. Others who want the same wait for it.
+    /// Stretching takes 0.2 s of one core, so it runs on a blocking thread, once for each server. Concurrent calls wait for the
+    /// result.
     async fn stretch(&self, params: StretchParams) -> io::Result<StretchedPassword> {
         let mut known = self.stretched.lock().await;
         if let Some(stretched) = known
@@ -94,7 +94,7 @@ impl Login {
     }
 }
 
-/// Connects to a server and proves the password, without ever showing it something that could be tested offline.
+/// Connects to a server and proves the password. The server learns nothing that it could test offline.
 ///
 /// # Errors
 /// [`ConnectError`], within a bounded time.

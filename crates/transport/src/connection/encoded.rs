@@ -1,22 +1,22 @@
-//! Messages as bytes, encoded once and sent to many.
+//! Messages that are encoded once and sent to many members.
 
 use std::marker::PhantomData;
 
 use backroom_protocol::{ClientMessage, DecodeError, EncodeError, MemberId, ServerMessage};
 use bytes::Bytes;
 
-/// What a record carries.
+/// A message that fits into a record.
 pub trait Message: Sized {
-    /// The message's bytes.
+    /// Encodes the message.
     ///
     /// # Errors
-    /// [`EncodeError`] where it is too large to be sent.
+    /// [`EncodeError`] if it is too large.
     fn encode(&self) -> Result<Vec<u8>, EncodeError>;
 
-    /// The message of a record.
+    /// Decodes a record.
     ///
     /// # Errors
-    /// [`DecodeError`] where the bytes are none.
+    /// [`DecodeError`] if the bytes are not a message.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
 }
 
@@ -51,17 +51,17 @@ impl<M: Message> Encoded<M> {
     /// Encodes a message.
     ///
     /// # Errors
-    /// [`EncodeError`] where it is too large to be sent.
+    /// [`EncodeError`] if it is too large.
     pub fn new(message: &M) -> Result<Self, EncodeError> {
         message.encode().map(Self::from_vec)
     }
 }
 
 impl Encoded<ServerMessage> {
-    /// A [`ServerMessage::Delivery`], from borrowed parts of a post.
+    /// Encodes a [`ServerMessage::Delivery`] from borrowed parts.
     ///
     /// # Errors
-    /// [`EncodeError`] where it is too large to be sent.
+    /// [`EncodeError`] if it is too large.
     pub fn delivery(from: MemberId, content: &[u8], sealed: &[u8]) -> Result<Self, EncodeError> {
         ServerMessage::encode_delivery(from, content, sealed).map(Self::from_vec)
     }
@@ -75,7 +75,7 @@ impl<M> Encoded<M> {
         }
     }
 
-    /// The message's bytes, as they go into a record.
+    /// The encoded message.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long a refused peer gets to read why.
+/// How long a refused peer may take to read the reason.
 const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
-/// Bytes of a refused peer that are read and thrown away.
+/// How many bytes of a refused peer are read and discarded.
 const REFUSAL_DISCARD_BYTES: usize = 4 << 10;
 
 /// Why a step of the handshake failed.
@@ -37,7 +37,7 @@ impl From<HandshakeError> for StepError {
     }
 }
 
-/// A TCP stream that speaks in handshake frames.
+/// A TCP stream of handshake frames.
 pub(super) struct HandshakeStream {
     stream: TcpStream,
     received: BytesMut,
@@ -52,7 +52,7 @@ impl HandshakeStream {
         })
     }
 
-    /// The body of the next frame, which must be whole at `deadline`.
+    /// The body of the next frame, which must be complete at `deadline`.
     pub(super) async fn receive(&mut self, deadline: Instant) -> Result<BytesMut, StepError> {
         timeout_at(deadline, self.receive_frame())
             .await
@@ -80,8 +80,8 @@ impl HandshakeStream {
         Ok(sent.map_err(|_| StepError::TimedOut)??)
     }
 
-    /// Says why and closes. What the peer still sends is read for a moment: closing over unread bytes resets the
-    /// connection, and the reason would be lost.
+    /// Sends the reason and closes the connection. What the peer still sends is read for a moment: closing a socket with unread
+    /// bytes resets the connection, and the peer would not get the reason.
     pub(super) async fn refuse(mut self, frame: &Frame) {
         let farewell = async {
             self.stream.write_all(frame.as_bytes()).await?;
@@ -97,11 +97,11 @@ impl HandshakeStream {
             io::Result::Ok(())
         };
         if !matches!(timeout(REFUSAL_TIME, farewell).await, Ok(Ok(()))) {
-            tracing::debug!("a refused peer did not wait for the reason");
+            tracing::debug!("a refused peer did not read the reason");
         }
     }
 
-    /// The stream, and what has been read beyond the last frame.
+    /// The stream, and what was read beyond the last frame.
     pub(super) fn into_parts(self) -> (TcpStream, BytesMut) {
         (self.stream, self.received)
     }

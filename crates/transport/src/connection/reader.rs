@@ -1,4 +1,4 @@
-//! The receiving direction.
+//! The receiving half of a connection.
 
 use std::io;
 use std::marker::PhantomData;
@@ -8,12 +8,13 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::{ConnectionError, Message};
+use super::encoded::Message;
+use super::error::ConnectionError;
 
-/// Room for a read where no longer record is known to come.
+/// Buffer space for a read while the length of the next record is unknown.
 const READ_BYTES: usize = 4 << 10;
 
-/// A buffer that has grown beyond this is given back once it is empty: thousands of members are mostly silent.
+/// An empty buffer with more capacity is freed: of thousands of members most are silent.
 const KEEP_BYTES: usize = 16 << 10;
 
 /// Receives messages of type `In`.
@@ -35,12 +36,12 @@ impl<In: Message> Reader<In> {
         }
     }
 
-    /// The next message, or `None` where the other side has closed the connection between two messages.
+    /// The next message, or `None` if the other side has closed the connection between two messages.
     ///
     /// Cancel-safe: what has been read stays in the buffer.
     ///
     /// # Errors
-    /// [`ConnectionError`]; the connection is of no use any more.
+    /// [`ConnectionError`]; the connection can't be used after that.
     pub async fn receive(&mut self) -> Result<Option<In>, ConnectionError> {
         loop {
             let missing = match self.record_bytes()? {
@@ -62,7 +63,7 @@ impl<In: Message> Reader<In> {
         }
     }
 
-    /// The length of the record in front, header included, where its header has arrived. Checked before anything is
+    /// The length of the next record with its header, if the header has arrived. The length is checked before memory is
     /// allocated for it.
     fn record_bytes(&self) -> Result<Option<usize>, ConnectionError> {
         let Some(&header) = self.buffer.first_chunk::<RECORD_HEADER_BYTES>() else {

@@ -1,4 +1,4 @@
-//! The sending direction.
+//! The sending half of a connection.
 
 use std::io;
 use std::marker::PhantomData;
@@ -7,9 +7,10 @@ use backroom_protocol::record::RecordSealer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::{ConnectionError, Encoded, Message};
+use super::encoded::{Encoded, Message};
+use super::error::ConnectionError;
 
-/// A buffer that has grown beyond this is given back once it is empty.
+/// An empty buffer with more capacity is freed.
 const KEEP_BYTES: usize = 16 << 10;
 
 /// Sends messages of type `Out`.
@@ -35,27 +36,27 @@ impl<Out: Message> Writer<Out> {
 
     /// Encodes, seals and sends one message.
     ///
-    /// Cancel-safe: a future dropped half-way leaves the rest of the record in the buffer, and the next
-    /// [`Writer::flush`] or send goes on there. The message is then under way and must not be sent again.
+    /// Cancel-safe: a future that is dropped half-way leaves the rest of the record in the buffer, and the next [`Writer::flush`]
+    /// or [`Writer::send`] continues there. The message must not be sent again.
     ///
     /// # Errors
-    /// [`ConnectionError`]; after [`ConnectionError::Encode`] the connection goes on.
+    /// [`ConnectionError`]; after [`ConnectionError::Encode`] the connection can still be used.
     pub async fn send(&mut self, message: &Out) -> Result<(), ConnectionError> {
         let encoded = Encoded::new(message)?;
         self.feed(&encoded)?;
         self.flush().await
     }
 
-    /// Seals a message into the buffer without sending it, so that several go in one call. The caller bounds how many.
+    /// Seals a message into the buffer without sending it, so that one call sends several. The caller limits the number.
     ///
     /// # Errors
-    /// [`ConnectionError::Record`] where the connection's key is used up.
+    /// [`ConnectionError::Record`] if the connection's key is used up.
     pub fn feed(&mut self, message: &Encoded<Out>) -> Result<(), ConnectionError> {
         self.sealer.seal(message.as_bytes(), &mut self.frames)?;
         Ok(())
     }
 
-    /// Bytes sealed and not yet taken by the system.
+    /// Bytes that were sealed and not yet sent.
     pub fn buffered_bytes(&self) -> usize {
         self.frames.len() - self.written
     }
@@ -80,7 +81,7 @@ impl<Out: Message> Writer<Out> {
         Ok(())
     }
 
-    /// Sends what is in the buffer and closes this direction; the other side then reads the end.
+    /// Sends what is in the buffer and closes this half: the other side reads the end of the stream.
     ///
     /// # Errors
     /// [`ConnectionError::Lost`]

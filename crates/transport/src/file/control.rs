@@ -1,26 +1,26 @@
-//! What a transfer's owner holds in hand while it runs.
+//! How a caller controls and watches a transfer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::TraceSink;
+use super::trace::TraceSink;
 
-/// Ends a transfer, and watches it. Every field may be left at its default.
+/// Cancels and watches a transfer. Every field may be left at its default.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
-    /// Cancelled, it ends the transfer soon and cleanly.
+    /// Cancels the transfer, which then ends within a few seconds.
     pub cancel: CancellationToken,
-    /// How far it is.
+    /// How much of the file has arrived.
     pub progress: Progress,
-    /// The streams that leave by the same link, so that between them they fill its queue no more than one would.
-    pub streams: Streams,
-    /// Where to tell each step, for the lab's pictures.
+    /// The streams that share a link. With an automatic window they fill its queue no more than one stream would.
+    pub streams: StreamCount,
+    /// Where to record each step.
     pub trace: Option<TraceSink>,
 }
 
-/// How many bytes of the file are with the receiver. Clones share the count.
+/// How many bytes of the file the receiver has. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<AtomicU64>);
 
@@ -35,30 +35,29 @@ impl Progress {
     }
 }
 
-/// How many streams a program sends. Clones share the count.
+/// The number of streams that a program sends at present. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub struct Streams(Arc<AtomicU32>);
+pub struct StreamCount(Arc<AtomicU32>);
 
-/// One of [`Streams`], counted for as long as it is kept.
+/// A stream that counts until this is dropped.
 #[derive(Debug)]
-pub(super) struct CountedStream(Streams);
+pub(super) struct StreamCountGuard(StreamCount);
 
-impl Streams {
-    /// Those there are now.
-    pub(super) fn count(&self) -> u32 {
+impl StreamCount {
+    pub(super) fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts one more.
-    pub(super) fn enter(&self) -> CountedStream {
+    /// Counts one more stream.
+    pub(super) fn enter(&self) -> StreamCountGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
-        CountedStream(self.clone())
+        StreamCountGuard(self.clone())
     }
 }
 
-impl Drop for CountedStream {
+impl Drop for StreamCountGuard {
     fn drop(&mut self) {
-        let Streams(count) = &self.0;
+        let Self(StreamCount(count)) = self;
         count.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -69,13 +68,13 @@ mod tests {
 
     #[test]
     fn a_stream_counts_from_its_beginning_to_its_end_in_every_clone() {
-        let streams = Streams::default();
+        let streams = StreamCount::default();
         let first = streams.enter();
         let second = streams.clone().enter();
-        assert_eq!(streams.count(), 2);
+        assert_eq!(streams.get(), 2);
         drop(first);
-        assert_eq!(streams.count(), 1);
+        assert_eq!(streams.get(), 1);
         drop(second);
-        assert_eq!(streams.count(), 0);
+        assert_eq!(streams.get(), 0);
     }
 }

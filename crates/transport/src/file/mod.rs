@@ -5,64 +5,33 @@
 //! UDP -> opened in place -> gbn::Receiver -> hashed, written -> .part -> hash matches -> name
 //! ```
 //!
-//! What the two sides agree on beforehand, and the hash afterwards, travels over the sealed TCP path and is the
-//! caller's: [`send_file`] and [`send_to_group`] end with the hash to be told, [`receive_file`] waits to be told it. Each
-//! takes one socket (a receiver in a group two) and a thread of its own, which does all of the above: what it reads it seals
-//! and sends, what it receives it opens and writes, before it leaves the processor's cache. They need a window of segments
-//! and a few MiB, whatever the file's size.
+//! What both sides agree on before the transfer, and the hash after it, travels over the sealed TCP path and is the caller's
+//! task: [`send_file`] and [`send_to_group`] return the hash, [`receive_file`] expects it as a message.
+//!
+//! Each transfer takes one socket (a receiver in a group takes two) and has a thread, which does all of the above: what it reads
+//! it seals and sends, what it receives it opens and writes, before it leaves the processor's cache. A disk that does not keep
+//! up gets a second thread, so that ACKs do not wait for it. A transfer needs memory for a window of segments and a few MiB,
+//! whatever the file's size.
 
+mod ack;
 mod control;
-mod own_thread;
+mod layout;
 mod receive;
 mod send;
-mod slowness;
+mod slow_disk;
 mod source;
-mod timer;
+mod thread;
 mod trace;
+mod waker;
 
-pub use control::{Control, Progress, Streams};
+pub use control::{Control, Progress, StreamCount};
 pub use receive::{
     GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, SenderWord, receive_file,
+    ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
 };
 pub use send::{
-    GroupEnd, GroupMembers, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,
+    GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,
     SendOutcome, SendRequest, SendTotals, send_file, send_to_group,
 };
 pub use source::{SourceError, SourceFile};
 pub use trace::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
-
-use backroom_gbn::Ack;
-use backroom_protocol::segment;
-
-/// An ACK as it travels.
-fn wire_ack(ack: Ack) -> segment::Ack {
-    let Ack {
-        cumulative,
-        accepted_round,
-        gap_round,
-        free_segments,
-    } = ack;
-    segment::Ack {
-        cumulative,
-        accepted_round,
-        gap_round,
-        free_segments,
-    }
-}
-
-/// An ACK as Go-Back-N takes it.
-fn gbn_ack(ack: segment::Ack) -> Ack {
-    let segment::Ack {
-        cumulative,
-        accepted_round,
-        gap_round,
-        free_segments,
-    } = ack;
-    Ack {
-        cumulative,
-        accepted_round,
-        gap_round,
-        free_segments,
-    }
-}

@@ -1,4 +1,4 @@
-//! The file being sent.
+//! The file to send.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -8,41 +8,41 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags};
 
-/// Why a file can't be sent.
+/// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It can't be opened.
     #[error("can't read {}: {source}", path.display())]
     Open {
-        /// The file.
+        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// It is a folder, a device or the like.
-    #[error("{} is not a regular file; put it into an archive to send it", path.display())]
+    #[error("{} is not a regular file; pack it into an archive first", path.display())]
     NotAFile {
-        /// What it is.
+        /// Its path.
         path: PathBuf,
     },
-    /// It became shorter while it was sent.
-    #[error("{} became shorter while it was sent; send it again when nothing writes to it", path.display())]
+    /// It became shorter after it was opened.
+    #[error("{} was truncated while it was being sent; send it again when no program writes to it", path.display())]
     Shrank {
-        /// The file.
+        /// Its path.
         path: PathBuf,
     },
     /// It could not be read to its end.
-    #[error("reading {} failed: {source}", path.display())]
+    #[error("can't read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// An open regular file with the size it had then: what is offered is what is sent, whatever is appended meanwhile.
-/// Clones share the handle, so several streams can read it at once.
+/// An open regular file, with the size it had when it was opened. What is appended later is not sent. Clones share the handle, so
+/// several streams can read it at once.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     file: Arc<File>,
@@ -60,7 +60,7 @@ impl SourceFile {
             path: path.to_owned(),
             source,
         };
-        // Without NONBLOCK, opening a named pipe would wait for somebody to write to it.
+        // Without NONBLOCK, opening a named pipe would block until another program writes to it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(CWD, path, flags, Mode::empty())
             .map_err(|error| open_error(error.into()))?;
@@ -78,12 +78,12 @@ impl SourceFile {
         })
     }
 
-    /// Its size, in bytes, when it was opened.
+    /// Its size when it was opened, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The path it was opened by.
+    /// The path that it was opened with.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -101,7 +101,7 @@ impl SourceFile {
         mut buffers: &mut [IoSliceMut<'_>],
         mut offset: u64,
     ) -> Result<(), SourceError> {
-        // Those without space would end the reading like the end of the file.
+        // A read into buffers without space returns 0, like the end of the file.
         IoSliceMut::advance_slices(&mut buffers, 0);
         while !buffers.is_empty() {
             match rustix::io::preadv(&*self.file, buffers, offset) {

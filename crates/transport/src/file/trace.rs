@@ -1,68 +1,68 @@
-//! Every step of a transfer as an event: what the textbook's space-time diagram is drawn from.
+//! Every step of a transfer as an event, for the textbook's space-time diagrams.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use backroom_gbn::{Ack, GoBackCause, Received};
-use backroom_protocol::segment::Stream;
+use backroom_protocol::segment::StreamId;
 use tokio::sync::mpsc;
 
-/// One step.
+/// One step of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceEvent {
-    /// When, since the UNIX epoch. Never goes backwards within one sink.
+    /// Time since the UNIX epoch. Never goes backwards within one sink.
     pub at: Duration,
-    /// The stream it belongs to.
-    pub stream: Stream,
-    /// What happened.
+    /// The stream that the step belongs to.
+    pub stream: StreamId,
+    /// The step.
     pub kind: TraceKind,
 }
 
-/// What happened.
+/// What a sender or a receiver did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceKind {
-    /// Sender: a run of segments was handed to the kernel, each once. Further copies are runs of their own.
+    /// Sender: handed a run of segments to the kernel, each once. Further copies are runs of their own.
     Transmit {
-        /// The first one's sequence number.
+        /// The sequence number of the first segment.
         first: u64,
-        /// How many.
+        /// The number of segments.
         count: usize,
-        /// Their round.
+        /// The round they were sent in.
         round: u16,
         /// Whether they had been sent before.
         retransmission: bool,
     },
-    /// Sender: the kernel refused segments, which counts as lost.
+    /// Sender: the kernel refused segments. They count as lost.
     Refused {
-        /// How many.
+        /// The number of segments.
         count: usize,
     },
-    /// Sender: an ACK arrived.
+    /// Sender: received an ACK.
     AckReceived(Ack),
-    /// Sender: it goes back.
+    /// Sender: went back.
     GoBack {
-        /// The segment it starts again from.
+        /// The segment to send next.
         to: u64,
-        /// Why.
+        /// The reason.
         cause: GoBackCause,
     },
-    /// Receiver: a segment arrived.
+    /// Receiver: received a segment.
     Segment {
         /// Its sequence number.
         seq: u64,
         /// The round it was sent in.
         round: u16,
-        /// What became of it.
+        /// How the receiver treated it.
         received: Received,
     },
-    /// Receiver: an ACK was sent.
+    /// Receiver: sent an ACK.
     AckSent(Ack),
-    /// Either: a datagram did not open and was dropped.
+    /// Both: dropped a datagram that is not authentic or does not fit the file.
     Dropped,
 }
 
-/// Takes events without ever waiting; those that find no room are counted. Clones share channel and count.
+/// Records events without blocking, and counts those that find no room. Clones share the channel and the count.
 #[derive(Debug, Clone)]
 pub struct TraceSink {
     events: mpsc::Sender<TraceEvent>,
@@ -71,14 +71,14 @@ pub struct TraceSink {
     dropped: Arc<AtomicU64>,
 }
 
-/// The other end of a [`TraceSink`].
+/// Receives the events of a [`TraceSink`].
 #[derive(Debug)]
 pub struct TraceReceiver {
     events: mpsc::Receiver<TraceEvent>,
     dropped: Arc<AtomicU64>,
 }
 
-/// A sink with room for `capacity` events that nobody has received yet.
+/// A sink with room for `capacity` events that have not been received yet.
 pub fn trace_channel(capacity: usize) -> (TraceSink, TraceReceiver) {
     let (sender, receiver) = mpsc::channel(capacity.max(1));
     let dropped = Arc::new(AtomicU64::new(0));
@@ -98,7 +98,7 @@ pub fn trace_channel(capacity: usize) -> (TraceSink, TraceReceiver) {
 }
 
 impl TraceSink {
-    pub(super) fn record(&self, now: Instant, stream: Stream, kind: TraceKind) {
+    fn record(&self, now: Instant, stream: StreamId, kind: TraceKind) {
         let at = self.started_at + now.saturating_duration_since(self.started);
         if self
             .events
@@ -110,13 +110,41 @@ impl TraceSink {
     }
 }
 
+/// Records the steps of one stream, if anyone wants them.
+#[derive(Debug)]
+pub(super) struct StreamTrace {
+    sink: Option<TraceSink>,
+    stream: StreamId,
+}
+
+impl StreamTrace {
+    pub(super) fn new(sink: Option<TraceSink>, stream: StreamId) -> Self {
+        Self { sink, stream }
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// From now on the steps belong to `stream`.
+    pub(super) fn change_stream(&mut self, stream: StreamId) {
+        self.stream = stream;
+    }
+
+    pub(super) fn record(&self, now: Instant, kind: TraceKind) {
+        if let Some(sink) = &self.sink {
+            sink.record(now, self.stream, kind);
+        }
+    }
+}
+
 impl TraceReceiver {
-    /// The next event, or `None` once every sink is gone. Cancel-safe.
+    /// The next event, or `None` once every sink was dropped. Cancel-safe.
     pub async fn receive(&mut self) -> Option<TraceEvent> {
         self.events.recv().await
     }
 
-    /// How many events found no room.
+    /// The number of events that found no room.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

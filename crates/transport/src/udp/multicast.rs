@@ -1,21 +1,21 @@
-//! Sockets for IP multicast: one that sends to groups, and one that hears a group.
+//! Sockets for IP multicast: one to send to groups, one to receive from a group.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{UdpEndpoint, UdpOptions};
+use super::endpoint::{UdpEndpoint, UdpOptions};
 
-/// Datagrams to a group stay on the network they are sent to.
+/// Multicast datagrams must not leave the local network.
 const TIME_TO_LIVE: u32 = 1;
 
 impl UdpEndpoint {
-    /// A socket whose datagrams to groups leave by the interface that has the address `interface`, and are heard by
-    /// members on this machine, too. What it hears is what is sent to itself.
+    /// A socket that sends to groups through the interface with the address `interface`. Members on this machine receive
+    /// the datagrams too. The socket itself receives only what is sent to its own address.
     ///
     /// # Errors
-    /// Those of the system. Must be called within a tokio runtime.
+    /// The system's error.
     pub fn bind_for_groups(interface: Ipv4Addr, options: UdpOptions) -> io::Result<Self> {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let endpoint = Self::bind(any, options)?;
@@ -26,11 +26,11 @@ impl UdpEndpoint {
         Ok(endpoint)
     }
 
-    /// A socket that hears what comes to `group` by the interface that has the address `interface`, as long as it
-    /// lives. Other members on this machine may hear the same.
+    /// A socket that receives what is sent to `group` through the interface with the address `interface`, until it is
+    /// dropped. Several members on one machine may join the same group.
     ///
     /// # Errors
-    /// Those of the system, such as a port that another program has for itself. Must be called within a tokio runtime.
+    /// The system's error, for example that another program uses the port exclusively.
     pub fn join_group(
         group: SocketAddrV4,
         interface: Ipv4Addr,
@@ -42,7 +42,7 @@ impl UdpEndpoint {
             Some(Protocol::UDP),
         )?;
         socket.set_reuse_address(true)?;
-        // Bound to the group's address it hears nothing that is sent elsewhere, and can't be sent from.
+        // Binding to the group's address excludes datagrams sent to the same port of this host.
         Self::set_up(socket, SocketAddr::V4(group), options, |socket| {
             socket.set_multicast_all_v4(false)?;
             socket.join_multicast_v4(group.ip(), &interface)

@@ -1,4 +1,4 @@
-//! Buffers for trains of datagrams as the kernel coalesces them (GRO), and their splitting.
+//! Buffers for datagrams that the kernel coalesced (GRO), and how they are split again.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta};
 /// The most bytes the kernel coalesces into one buffer.
 const MAX_TRAIN_BYTES: usize = 65_535;
 
-/// Reusable room for several trains of datagrams.
+/// Reusable buffers, each for one train of coalesced datagrams.
 #[derive(Debug)]
 pub struct ReceiveBuffers {
     bytes: Vec<u8>,
@@ -20,11 +20,11 @@ pub struct ReceiveBuffers {
 /// One datagram as it arrived, writable so that it can be opened in place.
 #[derive(Debug)]
 pub struct Datagram<'a> {
-    /// Its payload.
+    /// The UDP payload.
     pub contents: &'a mut [u8],
-    /// Who sent it, as far as UDP can tell.
+    /// The sender's address, which UDP does not authenticate.
     pub source: SocketAddr,
-    /// The local address it was sent to, where the system says so.
+    /// The local address it was sent to, if the system reports it.
     pub destination: Option<IpAddr>,
 }
 
@@ -52,6 +52,11 @@ impl ReceiveBuffers {
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         self.filled = receive(&mut slices[..self.metas.len()], &mut self.metas)?;
         Ok(())
+    }
+
+    /// Whether the last receive filled all buffers, so that more datagrams may be waiting.
+    pub fn is_full(&self) -> bool {
+        self.filled == self.metas.len()
     }
 
     /// The datagrams of the last receive, in order of arrival. Empty datagrams are left out.

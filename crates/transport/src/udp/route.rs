@@ -1,15 +1,15 @@
-//! What the system knows about the way to a peer.
+//! The kernel's route to a peer and its MTU.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use super::MAX_UDP_PAYLOAD_BYTES;
+use super::batch::MAX_UDP_PAYLOAD_BYTES;
 
 const IPV4_HEADER_BYTES: usize = 20;
 const IPV6_HEADER_BYTES: usize = 40;
 const UDP_HEADER_BYTES: usize = 8;
 
-/// The route to a peer as the kernel would choose it now.
+/// The route that the kernel would choose now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// The local address datagrams leave from.
@@ -19,15 +19,16 @@ pub struct Route {
 }
 
 impl Route {
-    /// Looks up the route to `peer`. Sends nothing.
+    /// Looks up the route to `peer` without sending anything.
     ///
     /// # Errors
-    /// That there is none, or those of the system.
+    /// The system's error, for example that there is no route.
     pub fn to(peer: SocketAddr) -> io::Result<Self> {
         let any: IpAddr = match peer {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
+        // Connecting a UDP socket only looks up the route.
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(peer)?;
         let mtu = match peer {

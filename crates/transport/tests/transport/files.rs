@@ -8,7 +8,7 @@ use backroom_protocol::segment::SegmentBytes;
 use backroom_transport::file::{ReceiveOptions, TraceKind, trace_channel};
 use backroom_transport::udp::{Route, UdpOptions};
 
-use crate::support::{LOOPBACK, Transfer, contents, names_in, within_a_minute};
+use crate::support::{LOOPBACK, Transfer, contents, has_ipv6, names_in, within_a_minute};
 
 const SEGMENT: usize = 1_200;
 
@@ -72,6 +72,9 @@ async fn files_of_every_size_around_a_segment_and_a_batch_arrive() {
 
 #[tokio::test]
 async fn a_file_arrives_over_ipv6() {
+    if !has_ipv6() {
+        return;
+    }
     let sent = contents(500_000);
     let address = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0);
     arrives(

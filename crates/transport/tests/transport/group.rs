@@ -1,27 +1,27 @@
-//! One stream for several receivers, who hear it as well as their part of the network lets them.
+//! One stream for several receivers that lose different datagrams.
 
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 
 use backroom_gbn::{Copies, Window};
 use backroom_protocol::Key;
-use backroom_protocol::segment::Stream;
+use backroom_protocol::segment::StreamId;
 use backroom_transport::file::{
-    Control, GroupEnd, GroupMembers, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
-    Progress, SendTotals, SenderWord, SourceFile, receive_file, send_file, send_to_group,
+    Control, GroupChannels, GroupEnd, GroupMembership, GroupReceiver, GroupRequest, MoveCause,
+    Progress, SendTotals, SenderMessage, SourceFile, receive_file, send_file, send_to_group,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::support::{FanOut, Hearing, LOOPBACK, Transfer, contents, within_a_minute};
+use crate::support::{FanOut, LOOPBACK, Reception, Transfer, contents, within_a_minute};
 
-/// A receiver: what it would have alone, and the socket that hears the group.
+/// A receiver: its own stream, and the socket that has joined the group.
 struct Member {
     alone: Transfer,
     group: UdpEndpoint,
 }
 
-/// What became of a group: the cause for which each receiver was moved, if it was, and what the stream took.
+/// The result of a group: why each receiver was moved, if it was, and what the stream took.
 struct Outcome {
     moved: Vec<Option<MoveCause>>,
     totals: SendTotals,
@@ -31,7 +31,7 @@ fn endpoint() -> UdpEndpoint {
     UdpEndpoint::bind(LOOPBACK, UdpOptions::default()).unwrap()
 }
 
-/// Receives from the group, and from the sender alone where it ends so; the file must be `sent`.
+/// Receives from the group, and the rest from the sender alone. The file must be `sent`.
 async fn receive_whole(
     alone: Transfer,
     number: u16,
@@ -39,11 +39,16 @@ async fn receive_whole(
     end: oneshot::Receiver<GroupEnd>,
     sent: Vec<u8>,
 ) {
-    let (tell, words) = mpsc::channel(1);
-    let mut request = alone.receive_request(words);
+    let (message_sender, messages) = mpsc::channel(1);
+    let mut request = alone.receive_request();
     request.receiver_number = number;
     request.group = Some(membership);
-    let receive = receive_file(alone.receiver.take(), request, &alone.receive_control);
+    let receive = receive_file(
+        alone.receiver.take(),
+        request,
+        &alone.receive_control,
+        messages,
+    );
     let served = async {
         let hash = match end.await.unwrap() {
             GroupEnd::Finished { hash, .. } => Some(hash),
@@ -60,15 +65,18 @@ async fn receive_whole(
                 sent.unwrap().hash
             }
         };
-        tell.send(SenderWord::Finished(hash)).await.unwrap();
+        message_sender
+            .send(SenderMessage::Finished(hash))
+            .await
+            .unwrap();
     };
     let (received, ()) = tokio::join!(receive, served);
     let arrived = std::fs::read(received.unwrap().path).unwrap();
     assert!(arrived == sent, "receiver {number} got another file");
 }
 
-/// A member for each of the ways to hear.
-fn members(sent: &[u8], hearing: &[Hearing]) -> Vec<Member> {
+/// A member for each reception.
+fn members(sent: &[u8], receptions: &[Reception]) -> Vec<Member> {
     let member = |lane| {
         let mut alone = Transfer::of(sent);
         alone.stream.lane = lane;
@@ -77,7 +85,10 @@ fn members(sent: &[u8], hearing: &[Hearing]) -> Vec<Member> {
             group: endpoint(),
         }
     };
-    (1..).zip(hearing).map(|(lane, _)| member(lane)).collect()
+    (1..)
+        .zip(receptions)
+        .map(|(lane, _)| member(lane))
+        .collect()
 }
 
 fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
@@ -91,23 +102,23 @@ fn receivers(members: &[Member]) -> Vec<GroupReceiver> {
     (0..).zip(members).map(receiver).collect()
 }
 
-/// Sends `sent` to as many receivers as there are ways to hear, who all must get it; those who are moved, alone.
-async fn send_to_all(sent: &[u8], hearing: &[Hearing], least_receivers: usize) -> Outcome {
-    send_copies_to_all(sent, hearing, least_receivers, Copies::ONE).await
+/// Sends `sent` to a receiver for each reception. All must get it; those that are moved get the rest alone.
+async fn send_to_all(sent: &[u8], receptions: &[Reception], min_receivers: usize) -> Outcome {
+    send_copies_to_all(sent, receptions, min_receivers, Copies::ONE).await
 }
 
 async fn send_copies_to_all(
     sent: &[u8],
-    hearing: &[Hearing],
-    least_receivers: usize,
+    receptions: &[Reception],
+    min_receivers: usize,
     copies: Copies,
 ) -> Outcome {
     let stream_key = Key::generate().unwrap();
-    let members = members(sent, hearing);
+    let members = members(sent, receptions);
     let transfer = members[0].alone.stream.transfer;
-    let ways = members.iter().zip(hearing);
-    let ways = ways.map(|(member, hearing)| (member.group.local_addr().unwrap(), *hearing));
-    let network = FanOut::start(ways.collect()).await;
+    let routes = members.iter().zip(receptions);
+    let routes = routes.map(|(member, reception)| (member.group.local_addr().unwrap(), *reception));
+    let network = FanOut::start(routes.collect()).await;
 
     let mut config = members[0].alone.config;
     config.window = Window::try_from(32_u16).unwrap().into();
@@ -119,21 +130,21 @@ async fn send_copies_to_all(
         segment_bytes: members[0].alone.segment_bytes,
         group: network.address(),
         receivers: receivers(&members),
-        least_receivers,
+        min_receivers,
         config,
     };
-    let (ends, mut told_ends) = mpsc::channel(members.len());
+    let (ends, mut end_receiver) = mpsc::channel(members.len());
     let (_remove, removed) = mpsc::channel(1);
     let (sender, control) = (endpoint(), Control::default());
-    let group = send_to_group(sender, request, &control, GroupMembers { ends, removed });
+    let group = send_to_group(sender, request, &control, GroupChannels { ends, removed });
 
     let mut serve = tokio::task::JoinSet::new();
     let mut moved = vec![None; members.len()];
-    let mut told: HashMap<u16, oneshot::Sender<GroupEnd>> = HashMap::new();
+    let mut outcomes: HashMap<u16, oneshot::Sender<GroupEnd>> = HashMap::new();
     for (number, Member { mut alone, group }) in (0..).zip(members) {
-        let (tell, end) = oneshot::channel();
-        told.insert(number, tell);
-        alone.stream = Stream {
+        let (outcome, end) = oneshot::channel();
+        outcomes.insert(number, outcome);
+        alone.stream = StreamId {
             transfer,
             ..alone.stream
         };
@@ -153,11 +164,11 @@ async fn send_copies_to_all(
         ));
     }
     let listen = async {
-        while let Some((number, end)) = told_ends.recv().await {
+        while let Some((number, end)) = end_receiver.recv().await {
             if let GroupEnd::Moved { cause, .. } = end {
                 moved[usize::from(number)] = Some(cause);
             }
-            told.remove(&number).unwrap().send(end).unwrap();
+            outcomes.remove(&number).unwrap().send(end).unwrap();
         }
         while let Some(ended) = serve.join_next().await {
             ended.unwrap();
@@ -171,9 +182,9 @@ async fn send_copies_to_all(
 }
 
 #[tokio::test]
-async fn each_segment_is_sent_once_for_all_who_hear_it() {
+async fn each_segment_is_sent_once_for_all_receivers() {
     let sent = contents(500 * 1_200 + 7);
-    let outcome = send_to_all(&sent, &[Hearing::Loss(0.0); 3], 1).await;
+    let outcome = send_to_all(&sent, &[Reception::Loss(0.0); 3], 1).await;
     assert_eq!(outcome.moved, [None; 3]);
     assert_eq!(outcome.totals.stats.segments, 501);
     let unthinned = 3 * outcome.totals.stats.segments_sent;
@@ -188,70 +199,79 @@ async fn each_segment_is_sent_once_for_all_who_hear_it() {
 async fn copies_are_not_acknowledged_one_by_one() {
     let sent = contents(500 * 1_200 + 7);
     let copies = Copies::try_from(3).unwrap();
-    let outcome = send_copies_to_all(&sent, &[Hearing::Loss(0.0); 3], 1, copies).await;
+    let outcome = send_copies_to_all(&sent, &[Reception::Loss(0.0); 3], 1, copies).await;
     assert_eq!(outcome.moved, [None; 3]);
     let stats = outcome.totals.stats;
     let once = stats.segments + stats.segments_retransmitted;
     assert_eq!(stats.segments_sent, 3 * once);
-    // One for each segment at most, and of the last all three copies are answered at once.
+    // At most one for each segment, and one for each copy of the last.
     assert!(stats.acks <= 3 * (once + 2), "{stats:?}");
 }
 
 #[tokio::test]
-async fn what_all_lose_of_copies_is_mended_by_the_others() {
+async fn a_lost_copy_is_replaced_by_the_other_copy() {
     let sent = contents(300 * 1_200);
     let copies = Copies::try_from(2).unwrap();
-    let outcome = send_copies_to_all(&sent, &[Hearing::Loss(0.03); 3], 1, copies).await;
+    let outcome = send_copies_to_all(&sent, &[Reception::Loss(0.03); 3], 1, copies).await;
     assert_eq!(outcome.moved, [None; 3]);
     let stats = outcome.totals.stats;
-    // Of 300 segments 27 are lost by one of three, and both copies of one not once.
+    // About 27 of 300 segments lose a copy at one of the three receivers; that both copies are lost is unlikely.
     assert!(stats.go_backs - stats.timeouts < 8, "{stats:?}");
 }
 
 #[tokio::test]
-async fn losses_of_each_are_repaired_for_all() {
+async fn independent_losses_are_repaired() {
     let sent = contents(300 * 1_200);
-    let outcome = send_to_all(&sent, &[Hearing::Loss(0.03); 3], 1).await;
+    let outcome = send_to_all(&sent, &[Reception::Loss(0.03); 3], 1).await;
     assert!(outcome.totals.stats.segments_retransmitted > 0);
     assert_eq!(outcome.moved, [None; 3]);
 }
 
 #[tokio::test]
-async fn who_hears_nothing_or_no_more_gets_the_rest_alone_and_the_others_do_not_wait() {
+async fn a_receiver_that_multicast_does_not_reach_gets_the_file_alone_and_the_others_do_not_wait() {
     let sent = contents(2_000 * 1_200);
-    let hearing = [
-        Hearing::Until(0),
-        Hearing::Loss(0.0),
-        Hearing::Until(700),
-        Hearing::Loss(0.0),
+    let receptions = [
+        Reception::Until(0),
+        Reception::Loss(0.0),
+        Reception::Until(700),
+        Reception::Loss(0.0),
     ];
-    let outcome = send_to_all(&sent, &hearing, 1).await;
-    let expected = [Some(MoveCause::Deaf), None, Some(MoveCause::Silent), None];
+    let outcome = send_to_all(&sent, &receptions, 1).await;
+    let expected = [
+        Some(MoveCause::Unreachable),
+        None,
+        Some(MoveCause::Unresponsive),
+        None,
+    ];
     assert_eq!(outcome.moved, expected);
 }
 
 #[tokio::test]
-async fn who_loses_far_more_than_the_others_is_moved() {
-    // With it they would take several times as long as until patience ends.
+async fn a_receiver_that_loses_far_more_than_the_others_is_moved() {
+    // Long enough for straggler detection: with the lossy receiver it would take several times as long.
     let sent = contents(10_000 * 1_200);
-    let hearing = [Hearing::Loss(0.0), Hearing::Loss(0.9), Hearing::Loss(0.0)];
-    let outcome = send_to_all(&sent, &hearing, 1).await;
+    let receptions = [
+        Reception::Loss(0.0),
+        Reception::Loss(0.9),
+        Reception::Loss(0.0),
+    ];
+    let outcome = send_to_all(&sent, &receptions, 1).await;
     assert!(outcome.moved[1].is_some(), "{:?}", outcome.moved);
     assert_eq!((outcome.moved[0], outcome.moved[2]), (None, None));
 }
 
 #[tokio::test]
-async fn a_group_of_too_few_serves_nobody() {
+async fn a_group_with_too_few_receivers_serves_none() {
     let sent = contents(50_000);
-    let hearing = [Hearing::Until(0), Hearing::Loss(0.0)];
-    let outcome = send_to_all(&sent, &hearing, 2).await;
-    assert_eq!(outcome.moved, [Some(MoveCause::Deaf); 2]);
+    let receptions = [Reception::Until(0), Reception::Loss(0.0)];
+    let outcome = send_to_all(&sent, &receptions, 2).await;
+    assert_eq!(outcome.moved, [Some(MoveCause::Unreachable); 2]);
     assert_eq!(outcome.totals.stats.segments_sent, 0);
 }
 
 #[tokio::test]
-async fn a_file_without_bytes_needs_no_segment() {
-    let outcome = send_to_all(&[], &[Hearing::Loss(0.0); 2], 2).await;
+async fn an_empty_file_needs_no_segment() {
+    let outcome = send_to_all(&[], &[Reception::Loss(0.0); 2], 2).await;
     assert_eq!(outcome.moved, [None; 2]);
     assert_eq!(outcome.totals.stats.segments_sent, 0);
 }

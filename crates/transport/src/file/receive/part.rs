@@ -1,7 +1,7 @@
-//! The file being received: a `.part` beside its final name, until its hash is known to match.
+//! The file being received: a `.part` file in the download folder, until its hash is known to match.
 //!
-//! Everything is done relative to the open download folder, and nothing is followed or overwritten: the `.part` is
-//! created with `O_EXCL | O_NOFOLLOW` under a name nobody can guess, and renamed with `RENAME_NOREPLACE`.
+//! All operations are relative to the open download folder. No link is followed and no file is overwritten: the `.part` file is
+//! created with `O_EXCL | O_NOFOLLOW` under a name that can't be guessed, and renamed with `RENAME_NOREPLACE`.
 
 use std::fs::File;
 use std::io;
@@ -12,23 +12,23 @@ use backroom_protocol::FileName;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-/// How many taken names are tried, `name (1).ext` and so on, before giving up.
+/// How many names are tried, `name (1).ext` and so on.
 const MAX_NAMES: u32 = 10_000;
 
-/// How often a guessed `.part` name may collide; with 64 random bits it never should.
+/// How many `.part` names are tried. With 64 random bits the first is free in practice.
 const MAX_PART_NAMES: u32 = 4;
 
-/// What may be received.
+/// Limits for a received file.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiveLimits {
     /// The largest file, in bytes.
     pub max_bytes: u64,
-    /// What must stay free on the download folder's disk, in bytes.
+    /// Space that must stay free on the download folder's disk, in bytes.
     pub keep_free_bytes: u64,
 }
 
 impl Default for ReceiveLimits {
-    /// Any size, and 64 MiB of the disk stay free.
+    /// Any size, and 64 MiB must stay free.
     fn default() -> Self {
         Self {
             max_bytes: u64::MAX,
@@ -37,25 +37,25 @@ impl Default for ReceiveLimits {
     }
 }
 
-/// Why a file can't be received, or can't get its name.
+/// Why a file can't be received or renamed.
 #[derive(Debug, thiserror::Error)]
 pub enum PartFileError {
-    /// Larger than allowed.
-    #[error("the file has {bytes} bytes, and at most {max_bytes} are accepted here")]
+    /// The file exceeds the limit.
+    #[error("the file has {bytes} bytes; at most {max_bytes} are accepted here")]
     TooLarge {
         /// The file's size.
         bytes: u64,
-        /// The limit.
+        /// The limit, in bytes.
         max_bytes: u64,
     },
-    /// The disk is too full.
+    /// The disk has too little space.
     #[error(
-        "the file needs {needed_bytes} bytes and the disk has {free_bytes} free; make room in the download folder"
+        "the download folder needs {needed_bytes} bytes of free space and has {free_bytes}; delete some files"
     )]
     NoSpace {
-        /// The file's size and what must stay free.
+        /// The file's size plus what must stay free.
         needed_bytes: u64,
-        /// What the disk has.
+        /// The free space.
         free_bytes: u64,
     },
     /// The download folder can't be used.
@@ -63,7 +63,7 @@ pub enum PartFileError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// The `.part` file can't be created, written or renamed.
@@ -71,18 +71,18 @@ pub enum PartFileError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// Every name tried is taken.
-    #[error("{name} and its numbered variants all exist already; clear the download folder")]
+    #[error("{name} and all its numbered variants exist already; clean up the download folder")]
     NoName {
         /// The file's name.
         name: FileName,
     },
 }
 
-/// A file on its way in. Dropped before it has its name, it is removed.
+/// A file that is being received. It is removed if it is dropped before it is published.
 #[derive(Debug)]
 pub struct PartFile {
     folder: OwnedFd,
@@ -90,7 +90,7 @@ pub struct PartFile {
     name: FileName,
     part_name: String,
     file: File,
-    /// Whether nothing stands under the `.part` name any more.
+    /// Whether the `.part` file is gone.
     published: bool,
 }
 
@@ -98,7 +98,7 @@ impl PartFile {
     /// Checks the limits and creates the `.part` file in `folder`.
     ///
     /// # Errors
-    /// [`PartFileError`]; its message can be told to the sender.
+    /// [`PartFileError`]
     pub fn create(
         folder: &Path,
         name: &FileName,
@@ -137,7 +137,7 @@ impl PartFile {
         })
     }
 
-    /// Where the file will stand, unless the name is taken meanwhile.
+    /// The path that the file will have, unless another file takes the name first.
     pub fn intended_path(&self) -> PathBuf {
         let is_free = |name: &String| {
             let flags = AtFlags::SYMLINK_NOFOLLOW;
@@ -150,18 +150,17 @@ impl PartFile {
             .join(name.unwrap_or_else(|| self.name.to_string()))
     }
 
-    /// A handle to write its bytes to.
+    /// A handle for writing.
     ///
     /// # Errors
-    /// Those of the system, such as too many open files.
+    /// The system's error, for example too many open files.
     pub(super) fn writer(&self) -> Result<File, PartFileError> {
         self.file
             .try_clone()
             .map_err(|source| self.write_error(source))
     }
 
-    /// Puts what was written on the disk, which may take long. Comes before the name, or a crash could leave half a file
-    /// under it.
+    /// Flushes the file to the disk, which may take long. Without it a crash could leave half a file under the final name.
     ///
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
@@ -171,7 +170,7 @@ impl PartFile {
             .map_err(|source| self.write_error(source))
     }
 
-    /// Gives the file its name, or `name (1).ext` and so on where that exists.
+    /// Gives the file its final name: `name.ext`, or `name (1).ext` and so on if that exists.
     ///
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
@@ -236,7 +235,7 @@ fn create_part(
     Err(PartFileError::NoName { name: name.clone() })
 }
 
-/// Creates a file that nothing, not even a dangling link, stands in the way of.
+/// Creates a file. Fails if anything has the name, even a dangling link.
 fn open_part(folder: &OwnedFd, part_name: &str) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
@@ -255,10 +254,10 @@ fn numbered(name: &str, number: u32) -> String {
     }
 }
 
-/// Fails with `EEXIST` where `to` exists, whatever it is. True where `from` remains beside it.
+/// Fails with `EEXIST` if `to` exists, even as a dangling link. True if `from` remains.
 fn rename_without_replacing(folder: &OwnedFd, from: &str, to: &str) -> Result<bool, Errno> {
     match rustix::fs::renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
-        // Some file systems don't know the flag; a hard link does not replace anything either.
+        // Some file systems do not support the flag. A hard link does not replace anything either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             rustix::fs::linkat(folder, from, folder, to, AtFlags::empty()).map(|()| true)
         }

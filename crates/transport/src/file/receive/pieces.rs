@@ -1,14 +1,16 @@
-//! What one call received, gathered for one write.
+//! Collects the payloads of one receive for one write.
 
 use std::io::IoSlice;
 
-use super::driver::BUFFERS;
 use super::writer::Writer;
 
-/// As many as the buffers usually hold: the kernel puts 64 datagrams into a train at most.
+/// Trains of datagrams received in one call and answered by one ACK. They are few, so that the ACK goes out soon.
+pub(super) const BUFFERS: usize = 4;
+
+/// As many as the buffers usually hold: the kernel puts at most 64 datagrams into a train.
 const MAX_PIECES: usize = 64 * BUFFERS;
 
-/// Consecutive bytes of the file, which lie where they were opened.
+/// Consecutive parts of the file, in the receive buffers where they were opened.
 pub(super) struct Pieces<'d> {
     pieces: [IoSlice<'d>; MAX_PIECES],
     count: usize,
@@ -22,7 +24,7 @@ impl<'d> Pieces<'d> {
         }
     }
 
-    /// Adds the next piece, after writing the others where there are too many.
+    /// Adds the next piece. If there is no room, writes the others first.
     pub(super) fn push(&mut self, piece: &'d [u8], writer: &mut Writer) {
         if self.count == MAX_PIECES {
             self.write(writer);
@@ -31,7 +33,7 @@ impl<'d> Pieces<'d> {
         self.count += 1;
     }
 
-    /// Hands all of them to the writer.
+    /// Hands all pieces to the writer.
     pub(super) fn write(&mut self, writer: &mut Writer) {
         writer.push(&mut self.pieces[..self.count]);
         self.count = 0;

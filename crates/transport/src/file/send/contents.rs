@@ -1,4 +1,4 @@
-//! A file on its way into batches, hashed where that is asked for.
+//! Reads a file into batches, and hashes it if that is asked for.
 
 use std::array;
 use std::io::IoSliceMut;
@@ -6,22 +6,23 @@ use std::io::IoSliceMut;
 use backroom_protocol::segment::HEADER_BYTES;
 
 use super::plaintext::Plaintext;
-use super::store::{Batch, Layout};
-use crate::file::{SourceError, SourceFile};
+use super::store::Batch;
+use crate::file::layout::Layout;
+use crate::file::source::{SourceError, SourceFile};
 use crate::udp::MAX_GSO_DATAGRAMS;
 
-/// The file's bytes, each put where it is to be sealed.
+/// Reads the file to where it is going to be sealed.
 #[derive(Debug, Clone)]
 pub(super) struct Contents {
     source: SourceFile,
-    /// What is hashed is read in other pieces than what is sealed.
+    /// Hashing needs aligned blocks, which do not coincide with batches.
     hashed: Option<Plaintext>,
     layout: Layout,
     next_segment: u64,
 }
 
 impl Contents {
-    /// Batches come from that of `first_segment` on.
+    /// The first batch is the one that contains `first_segment`.
     pub(super) fn new(
         source: SourceFile,
         with_hash: bool,
@@ -37,7 +38,7 @@ impl Contents {
         }
     }
 
-    /// The segment that the next batch begins with.
+    /// The first segment of the next batch.
     pub(super) fn next_segment(&self) -> u64 {
         self.next_segment
     }
@@ -47,12 +48,12 @@ impl Contents {
         self.next_segment >= self.layout.segments
     }
 
-    /// The hash of what was read, where one is made.
+    /// The hash of what was read, if one is made.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         self.hashed.as_ref().map(Plaintext::hash)
     }
 
-    /// Reads the next batch. False where it only hashed some of what lies before that. Only called before the end.
+    /// Reads the next batch. False if it only hashed a block that lies before the batch. Only called before the end.
     pub(super) fn read(&mut self, batch: &mut Batch) -> Result<bool, SourceError> {
         let first = self.next_segment;
         let offset = self.layout.bytes_below(first);

@@ -1,142 +1,156 @@
-//! Sending a file once for many: one stream to an IP multicast group.
+//! Sending a file once for many receivers: one stream to an IP multicast group.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use backroom_gbn::SenderConfig;
-use backroom_protocol::Key;
-use backroom_protocol::TransferId;
-use backroom_protocol::segment::{ACK_BYTES, GROUP_LANE, ProbeSealer, SegmentBytes, Stream};
+use backroom_gbn::{ReceiverId, SenderConfig, StragglerDetector};
+use backroom_protocol::segment::{GROUP_LANE, SegmentBytes, StreamId};
+use backroom_protocol::{Key, TransferId};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::driver::{Driver, Job};
-use super::receivers::{Receiver, Receivers};
-use super::{Control, SendError, SendFailure, SendTotals, SourceFile, check_route};
-use crate::file::timer::now;
-use crate::file::{Progress, own_thread};
+use super::probe::probe;
+use super::receivers::{ReceiverState, Receivers};
+use super::result::{SendError, SendFailure, SendTotals};
+use super::route::check_route;
+use super::stream::{Departure, SendStream, StreamSpec};
+use crate::file::control::{Control, Progress};
+use crate::file::source::SourceFile;
+use crate::file::thread::{self, Inbox};
 use crate::udp::UdpEndpoint;
 
-/// How often a probe is sent to those that did not answer one yet, and how long each waits: half a second in all, a
-/// round trip of which is more than any local network has, so often that loss hides nobody.
-const PROBES: u32 = 20;
-const PROBE_INTERVAL: Duration = Duration::from_millis(25);
-
-/// A member of the group that does not answer for so many timeouts, and so long, is moved. The others wait no longer.
+/// A receiver that does not answer for this many timeouts, and for this long, is moved. The limits are lower than those of a
+/// receiver served alone, because the rest of the group waits.
 const MAX_TIMEOUTS: u32 = 5;
 const MIN_SILENCE: Duration = Duration::from_millis(300);
 
-/// A file and the group it goes to, after the receivers have accepted it.
+/// A file, and the group of receivers that have accepted it.
 #[derive(Debug)]
 pub struct GroupRequest {
     /// The file.
     pub source: SourceFile,
     /// The transfer.
     pub transfer: TransferId,
-    /// The key of the group's stream, that all receivers have. Never used for another stream.
+    /// The key of the group's stream, which all receivers have. It must never be used for another stream.
     pub stream_key: Key,
     /// The payload of a segment.
     pub segment_bytes: SegmentBytes,
-    /// Where the segments go.
+    /// The group's address and port.
     pub group: SocketAddr,
-    /// Those who accepted.
+    /// The receivers that accepted.
     pub receivers: Vec<GroupReceiver>,
-    /// With fewer receivers that hear the group, nobody is served by it.
-    pub least_receivers: usize,
+    /// If the group reaches fewer receivers, none is served by it.
+    pub min_receivers: usize,
     /// Window, recovery and timer.
     pub config: SenderConfig,
 }
 
-/// A receiver that may hear the group.
+/// A receiver that has accepted, and may be reached by the group.
 #[derive(Debug)]
 pub struct GroupReceiver {
     /// Its number in the transfer, which its ACKs carry.
     pub number: u16,
-    /// Where it would be sent to alone.
+    /// Its own address, used if it has to be served alone.
     pub address: SocketAddr,
     /// The key that it seals its ACKs with.
     pub ack_key: Key,
-    /// The space it has to begin with.
+    /// The space that it has at the beginning, in segments.
     pub free_segments: u32,
-    /// How far it is.
+    /// How much of the file it has.
     pub progress: Progress,
 }
 
-/// How it ended for one receiver, which happens once for each that was not removed.
+/// How the group's stream ended for one receiver. Each receiver that the caller did not remove gets exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupEnd {
     /// It has every segment.
     Finished {
-        /// BLAKE3 of the bytes that were sent, for the receiver.
+        /// BLAKE3 of the bytes that were sent.
         hash: [u8; 32],
         /// From the first transmission to its last ACK.
         elapsed: Duration,
     },
-    /// The group does not serve it any more: what is missing has to go to it alone.
+    /// The group no longer serves it: the rest has to be sent to it alone.
     Moved {
-        /// Why.
+        /// The reason.
         cause: MoveCause,
-        /// The first segment that it lacks, as far as it said.
+        /// The first segment that it lacks, according to its last ACK.
         first_segment: u64,
-        /// The space that it had from there on, in segments.
+        /// Its space from there on, in segments.
         free_segments: u32,
-        /// Since the first transmission.
+        /// From the first transmission to its last ACK.
         elapsed: Duration,
     },
 }
 
-/// Why a receiver is not served by the group.
+/// Why the group does not serve a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoveCause {
-    /// It answered no probe, or not enough others did.
-    Deaf,
-    /// It stopped answering.
-    Silent,
-    /// The others waited too much for it.
+    /// Multicast does not reach it, or does not reach enough others.
+    Unreachable,
+    /// It stopped responding.
+    Unresponsive,
+    /// The others waited for it too much of the time.
     Slow,
 }
 
-/// The owner's ends of a group under way.
+/// The channels between a group's stream and its caller.
 #[derive(Debug)]
-pub struct GroupMembers {
-    /// Told how it ended for each receiver. Needs room for all of them.
+pub struct GroupChannels {
+    /// Receives each receiver's number and end. Needs capacity for all of them.
     pub ends: mpsc::Sender<(u16, GroupEnd)>,
-    /// Receivers that want no more.
+    /// The numbers of receivers that no longer want the file.
     pub removed: mpsc::Receiver<u16>,
 }
 
-/// Sends a file to those of a group who hear it, on a thread of its own, and returns when none of them is left to be
-/// served. What became of each is told as it happens.
+/// Sends a file to the receivers that the group reaches, on a thread of its own. Reports each receiver's end as it happens, and
+/// returns when no receiver is left to serve.
 ///
-/// Must run within a tokio runtime. Dropping the future ends the transfer.
+/// Must run within a tokio runtime. Dropping the future cancels the transfer.
 ///
 /// # Errors
-/// [`SendFailure`], with what was spent until then; for all receivers that no end was told of.
+/// [`SendFailure`], with what was spent until then. It applies to all receivers without a reported end.
 pub async fn send_to_group(
     endpoint: UdpEndpoint,
     request: GroupRequest,
     control: &Control,
-    members: GroupMembers,
+    channels: GroupChannels,
 ) -> Result<SendTotals, SendFailure> {
-    match own_thread::run(control, |control| send(endpoint, request, control, members)).await {
-        Ok(sent) => sent,
-        Err(error) => Err(SendFailure::before_the_first_segment(error)),
+    let GroupChannels { ends, removed } = channels;
+    let transfer = |control, inbox| send(endpoint, request, control, inbox, EndReporter(ends));
+    let (result, totals) = thread::run(control, removed, transfer)
+        .await
+        .unwrap_or_else(|error| (Err(error.into()), SendTotals::zero()));
+    match result {
+        Ok(()) => Ok(totals),
+        Err(error) => Err(SendFailure { error, totals }),
     }
 }
 
-async fn send(
+fn send(
     endpoint: UdpEndpoint,
-    request: GroupRequest,
+    mut request: GroupRequest,
     control: Control,
-    members: GroupMembers,
-) -> Result<SendTotals, SendFailure> {
-    let endpoint = endpoint
-        .moved_here()
-        .map_err(SendFailure::before_the_first_segment)?;
-    let job = Job {
+    mut inbox: Inbox<u16>,
+    ends: EndReporter,
+) -> (Result<(), SendError>, SendTotals) {
+    let receivers = std::mem::take(&mut request.receivers);
+    let min_receivers = request.min_receivers;
+    let spec = stream_spec(request);
+    let reached = reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends);
+    let receivers = match reached {
+        Ok(receivers) if receivers.all().is_empty() => return (Ok(()), SendTotals::zero()),
+        Ok(receivers) => receivers,
+        Err(error) => return (Err(error), SendTotals::zero()),
+    };
+    let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
+    let served = serve(&mut stream, &mut inbox, &ends);
+    (served, stream.totals())
+}
+
+fn stream_spec(request: GroupRequest) -> StreamSpec {
+    StreamSpec {
         source: request.source,
-        stream: Stream {
+        stream: StreamId {
             transfer: request.transfer,
             lane: GROUP_LANE,
         },
@@ -150,104 +164,125 @@ async fn send(
             min_silence: MIN_SILENCE,
             ..request.config
         },
-    };
-    let mut receivers = Receivers::new(job.stream);
-    let mut deaf = Vec::new();
-    for receiver in request.receivers {
+    }
+}
+
+/// Probes the group. Reports the end of receivers that it does not reach, or of all if it reaches fewer than `min_receivers`.
+fn reachable_receivers(
+    endpoint: &UdpEndpoint,
+    spec: &StreamSpec,
+    receivers: Vec<GroupReceiver>,
+    min_receivers: usize,
+    inbox: &Inbox<u16>,
+    ends: &EndReporter,
+) -> Result<Receivers, SendError> {
+    let mut states = Receivers::new(spec.stream);
+    for receiver in receivers {
+        // A segment that is too large for its network is reported when it is served alone.
+        if check_route(receiver.address, spec.segment_bytes).is_err() {
+            ends.unreachable(receiver.number, receiver.free_segments);
+            continue;
+        }
         let GroupReceiver {
             number,
-            address,
             ack_key,
             free_segments,
             progress,
+            ..
         } = receiver;
-        match check_route(address, job.segment_bytes) {
-            Ok(()) => receivers.insert(number, &ack_key, 0, free_segments, progress),
-            // Alone, it is told why.
-            Err(_) => deaf.push((number, free_segments)),
-        }
+        states.insert(number, &ack_key, 0, free_segments, progress);
     }
-    let probed = probe(&endpoint, &job, &mut receivers, &control.cancel).await;
-    let hearing = receivers.all().iter().filter(|one| one.heard.is_some());
-    let too_few = hearing.count() < request.least_receivers;
-    let unserved = |one: &&Receiver| too_few || one.heard.is_none();
-    let unserved: Vec<_> = receivers.all().iter().filter(unserved).collect();
-    let unserved: Vec<_> = unserved
-        .iter()
-        .map(|one| (one.id, one.free_segments))
-        .collect();
-    for (id, free_segments) in unserved {
-        receivers.remove(id);
-        deaf.push((id.0, free_segments));
+    probe(endpoint, spec, &mut states, inbox)?;
+    let reached = states.all().iter().filter(|one| one.last_ack.is_some());
+    let too_few = reached.count() < min_receivers;
+    for receiver in states.extract(|one| too_few || one.last_ack.is_none()) {
+        ends.unreachable(receiver.id.0, receiver.free_segments);
     }
-    if probed.is_ok() {
-        tell_deaf(&members, deaf).await;
-    }
-    let mut driver = Driver::new(&endpoint, job, receivers, &control, Some(members));
-    let ended = match probed {
-        Ok(()) => driver.run().await,
-        Err(error) => Err(error),
-    };
-    let totals = driver.totals();
-    match ended {
-        Ok(()) => Ok(totals),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
+    Ok(states)
 }
 
-/// Tells the owner which receivers, and with which space, the group does not serve.
-async fn tell_deaf(members: &GroupMembers, deaf: Vec<(u16, u32)>) {
-    for (number, free_segments) in deaf {
-        let end = GroupEnd::Moved {
-            cause: MoveCause::Deaf,
-            first_segment: 0,
-            free_segments,
-            elapsed: Duration::ZERO,
-        };
-        // An owner that does not listen has given up.
-        let _ = members.ends.send((number, end)).await;
-    }
-}
-
-/// Asks the receivers whether they hear the group, until all have answered or it is enough.
-async fn probe(
-    endpoint: &UdpEndpoint,
-    job: &Job,
-    receivers: &mut Receivers,
-    cancel: &CancellationToken,
+/// Sends until no receiver is left.
+fn serve(
+    stream: &mut SendStream,
+    inbox: &mut Inbox<u16>,
+    ends: &EndReporter,
 ) -> Result<(), SendError> {
-    let mut sealer = ProbeSealer::new(job.stream, &job.stream_key);
-    let mut buffers = endpoint.receive_buffers(ACK_BYTES, 1);
-    endpoint.writable().await?;
-    for _ in 0..PROBES {
-        if all_heard(receivers) {
+    let mut stragglers = StragglerDetector::default();
+    loop {
+        let mut has_more_work = stream.turn()?;
+        while let Some(departure) = stream.next_departure() {
+            let Departure {
+                receiver,
+                has_finished,
+            } = departure;
+            let cause = (!has_finished).then_some(MoveCause::Unresponsive);
+            ends.departed(stream, &receiver, cause);
+        }
+        let straggler = stragglers.observe(Instant::now(), stream.sender());
+        if let Some(straggler) = straggler.and_then(|id| stream.remove_receiver(id)) {
+            ends.departed(stream, &straggler, Some(MoveCause::Slow));
+            has_more_work = true;
+        }
+        while let Ok(number) = inbox.try_receive() {
+            stream.remove_receiver(ReceiverId(number));
+            has_more_work = true;
+        }
+        if inbox.is_cancelled() {
+            return Err(SendError::Cancelled);
+        }
+        if stream.is_finished() {
             return Ok(());
         }
-        let probe = sealer.seal()?;
-        // What the socket has no room for is lost, as on the network.
-        let _ = endpoint.try_send(job.to, None, &probe, probe.len());
-        let next_probe = now() + PROBE_INTERVAL;
-        while !all_heard(receivers) {
-            tokio::select! {
-                () = cancel.cancelled() => return Err(SendError::Cancelled),
-                () = tokio::time::sleep_until(next_probe.into()) => break,
-                ready = endpoint.readable() => ready?,
-            }
-            match endpoint.try_receive(&mut buffers) {
-                Ok(()) => {
-                    let now: Instant = now();
-                    for datagram in buffers.datagrams() {
-                        receivers.open(datagram.contents, now);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
+        if !has_more_work {
+            let straggler_check = stragglers.poll_timeout(stream.sender());
+            let deadline = stream.deadline().into_iter().chain(straggler_check).min();
+            stream.wait(inbox, deadline)?;
         }
     }
-    Ok(())
 }
 
-fn all_heard(receivers: &Receivers) -> bool {
-    receivers.all().iter().all(|one| one.heard.is_some())
+/// Reports the receivers' ends to the caller.
+struct EndReporter(mpsc::Sender<(u16, GroupEnd)>);
+
+impl EndReporter {
+    fn unreachable(&self, number: u16, free_segments: u32) {
+        self.report(
+            number,
+            GroupEnd::Moved {
+                cause: MoveCause::Unreachable,
+                first_segment: 0,
+                free_segments,
+                elapsed: Duration::ZERO,
+            },
+        );
+    }
+
+    /// Without a cause the receiver has every segment.
+    fn departed(&self, stream: &SendStream, receiver: &ReceiverState, cause: Option<MoveCause>) {
+        let elapsed = elapsed(stream, receiver);
+        let end = match (cause, stream.hash()) {
+            (None, Some(hash)) => GroupEnd::Finished { hash, elapsed },
+            (cause, _) => GroupEnd::Moved {
+                cause: cause.unwrap_or(MoveCause::Unresponsive),
+                first_segment: receiver.cumulative.min(stream.segments()),
+                free_segments: receiver.free_segments,
+                elapsed,
+            },
+        };
+        self.report(receiver.id.0, end);
+    }
+
+    fn report(&self, number: u16, end: GroupEnd) {
+        let Self(ends) = self;
+        // It has capacity for all receivers; a caller that has dropped it needs no report.
+        let _ = ends.try_send((number, end));
+    }
+}
+
+/// From the first transmission to the receiver's last ACK.
+fn elapsed(stream: &SendStream, receiver: &ReceiverState) -> Duration {
+    match (stream.first_transmit(), receiver.last_ack) {
+        (Some(first), Some(last)) => last.saturating_duration_since(first),
+        _ => Duration::ZERO,
+    }
 }

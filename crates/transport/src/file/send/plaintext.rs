@@ -1,26 +1,26 @@
-//! The file's bytes in the order in which they are sealed, hashed on the way.
+//! Reads and hashes a file from front to back.
 
 use std::ops::Range;
 
-use crate::file::{SourceError, SourceFile};
+use crate::file::source::{SourceError, SourceFile};
 
-/// Read and hashed in one piece: a power of two, and aligned, so that BLAKE3 hashes whole subtrees at full speed.
+/// Read and hashed in one piece. It is a power of two and aligned, so that BLAKE3 hashes whole subtrees at full speed.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// A file being read from front to back, a block ahead at most.
+/// A file that is read at most one block ahead.
 #[derive(Debug, Clone)]
 pub(super) struct Plaintext {
     source: SourceFile,
     hasher: Box<blake3::Hasher>,
-    /// Where the next block is read.
+    /// Where the next block begins in the file.
     offset: u64,
     buffer: Vec<u8>,
-    /// The part of the buffer that was read and not yet taken.
+    /// The part of the buffer that was not taken yet.
     held: Range<usize>,
 }
 
 impl Plaintext {
-    /// A file at its beginning, of which at most `max_bytes` are taken at a time.
+    /// Starts at the beginning. At most `max_bytes` can be taken in one call.
     pub(super) fn new(source: SourceFile, max_bytes: usize) -> Self {
         Self {
             source,
@@ -31,7 +31,7 @@ impl Plaintext {
         }
     }
 
-    /// Hashes some of what was not read yet and lies before `end`. True where that was all of it.
+    /// Hashes the next block before `end`. True once everything before `end` was hashed.
     pub(super) fn skip_towards(&mut self, end: u64) -> Result<bool, SourceError> {
         if self.offset < end {
             self.held = 0..0;
@@ -41,7 +41,7 @@ impl Plaintext {
         Ok(self.offset >= end)
     }
 
-    /// The next bytes; fewer at the end of the file.
+    /// Takes the next bytes; fewer at the end of the file.
     pub(super) fn take(&mut self, bytes: usize) -> Result<&[u8], SourceError> {
         if self.held.len() < bytes {
             self.buffer.copy_within(self.held.clone(), 0);
@@ -55,12 +55,12 @@ impl Plaintext {
         Ok(&self.buffer[taken])
     }
 
-    /// The hash of all that was read.
+    /// The hash of everything that was read.
     pub(super) fn hash(&self) -> [u8; 32] {
         self.hasher.finalize().into()
     }
 
-    /// Reads up to the next boundary between blocks, but not beyond `end` nor the file.
+    /// Reads up to the next block boundary, but not beyond `end` or the end of the file.
     fn read_block(&mut self, end: u64) -> Result<(), SourceError> {
         let boundary = (self.offset / BLOCK_BYTES as u64 + 1) * BLOCK_BYTES as u64;
         let end = boundary.min(end).min(self.source.bytes());

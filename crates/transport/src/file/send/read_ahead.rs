@@ -1,102 +1,109 @@
-//! A thread that reads a file from a disk that does not keep up.
+//! A thread that reads a file from a slow disk ahead of the sender.
 
 use std::io;
+use std::thread;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::contents::Contents;
+use super::result::SendError;
 use super::store::Batch;
-use crate::file::SourceError;
+use crate::file::source::SourceError;
+use crate::file::waker::Waker;
 
-/// Batches that are read before they are asked for.
+/// Batches that are read before they are needed.
 const AHEAD: usize = 8;
 
-/// A file being read in the background.
+/// A file that another thread reads.
 #[derive(Debug)]
 pub(super) struct ReadAhead {
     batches: mpsc::Receiver<Result<ReadBatch, SourceError>>,
-    /// The next one, once it has been waited for.
-    next: Option<Result<ReadBatch, SourceError>>,
     used: mpsc::Sender<Batch>,
     hash: Option<[u8; 32]>,
 }
 
-/// A batch as it was read.
+/// A batch before it is sealed.
 #[derive(Debug)]
 struct ReadBatch {
     batch: Batch,
     first_segment: u64,
-    /// Of the whole file, with the last.
+    /// The hash of the whole file, with the last batch.
     hash: Option<[u8; 32]>,
 }
 
 impl ReadAhead {
-    /// Reads on from where `contents` is. Ends with it, or when it is dropped.
-    pub(super) fn start(mut contents: Contents) -> Self {
+    /// Reads on from where `contents` is, and wakes the sender's thread after each batch. The thread ends with the file, or
+    /// when this is dropped.
+    ///
+    /// # Errors
+    /// If the system provides no thread.
+    pub(super) fn start(contents: Contents, waker: Waker) -> io::Result<Self> {
         let (deliver, batches) = mpsc::channel(AHEAD);
-        let (used, mut spare) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || {
-            while !contents.is_at_end() {
-                let batch = spare.try_recv().unwrap_or_default();
-                let is_wanted = || !deliver.is_closed();
-                let Some(read) = read_next(&mut contents, batch, is_wanted).transpose() else {
-                    return;
-                };
-                let failed = read.is_err();
-                if deliver.blocking_send(read).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        Self {
+        let (used, spare) = mpsc::channel(AHEAD);
+        thread::Builder::new()
+            .name("read-ahead".into())
+            .spawn(move || {
+                read_all(contents, deliver, spare, &waker);
+                // After the channel is closed: an early end must not leave the sender waiting.
+                waker.wake();
+            })?;
+        Ok(Self {
             batches,
-            next: None,
             used,
             hash: None,
-        }
+        })
     }
 
-    /// The next batch and its first segment, where it is here already.
-    pub(super) fn take(&mut self) -> Result<Option<(u64, Batch)>, SourceError> {
-        let next = match self.next.take() {
-            Some(next) => next,
-            None => match self.batches.try_recv() {
-                Ok(next) => next,
-                Err(_) => return Ok(None),
-            },
+    /// The next batch and its first segment, if it has been read.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub(super) fn take(&mut self) -> Result<Option<(u64, Batch)>, SendError> {
+        let read = match self.batches.try_recv() {
+            Ok(read) => read?,
+            Err(TryRecvError::Empty) => return Ok(None),
+            Err(TryRecvError::Disconnected) => {
+                return Err(io::Error::other("the thread that reads the file panicked").into());
+            }
         };
-        let read = next?;
         self.hash = read.hash;
         Ok(Some((read.first_segment, read.batch)))
     }
 
-    /// Waits until there is a next batch. Cancel-safe.
-    ///
-    /// # Errors
-    /// There will be none.
-    pub(super) async fn ready(&mut self) -> io::Result<()> {
-        if self.next.is_none() {
-            self.next = self.batches.recv().await;
-        }
-        match self.next {
-            Some(_) => Ok(()),
-            None => Err(io::Error::other("reading the file broke off")),
-        }
-    }
-
-    /// Takes back the memory of a batch.
+    /// Takes back a batch that is no longer needed, for its memory.
     pub(super) fn recycle(&mut self, batch: Batch) {
-        // There are more than the thread needs, or it has ended.
+        // Fails if there are more than the thread needs, or if it has ended.
         let _ = self.used.try_send(batch);
     }
 
-    /// The hash of the file once all of it was taken, where one is made.
+    /// The hash of the file once all of it was taken, if one is made.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         self.hash
     }
 }
 
-/// The next batch, after all that is hashed before it; none where nobody wants it any more.
+fn read_all(
+    mut contents: Contents,
+    deliver: mpsc::Sender<Result<ReadBatch, SourceError>>,
+    mut spare: mpsc::Receiver<Batch>,
+    waker: &Waker,
+) {
+    while !contents.is_at_end() {
+        let batch = spare.try_recv().unwrap_or_default();
+        let is_wanted = || !deliver.is_closed();
+        let Some(read) = read_next(&mut contents, batch, is_wanted).transpose() else {
+            return;
+        };
+        let failed = read.is_err();
+        if deliver.blocking_send(read).is_err() || failed {
+            return;
+        }
+        waker.wake();
+    }
+}
+
+/// The next batch, after hashing all that lies before it. `None` if it is no longer wanted.
 fn read_next(
     contents: &mut Contents,
     mut batch: Batch,

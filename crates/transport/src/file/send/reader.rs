@@ -1,60 +1,62 @@
-//! Reads a file and seals its segments, each once.
+//! Reads a file and seals each segment once.
 
-use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backroom_protocol::segment::SegmentSealer;
 
-use super::SendError;
 use super::contents::Contents;
 use super::read_ahead::ReadAhead;
-use super::store::{Batch, Layout};
-use crate::file::SourceFile;
-use crate::file::slowness::Slowness;
-use crate::file::timer::now;
+use super::result::SendError;
+use super::store::Batch;
+use crate::file::layout::Layout;
+use crate::file::slow_disk::SlowDiskDetector;
+use crate::file::source::SourceFile;
+use crate::file::waker::Waker;
 
-/// The round that segments are sealed with: that of a first transmission before any go-back.
+/// Segments are sealed with the round of a first transmission before any go-back.
 pub(super) const SEALED_ROUND: u16 = 0;
 
 /// A file on its way into sealed batches.
 ///
-/// From a disk that keeps up it reads no more than is about to be sent, so that a batch is still in the processor's cache when
-/// the kernel copies it. Once as many batches have been made as the window needs, nothing is allocated any more.
+/// A disk that keeps up is read no further than is about to be sent, so that a batch is still in the processor's cache when the
+/// kernel copies it. Batches are reused: once there are as many as the window needs, nothing is allocated.
 pub(super) struct Reader {
     disk: Disk,
     layout: Layout,
     sealer: SegmentSealer,
     spare: Vec<Batch>,
-    slowness: Slowness,
+    slow_disk: SlowDiskDetector,
+    waker: Waker,
 }
 
 /// Where the file comes from.
 enum Disk {
-    /// It keeps up, and is read from right away.
+    /// It keeps up, and this thread reads from it.
     Fast(Contents),
-    /// It has a thread.
+    /// Another thread reads from it.
     Slow(ReadAhead),
 }
 
-/// What came of reading.
+/// The result of one read.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// The next batch.
+    /// The next batch, sealed.
     Batch(Batch),
-    /// Some of what lies before it was hashed.
+    /// Only hashed a part of what lies before the next batch.
     Skipped,
-    /// The disk is at it: [`Reader::ready`] tells when it has been.
+    /// The other thread has not delivered the next batch. It calls the waker when it has.
     Pending,
 }
 
 impl Reader {
-    /// Batches come from that of `first_segment` on.
+    /// The first batch is the one that contains `first_segment`.
     pub(super) fn new(
         source: SourceFile,
         with_hash: bool,
         layout: Layout,
         first_segment: u64,
         sealer: SegmentSealer,
+        waker: Waker,
     ) -> Self {
         let contents = Contents::new(source, with_hash, layout, first_segment);
         Self {
@@ -62,7 +64,8 @@ impl Reader {
             layout,
             sealer,
             spare: Vec::new(),
-            slowness: Slowness::default(),
+            slow_disk: SlowDiskDetector::default(),
+            waker,
         }
     }
 
@@ -72,9 +75,9 @@ impl Reader {
             Disk::Fast(contents) => {
                 let first = contents.next_segment();
                 let mut batch = self.spare.pop().unwrap_or_default();
-                let begun = now();
+                let begun = Instant::now();
                 let has_read = contents.read(&mut batch)?;
-                self.note_read(begun);
+                self.record_read(begun.elapsed());
                 if has_read {
                     self.seal(first, batch)
                 } else {
@@ -89,15 +92,7 @@ impl Reader {
         }
     }
 
-    /// Waits until more was read than has been taken. Cancel-safe.
-    pub(super) async fn ready(&mut self) -> io::Result<()> {
-        match &mut self.disk {
-            Disk::Fast(_) => Ok(()),
-            Disk::Slow(ahead) => ahead.ready().await,
-        }
-    }
-
-    /// Takes back the memory of a batch that is not needed any more.
+    /// Takes back a batch that is no longer needed, for its memory.
     pub(super) fn recycle(&mut self, batch: Batch) {
         match &mut self.disk {
             Disk::Fast(_) => self.spare.push(batch),
@@ -105,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// The hash of what was read, where one is made.
+    /// The hash of what was read, if one is made.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         match &self.disk {
             Disk::Fast(contents) => contents.hash(),
@@ -113,15 +108,20 @@ impl Reader {
         }
     }
 
-    /// Leaves the rest to a thread where the disk is slow: ACKs that wait for it tell long round trips.
-    fn note_read(&mut self, begun: Instant) {
+    /// Leaves the rest of a slow disk to another thread: ACKs that wait for a read would look like long round trips.
+    fn record_read(&mut self, elapsed: Duration) {
         if let Disk::Fast(contents) = &self.disk
-            && self.slowness.note(begun)
+            && self.slow_disk.record(elapsed)
             && !contents.is_at_end()
         {
-            self.disk = Disk::Slow(ReadAhead::start(contents.clone()));
-            // The thread has memory of its own, which comes back to it.
-            self.spare = Vec::new();
+            match ReadAhead::start(contents.clone(), self.waker.clone()) {
+                Ok(ahead) => {
+                    self.disk = Disk::Slow(ahead);
+                    // The other thread has batches of its own.
+                    self.spare = Vec::new();
+                }
+                Err(error) => tracing::debug!(%error, "no thread for a slow disk"),
+            }
         }
     }
 
@@ -138,14 +138,16 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
 
-    use backroom_protocol::segment::{SegmentBytes, Stream};
+    use backroom_protocol::segment::{SegmentBytes, StreamId};
     use backroom_protocol::{Key, TransferId};
 
+    use rustix::event::{PollFd, PollFlags};
+
     use super::*;
-    use crate::file::SourceError;
-    use crate::file::slowness::MAX_SLOW;
+    use crate::file::slow_disk::MAX_SLOW;
+    use crate::file::source::SourceError;
+    use crate::poll::wait_until;
 
     const SEGMENT: usize = 1_000;
 
@@ -158,25 +160,32 @@ mod tests {
 
     fn reader(source: &SourceFile, key: &Key, with_hash: bool, first_segment: u64) -> Reader {
         let segment_bytes = SegmentBytes::try_from(SEGMENT as u16).unwrap();
-        let stream = Stream {
+        let stream = StreamId {
             transfer: TransferId(1),
             lane: 1,
         };
         let sealer = SegmentSealer::new(stream, key);
         let layout = Layout::new(source.bytes(), segment_bytes);
-        Reader::new(source.clone(), with_hash, layout, first_segment, sealer)
+        let waker = Waker::new().unwrap();
+        Reader::new(
+            source.clone(),
+            with_hash,
+            layout,
+            first_segment,
+            sealer,
+            waker,
+        )
     }
 
-    /// Reads that took so long that they are the last ones here.
+    /// Reports reads that took so long that another thread takes over.
     fn read_slowly(reader: &mut Reader) {
-        let before = now().checked_sub(Duration::from_secs(1)).unwrap();
         for _ in 0..MAX_SLOW {
-            reader.note_read(before);
+            reader.record_read(Duration::from_secs(1));
         }
         assert!(matches!(reader.disk, Disk::Slow(_)));
     }
 
-    async fn datagrams(reader: &mut Reader, segments: u64) -> Result<Vec<u8>, SendError> {
+    fn datagrams(reader: &mut Reader, segments: u64) -> Result<Vec<u8>, SendError> {
         let mut sealed = Vec::new();
         let mut count = 0;
         while count < segments {
@@ -187,14 +196,20 @@ mod tests {
                     reader.recycle(batch);
                 }
                 Read::Skipped => {}
-                Read::Pending => reader.ready().await.unwrap(),
+                Read::Pending => {
+                    let source = &mut [PollFd::new(&reader.waker, PollFlags::IN)];
+                    let deadline = Instant::now() + Duration::from_secs(20);
+                    wait_until(source, Some(deadline)).unwrap();
+                    assert!(!source[0].revents().is_empty());
+                    reader.waker.clear();
+                }
             }
         }
         Ok(sealed)
     }
 
-    #[tokio::test]
-    async fn a_disk_that_does_not_keep_up_gets_a_thread_and_the_same_is_sealed() {
+    #[test]
+    fn a_disk_that_does_not_keep_up_gets_a_thread_and_the_same_is_sealed() {
         let file = file(5_000 * SEGMENT + 17);
         let source = SourceFile::open(file.path()).unwrap();
         let key = Key::generate().unwrap();
@@ -204,21 +219,21 @@ mod tests {
             let mut fast = reader(&source, &key, with_hash, first_segment);
             let mut slow = reader(&source, &key, with_hash, first_segment);
             read_slowly(&mut slow);
-            let expected = datagrams(&mut fast, segments).await.unwrap();
-            assert!(datagrams(&mut slow, segments).await.unwrap() == expected);
+            let expected = datagrams(&mut fast, segments).unwrap();
+            assert!(datagrams(&mut slow, segments).unwrap() == expected);
             assert_eq!(fast.hash().is_some(), with_hash);
             assert_eq!(slow.hash(), fast.hash());
         }
     }
 
-    #[tokio::test]
-    async fn a_disk_that_does_not_keep_up_and_fails_says_why() {
+    #[test]
+    fn a_disk_that_does_not_keep_up_and_fails_says_why() {
         let file = file(5_000 * SEGMENT);
         let source = SourceFile::open(file.path()).unwrap();
         let mut reader = reader(&source, &Key::generate().unwrap(), true, 0);
         fs::write(file.path(), "short").unwrap();
         read_slowly(&mut reader);
-        let failed = datagrams(&mut reader, 5_000).await.unwrap_err();
+        let failed = datagrams(&mut reader, 5_000).unwrap_err();
         assert!(matches!(
             failed,
             SendError::Source(SourceError::Shrank { .. })

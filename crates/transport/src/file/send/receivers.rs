@@ -1,42 +1,44 @@
-//! Those a stream goes to, and what they answered.
+//! The receivers of a stream, and the last ACK of each.
 
 use std::time::Instant;
 
 use backroom_gbn::{Ack, ReceiverId};
 use backroom_protocol::Key;
-use backroom_protocol::segment::{AckOpener, Stream, ack_receiver};
+use backroom_protocol::segment::{AckOpener, StreamId, ack_receiver};
 
-use super::super::{Progress, gbn_ack};
+use crate::file::ack;
+use crate::file::control::Progress;
 
-/// One receiver.
+/// What the sender knows about one receiver.
 #[derive(Debug)]
-pub(super) struct Receiver {
+pub(super) struct ReceiverState {
     pub(super) id: ReceiverId,
     acks: AckOpener,
     pub(super) progress: Progress,
-    /// The next segment it wants, and the space it has from there on.
+    /// The first segment that it lacks, according to its last ACK.
     pub(super) cumulative: u64,
+    /// Its space from there on.
     pub(super) free_segments: u32,
-    /// When it answered last.
-    pub(super) heard: Option<Instant>,
+    /// When its last ACK arrived.
+    pub(super) last_ack: Option<Instant>,
 }
 
-/// The receivers of a stream, in the order of their numbers.
+/// The receivers of a stream, sorted by their numbers.
 #[derive(Debug)]
 pub(super) struct Receivers {
-    stream: Stream,
-    all: Vec<Receiver>,
+    stream: StreamId,
+    all: Vec<ReceiverState>,
 }
 
 impl Receivers {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: StreamId) -> Self {
         Self {
             stream,
             all: Vec::new(),
         }
     }
 
-    /// One more, that has what comes before `first_segment` and space for `free_segments` from there on.
+    /// Adds a receiver that has everything before `first_segment`, and space for `free_segments` from there on.
     pub(super) fn insert(
         &mut self,
         number: u16,
@@ -45,36 +47,44 @@ impl Receivers {
         free_segments: u32,
         progress: Progress,
     ) {
-        let receiver = Receiver {
+        let receiver = ReceiverState {
             id: ReceiverId(number),
             acks: AckOpener::new(self.stream, number, ack_key),
             progress,
             cumulative: first_segment,
             free_segments,
-            heard: None,
+            last_ack: None,
         };
         let index = self.all.partition_point(|other| other.id < receiver.id);
         self.all.insert(index, receiver);
     }
 
-    pub(super) fn all(&self) -> &[Receiver] {
+    pub(super) fn all(&self) -> &[ReceiverState] {
         &self.all
     }
 
-    pub(super) fn remove(&mut self, id: ReceiverId) -> Option<Receiver> {
+    pub(super) fn remove(&mut self, id: ReceiverId) -> Option<ReceiverState> {
         let index = self.index(id)?;
         Some(self.all.remove(index))
     }
 
-    /// Opens a datagram with the key of the receiver that it claims to be from. `None` where it is no new ACK.
-    pub(super) fn open(&mut self, datagram: &[u8], now: Instant) -> Option<(&Receiver, Ack)> {
+    /// Removes the receivers for which `is_removed` holds.
+    pub(super) fn extract(
+        &mut self,
+        is_removed: impl Fn(&ReceiverState) -> bool,
+    ) -> Vec<ReceiverState> {
+        self.all.extract_if(.., |one| is_removed(one)).collect()
+    }
+
+    /// Opens a datagram with the key of the receiver that it names. `None` if it is not a new ACK of a receiver.
+    pub(super) fn open(&mut self, datagram: &[u8], now: Instant) -> Option<(&ReceiverState, Ack)> {
         let id = ReceiverId(ack_receiver(self.stream, datagram)?);
         let index = self.index(id)?;
         let receiver = self.all.get_mut(index)?;
-        let ack = gbn_ack(receiver.acks.open(datagram).ok()?);
+        let ack = ack::from_wire(receiver.acks.open(datagram).ok()?);
         receiver.cumulative = ack.cumulative;
         receiver.free_segments = ack.free_segments;
-        receiver.heard = Some(now);
+        receiver.last_ack = Some(now);
         Some((receiver, ack))
     }
 

@@ -1,56 +1,18 @@
-//! The sealed segments of the window: kept as they are until the receiver has them.
+//! Keeps the sealed segments of the window until they are acknowledged.
 
 use std::collections::VecDeque;
 
-use backroom_protocol::segment::SegmentBytes;
+use crate::file::layout::Layout;
 
-use crate::udp::batch_limit;
-
-/// How a file is cut into segments, and segments into batches, each of one GSO send.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub(super) file_bytes: u64,
-    pub(super) segment_bytes: SegmentBytes,
-    pub(super) segments: u64,
-    pub(super) segments_per_batch: usize,
-}
-
-impl Layout {
-    pub(super) fn new(file_bytes: u64, segment_bytes: SegmentBytes) -> Self {
-        Self {
-            file_bytes,
-            segment_bytes,
-            segments: file_bytes.div_ceil(u64::from(segment_bytes.value())),
-            segments_per_batch: batch_limit(segment_bytes.datagram_bytes()),
-        }
-    }
-
-    /// Bytes of the file below segment `seq`.
-    pub(super) fn bytes_below(&self, seq: u64) -> u64 {
-        (seq * u64::from(self.segment_bytes.value())).min(self.file_bytes)
-    }
-
-    /// The first segment of the batch that `segment` is in.
-    pub(super) fn batch_start(&self, segment: u64) -> u64 {
-        segment - segment % self.segments_per_batch as u64
-    }
-
-    /// How many of `count` segments from `first` on lie in the batch of `first`.
-    pub(super) fn within_batch(&self, first: u64, count: usize) -> usize {
-        let offset = (first % self.segments_per_batch as u64) as usize;
-        count.min(self.segments_per_batch - offset)
-    }
-}
-
-/// Consecutive datagrams, one after the other: full ones, the file's last may be shorter.
+/// Consecutive datagrams, one after the other. Only the last one of the file may be shorter.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) datagrams: Vec<u8>,
     pub(super) segments: usize,
 }
 
-/// The batches that hold the window, oldest first. All but the file's last are full, so a segment's place follows
-/// from its number.
+/// The batches of the window, oldest first. All but the last one of the file are full, so the position of a segment follows from
+/// its number.
 #[derive(Debug)]
 pub(super) struct SegmentStore {
     layout: Layout,
@@ -60,7 +22,7 @@ pub(super) struct SegmentStore {
 }
 
 impl SegmentStore {
-    /// A store that is filled from the batch of `first_segment` on.
+    /// A store that begins with the batch of `first_segment`.
     pub(super) fn new(layout: Layout, first_segment: u64) -> Self {
         let start = layout.batch_start(first_segment);
         Self {
@@ -71,7 +33,7 @@ impl SegmentStore {
         }
     }
 
-    /// The first segment that is not here yet.
+    /// The first segment that was not pushed yet.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
@@ -81,7 +43,7 @@ impl SegmentStore {
         self.batches.push_back(batch);
     }
 
-    /// Takes out a batch of which nothing is needed any more, for its memory.
+    /// Takes out a batch that lies entirely below `base`, for its memory.
     pub(super) fn pop_below(&mut self, base: u64) -> Option<Batch> {
         let front = self.batches.front()?;
         let end = self.first_batch * self.layout.segments_per_batch as u64 + front.segments as u64;
@@ -92,8 +54,8 @@ impl SegmentStore {
         self.batches.pop_front()
     }
 
-    /// The datagrams of `count` segments from `first` on, which must be here and in one batch
-    /// ([`Layout::within_batch`]). Empty where they are not.
+    /// The datagrams of `count` segments from `first` on. They must be stored, and in one batch ([`Layout::within_batch`]);
+    /// otherwise the result is empty.
     pub(super) fn run(&mut self, first: u64, count: usize) -> &mut [u8] {
         let per_batch = self.layout.segments_per_batch as u64;
         let Some(index) = (first / per_batch).checked_sub(self.first_batch) else {
@@ -114,6 +76,8 @@ impl SegmentStore {
 
 #[cfg(test)]
 mod tests {
+    use backroom_protocol::segment::SegmentBytes;
+
     use super::*;
 
     const SEGMENTS: u64 = 110;
@@ -134,16 +98,6 @@ mod tests {
             });
         }
         store
-    }
-
-    #[test]
-    fn the_file_is_cut_without_gap_or_overlap() {
-        let layout = Layout::new(129 * 1_200 + 1, SegmentBytes::DEFAULT);
-        assert_eq!(layout.bytes_below(0), 0);
-        assert_eq!(layout.bytes_below(129), 129 * 1_200);
-        assert_eq!(layout.bytes_below(130), 129 * 1_200 + 1);
-        assert_eq!(Layout::new(0, SegmentBytes::DEFAULT).segments, 0);
-        assert_eq!(Layout::new(2_400, SegmentBytes::DEFAULT).segments, 2);
     }
 
     #[test]
@@ -180,14 +134,5 @@ mod tests {
         assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 52);
         assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 6);
         assert!(store.pop_below(SEGMENTS).is_none());
-    }
-
-    #[test]
-    fn a_run_is_cut_where_a_batch_ends() {
-        let layout = Layout::new(1 << 20, SegmentBytes::DEFAULT);
-        assert_eq!(layout.within_batch(0, 1_000), 52);
-        assert_eq!(layout.within_batch(50, 100), 2);
-        assert_eq!(layout.within_batch(50, 1), 1);
-        assert_eq!(layout.within_batch(104, usize::MAX), 52);
     }
 }

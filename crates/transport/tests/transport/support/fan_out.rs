@@ -1,4 +1,4 @@
-//! A network that carries a group's datagrams to each receiver in its own way, with unicast sockets alone.
+//! A multicast network made of unicast sockets, which treats each receiver differently.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use tokio::task::JoinHandle;
 
 use super::{LOOPBACK, SplitMix64};
 
-/// What a receiver hears of its group.
+/// Which of the group's datagrams reach a receiver.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Hearing {
-    /// Everything but what is lost with this probability.
+pub(crate) enum Reception {
+    /// Each datagram is lost with this probability.
     Loss(f64),
-    /// Everything up to this many datagrams, and then nothing.
+    /// This many datagrams arrive, and then none.
     Until(usize),
 }
 
-/// A running network: what is sent to its address goes to all receivers, and what they answer to the sender.
+/// A running network. What is sent to its address goes to all receivers, and their answers go to the sender.
 pub(crate) struct FanOut {
     address: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl FanOut {
-    pub(crate) async fn start(receivers: Vec<(SocketAddr, Hearing)>) -> Self {
+    pub(crate) async fn start(receivers: Vec<(SocketAddr, Reception)>) -> Self {
         let front = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
         let address = front.local_addr().unwrap();
-        let (tell_sender, sender) = tokio::sync::watch::channel(None);
+        let (sender_address, sender) = tokio::sync::watch::channel(None);
         let mut backs = Vec::new();
         let mut tasks = Vec::new();
-        for (receiver, hearing) in receivers {
+        for (receiver, reception) in receivers {
             let back = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
-            backs.push((Arc::clone(&back), receiver, hearing));
+            backs.push((Arc::clone(&back), receiver, reception));
             let (front, sender) = (Arc::clone(&front), sender.clone());
             tasks.push(tokio::spawn(async move {
                 let mut ack = vec![0; 2_048];
@@ -49,13 +49,13 @@ impl FanOut {
             let mut datagram = vec![0; 65_536];
             let mut passed = 0;
             while let Ok((length, source)) = front.recv_from(&mut datagram).await {
-                tell_sender.send_replace(Some(source));
-                for (back, receiver, hearing) in &backs {
-                    let hears = match *hearing {
-                        Hearing::Loss(probability) => !random.chance(probability),
-                        Hearing::Until(datagrams) => passed < datagrams,
+                sender_address.send_replace(Some(source));
+                for (back, receiver, reception) in &backs {
+                    let arrives = match *reception {
+                        Reception::Loss(probability) => !random.chance(probability),
+                        Reception::Until(datagrams) => passed < datagrams,
                     };
-                    if hears {
+                    if arrives {
                         let _ = back.send_to(&datagram[..length], receiver).await;
                     }
                 }

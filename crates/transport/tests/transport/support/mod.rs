@@ -6,30 +6,39 @@ mod udp_proxy;
 
 use std::fs;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use backroom_gbn::SenderConfig;
-use backroom_protocol::segment::{SegmentBytes, Stream};
+use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPassword, TransferId};
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
     Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
-    SendFailure, SendOutcome, SendRequest, SenderWord, SourceFile, receive_file, send_file,
+    SendFailure, SendOutcome, SendRequest, SenderMessage, SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-pub(crate) use fan_out::{FanOut, Hearing};
+pub(crate) use fan_out::{FanOut, Reception};
 pub(crate) use tcp_relay::TcpRelay;
 pub(crate) use udp_proxy::{Faults, UdpProxy};
 
 /// Any free port of loopback.
 pub(crate) const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Whether this host has the IPv6 loopback address. If not, prints that the test is skipped.
+pub(crate) fn has_ipv6() -> bool {
+    let bound = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0));
+    if let Err(error) = &bound {
+        println!("skipped: this host has no IPv6 loopback address: {error}");
+    }
+    bound.is_ok()
+}
 
 /// No test waits longer than this for anything.
 pub(crate) async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
@@ -92,7 +101,7 @@ impl SplitMix64 {
 pub(crate) struct Transfer {
     pub(crate) folder: TempDir,
     pub(crate) source_path: PathBuf,
-    pub(crate) stream: Stream,
+    pub(crate) stream: StreamId,
     pub(crate) stream_key: Key,
     pub(crate) ack_key: Key,
     pub(crate) segment_bytes: SegmentBytes,
@@ -146,7 +155,7 @@ impl Transfer {
         Self {
             folder,
             source_path,
-            stream: Stream {
+            stream: StreamId {
                 transfer: TransferId::generate().unwrap(),
                 lane: 1,
             },
@@ -184,7 +193,7 @@ impl Transfer {
         }
     }
 
-    pub(crate) fn receive_request(&self, words: mpsc::Receiver<SenderWord>) -> ReceiveRequest {
+    pub(crate) fn receive_request(&self) -> ReceiveRequest {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
         ReceiveRequest {
@@ -198,7 +207,6 @@ impl Transfer {
             ack_key: self.ack_key.clone(),
             group: None,
             with_hash: self.with_hash,
-            words,
             options: self.options,
         }
     }
@@ -208,13 +216,13 @@ impl Transfer {
         self.run_telling(|hash| hash).await
     }
 
-    /// As [`Transfer::run`], with a say in which hash the receiver is told.
+    /// As [`Transfer::run`], but the receiver gets the hash that `tell` returns.
     pub(crate) async fn run_telling(
         &self,
         tell: impl FnOnce(Option<[u8; 32]>) -> Option<[u8; 32]>,
     ) -> Ended {
-        let (told, words) = mpsc::channel(1);
-        let receive_request = self.receive_request(words);
+        let (message_sender, messages) = mpsc::channel(1);
+        let receive_request = self.receive_request();
         let mut target = self.receiver.address;
         let mut proxy = None;
         if let Some(faults) = &self.faults {
@@ -227,11 +235,18 @@ impl Transfer {
             let sent = send_file(self.sender.take(), send_request, &self.send_control).await;
             if let Ok(outcome) = &sent {
                 // A receiver that has given up no longer listens.
-                let _ = told.send(SenderWord::Finished(tell(outcome.hash))).await;
+                let _ = message_sender
+                    .send(SenderMessage::Finished(tell(outcome.hash)))
+                    .await;
             }
             sent
         };
-        let receive = receive_file(self.receiver.take(), receive_request, &self.receive_control);
+        let receive = receive_file(
+            self.receiver.take(),
+            receive_request,
+            &self.receive_control,
+            messages,
+        );
         let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
         drop(proxy);
         Ended { sent, received }

@@ -1,18 +1,17 @@
-//! What the socket had no room for of a run, down to the copies of a segment.
+//! The part of a run that the socket buffer had no room for, down to single copies of a segment.
 
 use backroom_gbn::Transmit;
 
-/// What is still to be sent of a run. A socket may fill up between two copies of a segment: the copies that went are not
-/// sent again, and those that are missing go before the next segment.
+/// What is still to be sent of a run. The socket buffer may fill up between two copies of a segment: the copies that were sent are
+/// not sent again, and the missing ones go before the next segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unsent {
     run: Transmit,
-    /// How many copies of its first segment have gone.
+    /// How many copies of the first segment were sent.
     copies_sent: u8,
 }
 
 impl Unsent {
-    /// All of a run.
     pub(super) fn new(run: Transmit) -> Self {
         Self {
             run,
@@ -20,12 +19,12 @@ impl Unsent {
         }
     }
 
-    /// The segments that are not wholly sent.
+    /// The segments that lack at least one copy.
     pub(super) fn run(&self) -> Transmit {
         self.run
     }
 
-    /// The datagram whose turn it is.
+    /// The next datagram to send.
     pub(super) fn next_datagram(&self) -> Option<Transmit> {
         (self.run.count > 0).then_some(Transmit {
             count: 1,
@@ -33,8 +32,8 @@ impl Unsent {
         })
     }
 
-    /// Takes note that it went.
-    pub(super) fn sent_one(&mut self) {
+    /// Records that the next datagram was sent.
+    pub(super) fn record_sent(&mut self) {
         self.copies_sent += 1;
         if self.copies_sent >= self.run.copies.count() {
             self.copies_sent = 0;
@@ -43,8 +42,8 @@ impl Unsent {
         }
     }
 
-    /// What is left without the segments before `base`, whose missing copies nobody needs any more.
-    pub(super) fn from(self, base: u64) -> Option<Self> {
+    /// What is left without the segments before `base`: their missing copies are no longer needed.
+    pub(super) fn skip_below(self, base: u64) -> Option<Self> {
         if base <= self.run.first {
             return (self.run.count > 0).then_some(self);
         }
@@ -80,7 +79,7 @@ mod tests {
         while let Some(one) = unsent.next_datagram().filter(|_| gone.len() < most) {
             assert_eq!((one.count, one.round, one.retransmission), (1, 9, true));
             gone.push(one.first);
-            unsent.sent_one();
+            unsent.record_sent();
         }
         (gone, unsent)
     }
@@ -89,7 +88,7 @@ mod tests {
     fn wherever_the_socket_fills_up_every_copy_goes_once_and_in_order() {
         for most in 0..=6 {
             let (mut gone, rest) = datagrams(unsent(), most);
-            if let Some(rest) = rest.from(0) {
+            if let Some(rest) = rest.skip_below(0) {
                 gone.extend(datagrams(rest, usize::MAX).0);
             }
             assert_eq!(gone, [5, 5, 6, 6, 7, 7], "full after {most}");
@@ -99,7 +98,10 @@ mod tests {
     #[test]
     fn what_is_acknowledged_meanwhile_is_not_sent_any_more() {
         let (_, rest) = datagrams(unsent(), 1);
-        let left = |base| rest.from(base).map(|rest| datagrams(rest, usize::MAX).0);
+        let left = |base| {
+            rest.skip_below(base)
+                .map(|rest| datagrams(rest, usize::MAX).0)
+        };
         assert_eq!(left(5), Some(vec![5, 6, 6, 7, 7]));
         assert_eq!(left(6), Some(vec![6, 6, 7, 7]));
         assert_eq!(left(8), None);

@@ -1,4 +1,4 @@
-//! What Go-Back-N wants sent, handed to the kernel.
+//! Hands the kernel what Go-Back-N wants to send.
 
 use std::io;
 use std::time::Instant;
@@ -6,15 +6,18 @@ use std::time::Instant;
 use backroom_gbn::{Copies, Transmit};
 use backroom_protocol::segment::set_round;
 
+use super::SendStream;
 use super::unsent::Unsent;
-use super::{BATCHES_PER_TURN, Driver, trace};
-use crate::file::TraceKind;
-use crate::file::send::SendError;
 use crate::file::send::reader::SEALED_ROUND;
+use crate::file::send::result::SendError;
+use crate::file::trace::TraceKind;
 use crate::udp::Sent;
 
-impl Driver<'_> {
-    /// Sends what may be sent, up to a bound. True where the bound was met.
+/// Batches handed to the kernel before ACKs are looked at again.
+const BATCHES_PER_TURN: usize = 2;
+
+impl SendStream {
+    /// Sends what may be sent, up to [`BATCHES_PER_TURN`]. True if there may be more to send.
     pub(super) fn transmit(&mut self, now: Instant) -> Result<bool, SendError> {
         for _ in 0..BATCHES_PER_TURN {
             let Some(unsent) = self.take_blocked().or_else(|| self.next_run(now)) else {
@@ -34,10 +37,10 @@ impl Driver<'_> {
         Ok(true)
     }
 
-    /// Runs that end where batches end go out in one piece. With copies they are shorter, so that the ACKs are looked at
-    /// again after as many datagrams.
+    /// A run that ends where a batch ends is sent in one piece. With copies runs are shorter, so that ACKs are looked at again
+    /// after the same number of datagrams.
     fn next_run(&mut self, now: Instant) -> Option<Unsent> {
-        let copies = self.job.config.copies.count();
+        let copies = self.copies.count();
         let max_datagrams = self.layout.within_batch(self.run_end, usize::MAX);
         let max_segments = (max_datagrams / usize::from(copies)).max(1);
         let run = self.gbn.poll_transmit(now, max_segments)?;
@@ -45,12 +48,12 @@ impl Driver<'_> {
         Some(Unsent::new(run))
     }
 
-    /// What the socket had no room for, without what has been acknowledged since.
+    /// What the socket buffer had no room for, without what has been acknowledged since.
     fn take_blocked(&mut self) -> Option<Unsent> {
-        self.blocked.take()?.from(self.gbn.base())
+        self.blocked.take()?.skip_below(self.gbn.base())
     }
 
-    /// Hands a run to the kernel; gives back what it had no room for.
+    /// Hands a run to the kernel. Returns what it had no room for.
     fn send_run(&mut self, run: Transmit, now: Instant) -> Result<Option<Unsent>, SendError> {
         let mut rest = run;
         while rest.count > 0 {
@@ -62,32 +65,33 @@ impl Driver<'_> {
                 count: sent.datagrams,
                 ..rest
             };
-            self.note_sent(&run, sent.lost, now);
+            self.record_sent(&run, sent.lost, now);
             rest.first += sent.datagrams as u64;
             rest.count -= sent.datagrams;
         }
         Ok(None)
     }
 
-    /// Hands the copies of a run to the kernel; gives back those it had no room for. Each datagram goes by itself: many at
-    /// once would be lost as one where the network sees them before they are cut, and copies are to be lost apart.
+    /// Hands the copies of a run to the kernel. Returns those it had no room for. Each datagram is a call of its own: a network
+    /// that sees a GSO batch before it is split loses it as a whole, and copies should be lost independently.
     fn send_copies(&mut self, unsent: Unsent, now: Instant) -> Result<Option<Unsent>, SendError> {
         let mut rest = unsent;
         while let Some(one) = rest.next_datagram() {
             let Some(sent) = self.try_send(one, 1)? else {
                 return Ok(Some(rest));
             };
-            self.note_sent(&one, sent.lost, now);
-            rest.sent_one();
+            self.record_sent(&one, sent.lost, now);
+            rest.record_sent();
         }
         Ok(None)
     }
 
-    /// Hands the first `count` segments of a run, which lie in one batch, to the kernel. `None` where the socket has no
-    /// room for any of them.
+    /// Hands the first `count` segments of a run, which lie in one batch, to the kernel. `None` if it has no room for any of
+    /// them.
     fn try_send(&mut self, run: Transmit, count: usize) -> Result<Option<Sent>, SendError> {
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let datagrams = self.store.run(run.first, count);
+        // A datagram is sealed with `SEALED_ROUND`, and keeps the round of its last transmission.
         if run.retransmission || run.round != SEALED_ROUND {
             datagrams
                 .chunks_mut(datagram_bytes)
@@ -95,7 +99,7 @@ impl Driver<'_> {
         }
         match self
             .endpoint
-            .try_send(self.job.to, None, datagrams, datagram_bytes)
+            .try_send(self.to, None, datagrams, datagram_bytes)
         {
             Ok(sent) => Ok(Some(sent)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -103,9 +107,9 @@ impl Driver<'_> {
         }
     }
 
-    fn note_sent(&mut self, run: &Transmit, refused: usize, now: Instant) {
+    fn record_sent(&mut self, run: &Transmit, refused: usize, now: Instant) {
         self.refused += refused as u64;
-        if self.control.trace.is_none() {
+        if !self.trace.is_enabled() {
             return;
         }
         let Transmit {
@@ -115,24 +119,16 @@ impl Driver<'_> {
             retransmission,
             ..
         } = *run;
-        trace(
-            self.control,
-            self.job.stream,
-            now,
-            TraceKind::Transmit {
-                first,
-                count,
-                round,
-                retransmission,
-            },
-        );
+        let kind = TraceKind::Transmit {
+            first,
+            count,
+            round,
+            retransmission,
+        };
+        self.trace.record(now, kind);
         if refused > 0 {
-            trace(
-                self.control,
-                self.job.stream,
-                now,
-                TraceKind::Refused { count: refused },
-            );
+            self.trace
+                .record(now, TraceKind::Refused { count: refused });
         }
     }
 }

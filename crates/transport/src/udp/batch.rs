@@ -1,19 +1,30 @@
-//! Cutting a run of datagrams into batches, and what a refusal of one means.
+//! Cuts a run of datagrams into GSO batches, and decides what a refused batch means.
 
 use std::io;
 
-use super::{MAX_UDP_PAYLOAD_BYTES, Sent};
+/// The largest payload of one UDP datagram over IPv4: 65,535 bytes less the IP and UDP headers. It also limits a GSO
+/// batch, because the kernel builds a batch as one oversized datagram.
+pub const MAX_UDP_PAYLOAD_BYTES: usize = 65_507;
 
 /// The most datagrams the kernel splits one GSO batch into (`UDP_MAX_SEGMENTS`).
 pub(crate) const MAX_GSO_DATAGRAMS: usize = 64;
+
+/// The result of [`UdpEndpoint::try_send`](super::UdpEndpoint::try_send).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Datagrams handled, counted from the start of the run. Fewer than the run has if the socket buffer filled up.
+    pub datagrams: usize,
+    /// How many of these the kernel refused. They count as lost.
+    pub lost: usize,
+}
 
 /// How many datagrams of `datagram_bytes` one GSO batch may hold: at most 64, and at most 65,507 bytes together.
 pub(crate) fn batch_limit(datagram_bytes: usize) -> usize {
     (MAX_UDP_PAYLOAD_BYTES / datagram_bytes.max(1)).clamp(1, MAX_GSO_DATAGRAMS)
 }
 
-/// Hands `run` to `send` in batches of at most `max_batch` datagrams, asked anew for each: a refusal may be the kernel
-/// turning GSO off, and then the same datagrams go once more, one by one.
+/// Hands `run` to `send` in batches of at most `max_batch` datagrams. `max_batch` is asked again for each batch: if the
+/// kernel has turned GSO off, the refused datagrams are sent again one by one.
 pub(super) fn send_run(
     run: &[u8],
     datagram_bytes: usize,
@@ -38,9 +49,10 @@ pub(super) fn send_run(
                     Ok(sent)
                 };
             }
+            // The refusal turned GSO off: the next iteration sends the same datagrams in smaller batches.
             Err(_) if count > max_batch() => {}
             Err(error) => {
-                tracing::debug!(%error, count, "datagrams refused, counted as lost");
+                tracing::debug!(%error, count, "the kernel refused datagrams; they count as lost");
                 sent.datagrams += count;
                 sent.lost += count;
             }

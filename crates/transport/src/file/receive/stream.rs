@@ -1,0 +1,233 @@
+//! One incoming stream: opens datagrams in place, writes what arrives in order, and acknowledges each train.
+
+mod datagrams;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use backroom_gbn::Receiver;
+use backroom_protocol::segment::{AckSealer, SegmentOpener, StreamId};
+use rustix::event::PollFlags;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::group::GroupLane;
+use super::part::PartFile;
+use super::pieces::BUFFERS;
+use super::request::{ReceiveError, ReceiveOutcome, ReceiveRequest, SenderMessage};
+use super::writer::Writer;
+use crate::file::control::{Control, Progress};
+use crate::file::layout::Layout;
+use crate::file::thread::{self, Inbox};
+use crate::file::trace::StreamTrace;
+use crate::udp::{ReceiveBuffers, UdpEndpoint};
+
+/// Receives a file on a thread of its own, compares its hash with the sender's if there is one, and gives it its final name.
+/// Segments come from a group until a stream to this receiver alone begins.
+///
+/// `messages` come from the sender. Until [`SenderMessage::Finished`] arrives, its segments are answered: the last ACKs may have
+/// been lost. If the channel closes before that, the sender counts as lost.
+///
+/// Must run within a tokio runtime. Dropping the future cancels the transfer and removes what was received.
+///
+/// # Errors
+/// [`ReceiveError`]
+pub async fn receive_file(
+    endpoint: UdpEndpoint,
+    request: ReceiveRequest,
+    control: &Control,
+    messages: mpsc::Receiver<SenderMessage>,
+) -> Result<ReceiveOutcome, ReceiveError> {
+    let transfer = |control, inbox| ReceiveStream::new(endpoint, request, control, inbox)?.run();
+    thread::run(control, messages, transfer).await?
+}
+
+struct ReceiveStream {
+    endpoint: UdpEndpoint,
+    inbox: Inbox<SenderMessage>,
+    progress: Progress,
+    part: PartFile,
+    /// The stream to this receiver alone.
+    stream: StreamId,
+    layout: Layout,
+    idle_time: Duration,
+    gbn: Receiver,
+    opener: SegmentOpener,
+    acks: AckSealer,
+    /// `None` once segments come to this receiver alone.
+    group: Option<GroupLane>,
+    writer: Writer,
+    /// Where to send ACKs, and the local address to send them from.
+    peer: Option<(SocketAddr, Option<IpAddr>)>,
+    first_segment: Option<Instant>,
+    /// When the last byte arrived. Then the writer has been told that the file ends.
+    last_byte: Option<Instant>,
+    /// When the sender last gave a sign of life.
+    last_activity: Instant,
+    dropped: u64,
+    trace: StreamTrace,
+}
+
+impl ReceiveStream {
+    fn new(
+        endpoint: UdpEndpoint,
+        request: ReceiveRequest,
+        control: Control,
+        inbox: Inbox<SenderMessage>,
+    ) -> Result<Self, ReceiveError> {
+        let ReceiveRequest {
+            part,
+            stream,
+            stream_key,
+            segment_bytes,
+            bytes,
+            receiver_number,
+            ack_key,
+            group,
+            with_hash,
+            options,
+        } = request;
+        let free_segments = options.free_segments(segment_bytes);
+        let writer = Writer::new(
+            part.writer()?,
+            free_segments,
+            segment_bytes,
+            with_hash,
+            inbox.waker().clone(),
+        );
+        let group = group.map(|membership| {
+            GroupLane::new(membership, stream, receiver_number, &ack_key, segment_bytes)
+        });
+        let traced = group.as_ref().map_or(stream, |group| group.stream);
+        Ok(Self {
+            endpoint,
+            trace: StreamTrace::new(control.trace, traced),
+            progress: control.progress,
+            inbox,
+            part,
+            stream,
+            layout: Layout::new(bytes, segment_bytes),
+            idle_time: options.idle_time,
+            gbn: Receiver::new(free_segments),
+            opener: SegmentOpener::new(stream, &stream_key),
+            acks: AckSealer::new(stream, receiver_number, &ack_key),
+            group,
+            writer,
+            peer: None,
+            first_segment: None,
+            last_byte: None,
+            last_activity: Instant::now(),
+            dropped: 0,
+        })
+    }
+
+    /// Receives the file, and gives it its final name.
+    fn run(mut self) -> Result<ReceiveOutcome, ReceiveError> {
+        let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
+        let mut buffers = self.endpoint.receive_buffers(datagram_bytes, BUFFERS);
+        self.end_if_complete();
+        let sender_hash = self.receive(&mut buffers)?;
+        if self.finish_writing()? != sender_hash {
+            return Err(ReceiveError::WrongHash);
+        }
+        let elapsed = match (self.first_segment, self.last_byte) {
+            (Some(first), Some(last)) => last.saturating_duration_since(first),
+            _ => Duration::ZERO,
+        };
+        self.part.sync()?;
+        // The caller may have given up during the sync. It then expects that there is no file.
+        if self.inbox.is_cancelled() {
+            return Err(ReceiveError::Cancelled);
+        }
+        Ok(ReceiveOutcome {
+            path: self.part.publish()?,
+            elapsed,
+            stats: *self.gbn.stats(),
+            dropped: self.dropped,
+        })
+    }
+
+    /// Receives until everything is written and the sender has said that it has finished. Returns the sender's hash.
+    fn receive(&mut self, buffers: &mut ReceiveBuffers) -> Result<Option<[u8; 32]>, ReceiveError> {
+        let mut sender_hash = None;
+        loop {
+            let is_writing = self.reclaim_space()?;
+            let has_more_work = self.take_datagrams(buffers)? | self.take_group_datagrams()?;
+            if self.inbox.is_cancelled() {
+                return Err(ReceiveError::Cancelled);
+            }
+            if sender_hash.is_none() {
+                sender_hash = self.take_messages()?;
+            }
+            match (is_writing, self.last_byte, sender_hash) {
+                (false, Some(_), Some(hash)) => return Ok(hash),
+                // Writing failed.
+                (false, None, _) => return self.finish_writing(),
+                _ => {}
+            }
+            if !has_more_work {
+                self.wait()?;
+            }
+        }
+    }
+
+    /// Takes the sender's messages. Returns the hash once the sender has finished.
+    fn take_messages(&mut self) -> Result<Option<Option<[u8; 32]>>, ReceiveError> {
+        loop {
+            match self.inbox.try_receive() {
+                Ok(SenderMessage::Finished(hash)) => return Ok(Some(hash)),
+                Ok(SenderMessage::Wait) => self.last_activity = Instant::now(),
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => return Err(ReceiveError::SenderLost),
+            }
+        }
+    }
+
+    /// Blocks until there may be something to do.
+    fn wait(&self) -> Result<(), ReceiveError> {
+        let idle_deadline = self.last_activity + self.idle_time;
+        if Instant::now() >= idle_deadline {
+            return Err(ReceiveError::SenderLost);
+        }
+        let own = (&self.endpoint, PollFlags::IN);
+        match &self.group {
+            Some(group) => {
+                let deadline = group
+                    .pace
+                    .deadline()
+                    .into_iter()
+                    .chain([idle_deadline])
+                    .min();
+                let sockets = [own, (&group.endpoint, PollFlags::IN)];
+                self.inbox.wait(&sockets, deadline)?;
+            }
+            None => self.inbox.wait(&[own], Some(idle_deadline))?,
+        }
+        Ok(())
+    }
+
+    fn finish_writing(&mut self) -> Result<Option<[u8; 32]>, ReceiveError> {
+        let written = self.writer.finish();
+        written.map_err(|error| self.part.write_error(error).into())
+    }
+
+    /// Takes back the space of what has been written. If there was none, the sender waits for an ACK that announces it. False
+    /// once nothing more is written.
+    fn reclaim_space(&mut self) -> Result<bool, ReceiveError> {
+        let had_none = self.gbn.free_segments() == 0;
+        let is_writing = self.writer.reclaim();
+        self.gbn.set_free_segments(self.writer.free_segments());
+        if had_none && self.gbn.free_segments() > 0 {
+            self.acknowledge(Instant::now())?;
+        }
+        Ok(is_writing)
+    }
+
+    /// The last byte has a time of its own: all segments of a small file may arrive in one train.
+    fn end_if_complete(&mut self) {
+        if self.last_byte.is_none() && self.gbn.expected_seq_num() == self.layout.segments {
+            self.last_byte = Some(Instant::now());
+            self.writer.end();
+        }
+    }
+}
