@@ -1,4 +1,4 @@
-//! How files are sent: what flags set at the start and commands change for the files after them.
+//! How files are sent. Flags set it at the start, commands change it for later files.
 
 use backroom_gbn::{ConfigError, Copies, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
@@ -6,10 +6,10 @@ use backroom_vocabulary::{DeliverySetting, ParseNameError};
 
 use crate::event;
 
-/// The settings of the next transfer. One under way keeps those that it began with.
+/// The settings of the next transfer. Changes do not affect a transfer in progress.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// N of Go-Back-N, in segments, for each receiver, or `auto`.
+    /// The window of each stream, in segments, or `auto`.
     pub window: WindowSetting,
     /// What makes the sender go back.
     pub recovery: Recovery,
@@ -24,7 +24,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the Go-Back-N sender needs to know of them.
+    /// The part that concerns the Go-Back-N sender.
     #[must_use]
     pub fn sender_config(&self) -> SenderConfig {
         SenderConfig {
@@ -36,7 +36,7 @@ impl Settings {
         }
     }
 
-    /// Takes one value over.
+    /// Changes one value.
     pub fn apply(&mut self, setting: Setting) {
         match setting {
             Setting::Window(window) => self.window = window,
@@ -66,10 +66,10 @@ pub enum Setting {
     Segment(SegmentBytes),
 }
 
-/// A value that a setting can't have; the message says what it may be.
+/// A value that a setting cannot have. The message says which it can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
-    /// Of Go-Back-N.
+    /// Of the window, the recovery, the timeout or the copies.
     #[error(transparent)]
     GoBackN(#[from] ConfigError),
     /// Of the delivery.

@@ -1,4 +1,4 @@
-//! `--trace`: every step of every transfer as a JSON line, for `backroom-lab trace --from`. `docs/lab.md` describes the lines.
+//! `--trace`: writes every step of every transfer as a JSON line, for `backroom-lab trace --from`.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,26 +17,26 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Steps that may wait to be written. When more do, because the disk can't keep up, the rest is counted, not waited for.
+/// Steps that may wait to be written. If the disk cannot keep up, further ones are counted and dropped.
 const STEPS: usize = 1 << 16;
 
-/// Streams that may wait to be written about for the first time.
+/// Streams that may wait for their first line.
 const STREAMS: usize = 1_024;
 
-/// Streams that one file tells of: each is remembered to its end.
+/// Streams in one file. Each is kept in memory until the file ends.
 const MAX_STREAMS: usize = 1 << 16;
 
-/// After so long without a step, what was written is in the file.
+/// Buffered lines are flushed after this long without a step.
 const QUIET_TIME: Duration = Duration::from_millis(100);
 
-/// Writes transfers down. Clones write to the same file.
+/// Records transfers. Clones write to the same file.
 #[derive(Debug, Clone)]
 pub struct Tracer {
     sink: TraceSink,
     streams: mpsc::Sender<Begin>,
 }
 
-/// Waits for the file to be whole.
+/// Waits for the file to be complete.
 #[derive(Debug)]
 pub struct TraceEnd(blocking::Receiver<()>);
 
@@ -46,7 +46,7 @@ pub(crate) struct Begin {
     pub(crate) stream: StreamId,
     /// The side that this member is on.
     pub(crate) side: Side,
-    /// The sender's window, where it is fixed.
+    /// The sender's window, if it is fixed and this is the sender.
     pub(crate) window: Option<Window>,
     pub(crate) bytes: u64,
     pub(crate) segment_bytes: u16,
@@ -56,7 +56,7 @@ impl Tracer {
     /// Starts writing to a new file at `path`.
     ///
     /// # Errors
-    /// It can't be made, or no thread be had.
+    /// The file cannot be created, or the thread cannot be started.
     pub fn start(path: &Path) -> io::Result<(Self, TraceEnd)> {
         let file = BufWriter::new(File::create(path)?);
         let (sink, steps) = trace_channel(STEPS);
@@ -66,14 +66,14 @@ impl Tracer {
         thread::Builder::new().name("trace".into()).spawn(move || {
             let mut writer = Writer::new(file, begun);
             if let Err(error) = runtime.block_on(writer.write_all(steps)) {
-                tracing::warn!(%error, "can't write the trace any further");
+                tracing::warn!(%error, "the rest of the trace is lost");
             }
             let _ = tell.send(());
         })?;
         Ok((Self { sink, streams }, TraceEnd(ended)))
     }
 
-    /// Where a stream's steps go. `None` where too many streams begin at once.
+    /// Where the stream sends its steps. `None` if too many streams begin at once.
     pub(crate) fn begin(&self, begin: Begin) -> Option<TraceSink> {
         self.streams.try_send(begin).ok()?;
         Some(self.sink.clone())
@@ -81,7 +81,7 @@ impl Tracer {
 }
 
 impl TraceEnd {
-    /// Waits, but not for ever, until everything is in the file. Every [`Tracer`] should be gone.
+    /// Waits until everything is in the file, but no longer than `most`. Drop every [`Tracer`] before.
     pub fn wait(&self, most: Duration) {
         let _ = self.0.recv_timeout(most);
     }
@@ -90,7 +90,7 @@ impl TraceEnd {
 struct Writer<W> {
     out: W,
     begun: mpsc::Receiver<Begin>,
-    /// When the first step of each transfer was, since the UNIX epoch.
+    /// The time of each transfer's first step since the UNIX epoch. Lines count from there.
     origins: HashMap<TransferId, Duration>,
     streams: HashMap<StreamId, TracedStream>,
     missing: u64,
@@ -116,7 +116,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes until nobody traces any more.
+    /// Writes steps until every sink is dropped.
     async fn write_all(&mut self, mut steps: TraceReceiver) -> io::Result<()> {
         loop {
             match timeout(QUIET_TIME, steps.receive()).await {
@@ -160,7 +160,7 @@ impl<W: Write> Writer<W> {
             .origins
             .entry(begin.stream.transfer)
             .or_insert_with(|| {
-                // Lines give the origin in microseconds, and times from it on.
+                // Rounded, because a line gives it in microseconds.
                 Duration::from_micros(now.as_micros() as u64)
             });
         let stream = TracedStream {
@@ -178,7 +178,7 @@ impl<W: Write> Writer<W> {
         }
         let count = dropped - self.missing;
         self.missing = dropped;
-        // Which transfers they belong to is not known.
+        // The channel does not know which transfer a dropped step belonged to.
         let transfer = None;
         write_line(&mut self.out, Line::Missing { transfer, count })
     }
@@ -220,7 +220,7 @@ fn write_line(out: &mut impl Write, line: Line) -> io::Result<()> {
 
 /// One step for each segment, and a timeout's own before the going back that it causes.
 fn step_kinds(kind: TraceKind) -> Vec<StepKind> {
-    // Which of several equal ACKs one is, only the network could tell.
+    // The counter is in the datagram's header. The transport's steps have only the ACK.
     let counter = None;
     match kind {
         TraceKind::Transmit {

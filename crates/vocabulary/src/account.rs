@@ -4,7 +4,8 @@ use backroom_gbn::{Copies, Recovery, WindowSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cast, DeliveryPath, ObservedDelivery, setting};
+use crate::cast::Cast;
+use crate::delivery::{DeliveryPath, ObservedDelivery};
 
 /// The sender's account of a transfer. Counts are sums over all streams; a segment sent to a group counts once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,8 +23,8 @@ pub struct TransferAccount {
     /// Size of the file in 10^6 bits, divided by the seconds of the slowest receiver that got it; 0 if none did.
     pub goodput_mbps: f64,
     /// The window, in segments, or `auto`.
-    #[serde(with = "setting::window")]
-    #[schemars(with = "setting::Window")]
+    #[serde(with = "crate::setting::window")]
+    #[schemars(with = "crate::setting::Window")]
     pub window: WindowSetting,
     /// Segments of the file: what one receiver needs.
     pub segments: u64,
@@ -46,10 +47,10 @@ pub struct TransferAccount {
     /// How the file was delivered in the end.
     pub delivery: ObservedDelivery,
     /// What made the sender go back.
-    #[serde(with = "setting::Recovery")]
+    #[serde(with = "crate::setting::Recovery")]
     pub recovery: Recovery,
     /// How often each segment was put on the wire.
-    #[serde(with = "setting::copies")]
+    #[serde(with = "crate::setting::copies")]
     #[schemars(with = "u8")]
     pub copies: Copies,
     /// Payload of each segment but the last.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantArray, VariantNames};
 
-use crate::ParseNameError;
+use crate::name::ParseNameError;
 
 /// How a message or a file is addressed.
 // The order is part of the room's protocol: on the wire a cast is its index.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantArray, VariantNames};
 
-use crate::ParseNameError;
+use crate::name::ParseNameError;
 
 /// One way to serve all receivers of a file.
 #[derive(

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::account::TransferAccount;
-use crate::{Cast, DeliverySetting, setting};
+use crate::cast::Cast;
+use crate::delivery::DeliverySetting;
 
 /// One event, named by its field `event`, which comes first.
 ///
@@ -198,18 +199,18 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The window for each stream, in segments, or `auto`.
-    #[serde(with = "setting::window")]
-    #[schemars(with = "setting::Window")]
+    #[serde(with = "crate::setting::window")]
+    #[schemars(with = "crate::setting::Window")]
     pub window: WindowSetting,
     /// What makes the sender go back.
-    #[serde(with = "setting::Recovery")]
+    #[serde(with = "crate::setting::Recovery")]
     pub recovery: Recovery,
     /// The retransmission timer: `adaptive`, or a time like `200ms`.
-    #[serde(with = "setting::timeout")]
+    #[serde(with = "crate::setting::timeout")]
     #[schemars(with = "String")]
     pub timeout: Timeout,
     /// How often each segment is put on the wire.
-    #[serde(with = "setting::copies")]
+    #[serde(with = "crate::setting::copies")]
     #[schemars(with = "u8")]
     pub copies: Copies,
     /// How receivers are served.

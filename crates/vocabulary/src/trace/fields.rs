@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Begin, Line, LossCause, Side, Step, StepKind};
+use super::step::{Begin, LossCause, Side, Step, StepKind};
 
 /// No transfer lasts 30 years. Beyond that, nanoseconds would not fit.
 const MAX_TIME_MS: f64 = 1e12;
@@ -17,7 +17,7 @@ pub(super) struct Fields {
     #[serde(default)]
     time_ms: f64,
     /// What the line tells.
-    event: EventName,
+    pub(super) event: EventName,
     /// The transfer's number on the wire: 16 hexadecimal digits.
     #[serde(
         default,
@@ -26,7 +26,7 @@ pub(super) struct Fields {
         deserialize_with = "from_hexadecimal"
     )]
     #[schemars(with = "String")]
-    transfer: Option<u64>,
+    pub(super) transfer: Option<u64>,
     /// The stream's lane: 0 reaches a group, n the n-th receiver.
     #[serde(default)]
     stream: u16,
@@ -59,7 +59,7 @@ pub(super) struct Fields {
     cause: Option<Cause>,
     /// In `refused`, segments; in `missing`, steps.
     #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
+    pub(super) count: Option<u64>,
     /// The sender's oldest segment that is not acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<u64>,
@@ -83,7 +83,7 @@ pub(super) struct Fields {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-enum EventName {
+pub(super) enum EventName {
     #[default]
     Begin,
     Missing,
@@ -125,17 +125,13 @@ pub(super) enum LineError {
     Cause,
 }
 
-impl From<Line> for Fields {
-    fn from(line: Line) -> Self {
-        match line {
-            Line::Begin(begin) => begin.into(),
-            Line::Step(step) => step.into(),
-            Line::Missing { transfer, count } => Self {
-                event: EventName::Missing,
-                transfer,
-                count: Some(count),
-                ..Self::default()
-            },
+impl Fields {
+    pub(super) fn missing(transfer: Option<u64>, count: u64) -> Self {
+        Self {
+            event: EventName::Missing,
+            transfer,
+            count: Some(count),
+            ..Self::default()
         }
     }
 }
@@ -240,23 +236,8 @@ impl Fields {
     }
 }
 
-impl TryFrom<Fields> for Line {
-    type Error = LineError;
-
-    fn try_from(fields: Fields) -> Result<Self, LineError> {
-        match fields.event {
-            EventName::Begin => Ok(Self::Begin(fields.to_begin()?)),
-            EventName::Missing => Ok(Self::Missing {
-                transfer: fields.transfer,
-                count: required(fields.count, "count")?,
-            }),
-            _ => Ok(Self::Step(fields.to_step()?)),
-        }
-    }
-}
-
 impl Fields {
-    fn to_begin(&self) -> Result<Begin, LineError> {
+    pub(super) fn to_begin(&self) -> Result<Begin, LineError> {
         Ok(Begin {
             transfer: required(self.transfer, "transfer")?,
             stream: self.stream,
@@ -269,7 +250,7 @@ impl Fields {
         })
     }
 
-    fn to_step(&self) -> Result<Step, LineError> {
+    pub(super) fn to_step(&self) -> Result<Step, LineError> {
         if !(0.0..=MAX_TIME_MS).contains(&self.time_ms) {
             return Err(LineError::Time);
         }
@@ -358,7 +339,7 @@ impl Fields {
     }
 }
 
-fn required<T>(field: Option<T>, name: &'static str) -> Result<T, LineError> {
+pub(super) fn required<T>(field: Option<T>, name: &'static str) -> Result<T, LineError> {
     field.ok_or(LineError::Missing(name))
 }
 
