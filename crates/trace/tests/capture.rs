@@ -122,7 +122,7 @@ fn each_sighting_of_a_packet_is_a_valid_packet_of_its_interface() {
 
 /// The UDP payload of an IPv4 packet, whose checksums must be right.
 fn payload_of_valid_packet(packet: &[u8]) -> Vec<u8> {
-    let sliced = SlicedPacket::from_ip(packet).unwrap();
+    let sliced = SlicedPacket::from_ip(packet).expect("an IP packet");
     let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Udp(udp))) = (sliced.net, sliced.transport)
     else {
         panic!("not UDP over IPv4")
@@ -132,7 +132,7 @@ fn payload_of_valid_packet(packet: &[u8]) -> Vec<u8> {
     let expected = udp
         .to_header()
         .calc_checksum_ipv4(&header, udp.payload())
-        .unwrap();
+        .expect("a payload that fits a datagram");
     assert_eq!(udp.checksum(), expected);
     udp.payload().to_vec()
 }

@@ -43,15 +43,15 @@ fn the_steps_of_both_sides_are_sorted_by_time() {
 #[test]
 fn one_of_several_transfers_must_be_chosen() {
     let other = begin("sender", "1").replace("0a", "0b");
-    let text = lines(&[&begin("sender", "1"), &other]);
-    let error = read_texts(&[text.clone()], None).unwrap_err().to_string();
+    let texts = [lines(&[&begin("sender", "1"), &other])];
+    let error = read_texts(&texts, None).unwrap_err().to_string();
     assert!(
         error.contains("000000000000000a, 000000000000000b"),
         "{error}"
     );
-    assert_eq!(read_texts(&[text.clone()], Some(11)).unwrap().transfer, 11);
+    assert_eq!(read_texts(&texts, Some(11)).unwrap().transfer, 11);
     assert!(matches!(
-        read_texts(&[text], Some(12)),
+        read_texts(&texts, Some(12)),
         Err(ReadError::Nothing(_))
     ));
 }

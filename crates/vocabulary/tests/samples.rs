@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 fn reads_back<T: Serialize + DeserializeOwned>(lines: &str) {
     for line in lines.lines() {
         let value: T = serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
-        assert_eq!(serde_json::to_string(&value).unwrap(), line);
+        assert_eq!(serde_json::to_string(&value).expect("serialisable"), line);
     }
 }
 

@@ -14,7 +14,7 @@ fn is_current(name: &str, schema: &str) {
         .join("../../docs/schema")
         .join(name);
     if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, schema).unwrap();
+        fs::write(&path, schema).expect("docs/schema can be written");
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
