@@ -39,22 +39,56 @@ impl Network {
             self.arrivals.insert((at, self.sent), packet);
         }
     }
+
+    /// Takes the next packet, unless the timer is due before it arrives.
+    fn next_before(&mut self, timer: Option<Instant>) -> Option<((Instant, u64), Packet)> {
+        let arrival = self.arrivals.first_entry()?;
+        let is_first = timer.is_none_or(|timer| arrival.key().0 <= timer);
+        is_first.then(|| arrival.remove_entry())
+    }
+}
+
+/// What is known after a transfer.
+struct Outcome {
+    received: Vec<u8>,
+    duration: Duration,
+    segments_retransmitted: u64,
 }
 
 fn main() -> Result<()> {
-    let config = LinkConfig {
+    let link = LinkConfig {
         rate: Some("10mbit".parse()?),
         delay: Duration::from_millis(10),
         loss: Loss::Random(0.01),
         ..LinkConfig::default()
     };
-    config.validate()?;
-    let mut data_link = Link::new(config.clone(), 1);
-    let mut ack_link = Link::new(config, 2);
-    let mut network = Network::default();
-
+    link.validate()?;
     let file: Vec<u8> = (0..FILE_BYTES).map(|at| (at % 251) as u8).collect();
     let segments: Vec<&[u8]> = file.chunks(SEGMENT_BYTES).collect();
+
+    let outcome = transfer(&segments, &link)?;
+
+    ensure!(
+        outcome.received == file,
+        "the received file differs from the sent file"
+    );
+    let seconds = outcome.duration.as_secs_f64();
+    let goodput_mbps = (8 * FILE_BYTES) as f64 / seconds / 1e6;
+    println!("received: {FILE_BYTES} bytes, identical");
+    println!("time:     {seconds:.3} s, {goodput_mbps:.2} Mbit/s");
+    let resent = outcome.segments_retransmitted;
+    println!(
+        "segments: {} in the file, {resent} sent again",
+        segments.len()
+    );
+    Ok(())
+}
+
+/// Sends the segments over one link, and the ACKs back over another.
+fn transfer(segments: &[&[u8]], link: &LinkConfig) -> Result<Outcome> {
+    let mut data_link = Link::new(link.clone(), 1);
+    let mut ack_link = Link::new(link.clone(), 2);
+    let mut network = Network::default();
     let mut received = Vec::new();
 
     let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
@@ -67,52 +101,35 @@ fn main() -> Result<()> {
     while !sender.is_finished() {
         while let Some(run) = sender.poll_transmit(now, 1) {
             for seq in run.datagrams() {
-                let packet = Packet::Segment {
-                    seq,
-                    round: run.round,
-                };
+                let round = run.round;
                 let bytes = segments[seq as usize].len();
-                network.send(&mut data_link, now, bytes, packet);
+                network.send(&mut data_link, now, bytes, Packet::Segment { seq, round });
             }
         }
         while sender.poll_event().is_some() {}
 
         let timer = sender.poll_timeout();
-        match network.arrivals.first_entry() {
-            Some(arrival) if timer.is_none_or(|timer| arrival.key().0 <= timer) => {
-                let ((at, _), packet) = arrival.remove_entry();
-                now = at;
-                match packet {
-                    Packet::Segment { seq, round } => {
-                        if receiver.handle_segment(seq, round) == Received::Deliver {
-                            received.extend_from_slice(segments[seq as usize]);
-                        }
-                        while let Some(ack) = receiver.poll_transmit() {
-                            network.send(&mut ack_link, now, ACK_BYTES, Packet::Ack(ack));
-                        }
-                    }
-                    Packet::Ack(ack) => sender.handle_ack(now, RECEIVER, ack),
+        let Some(((at, _), packet)) = network.next_before(timer) else {
+            now = timer.context("no packet is under way and no timer runs")?;
+            sender.handle_timeout(now);
+            continue;
+        };
+        now = at;
+        match packet {
+            Packet::Segment { seq, round } => {
+                if receiver.handle_segment(seq, round) == Received::Deliver {
+                    received.extend_from_slice(segments[seq as usize]);
+                }
+                while let Some(ack) = receiver.poll_transmit() {
+                    network.send(&mut ack_link, now, ACK_BYTES, Packet::Ack(ack));
                 }
             }
-            _ => {
-                now = timer.context("no packet is under way and no timer runs")?;
-                sender.handle_timeout(now);
-            }
+            Packet::Ack(ack) => sender.handle_ack(now, RECEIVER, ack),
         }
     }
-
-    ensure!(
-        received == file,
-        "the received file differs from the sent file"
-    );
-    let seconds = (now - start).as_secs_f64();
-    let goodput_mbps = (8 * FILE_BYTES) as f64 / seconds / 1e6;
-    println!("received: {FILE_BYTES} bytes, identical");
-    println!("time:     {seconds:.3} s, {goodput_mbps:.2} Mbit/s");
-    println!(
-        "segments: {} in the file, {} sent again",
-        segments.len(),
-        sender.stats().segments_retransmitted
-    );
-    Ok(())
+    Ok(Outcome {
+        received,
+        duration: now - start,
+        segments_retransmitted: sender.stats().segments_retransmitted,
+    })
 }
