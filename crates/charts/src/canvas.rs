@@ -125,6 +125,9 @@ impl Canvas<'_> {
     pub fn line(&mut self, positions: &[Position], color: Color, width: f64) {
         let mut pixels: Vec<_> = positions.iter().map(|position| pixel(*position)).collect();
         pixels.dedup();
+        if pixels.len() < 2 {
+            return;
+        }
         let stroke = rgb(color).stroke_width(width.round().max(1.0) as u32);
         let drawn = self.backend.draw_path(pixels, &stroke);
         self.check(drawn);
