@@ -1,4 +1,4 @@
-//! A whole file over loopback, both sides in this process.
+//! A file transfer over loopback, with both sides in this process.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 const FILE_BYTES: usize = 64 << 20;
 
-/// Segments that fit any Ethernet, and the largest.
+/// Measures segments that fit into an Ethernet frame, and the largest ones.
 pub(crate) fn loopback(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir_in("/dev/shm").expect("a tmpfs");

@@ -1,4 +1,4 @@
-//! The hot paths, each alone. `just bench-micro`; a part of a name selects.
+//! Micro-benchmarks of the hot paths. Run `just bench-micro`; an argument selects benchmarks by a part of their name.
 
 mod files;
 mod room;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Few samples and short times: all of them in under five minutes.
+/// Few samples and short times, so that all benchmarks take less than five minutes.
 fn quick() -> Criterion {
     Criterion::default()
         .sample_size(20)

@@ -1,4 +1,4 @@
-//! One post to a room of a hundred, until the last member has it; the server in this process.
+//! The time from a post until the last of a hundred members has received it, with the server in this process.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
@@ -19,7 +19,7 @@ const PASSWORD: &str = "a bench has no secrets";
 
 type Member = Connection<ServerMessage, ClientMessage>;
 
-/// A member's post to all others.
+/// Measures a post to all other members.
 pub(crate) fn fan_out(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (mut sender, mut recipients, mut envelopes, keys) = runtime.block_on(room());
@@ -61,9 +61,9 @@ async fn room() -> (Member, Vec<Member>, Envelopes, Vec<(MemberId, PublicKey)>) 
     (sender, recipients, Envelopes::new(identity, own_id), keys)
 }
 
-/// A room on a free port, without a limit that a bench would meet.
+/// Starts a room on a free port, with limits that the benchmark does not reach.
 async fn start_server() -> SocketAddr {
-    // The port is free once more when the listener is gone.
+    // Dropping the listener frees the port again.
     let free =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     let address = free.expect("a free port");
@@ -79,7 +79,7 @@ async fn start_server() -> SocketAddr {
     let params = StretchParams::generate().expect("random bytes");
     let stretched = StretchedPassword::stretch(&password, params);
     let (tell, bound) = oneshot::channel();
-    // Nobody types, and the room ends with the process.
+    // The console stays open and empty. The room ends with the process.
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {

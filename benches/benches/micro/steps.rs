@@ -1,4 +1,4 @@
-//! What is done for each segment, record and post.
+//! The work per segment, record and post.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use backroom_protocol::{
 };
 use criterion::{BatchSize, Criterion, Throughput};
 
-/// Segments a round of a bench works on.
+/// Segments per iteration.
 const SEGMENTS: u64 = 64;
 
-/// Sealing and opening, a segment at a time, and an ACK.
+/// Measures sealing and opening of segments and ACKs.
 pub(crate) fn segments(criterion: &mut Criterion) {
     let stream = StreamId {
         transfer: TransferId(1),
@@ -75,7 +75,7 @@ pub(crate) fn segments(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A window sent, delivered and acknowledged.
+/// Measures sending, delivering and acknowledging a window.
 pub(crate) fn go_back_n(criterion: &mut Criterion) {
     let id = ReceiverId(0);
     let config = SenderConfig {
@@ -117,7 +117,7 @@ pub(crate) fn go_back_n(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The verdict on a packet.
+/// Measures the verdict on a packet.
 pub(crate) fn link(criterion: &mut Criterion) {
     let config = LinkConfig {
         rate: "100mbit".parse().ok(),
@@ -136,7 +136,7 @@ pub(crate) fn link(criterion: &mut Criterion) {
     });
 }
 
-/// A record of the TCP connection, both ways.
+/// Measures sealing and opening of a record.
 pub(crate) fn records(criterion: &mut Criterion) {
     let (mut client, mut server) = session_keys();
     let mut group = criterion.benchmark_group("record");
@@ -159,7 +159,7 @@ pub(crate) fn records(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A post: the first one, which makes a key for each recipient, and one after it.
+/// Measures the first post, which sets up a context for each recipient, and a later one.
 pub(crate) fn envelopes(criterion: &mut Criterion) {
     let content = Content::Text {
         cast: Cast::Broadcast,
@@ -196,7 +196,7 @@ pub(crate) fn envelopes(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The keys of a client and of the server after a handshake.
+/// Performs a handshake and returns the keys of the client and of the server.
 fn session_keys() -> (SessionKeys, SessionKeys) {
     let params = StretchParams::generate().expect("random bytes");
     let password = Password::new("a bench has no secrets".to_owned()).expect("allowed");

@@ -1,13 +1,13 @@
-//! `quinn` between two hosts: so many bytes from one's memory to the other's over one stream.
+//! Sends bytes from memory to memory between two hosts over one `quinn` stream.
 //!
 //! ```text
-//! backroom-quic certificate FOLDER                          # once; both hosts need what is in it
+//! backroom-quic certificate FOLDER                          # once; both hosts need the folder
 //! backroom-quic receive 4433 --certificate FOLDER           # until it is killed
 //! backroom-quic send 172.18.0.3:4433 10000000 --certificate FOLDER --gso off
 //! ```
 //!
-//! `send` prints one line: `{"bytes":10000000,"seconds":1.25}`, from the opening of the stream to the receiver's word that it
-//! has read all of it. The handshake is not in it.
+//! `send` prints one line, such as `{"bytes":10000000,"seconds":1.25}`. The time runs from opening the stream until the
+//! receiver confirms that it has read all bytes. It does not include the handshake.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -17,24 +17,25 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Parser, Subcommand};
 use quinn::{
     ClientConfig, Connecting, Endpoint, EndpointConfig, ServerConfig, TokioRuntime,
     TransportConfig, VarInt,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// What both sides may have under way: far more than the path's rate times its round trip.
+/// The flow-control window of both sides. It is far above the bandwidth-delay product of the path.
 const WINDOW_BYTES: u32 = 4 << 20;
-/// Bytes handed over at a time.
+/// Bytes per write.
 const PIECE_BYTES: usize = 1 << 20;
-/// The name in the certificate; nobody looks it up.
+/// The name in the certificate. It is not resolved.
 const SERVER_NAME: &str = "peer";
 const CERTIFICATE: &str = "certificate.der";
 const KEY: &str = "key.der";
 
 #[derive(Parser)]
-#[command(about = "Bytes from memory to memory by quinn, as a peer of the lab")]
+#[command(about = "Send bytes from memory to memory with quinn, for comparison in the lab")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -42,38 +43,32 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a certificate and its key
+    /// Create a certificate and its key
     Certificate {
-        /// Where they go
+        /// Folder for both files
         folder: PathBuf,
     },
-    /// Receive whatever is sent to this port, until killed
+    /// Receive on this port until killed
     Receive {
-        /// UDP port
+        /// UDP port to listen on
         port: u16,
-        /// Where the certificate and its key are
+        /// Folder of the certificate and its key
         #[arg(long)]
         certificate: PathBuf,
     },
-    /// Send, and say how long it took
+    /// Send, and print the time it took
     Send {
         /// Address and port of the receiver
         to: SocketAddr,
-        /// How much
+        /// Number of bytes to send
         bytes: u64,
-        /// Where the certificate is
+        /// Folder of the certificate
         #[arg(long)]
         certificate: PathBuf,
-        /// Batches of datagrams in one system call, which a shaper would take for one packet
-        #[arg(long, value_enum, default_value = "on")]
-        gso: Switch,
+        /// Pass several datagrams to the kernel in one call. Turn this off on a shaped network, which treats them as one packet
+        #[arg(long, value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+        gso: bool,
     },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
-    On,
-    Off,
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -87,7 +82,7 @@ async fn main() -> anyhow::Result<()> {
             certificate,
             gso,
         } => {
-            let seconds = send(to, bytes, &certificate, gso == Switch::On).await?;
+            let seconds = send(to, bytes, &certificate, gso).await?;
             println!(
                 "{}",
                 serde_json::json!({"bytes": bytes, "seconds": seconds})
@@ -98,22 +93,22 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn make_certificate(folder: &Path) -> anyhow::Result<()> {
-    let made = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()])?;
+    let generated = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()])?;
     fs::create_dir_all(folder)?;
-    fs::write(folder.join(CERTIFICATE), made.cert.der())?;
+    fs::write(folder.join(CERTIFICATE), generated.cert.der())?;
     Ok(fs::write(
         folder.join(KEY),
-        made.signing_key.serialize_der(),
+        generated.signing_key.serialize_der(),
     )?)
 }
 
 fn certificate(folder: &Path) -> anyhow::Result<CertificateDer<'static>> {
-    let bytes = fs::read(folder.join(CERTIFICATE)).context("can't read the certificate")?;
+    let bytes = fs::read(folder.join(CERTIFICATE)).context("cannot read the certificate")?;
     Ok(CertificateDer::from(bytes))
 }
 
 async fn receive(port: u16, folder: &Path) -> anyhow::Result<()> {
-    let key = fs::read(folder.join(KEY)).context("can't read the key")?;
+    let key = fs::read(folder.join(KEY)).context("cannot read the key")?;
     let key = PrivateKeyDer::Pkcs8(key.into());
     let mut config = ServerConfig::with_single_cert(vec![certificate(folder)?], key)?;
     config.transport_config(transport(true));
@@ -127,12 +122,12 @@ async fn receive(port: u16, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a stream to its end, and says how much that was.
+/// Reads a stream to its end and replies with the number of bytes.
 async fn read_all(connecting: Connecting) -> anyhow::Result<()> {
     let connection = connecting.await?;
     let (mut answer, mut stream) = connection.accept_bi().await?;
     let mut bytes: u64 = 0;
-    // In whatever order it arrives: quinn's fastest way.
+    // Unordered reads are the fastest in quinn.
     while let Some(chunk) = stream.read_chunk(usize::MAX, false).await? {
         bytes += chunk.bytes.len() as u64;
     }
@@ -142,7 +137,7 @@ async fn read_all(connecting: Connecting) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The seconds that `bytes` take.
+/// Sends `bytes` and returns the time in seconds.
 async fn send(to: SocketAddr, bytes: u64, folder: &Path, gso: bool) -> anyhow::Result<f64> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate(folder)?)?;
@@ -163,13 +158,16 @@ async fn send(to: SocketAddr, bytes: u64, folder: &Path, gso: bool) -> anyhow::R
     stream.finish()?;
     let read = answer.read_to_end(8).await?;
     let seconds = begun.elapsed().as_secs_f64();
-    anyhow::ensure!(read == bytes.to_be_bytes(), "quinn lost something");
+    anyhow::ensure!(
+        read == bytes.to_be_bytes(),
+        "the receiver reported another number of bytes"
+    );
     connection.close(VarInt::from_u32(0), b"");
     endpoint.wait_idle().await;
     Ok(seconds)
 }
 
-/// quinn's own congestion control (cubic), with windows that don't hold it back.
+/// quinn's default congestion control (CUBIC), with windows that do not limit it.
 fn transport(gso: bool) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config

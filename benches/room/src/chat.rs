@@ -1,4 +1,4 @@
-//! A few real clients that talk, with nothing else on the link and while files saturate it.
+//! A few real clients that chat over an idle link, and while files saturate it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use backroom_charts::{Chart, Content, Plane, PlanePanel, Point, Series};
+use backroom_link::Rate;
 use backroom_provenance::Provenance;
 use backroom_vocabulary::event::Event;
 use clap::Args;
@@ -22,45 +23,45 @@ use crate::link::{self, Link};
 use crate::program::{self, Client, Server};
 use crate::results::{self, rounded};
 
-/// From the first offers until all transfers are at full speed.
+/// The time from the first offers until all transfers run at full speed.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long the last messages may take to come.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// In memory, so that no disk is measured.
+/// The time that the last messages have to arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A file system in memory, so that the disk does not affect the measurement.
 const MEMORY: &str = "/dev/shm";
 const SENDER: &str = "sender";
-const MAX_TROUBLES: usize = 16;
-/// stat(2) counts in these.
+const MAX_PROBLEMS: usize = 16;
+/// The unit of `st_blocks` in stat(2).
 const BLOCK_BYTES: u64 = 512;
 
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct ChatArgs {
-    /// Receivers of the file, each by a transfer of its own
+    /// Number of receivers of the file, each with its own stream
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     transfers: u32,
-    /// Rate of the sender's link, as `tc` writes it
+    /// Rate of the sender's link, in the notation of `tc`
     #[arg(long, default_value = "100mbit")]
-    link: String,
-    /// Windows of the transfers, as the client takes them; each is measured in rooms of its own
+    link: Rate,
+    /// Windows of the transfers, as for the client. Each is measured in separate rooms
     #[arg(long, value_delimiter = ',', default_value = "auto,16")]
     window: Vec<String>,
-    /// Messages a second, each way
+    /// Messages per second in each direction
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=60))]
     rate: u32,
-    /// Length of a message
+    /// Length of a message in bytes
     #[arg(long, default_value_t = 100)]
     bytes: u32,
-    /// How long each measurement takes
+    /// Duration of each measurement
     #[arg(long, default_value_t = 6)]
     seconds: u32,
-    /// Rooms for each window
+    /// Rooms per window
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     reps: u32,
-    /// The folder that backroom-server and backroom-client are in [default: that of this program]
+    /// Folder with backroom-server and backroom-client [default: that of this program]
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     programs: Option<PathBuf>,
-    /// Where the results go
+    /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "results/room")]
     out: PathBuf,
 }
@@ -78,7 +79,7 @@ struct Row {
     p90_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// What all receivers got of files meanwhile, in 10^6 bit/s.
+    /// The total goodput of all receivers of files, in Mbit/s.
     file_mbps: f64,
 }
 
@@ -95,7 +96,7 @@ async fn measure(arguments: &ChatArgs) -> anyhow::Result<()> {
         server: program::find(programs, "backroom-server")?,
         client: program::find(programs, "backroom-client")?,
     };
-    let link = Link::open(&arguments.link).await?;
+    let link = Link::open(arguments.link).await?;
     let mut rows = Vec::new();
     for repetition in 1..=arguments.reps {
         for window in &arguments.window {
@@ -120,15 +121,15 @@ struct Programs {
     client: PathBuf,
 }
 
-/// A server, a sender behind the link, and receivers beside the server.
+/// A server, a sender behind the link, and receivers on the server's side.
 struct Room {
     _server: Server,
     _clients: Vec<Child>,
-    /// What all are told by: a client whose input ends leaves. The first is the sender's.
+    /// The inputs of all clients, the sender's first. They stay open, because a client leaves at the end of its input.
     inputs: Vec<ChildStdin>,
     latencies: Latencies,
-    /// What must not happen during a measurement: a file has come to its end, or a client has something to complain of.
-    troubles: mpsc::Receiver<String>,
+    /// Events that invalidate a measurement: a transfer has ended, or a client reports an error.
+    problems: mpsc::Receiver<String>,
     folder: TempDir,
 }
 
@@ -139,11 +140,11 @@ impl Room {
         link: &Link,
         window: &str,
     ) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir_in(MEMORY).context("no memory for files")?;
+        let folder = tempfile::tempdir_in(MEMORY).context("cannot create a folder in memory")?;
         let server = Server::start(&programs.server, link::ROOM).await?;
         let port = server.port.to_string();
         let latencies = Latencies::new()?;
-        let (report, troubles) = mpsc::channel(MAX_TROUBLES);
+        let (report, problems) = mpsc::channel(MAX_PROBLEMS);
         let mut members = Vec::new();
         let names = (1..=arguments.transfers).map(|number| format!("receiver-{number}"));
         for name in std::iter::once(SENDER.to_owned()).chain(names) {
@@ -153,7 +154,7 @@ impl Room {
                 true => link.at_sender(&programs.client)?,
                 false => tokio::process::Command::new(&programs.client),
             };
-            // One by one on a slow link, as packets are.
+            // Without GSO: `tbf` would treat a batch of datagrams as one packet.
             command
                 .args([link::ROOM, &port, "--name", &name, "--output", "json"])
                 .args(["--gso", "off", "--delivery", "parallel", "--window", window])
@@ -170,7 +171,7 @@ impl Room {
             let (latencies, report) = (latencies.clone(), report.clone());
             tokio::spawn(async move {
                 while let Ok(Some(line)) = stdout.next_line().await {
-                    notice(&line, &latencies, &report);
+                    handle_line(&line, &latencies, &report);
                 }
             });
             clients.push(child);
@@ -181,35 +182,38 @@ impl Room {
             _clients: clients,
             inputs,
             latencies,
-            troubles,
+            problems,
             folder,
         })
     }
 
-    /// First without transfers, then with them.
+    /// Measures without transfers, then with them.
     async fn measure(
         mut self,
         arguments: &ChatArgs,
         window: &str,
         repetition: u32,
     ) -> anyhow::Result<[Row; 2]> {
-        let idle = self.talk(arguments, window, repetition, "idle").await?;
+        let idle = self
+            .measure_chat(arguments, window, repetition, "idle")
+            .await?;
         let path = self.folder.path().join("file");
-        // Sealed, all bytes look the same. As large as if one receiver had the link to itself: who shares how is not known.
+        // Zeros are as good as any bytes, because they are sent encrypted. The size suffices even for a receiver that gets the
+        // whole rate of the link.
         let seconds = u64::from(arguments.seconds) + 2 * WARM_UP.as_secs();
-        let bytes = seconds * bits_per_second(&arguments.link)? / 8;
+        let bytes = seconds * arguments.link.bits_per_second() / 8;
         fs::File::create(&path)?.set_len(bytes)?;
-        let sender = self.inputs.first_mut().context("no sender")?;
-        say(sender, &format!("fbroadcast|{}", path.display())).await?;
+        let sender = self.inputs.first_mut().context("the room has no sender")?;
+        send_line(sender, &format!("fbroadcast|{}", path.display())).await?;
         time::sleep(WARM_UP).await;
         let loaded = self
-            .talk(arguments, window, repetition, "transfers")
+            .measure_chat(arguments, window, repetition, "transfers")
             .await?;
         Ok([idle, loaded])
     }
 
-    /// Messages between the sender and a receiver, both ways, each due at its time.
-    async fn talk(
+    /// Measures messages between the sender and a receiver, in both directions, on a fixed schedule.
+    async fn measure_chat(
         &mut self,
         arguments: &ChatArgs,
         window: &str,
@@ -217,7 +221,7 @@ impl Room {
         load: &'static str,
     ) -> anyhow::Result<Row> {
         let [sender, .., receiver] = self.inputs.as_mut_slice() else {
-            bail!("a talk needs two");
+            bail!("the room has no receiver");
         };
         let phase = self.latencies.begin();
         let before = downloaded(self.folder.path())?;
@@ -229,20 +233,20 @@ impl Room {
             time::sleep_until(due.into()).await;
             let text = self.latencies.text(phase, due, arguments.bytes as usize);
             let last = arguments.transfers;
-            say(sender, &format!("municast|receiver-{last}|{text}")).await?;
-            say(receiver, &format!("municast|{SENDER}|{text}")).await?;
+            send_line(sender, &format!("municast|receiver-{last}|{text}")).await?;
+            send_line(receiver, &format!("municast|{SENDER}|{text}")).await?;
         }
         let seconds = begun.elapsed().as_secs_f64();
         let file_bytes = downloaded(self.folder.path())?.saturating_sub(before);
-        if let Ok(trouble) = self.troubles.try_recv() {
-            bail!("the measurement is spoilt; a client says: {trouble}");
+        if let Ok(problem) = self.problems.try_recv() {
+            bail!("invalid measurement; a client reported: {problem}");
         }
         let expected = 2 * u64::from(messages);
-        self.latencies.wait_for(expected, PATIENCE).await;
+        self.latencies.wait_for(expected, DRAIN_TIMEOUT).await;
         let found = self.latencies.percentiles();
         let file_mbps = rounded(file_bytes as f64 * 8.0 / 1e6 / seconds);
         eprintln!(
-            "window {window}, {load}: {} of {expected} came, p50 {:.2} ms, p99 {:.2} ms, most {:.2} ms; files {file_mbps:.1} Mbit/s",
+            "window {window}, {load}: {} of {expected} received, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms; files {file_mbps:.1} Mbit/s",
             found.received, found.p50_ms, found.p99_ms, found.max_ms
         );
         Ok(Row {
@@ -260,7 +264,7 @@ impl Room {
     }
 }
 
-/// Bytes of files that lie in the receivers' folders.
+/// The bytes of all files in the receivers' folders.
 fn downloaded(folders: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for folder in fs::read_dir(folders)? {
@@ -275,41 +279,27 @@ fn downloaded(folders: &Path) -> anyhow::Result<u64> {
 fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for file in fs::read_dir(folder)? {
-        // What is taken up, as a file may be made at its full length at once.
+        // Counts allocated blocks, because a file may be created with its full length.
         bytes += file?.metadata()?.blocks() * BLOCK_BYTES;
     }
     Ok(bytes)
 }
 
-/// Takes note of what a client says.
-fn notice(line: &str, latencies: &Latencies, report: &mpsc::Sender<String>) {
+/// Handles one line of a client's output.
+fn handle_line(line: &str, latencies: &Latencies, report: &mpsc::Sender<String>) {
     match serde_json::from_str(line) {
         Ok(Event::Message { text, .. }) => latencies.received(&text),
         Ok(Event::Received { .. } | Event::Failed { .. } | Event::Error { .. }) => {
-            // The first is enough; and nobody listens when the room is being closed.
+            // The first problem is enough, so a full or closed channel does not matter.
             let _ = report.try_send(line.to_owned());
         }
         _ => {}
     }
 }
 
-async fn say(input: &mut ChildStdin, line: &str) -> anyhow::Result<()> {
+async fn send_line(input: &mut ChildStdin, line: &str) -> anyhow::Result<()> {
     input.write_all(format!("{line}\n").as_bytes()).await?;
     Ok(input.flush().await?)
-}
-
-/// What `tc` understands by `100mbit` and the like.
-fn bits_per_second(rate: &str) -> anyhow::Result<u64> {
-    let digits = rate.find(|character: char| !character.is_ascii_digit());
-    let (number, unit) = rate.split_at(digits.unwrap_or(rate.len()));
-    let factor = match unit {
-        "kbit" => 1_000,
-        "mbit" => 1_000_000,
-        "gbit" => 1_000_000_000,
-        _ => bail!("a rate is written like 100mbit, with kbit, mbit or gbit"),
-    };
-    let number: u64 = number.parse().context("a rate is written like 100mbit")?;
-    number.checked_mul(factor).context("the rate is too high")
 }
 
 const LOADS: [&str; 2] = ["idle", "transfers"];
@@ -343,7 +333,7 @@ fn chart(arguments: &ChatArgs, rows: &[Row]) -> Chart {
         name: "chat-latency".to_owned(),
         title: "Latency of chat while files saturate the link".to_owned(),
         subtitle: format!(
-            "{} transfers over {}, {} messages per second each way; medians of {} rooms, boxes: minimum to maximum",
+            "{} transfers over {}, {} messages per second in each direction; medians of {} rooms, boxes: minimum to maximum",
             arguments.transfers, arguments.link, arguments.rate, arguments.reps
         ),
         content: Content::Plane(Plane::new(
@@ -363,17 +353,3 @@ const PERCENTILES: [Percentile; 3] = [
     (90.0, |row| row.p90_ms),
     (99.0, |row| row.p99_ms),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_are_read_as_tc_reads_them() {
-        assert_eq!(bits_per_second("100mbit").unwrap(), 100_000_000);
-        assert_eq!(bits_per_second("1gbit").unwrap(), 1_000_000_000);
-        for wrong in ["", "100", "mbit", "1.5mbit", "10mbps", "99999999999gbit"] {
-            assert!(bits_per_second(wrong).is_err(), "{wrong:?}");
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! Times from the moment at which something was due until it had come to everyone.
+//! Latencies, measured from the time at which a message was due. A late sender therefore does not hide latency.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The longest time that is told apart, in microseconds; longer ones count as this.
-const LONGEST_US: u64 = 60_000_000;
+/// The longest latency in microseconds. Longer ones are recorded as this.
+const MAX_US: u64 = 60_000_000;
 
 /// Collects latencies from many tasks.
 #[derive(Clone, Debug)]
@@ -18,15 +18,15 @@ pub(crate) struct Latencies {
 
 #[derive(Debug)]
 struct Shared {
-    /// Texts of earlier phases come too late to count.
+    /// The current phase. Messages of earlier phases do not count.
     phase: u32,
     histogram: Histogram<u64>,
 }
 
-/// What is said of one phase.
+/// The latencies of one phase.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Percentiles {
-    /// Messages that came.
+    /// The number of messages received.
     pub(crate) received: u64,
     pub(crate) p50_ms: f64,
     pub(crate) p90_ms: f64,
@@ -35,9 +35,8 @@ pub(crate) struct Percentiles {
 }
 
 impl Latencies {
-    /// Nothing yet.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let histogram = Histogram::new_with_max(LONGEST_US, 3)?;
+        let histogram = Histogram::new_with_max(MAX_US, 3)?;
         let shared = Shared {
             phase: 0,
             histogram,
@@ -48,7 +47,7 @@ impl Latencies {
         })
     }
 
-    /// Begins a phase of its own: what belongs to an earlier one no longer counts.
+    /// Starts a new phase. Messages of earlier phases no longer count.
     pub(crate) fn begin(&self) -> u32 {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.phase += 1;
@@ -56,7 +55,7 @@ impl Latencies {
         shared.phase
     }
 
-    /// A text of `bytes` that says to which phase it belongs and when it was due.
+    /// Returns a text of at least `bytes` that encodes its phase and the time at which it was due.
     pub(crate) fn text(&self, phase: u32, due: Instant, bytes: usize) -> String {
         let since = due.saturating_duration_since(self.origin).as_micros();
         let mut text = format!("{phase} {since} ");
@@ -66,7 +65,7 @@ impl Latencies {
         text
     }
 
-    /// A text of [`Latencies::text`] has just come. Any other is no concern of ours.
+    /// Records the arrival of a text of [`Latencies::text`]. Ignores other texts.
     pub(crate) fn received(&self, text: &str) {
         let now_us = self.origin.elapsed().as_micros() as u64;
         let mut words = text.split(' ');
@@ -82,16 +81,16 @@ impl Latencies {
         }
     }
 
-    /// Waits until `expected` messages of this phase have come, at most `patience`.
-    pub(crate) async fn wait_for(&self, expected: u64, patience: Duration) {
-        const LOOK_EVERY: Duration = Duration::from_millis(20);
-        let deadline = Instant::now() + patience;
+    /// Waits until `expected` messages of this phase have arrived, at most `limit`.
+    pub(crate) async fn wait_for(&self, expected: u64, limit: Duration) {
+        const POLL_INTERVAL: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + limit;
         while self.percentiles().received < expected && Instant::now() < deadline {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// What has come of this phase.
+    /// The latencies of this phase so far.
     pub(crate) fn percentiles(&self) -> Percentiles {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let histogram = &shared.histogram;
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_texts_of_the_phase_count() {
+    fn only_messages_of_the_current_phase_count() {
         let latencies = Latencies::new().unwrap();
         let old = latencies.begin();
         let late = latencies.text(old, Instant::now(), 100);

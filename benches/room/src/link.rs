@@ -1,28 +1,29 @@
-//! A link of a certain rate between one member and all the others, in network namespaces of this process's own.
+//! A rate-limited link between one member and all others, in separate network namespaces.
 //!
 //! ```text
 //! sender -- tbf, RATE --> veth --> the room: server and receivers
 //! ```
 //!
-//! Everything that the sender says goes through one queue, chat and files alike.
+//! All packets from the sender, of chat and of files, pass through one queue.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command as StdCommand, Stdio};
 
 use anyhow::{Context, bail};
+use backroom_link::Rate;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// The room's address on the link.
 pub(crate) const ROOM: &str = "10.77.0.1";
 const SENDER: &str = "10.77.0.2";
-/// What the queue in front of the link holds, as the time it takes to send: that of an ordinary router.
+/// The size of the queue in front of the link, as the time that it takes to send: typical of a router.
 const QUEUE: &str = "50ms";
-/// Set in a process that has namespaces of its own.
+/// Set in the process that runs in its own namespaces.
 const INSIDE: &str = "BACKROOM_ROOM_BENCH_INSIDE";
 
-/// Starts this program again in namespaces of its own, where it may make links without being root. Returns when it is there.
+/// Re-executes this program in its own namespaces, where it can create links without being root. Returns in that process.
 pub(crate) fn enter_namespace() -> anyhow::Result<()> {
     if std::env::var_os(INSIDE).is_some() {
         return Ok(());
@@ -34,19 +35,19 @@ pub(crate) fn enter_namespace() -> anyhow::Result<()> {
         .args(std::env::args_os().skip(1))
         .env(INSIDE, "1")
         .exec();
-    Err(error).context("can't run `unshare` (util-linux), which makes a network to measure on")
+    Err(error).context("cannot run `unshare` (util-linux), which creates the network namespace")
 }
 
-/// The link, and the sender's end of it. It is gone when this is dropped.
+/// A link, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// Holds the sender's network namespace.
+    /// The process that keeps the sender's network namespace alive.
     holder: Child,
 }
 
 impl Link {
-    /// A link of `rate`, as `tc` writes it.
-    pub(crate) async fn open(rate: &str) -> anyhow::Result<Self> {
+    /// Creates a link with this rate.
+    pub(crate) async fn open(rate: Rate) -> anyhow::Result<Self> {
         let mut holder = Command::new("unshare")
             .args(["--net", "sh", "-c", "echo; exec cat"])
             .stdin(Stdio::piped())
@@ -74,7 +75,7 @@ impl Link {
         Ok(link)
     }
 
-    /// `program`, started at the sender's end.
+    /// Returns a command that runs `program` at the sender's end.
     pub(crate) fn at_sender(&self, program: &Path) -> anyhow::Result<Command> {
         let mut command = Command::new("nsenter");
         command
@@ -84,7 +85,9 @@ impl Link {
     }
 
     fn pid(&self) -> anyhow::Result<u32> {
-        self.holder.id().context("the sender's network is gone")
+        self.holder
+            .id()
+            .context("the sender's network namespace has ended")
     }
 }
 
@@ -95,10 +98,10 @@ async fn run(line: &str) -> anyhow::Result<()> {
         .args(words)
         .output()
         .await
-        .with_context(|| format!("can't run `{program}` (iproute2, util-linux)"))?;
+        .with_context(|| format!("cannot run `{program}` (iproute2, util-linux)"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{line}` failed: {}", said.trim());
+        let message = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` failed: {}", message.trim());
     }
     Ok(())
 }

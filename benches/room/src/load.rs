@@ -1,4 +1,4 @@
-//! Many members of one room in this process.
+//! A load generator: many members of one room in this process.
 
 mod member;
 
@@ -15,43 +15,43 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use tokio::time;
 
-use self::member::{Crowd, Member};
+use self::member::{Member, SharedState};
 use crate::latency::Percentiles;
 use crate::program::{self, Server};
 use crate::results::{self, rounded};
 
-/// Joins under way at the same time.
-const JOINING: usize = 32;
-/// How long the last messages of a phase may take to come.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two measurements, so that one does not begin in what the other left.
+/// The number of concurrent joins.
+const CONCURRENT_JOINS: usize = 32;
+/// The time that the last messages of a phase have to arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The pause between two measurements, so that one does not affect the next.
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args, Serialize)]
-pub(crate) struct CrowdArgs {
-    /// Members in the room
+pub(crate) struct LoadArgs {
+    /// Number of members
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(2..=1_024))]
     members: u32,
-    /// Broadcasts a second, by all talkers together
+    /// Broadcasts per second, of all senders together
     #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20")]
     rate: Vec<f64>,
-    /// Length of a text
+    /// Length of a message in bytes
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=65_536))]
     bytes: u32,
-    /// How long each measurement takes
+    /// Duration of each measurement
     #[arg(long, default_value_t = 5)]
     seconds: u32,
-    /// Measurements at each rate
+    /// Measurements per rate
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     reps: u32,
-    /// Members that talk, in turn
+    /// Number of members that post, in turn
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     talkers: u32,
-    /// The folder that backroom-server is in [default: that of this program]
+    /// Folder with backroom-server [default: that of this program]
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     programs: Option<PathBuf>,
-    /// Where the results go
+    /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "results/room")]
     out: PathBuf,
 }
@@ -62,7 +62,7 @@ struct Row {
     members: u32,
     talkers: u32,
     bytes: u32,
-    /// `first`: each talker's first post, for which it agrees on a key with every member. `talk`: all later ones.
+    /// `first`: each sender's first post, which sets up a key with every member. `talk`: all later posts.
     phase: &'static str,
     repetition: u32,
     broadcasts_per_second: Option<f64>,
@@ -74,28 +74,28 @@ struct Row {
     p90_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// Of one core.
+    /// In percent of one core.
     server_processor_percent: f64,
     server_memory_bytes: u64,
     server_memory_most_bytes: u64,
 }
 
-/// What the server takes up.
+/// The memory of the server.
 #[derive(Debug, Serialize)]
 struct Memory {
     empty_bytes: u64,
     full_bytes: u64,
     most_bytes: u64,
-    /// The whole process, at its end, over the members.
+    /// The memory at the end, divided by the number of members.
     kib_per_member: f64,
-    /// The same without what an empty room takes.
+    /// The same, less the memory of an empty room.
     kib_per_member_beyond_empty: f64,
 }
 
-pub(crate) fn run(arguments: &CrowdArgs) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &LoadArgs) -> anyhow::Result<()> {
     ensure!(
         arguments.rate.iter().all(|rate| *rate > 0.0),
-        "--rate takes numbers above 0"
+        "--rate must be positive"
     );
     let runtime = tokio::runtime::Runtime::new()?;
     let measured = runtime.block_on(measure(arguments));
@@ -103,40 +103,40 @@ pub(crate) fn run(arguments: &CrowdArgs) -> anyhow::Result<()> {
     measured
 }
 
-async fn measure(arguments: &CrowdArgs) -> anyhow::Result<()> {
+async fn measure(arguments: &LoadArgs) -> anyhow::Result<()> {
     let provenance = Provenance::now();
     let program = program::find(arguments.programs.as_deref(), "backroom-server")?;
     let server = Server::start(&program, "127.0.0.1").await?;
     let (empty_bytes, _) = server.memory()?;
-    let crowd = Arc::new(Crowd::new(program::PASSWORD)?);
+    let shared = Arc::new(SharedState::new(program::PASSWORD)?);
     let begun = Instant::now();
-    let members = join_all(arguments, &crowd, server.port).await?;
+    let members = join_all(arguments, &shared, server.port).await?;
     let join_seconds = rounded(begun.elapsed().as_secs_f64());
-    eprintln!("{} members after {join_seconds} s", members.len());
+    eprintln!("{} members joined in {join_seconds} s", members.len());
     let (full_bytes, _) = server.memory()?;
 
     let talkers = &members[..arguments.talkers.min(arguments.members) as usize];
     let mut session = Session {
         arguments,
         server: &server,
-        crowd: &crowd,
+        shared: &shared,
         rows: Vec::new(),
     };
-    session.first_words(talkers).await?;
+    session.measure_first_posts(talkers).await?;
     for repetition in 1..=arguments.reps {
         for rate in &arguments.rate {
-            session.talk(talkers, *rate, repetition).await?;
+            session.measure_rate(talkers, *rate, repetition).await?;
         }
     }
     ensure!(
-        crowd.lost() == 0,
+        shared.lost() == 0,
         "{} members lost their connection",
-        crowd.lost()
+        shared.lost()
     );
     let rows = session.rows;
     let memory = memory(&server, arguments, (empty_bytes, full_bytes))?;
     eprintln!(
-        "server: {:.1} KiB a member, {:.1} beyond the empty room's",
+        "server: {:.1} KiB per member, {:.1} KiB without the empty room",
         memory.kib_per_member, memory.kib_per_member_beyond_empty
     );
     let settings = serde_json::json!({
@@ -156,22 +156,22 @@ async fn measure(arguments: &CrowdArgs) -> anyhow::Result<()> {
 }
 
 async fn join_all(
-    arguments: &CrowdArgs,
-    crowd: &Arc<Crowd>,
+    arguments: &LoadArgs,
+    shared: &Arc<SharedState>,
     port: u16,
 ) -> anyhow::Result<Vec<Member>> {
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     stream::iter(1..=arguments.members)
-        .map(|number| Member::join(server, Arc::clone(crowd), number))
-        .buffer_unordered(JOINING)
+        .map(|number| Member::join(server, Arc::clone(shared), number))
+        .buffer_unordered(CONCURRENT_JOINS)
         .try_collect()
         .await
-        .context("not everyone could join")
+        .context("some members could not join")
 }
 
 fn memory(
     server: &Server,
-    arguments: &CrowdArgs,
+    arguments: &LoadArgs,
     (empty_bytes, full_bytes): (u64, u64),
 ) -> anyhow::Result<Memory> {
     let (now_bytes, most_bytes) = server.memory()?;
@@ -185,43 +185,54 @@ fn memory(
     })
 }
 
-/// A room in which is talked.
+/// A room with all its members.
 struct Session<'a> {
-    arguments: &'a CrowdArgs,
+    arguments: &'a LoadArgs,
     server: &'a Server,
-    crowd: &'a Crowd,
+    shared: &'a SharedState,
     rows: Vec<Row>,
 }
 
 impl Session<'_> {
-    /// Every talker's first post, one after the other.
-    async fn first_words(&mut self, talkers: &[Member]) -> anyhow::Result<()> {
-        let phase = self.crowd.latencies.begin();
+    /// Measures every sender's first post, one after another.
+    async fn measure_first_posts(&mut self, talkers: &[Member]) -> anyhow::Result<()> {
+        let phase = self.shared.latencies.begin();
         let (begun, processor) = (Instant::now(), self.server.processor_seconds()?);
         for (place, talker) in (1..).zip(talkers) {
             talker
-                .post(self.crowd, self.text(phase, Instant::now()))
+                .post(self.shared, self.text(phase, Instant::now()))
                 .await?;
             let expected = place * u64::from(self.arguments.members - 1);
-            self.crowd.latencies.wait_for(expected, PATIENCE).await;
+            self.shared
+                .latencies
+                .wait_for(expected, DRAIN_TIMEOUT)
+                .await;
         }
         let broadcasts = talkers.len() as u32;
         self.record("first", (1, None), broadcasts, (begun, processor))
     }
 
-    /// Posts at a steady rate. Each is due at its time, whether or not those before it have come.
-    async fn talk(&mut self, talkers: &[Member], rate: f64, repetition: u32) -> anyhow::Result<()> {
+    /// Measures posts at a constant rate. The schedule does not wait for earlier posts to arrive.
+    async fn measure_rate(
+        &mut self,
+        talkers: &[Member],
+        rate: f64,
+        repetition: u32,
+    ) -> anyhow::Result<()> {
         time::sleep(PAUSE).await;
-        let phase = self.crowd.latencies.begin();
+        let phase = self.shared.latencies.begin();
         let broadcasts = (rate * f64::from(self.arguments.seconds)).ceil().max(1.0) as u32;
         let (begun, processor) = (Instant::now(), self.server.processor_seconds()?);
         for (number, talker) in (0..broadcasts).zip(talkers.iter().cycle()) {
             let due = begun + Duration::from_secs_f64(f64::from(number) / rate);
             time::sleep_until(due.into()).await;
-            talker.post(self.crowd, self.text(phase, due)).await?;
+            talker.post(self.shared, self.text(phase, due)).await?;
         }
         let expected = u64::from(broadcasts) * u64::from(self.arguments.members - 1);
-        self.crowd.latencies.wait_for(expected, PATIENCE).await;
+        self.shared
+            .latencies
+            .wait_for(expected, DRAIN_TIMEOUT)
+            .await;
         self.record(
             "talk",
             (repetition, Some(rate)),
@@ -232,7 +243,7 @@ impl Session<'_> {
 
     fn text(&self, phase: u32, due: Instant) -> String {
         let bytes = self.arguments.bytes as usize;
-        self.crowd.latencies.text(phase, due, bytes)
+        self.shared.latencies.text(phase, due, bytes)
     }
 
     fn record(
@@ -248,7 +259,7 @@ impl Session<'_> {
             p90_ms,
             p99_ms,
             max_ms,
-        } = self.crowd.latencies.percentiles();
+        } = self.shared.latencies.percentiles();
         let seconds = begun.elapsed().as_secs_f64();
         let processor = self.server.processor_seconds()? - processor;
         let (server_memory_bytes, server_memory_most_bytes) = self.server.memory()?;
@@ -272,7 +283,7 @@ impl Session<'_> {
             server_memory_most_bytes,
         };
         eprintln!(
-            "{phase} {}: {received} of {} came, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, most {max_ms:.1} ms",
+            "{phase} {}: {received} of {} received, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, max {max_ms:.1} ms",
             rate.map(|rate| format!("{rate}/s")).unwrap_or_default(),
             row.expected,
         );
@@ -282,13 +293,13 @@ impl Session<'_> {
 }
 
 type Column = (&'static str, fn(&Row) -> f64);
-const SHOWN: [Column; 3] = [
+const COLUMNS: [Column; 3] = [
     ("median", |row| row.p50_ms),
-    ("99 %", |row| row.p99_ms),
-    ("longest", |row| row.max_ms),
+    ("99th percentile", |row| row.p99_ms),
+    ("maximum", |row| row.max_ms),
 ];
 
-fn chart(arguments: &CrowdArgs, rows: &[Row]) -> Chart {
+fn chart(arguments: &LoadArgs, rows: &[Row]) -> Chart {
     let point = |rate: f64, value: fn(&Row) -> f64| {
         let of_rate = |row: &&Row| row.broadcasts_per_second == Some(rate);
         let mut values: Vec<_> = rows.iter().filter(of_rate).map(value).collect();
@@ -296,18 +307,21 @@ fn chart(arguments: &CrowdArgs, rows: &[Row]) -> Chart {
         let interval = (*values.first()?, *values.last()?);
         Some(Point::within(rate, values[values.len() / 2], interval))
     };
-    let series = SHOWN.iter().enumerate().map(|(index, (_, value))| Series {
-        index,
-        points: (arguments.rate.iter())
-            .filter_map(|rate| point(*rate, *value))
-            .collect(),
-        model: Vec::new(),
-    });
+    let series = COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(index, (_, value))| Series {
+            index,
+            points: (arguments.rate.iter())
+                .filter_map(|rate| point(*rate, *value))
+                .collect(),
+            model: Vec::new(),
+        });
     let panel = PlanePanel {
         title: String::new(),
         series: series.collect(),
     };
-    let legend = SHOWN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let legend = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let labels = ("broadcasts per second", "latency (ms)");
     Chart {
         name: "crowd-latency".to_owned(),

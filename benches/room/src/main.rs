@@ -1,10 +1,10 @@
-//! A load generator for the room.
+//! Benchmarks of the room.
 //!
-//! - `crowd`: many members in this process, speaking the real protocol to the real server program, some of which talk. How
-//!   long their posts take until all others have opened them, and what a member costs the server.
-//! - `chat`: a few real client programs that talk while files saturate the link between them.
+//! - `crowd`: a load generator. It joins many members to the real server program and lets some of them post. It measures
+//!   the time until all others have opened a post, and the server's memory and processor time.
+//! - `chat`: a few real client programs that chat while files saturate the link between them.
 //!
-//! The server is always started as a program, and never linked: what is measured is what runs in earnest.
+//! The server runs as a separate program and is never linked, so that the measurements apply to what users run.
 
 mod chat;
 mod latency;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Measures the room: latency of its messages, and memory of its server.
+/// Measures the latency of messages in a room, and the memory of its server.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Arguments {
@@ -27,15 +27,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Many members, some of which talk to all.
-    Crowd(load::CrowdArgs),
-    /// Real clients that talk while they send each other files.
+    /// Load generator: many members, some of which post to all others.
+    #[command(name = "crowd")]
+    Load(load::LoadArgs),
+    /// Real clients that chat while they send files.
     Chat(chat::ChatArgs),
 }
 
 fn main() -> ExitCode {
     let measured = match Arguments::parse().command {
-        Command::Crowd(arguments) => load::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
     };
     match measured {

@@ -1,4 +1,4 @@
-//! The project's programs, started as anybody would start them.
+//! Starts the server and the client as separate programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 
 pub(crate) const PASSWORD: &str = "a room to be measured";
 
-/// How long a program may take to say what is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time that a program has to print an expected line.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The program of this name beside this one; `programs` is another folder to look in.
+/// Finds a program in the folder `programs`, by default that of this program.
 pub(crate) fn find(programs: Option<&Path>, name: &str) -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe().context("where is this program?")?;
+    let own = std::env::current_exe().context("cannot determine the path of this program")?;
     let folder = match programs {
         Some(folder) => folder,
         None => own.parent().unwrap_or(Path::new(".")),
@@ -26,7 +26,7 @@ pub(crate) fn find(programs: Option<&Path>, name: &str) -> anyhow::Result<PathBu
     let path = folder.join(name);
     if !path.is_file() {
         bail!(
-            "{} is not there: build it with `cargo build --release -p {name}`",
+            "{} does not exist; build it with `cargo build --release -p {name}`",
             path.display()
         );
     }
@@ -44,35 +44,35 @@ fn prepared(mut command: Command) -> Command {
     command
 }
 
-/// A running server, killed when dropped.
+/// A running server. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     _stdin: Option<ChildStdin>,
-    /// The port it listens on.
+    /// The port on which it listens.
     pub(crate) port: u16,
 }
 
 impl Server {
-    /// Starts the server; it listens on `address` when this returns.
+    /// Starts the server and waits until it listens on `address`.
     pub(crate) async fn start(program: &Path, address: &str) -> anyhow::Result<Self> {
         let mut command = prepared(Command::new(program));
         command.args([address, "0"]);
-        let mut child = command.spawn().context("the server can't be started")?;
+        let mut child = command.spawn().context("cannot start the server")?;
         let mut errors = lines(child.stderr.take())?;
         let stdout = child.stdout.take();
         let listening = format!("address={address}:");
         let port = loop {
-            let line = timeout(PATIENCE, errors.next_line()).await??;
+            let line = timeout(OUTPUT_TIMEOUT, errors.next_line()).await??;
             let line = line.context("the server has ended")?;
             if let Some((_, port)) = line.rsplit_once(&listening) {
                 break port.trim().parse()?;
             }
         };
-        // What it says of members coming and going is read, so that it is never held up, and thrown away.
+        // Its output is read and discarded, so that a full pipe never blocks it.
         tokio::spawn(async move { while let Ok(Some(_)) = errors.next_line().await {} });
-        let mut said = lines(stdout)?;
-        tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
+        let mut output = lines(stdout)?;
+        tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
         Ok(Self {
             _stdin: child.stdin.take(),
             child,
@@ -80,7 +80,7 @@ impl Server {
         })
     }
 
-    /// The memory of the process that is in main memory now, and the most that ever was, in bytes.
+    /// The current and the peak resident memory of the process, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<(u64, u64)> {
         let pid = self.child.id().context("the server has ended")?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -88,16 +88,18 @@ impl Server {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
             kib.map(|kib| kib * 1024)
-                .with_context(|| format!("/proc does not say {name} of the server"))
+                .with_context(|| format!("/proc/{pid}/status has no field {name}"))
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
     }
 
-    /// Processor time it has used, in seconds.
+    /// The processor time used so far, in seconds.
     pub(crate) fn processor_seconds(&self) -> anyhow::Result<f64> {
         let pid = self.child.id().context("the server has ended")?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let (_, fields) = stat.rsplit_once(')').context("not a stat file")?;
+        let (_, fields) = stat
+            .rsplit_once(')')
+            .context("malformed /proc/[pid]/stat")?;
         let ticks =
             |place: usize| -> Option<f64> { fields.split_whitespace().nth(place)?.parse().ok() };
         let (user, system) = (ticks(11), ticks(12));
@@ -106,7 +108,7 @@ impl Server {
     }
 }
 
-/// A running client, killed when dropped.
+/// A running client. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Client {
     child: Child,
@@ -115,12 +117,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts `command`, which runs the client with `--output json`; it is in the room when this returns.
+    /// Starts `command`, which runs the client with `--output json`, and waits until it has joined.
     pub(crate) async fn start(command: Command) -> anyhow::Result<Self> {
         let mut child = prepared(command)
             .stderr(Stdio::null())
             .spawn()
-            .context("a client can't be started")?;
+            .context("cannot start a client")?;
         let mut client = Self {
             stdin: child.stdin.take().context("no standard input")?,
             stdout: lines(child.stdout.take())?,
@@ -132,7 +134,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Waits until so many have joined after it.
+    /// Waits until `count` members have joined after this one.
     pub(crate) async fn wait_for_members(&mut self, count: u32) -> anyhow::Result<()> {
         for _ in 0..count {
             self.wait_for(|event| matches!(event, Event::MemberJoined { .. }))
@@ -148,17 +150,17 @@ impl Client {
                 let line = self.stdout.next_line().await?;
                 match serde_json::from_str(&line.context("a client has ended")?)? {
                     event if wanted(&event) => return Ok(()),
-                    Event::Error { message } => bail!("a client reports: {message}"),
+                    Event::Error { message } => bail!("a client reported: {message}"),
                     _ => {}
                 }
             }
         };
-        timeout(PATIENCE, wait)
+        timeout(OUTPUT_TIMEOUT, wait)
             .await
-            .context("a client does not report what was waited for")?
+            .context("timed out waiting for an event of a client")?
     }
 
-    /// What it is spoken to through, and what it says, for two tasks.
+    /// Splits the client into its process, its input and its output.
     pub(crate) fn split(self) -> (Child, ChildStdin, Lines<BufReader<ChildStdout>>) {
         (self.child, self.stdin, self.stdout)
     }

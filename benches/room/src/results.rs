@@ -1,4 +1,4 @@
-//! What is left of a measurement: rows, a manifest and pictures.
+//! The results of a measurement: rows, a manifest and charts.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) fn write<R: Serialize>(
     settings: impl Serialize,
     charts: &[Chart],
 ) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut writer = csv::Writer::from_path(folder.join(format!("{name}.csv")))?;
     for row in rows {
         writer.serialize(row)?;
@@ -47,7 +47,7 @@ pub(crate) fn write<R: Serialize>(
     Ok(())
 }
 
-/// Three places: microseconds, where milliseconds are counted.
+/// Rounds to three decimal places: microseconds if the unit is milliseconds.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

@@ -1,4 +1,4 @@
-//! One member: a connection of its own, with keys of its own, in a task of its own.
+//! One member: a connection with its own keys, served by its own task.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,23 +18,23 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::latency::Latencies;
 
-/// As the real client's.
+/// The same as in the real client.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// Posts that wait to be sent.
+/// The number of posts that may wait to be sent.
 const MAX_WAITING: usize = 64;
 
-/// What all members share.
+/// The state that all members share.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct SharedState {
     pub(super) latencies: Latencies,
-    /// All have the same password: it is stretched once.
+    /// All members have the same password, which is stretched once.
     login: Login,
-    /// Instead of a list in each member: a thousand lists of a thousand would measure this process.
+    /// One roster for all members. A thousand rosters of a thousand entries would slow this process down.
     roster: RwLock<HashMap<MemberId, PublicKey>>,
     lost: AtomicU32,
 }
 
-impl Crowd {
+impl SharedState {
     pub(super) fn new(password: &str) -> anyhow::Result<Self> {
         Ok(Self {
             latencies: Latencies::new()?,
@@ -44,7 +44,7 @@ impl Crowd {
         })
     }
 
-    /// How many members are no longer in the room.
+    /// The number of members that have lost their connection.
     pub(super) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -54,14 +54,14 @@ impl Crowd {
         roster.get(&id).copied()
     }
 
-    fn all_but(&self, own_id: MemberId) -> Vec<(MemberId, PublicKey)> {
+    fn others(&self, own_id: MemberId) -> Vec<(MemberId, PublicKey)> {
         let roster = self.roster.read().unwrap_or_else(PoisonError::into_inner);
         let others = roster.iter().filter(|(id, _)| **id != own_id);
         others.map(|(id, key)| (*id, *key)).collect()
     }
 }
 
-/// A member in the room, as the talk sees it.
+/// The handle of a member.
 #[derive(Debug)]
 pub(super) struct Member {
     id: MemberId,
@@ -70,13 +70,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Joins, and listens from then on.
+    /// Joins the room and starts the task of the member.
     pub(super) async fn join(
         server: SocketAddr,
-        crowd: Arc<Crowd>,
+        shared: Arc<SharedState>,
         number: u32,
     ) -> anyhow::Result<Self> {
-        let mut connection = connect(server, &crowd.login).await?;
+        let mut connection = connect(server, &shared.login).await?;
         let identity = Identity::generate()?;
         let public_key = identity.public_key();
         let name = Name::new(&format!("member {number}"))?;
@@ -85,16 +85,16 @@ impl Member {
         let id = match connection.receive().await? {
             Some(ServerMessage::Joined { you, .. }) => you,
             Some(ServerMessage::Refused(refusal)) => return Err(refusal.into()),
-            _ => bail!("the server does not let member {number} in and does not say why"),
+            _ => bail!("the server did not reply to the join of member {number}"),
         };
-        crowd
+        shared
             .roster
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, public_key);
         let envelopes = Arc::new(Mutex::new(Envelopes::new(identity, id)));
         let (posts, waiting) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(stay(connection, crowd, Arc::clone(&envelopes), waiting));
+        tokio::spawn(serve(connection, shared, Arc::clone(&envelopes), waiting));
         Ok(Self {
             id,
             envelopes,
@@ -102,27 +102,27 @@ impl Member {
         })
     }
 
-    /// Seals `text` for everyone else and has it sent.
-    pub(super) async fn post(&self, crowd: &Crowd, text: String) -> anyhow::Result<()> {
+    /// Seals `text` for all other members and queues it for sending.
+    pub(super) async fn post(&self, shared: &SharedState, text: String) -> anyhow::Result<()> {
         let content = Content::Text {
             cast: Cast::Broadcast,
             text: Text::new(text)?,
         };
-        let recipients = crowd.all_but(self.id);
+        let recipients = shared.others(self.id);
         let envelopes = Arc::clone(&self.envelopes);
         let sealed = spawn_blocking(move || {
             let mut envelopes = envelopes.lock().unwrap_or_else(PoisonError::into_inner);
             envelopes.seal(&content, &recipients)
         });
         let sent = self.posts.send(sealed.await??).await;
-        sent.ok().context("a talker is no longer in the room")
+        sent.ok().context("a sender has lost its connection")
     }
 }
 
-/// A member's time in the room.
-async fn stay(
+/// Reads and writes until the connection is lost.
+async fn serve(
     connection: ClientConnection,
-    crowd: Arc<Crowd>,
+    shared: Arc<SharedState>,
     envelopes: Arc<Mutex<Envelopes>>,
     mut posts: mpsc::Receiver<Post>,
 ) {
@@ -130,10 +130,10 @@ async fn stay(
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let said = tokio::select! {
+        let sent = tokio::select! {
             received = reader.receive() => match received {
                 Ok(Some(message)) => {
-                    open(&crowd, &envelopes, message);
+                    open(&shared, &envelopes, message);
                     Ok(())
                 }
                 Ok(None) | Err(_) => break,
@@ -141,15 +141,15 @@ async fn stay(
             Some(post) = posts.recv() => writer.send(&ClientMessage::Post(post)).await,
             _ = pings.tick() => writer.send(&ClientMessage::Ping).await,
         };
-        if said.is_err() {
+        if sent.is_err() {
             break;
         }
     }
-    crowd.lost.fetch_add(1, Ordering::Relaxed);
+    shared.lost.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Opens what came, as a client does. What does not open does not count as received.
-fn open(crowd: &Crowd, envelopes: &Mutex<Envelopes>, message: ServerMessage) {
+/// Opens a delivery as a client does. Only a delivery that opens counts as received.
+fn open(shared: &SharedState, envelopes: &Mutex<Envelopes>, message: ServerMessage) {
     let ServerMessage::Delivery {
         from,
         content,
@@ -158,12 +158,12 @@ fn open(crowd: &Crowd, envelopes: &Mutex<Envelopes>, message: ServerMessage) {
     else {
         return;
     };
-    let Some(key) = crowd.key(from) else { return };
+    let Some(key) = shared.key(from) else { return };
     let opened = envelopes
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .open(from, key, &content, &sealed);
     if let Ok(Content::Text { text, .. }) = opened {
-        crowd.latencies.received(text.as_str());
+        shared.latencies.received(text.as_str());
     }
 }
