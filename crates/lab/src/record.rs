@@ -1,6 +1,7 @@
 //! What is recorded of a run: a row of `runs.csv`.
 
 use backroom_sim::{Axis, Cell, Measurement};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::Display;
 
@@ -10,7 +11,7 @@ use crate::runner::{RunnerKind, RunnerName, ShaperName};
 /// A run: what was asked for, what was measured, and what the assessment made of it.
 ///
 /// The fields are columns of `runs.csv` in this order; the columns of `cell` are those of the table of axes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Name of the scenario.
     pub scenario: String,
@@ -20,6 +21,7 @@ pub struct RunRecord {
     pub shaper: ShaperName,
     /// What was asked for.
     #[serde(skip)]
+    #[schemars(skip)]
     pub cell: Cell,
     /// Seed of the run.
     pub seed: u64,
@@ -90,7 +92,7 @@ pub struct RunRecord {
 }
 
 /// Whether the network of a run was as asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum GateVerdict {
@@ -101,7 +103,7 @@ pub enum GateVerdict {
 }
 
 /// Why a goodput is not what was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Cause {

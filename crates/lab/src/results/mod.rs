@@ -4,6 +4,7 @@ mod columns;
 mod manifest;
 mod resume;
 mod rows;
+mod schema;
 mod summary;
 
 use std::fs::{self, File};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub use manifest::{Manifest, Resumption};
 pub use resume::ResumeError;
 pub use rows::{Rows, RowsError};
+pub use schema::row_schema;
 
 use crate::assess;
 use crate::record::RunRecord;

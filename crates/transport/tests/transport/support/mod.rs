@@ -6,6 +6,7 @@ mod udp_proxy;
 
 use std::fs;
 use std::future::Future;
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -35,7 +36,11 @@ pub(crate) const LOOPBACK: SocketAddr =
 pub(crate) fn has_ipv6() -> bool {
     let bound = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0));
     if let Err(error) = &bound {
-        println!("skipped: this host has no IPv6 loopback address: {error}");
+        let mut stderr = std::io::stderr();
+        let _ = writeln!(
+            stderr,
+            "skipped: this host has no IPv6 loopback address: {error}"
+        );
     }
     bound.is_ok()
 }
