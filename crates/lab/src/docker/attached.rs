@@ -1,4 +1,4 @@
-//! A program in a container, spoken to line by line through its stdin and stdout.
+//! A program in a container, controlled line by line through its stdin and stdout.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,16 +13,16 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Lines that wait to be read. A program that says more is not read from until somebody listens.
+/// Capacity of the queue of unread lines. When it is full, the program's output is no longer read.
 const MAX_WAITING_LINES: usize = 4096;
-/// A longer line is cut; no program of the project writes one.
+/// Longer lines are truncated. The project's programs write none.
 const MAX_LINE_BYTES: usize = 256 * 1024;
-/// How much of what a program wrote to stderr is kept.
+/// How many of the last lines of stderr to keep for error messages.
 const KEPT_ERROR_LINES: usize = 5;
-/// A program that does not take a line in this time takes none.
+/// Time limit for writing a line to a program's stdin.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The conversation with a program in a container.
+/// Connection to the stdin, stdout and stderr of a program in a container.
 pub(super) struct Attached {
     name: String,
     input: Pin<Box<dyn AsyncWrite + Send>>,
@@ -30,31 +30,25 @@ pub(super) struct Attached {
     errors: Arc<Mutex<VecDeque<String>>>,
 }
 
-/// Why a program said nothing more.
+/// Why a program did not give the expected output.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TalkError {
-    /// It may yet.
+pub(super) enum ProgramError {
+    /// It may still reply later.
     #[error("{0} did not answer in time")]
-    Silent(String),
-    /// It has ended, or the engine has.
-    #[error("{name} has ended{}", last_words(.errors))]
+    Timeout(String),
+    /// The program has ended, or the engine closed the connection.
+    #[error("{name} has ended{}", stderr_suffix(.errors))]
     Ended {
-        /// Which program.
         name: String,
-        /// The end of what it wrote to stderr.
+        /// The last lines of its stderr.
         errors: Vec<String>,
     },
-    /// It said something unexpected.
-    #[error("{name} said something unexpected: {line}")]
-    Unexpected {
-        /// Which program.
-        name: String,
-        /// What it said.
-        line: String,
-    },
+    /// It printed an unexpected line.
+    #[error("unexpected output from {name}: {line}")]
+    Unexpected { name: String, line: String },
 }
 
-fn last_words(errors: &[String]) -> String {
+fn stderr_suffix(errors: &[String]) -> String {
     if errors.is_empty() {
         String::new()
     } else {
@@ -63,7 +57,7 @@ fn last_words(errors: &[String]) -> String {
 }
 
 impl Attached {
-    /// Starts the container `id` and listens from its first word on. `name` is for messages to people.
+    /// Attaches to the container `id`, then starts it, so no output is missed. `name` is used in error messages.
     pub(super) async fn start(
         docker: &Docker,
         id: &str,
@@ -91,8 +85,8 @@ impl Attached {
         })
     }
 
-    /// Says a line.
-    pub(super) async fn say(&mut self, line: &str) -> Result<(), TalkError> {
+    /// Writes a line to the program's stdin.
+    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), ProgramError> {
         let written = timeout(WRITE_TIMEOUT, async {
             self.input.write_all(format!("{line}\n").as_bytes()).await?;
             self.input.flush().await
@@ -100,42 +94,41 @@ impl Attached {
         match written.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(self.ended()),
-            Err(_) => Err(TalkError::Silent(self.name.clone())),
+            Err(_) => Err(ProgramError::Timeout(self.name.clone())),
         }
     }
 
-    /// The next line that it said or says before `deadline`.
-    pub(super) async fn next_line(&mut self, deadline: Instant) -> Result<String, TalkError> {
+    /// Returns the next unread line of stdout. Waits for it until `deadline`.
+    pub(super) async fn next_line(&mut self, deadline: Instant) -> Result<String, ProgramError> {
         match timeout_at(deadline, self.lines.recv()).await {
             Ok(Some(line)) => Ok(line),
             Ok(None) => Err(self.ended()),
-            Err(_) => Err(TalkError::Silent(self.name.clone())),
+            Err(_) => Err(ProgramError::Timeout(self.name.clone())),
         }
     }
 
-    /// Forgets every line that nobody has read.
+    /// Discards all unread lines.
     pub(super) fn discard_waiting(&mut self) {
         while self.lines.try_recv().is_ok() {}
     }
 
-    /// An error about `line`.
-    pub(super) fn unexpected(&self, line: String) -> TalkError {
-        TalkError::Unexpected {
+    pub(super) fn unexpected(&self, line: String) -> ProgramError {
+        ProgramError::Unexpected {
             name: self.name.clone(),
             line,
         }
     }
 
-    fn ended(&self) -> TalkError {
+    fn ended(&self) -> ProgramError {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        TalkError::Ended {
+        ProgramError::Ended {
             name: self.name.clone(),
             errors: errors.iter().cloned().collect(),
         }
     }
 }
 
-/// Hands over each line of stdout, and keeps the last ones of stderr.
+/// Sends each line of stdout to `lines` and keeps the last lines of stderr in `errors`.
 async fn split_lines(
     mut output: impl StreamExt<Item = Result<LogOutput, bollard::errors::Error>> + Unpin,
     lines: mpsc::Sender<String>,
@@ -162,15 +155,15 @@ async fn split_lines(
     }
 }
 
-/// Puts lines together from pieces.
+/// Reassembles lines from chunks of output.
 #[derive(Default)]
 struct LineBuffer(Vec<u8>);
 
 impl LineBuffer {
-    /// The lines that end in `piece`.
-    fn push(&mut self, piece: &[u8]) -> Vec<String> {
+    /// Adds a chunk and returns the lines that it completes.
+    fn push(&mut self, chunk: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
-        for part in piece.split_inclusive(|&byte| byte == b'\n') {
+        for part in chunk.split_inclusive(|&byte| byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
             let room = MAX_LINE_BYTES - self.0.len();
             self.0.extend(text.iter().take(room));

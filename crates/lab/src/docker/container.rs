@@ -1,4 +1,4 @@
-//! The three kinds of containers that a lab starts, and what each may do.
+//! The three kinds of containers that the lab starts, with their privileges.
 
 use std::collections::HashMap;
 
@@ -6,24 +6,23 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 
 use super::owner::Owner;
 
-/// Where members keep what they receive: in memory, so that no disk is measured.
+/// Where members store received files. It is a tmpfs, so the disk does not affect the measurement.
 pub(super) const DOWNLOAD_DIR: &str = "/received";
-/// Shapers are served before members when both want the processor: a packet let go late falsifies the network.
+/// Shapers take precedence over members on a busy processor: a packet that is released late distorts the network.
 const SHAPER_CPU_SHARES: i64 = 8192;
 
-/// What is the same for every container of a lab.
+/// Settings that all containers of a lab share.
 pub(super) struct Containers<'a> {
-    /// Who starts them.
+    /// The process that starts them.
     pub(super) owner: &'a Owner,
-    /// What they run.
     pub(super) image: &'a str,
-    /// Whether members send in batches. Where the network is shaped they must not: a batch would be shaped, and lost, as
+    /// Whether members send with GSO. Must be off if the network is shaped: a shaper delays and drops a GSO batch as
     /// one packet.
     pub(super) gso: bool,
 }
 
 impl Containers<'_> {
-    /// The room's server, on `network`.
+    /// The room's server on `network`. It gets the password in its environment, since any user can read a command line.
     pub(super) fn server(&self, network: &str, port: u16, password: &str) -> ContainerCreateBody {
         let host = HostConfig {
             network_mode: Some(network.to_owned()),
@@ -37,8 +36,8 @@ impl Containers<'_> {
         }
     }
 
-    /// The shaper of a member. It is there first and holds the network namespace, so that a member can leave and come
-    /// back without the network changing.
+    /// The shaper of a member. It starts first and owns the network namespace, so the network stays the same when the
+    /// member leaves and returns.
     pub(super) fn shaper(&self, network: &str, arguments: &[&str]) -> ContainerCreateBody {
         let host = HostConfig {
             network_mode: Some(network.to_owned()),
@@ -56,7 +55,7 @@ impl Containers<'_> {
         }
     }
 
-    /// A member in the network namespace of `shaper`. What it receives may take up `download_bytes`.
+    /// A member in the network namespace of `shaper`. Its received files can take up to `download_bytes`.
     pub(super) fn member(
         &self,
         shaper: &str,
@@ -113,7 +112,7 @@ impl Containers<'_> {
     }
 }
 
-/// No capability, and no way to get one.
+/// No capabilities, and no way to gain any.
 fn unprivileged() -> HostConfig {
     HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),

@@ -1,4 +1,4 @@
-//! The Docker Engine: whether one answers, whether it has the image, and who removes what.
+//! The Docker Engine: connects to it, checks that it has the image, and removes containers and networks.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,41 +12,42 @@ use futures_util::future::join_all;
 use super::owner::{LABEL, Owner};
 use crate::runner::Unavailable;
 
-/// The image that holds the project's programs.
+/// Default name of the image with the project's programs.
 pub const DEFAULT_IMAGE: &str = "backroom:latest";
 
-/// Time for an engine's answer where nothing else will do.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// A single request may take this long. Starting containers on a busy machine does take its time.
+/// Time limit for connecting to the engine if the run needs it.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time limit for a single request. Starting a container can be slow on a busy machine.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Removing is tried so often: what was being created when the lab was interrupted appears late.
+/// Number of removal attempts. A container that was being created when the lab was interrupted appears late.
 const REMOVAL_ATTEMPTS: u32 = 5;
 const PAUSE_BETWEEN_REMOVALS: Duration = Duration::from_millis(300);
 
-/// Finds the engine, and `image` on it, if each answers within `patience`. Returns the engine's name and version, too.
+/// Connects to the engine and checks that it has `image`. Each step must take at most `time_limit`. Also returns the
+/// engine's name and version.
 pub(super) async fn connect(
     image: &str,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<(Docker, String), Unavailable> {
-    let (docker, version) = tokio::time::timeout(patience, reach())
+    let (docker, version) = tokio::time::timeout(time_limit, reach())
         .await
-        .map_err(|_| unreachable_engine("it does not answer"))?
+        .map_err(|_| unreachable_engine("it does not respond"))?
         .map_err(|error| unreachable_engine(&format!("{:#}", anyhow::Error::new(error))))?;
-    tokio::time::timeout(patience, docker.inspect_image(image))
+    tokio::time::timeout(time_limit, docker.inspect_image(image))
         .await
-        .map_err(|_| unreachable_engine("it does not answer"))?
+        .map_err(|_| unreachable_engine("it does not respond"))?
         .map_err(|_| Unavailable {
             why: format!("the engine has no image {image}"),
             remedy: if image == crate::peers::IMAGE {
-                "`docker/peers/image` builds it".to_owned()
+                "build it with `docker/peers/image`".to_owned()
             } else {
-                "`just image` builds it".to_owned()
+                "build it with `just image`".to_owned()
             },
         })?;
     Ok((docker, format!("Docker {version}")))
 }
 
-/// Finds the engine that the environment names, and its version.
+/// Connects to the engine that the environment selects, for example by `DOCKER_HOST`. Also returns its version.
 pub(crate) async fn reach() -> Result<(Docker, String), bollard::errors::Error> {
     let docker = Docker::connect_with_defaults()?
         .with_timeout(REQUEST_TIMEOUT)
@@ -56,33 +57,30 @@ pub(crate) async fn reach() -> Result<(Docker, String), bollard::errors::Error> 
         .version()
         .await?
         .version
-        .unwrap_or_else(|| "of an unknown version".to_owned());
+        .unwrap_or_else(|| "(unknown version)".to_owned());
     Ok((docker, version))
 }
 
 fn unreachable_engine(why: &str) -> Unavailable {
     Unavailable {
-        why: format!("no Docker engine can be used: {why}"),
-        remedy: "start one and make sure that `docker version` works for you, or use --runner sim"
-            .to_owned(),
+        why: format!("cannot use the Docker engine: {why}"),
+        remedy: "start it and check that `docker version` works, or use --runner sim".to_owned(),
     }
 }
 
-/// Removes what labs left behind that run no more. What can't be removed is in nobody's way: an engine may, for one, take
-/// a network for one in use though no container is on it.
+/// Removes containers and networks of labs that are no longer running. A failure is only logged, because leftovers do
+/// not affect a new lab. For example, an engine may refuse to remove a network that it wrongly considers in use.
 pub(super) async fn remove_leftovers(docker: &Docker, here: &Owner) {
     match remove(docker, |owner| owner.has_ended(here)).await {
         Ok(0) => {}
-        Ok(count) => tracing::info!(
-            "removed {count} containers and networks that a killed lab had left behind"
-        ),
+        Ok(count) => tracing::info!("removed {count} containers and networks left by a killed lab"),
         Err(error) => tracing::warn!(
-            "something that an earlier lab left behind can't be removed; restarting the engine may help: {error}"
+            "cannot remove containers or networks left by an earlier lab; try restarting the engine: {error}"
         ),
     }
 }
 
-/// Removes everything that `owner` started.
+/// Removes all containers and networks of `owner`.
 pub(super) async fn remove_all_of(
     docker: &Docker,
     owner: &Owner,
@@ -100,7 +98,8 @@ pub(super) async fn remove_all_of(
     outcome
 }
 
-/// Containers first: a network with containers on it can't be removed.
+/// Removes the containers, then the networks, of all matching owners. Returns how many were removed. The order matters:
+/// a network with containers cannot be removed.
 async fn remove(
     docker: &Docker,
     belongs: impl Fn(&Owner) -> bool,
@@ -125,7 +124,7 @@ async fn remove(
                 .force(true)
                 .v(true)
                 .build();
-            gone(docker.remove_container(&id, Some(options)).await)
+            ignore_already_removed(docker.remove_container(&id, Some(options)).await)
         });
     let removed: Vec<_> = join_all(removals)
         .await
@@ -140,17 +139,19 @@ async fn remove(
     let mut count = removed.len();
     let mut outcome = Ok(());
     for id in networks.filter_map(|network| network.id) {
-        match gone(docker.remove_network(&id).await) {
+        match ignore_already_removed(docker.remove_network(&id).await) {
             Ok(()) => count += 1,
-            // The others are removed all the same.
+            // Still remove the others.
             failed => outcome = failed,
         }
     }
     outcome.map(|()| count)
 }
 
-/// What another is removing already, or has, counts as removed.
-fn gone(outcome: Result<(), bollard::errors::Error>) -> Result<(), bollard::errors::Error> {
+/// Treats 404 (not found) and 409 (removal already in progress) as success.
+fn ignore_already_removed(
+    outcome: Result<(), bollard::errors::Error>,
+) -> Result<(), bollard::errors::Error> {
     match outcome {
         Err(bollard::errors::Error::DockerResponseServerError {
             status_code: 404 | 409,

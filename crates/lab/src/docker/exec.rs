@@ -1,4 +1,4 @@
-//! Further programs in a container that runs already.
+//! Runs additional programs in a running container.
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -6,19 +6,19 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 
-/// As much of each of its outputs is kept; no program that is run here says more.
+/// Longer output is truncated. No program that is run here prints that much.
 const MAX_OUTPUT_BYTES: usize = 4 << 20;
 
-/// What a program said before it ended.
+/// The output of a program.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pub(super) stdout: String,
     pub(super) stderr: String,
-    /// Its exit status; 0 where the engine does not know.
+    /// Its exit status. 0 if the engine does not report one.
     pub(super) code: i64,
 }
 
-/// Runs `words` in `container` to their end, as `user` where one is given.
+/// Runs the command `words` in `container` and waits until it ends. Without `user`, it runs as the container's user.
 pub(super) async fn run(
     docker: &Docker,
     container: &str,
@@ -38,8 +38,8 @@ pub(super) async fn run(
         // The stream ends with the command.
         while let Some(Ok(chunk)) = output.next().await {
             match chunk {
-                LogOutput::StdErr { message } => keep(&mut stderr, &message),
-                LogOutput::StdOut { message } => keep(&mut stdout, &message),
+                LogOutput::StdErr { message } => append(&mut stderr, &message),
+                LogOutput::StdOut { message } => append(&mut stdout, &message),
                 LogOutput::StdIn { .. } | LogOutput::Console { .. } => {}
             }
         }
@@ -51,7 +51,7 @@ pub(super) async fn run(
     })
 }
 
-/// Starts `words` in `container`, where they run until it ends.
+/// Starts the command `words` in `container` and does not wait for it.
 pub(super) async fn start(
     docker: &Docker,
     container: &str,
@@ -75,7 +75,7 @@ fn config(user: Option<&str>, words: &[impl AsRef<str>]) -> ExecConfig {
     }
 }
 
-fn keep(kept: &mut Vec<u8>, piece: &[u8]) {
-    let room = MAX_OUTPUT_BYTES - kept.len();
-    kept.extend(piece.iter().take(room));
+fn append(output: &mut Vec<u8>, chunk: &[u8]) {
+    let room = MAX_OUTPUT_BYTES - output.len();
+    output.extend(chunk.iter().take(room));
 }

@@ -1,4 +1,4 @@
-//! The file that is sent: so many bytes that can't be compressed, the same in every lab.
+//! The file that is sent: incompressible bytes that depend only on the file's size, so every lab sends the same file.
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
@@ -7,13 +7,13 @@ use rand_chacha::ChaCha8Rng;
 
 use super::RoomError;
 
-/// Where it is put. Not in memory: what is uploaded to a mount does not arrive.
+/// The sender's folder for files. It must not be a tmpfs: uploads to a container do not reach its mounts.
 pub(super) const FOLDER: &str = "/var/tmp";
 const CHUNK_BYTES: u64 = 256 * 1024;
-/// Archives are made of blocks of this size, and end with two empty ones.
+/// A tar archive consists of blocks of this size and ends with two empty ones.
 const BLOCK_BYTES: u64 = 512;
 
-/// Where the file of `bytes` is in a container.
+/// The path of the file of `bytes` in a container.
 pub(super) fn path(bytes: u64) -> String {
     format!("{FOLDER}/{}", name(bytes))
 }
@@ -22,7 +22,7 @@ fn name(bytes: u64) -> String {
     format!("backroom-{bytes}")
 }
 
-/// The file of `bytes` as a tar archive, made while it is sent.
+/// The file of `bytes` as a tar archive, generated while it is uploaded.
 pub(super) fn archive(bytes: u64) -> Result<impl Stream<Item = Bytes> + Send + 'static, RoomError> {
     let mut header = tar::Header::new_ustar();
     header.set_path(name(bytes))?;

@@ -1,7 +1,7 @@
-//! How many packets a second this machine holds, and what that allows.
+//! How many packets per second this machine can handle, and how many rooms can therefore run at once.
 //!
-//! Measured before a sweep: one transfer over a link without rate or delay, which goes as fast as all programs and shapers
-//! together let it. Both directions count, as each packet passes a shaper.
+//! It is measured before a sweep with one transfer over a link without rate or delay, so only the programs and shapers
+//! limit it. Packets of both directions count, because each passes a shaper.
 
 use std::thread;
 
@@ -10,25 +10,25 @@ use backroom_sim::{Cell, Delivery, Measurement, wire};
 use crate::plan::{Plan, Run};
 use crate::scenario::Scenario;
 
-/// The transfer that is timed. A second or so on a machine of two cores.
+/// The scenario of the calibration. It takes about a second on two cores.
 const CALIBRATION: &str = "title = 'calibration'\nrepetitions = 1\n[axes]\nrate = 'unlimited'\ndelay = '0'\n\
                            window = 64\nfile = '8MiB'";
-/// Rooms at work at the same time may use so much of what the machine holds. More, and packets are let go late.
-const SHARE: f64 = 0.35;
-/// Members of all rooms together; each is two processes.
+/// The share of the machine's capacity that concurrent rooms may use. Above it, shapers release packets late.
+const MAX_LOAD: f64 = 0.35;
+/// Limit on the members of all rooms together. Each is two processes.
 const MAX_MEMBERS: usize = 64;
-/// Rooms for each processor.
+/// Limit on concurrent rooms per processor.
 const MAX_ROOMS_PER_PROCESSOR: usize = 2;
 
-/// What this machine holds.
+/// The capacity of this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Limit {
-    /// Packets that one room's programs and shapers together let through in a second.
+    /// Packets per second that the programs and shapers of one room can handle together.
     pub(super) packets_per_second: f64,
 }
 
 impl Limit {
-    /// The run that measures it.
+    /// The run that measures the capacity.
     ///
     /// # Errors
     /// None in practice: the scenario is a constant.
@@ -38,7 +38,7 @@ impl Limit {
         run.ok_or_else(|| anyhow::anyhow!("the calibration has no run"))
     }
 
-    /// What the run that measures it says.
+    /// The capacity according to the calibration run. `None` if that run failed.
     pub(super) fn from_calibration(measured: &Measurement) -> Option<Self> {
         let packets = measured.network?.packets as f64;
         let seconds = measured.seconds.filter(|seconds| *seconds > 0.0)?;
@@ -47,23 +47,23 @@ impl Limit {
         })
     }
 
-    /// What is to be said of a run of `cell`, whose network carries more than the machine holds.
+    /// The note for a run of `cell` whose packet rate exceeds the machine's capacity. `None` if it does not.
     pub(super) fn overload(self, cell: &Cell) -> Option<String> {
-        let wanted = packets_per_second(cell);
-        (wanted > self.packets_per_second).then(|| {
-            let wanted = if wanted.is_finite() {
-                format!("{wanted:.0}")
+        let required = packets_per_second(cell);
+        (required > self.packets_per_second).then(|| {
+            let required = if required.is_finite() {
+                format!("{required:.0}")
             } else {
                 "unlimited".to_owned()
             };
-            let held = self.packets_per_second;
+            let capacity = self.packets_per_second;
             format!(
-                "processor: {wanted} packets/s are more than the {held:.0} that this machine holds"
+                "processor: the links carry {required} packets/s, but this machine handles only {capacity:.0}"
             )
         })
     }
 
-    /// How many rooms may be at work on `plan` at the same time.
+    /// How many rooms may carry out `plan` at the same time.
     pub(super) fn rooms(self, plan: &Plan) -> usize {
         let busiest = plan
             .cells
@@ -72,8 +72,8 @@ impl Limit {
             .fold(1.0, f64::max);
         let members = plan.cells.iter().map(|cell| usize::from(cell.members()));
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        // A cast saturates: what is less than nothing is none.
-        let by_packets = (SHARE * self.packets_per_second / busiest) as usize;
+        // The cast rounds down and saturates, and `clamp` raises 0 to 1.
+        let by_packets = (MAX_LOAD * self.packets_per_second / busiest) as usize;
         by_packets
             .min(MAX_MEMBERS / members.max().unwrap_or(1))
             .min(MAX_ROOMS_PER_PROCESSOR * processors)
@@ -81,8 +81,8 @@ impl Limit {
     }
 }
 
-/// Packets a second, both ways, that the links of `cell` would carry without loss: what the links let through, or what the
-/// windows do. Infinite where neither bounds it.
+/// Packets per second in both directions that the links of `cell` carry without loss, limited by their rate or by the
+/// windows. Infinite if neither limits it.
 fn packets_per_second(cell: &Cell) -> f64 {
     let data_bytes = usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES);
     let seconds = |bytes: usize| {
@@ -144,10 +144,10 @@ mod tests {
         // 1,265 bytes at 10 Mbit/s: 988 segments and as many ACKs.
         assert_eq!(overload("window = 100\nrate = '10mbit'"), None);
         assert_eq!(overload("window = 10\nrate = '1gbit'"), None);
-        let said = overload("window = 1000\nrate = '1gbit'").unwrap();
+        let note = overload("window = 1000\nrate = '1gbit'").unwrap();
         assert!(
-            said.contains("processor") && said.contains("20000"),
-            "{said}"
+            note.contains("processor") && note.contains("20000"),
+            "{note}"
         );
         assert!(overload("rate = 'unlimited'\ndelay = '0'").is_some());
     }

@@ -1,4 +1,4 @@
-//! A member: the real client in its container, beside its shaper.
+//! A member: the real client in a container, with its shaper in another one.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use super::attached::{Attached, TalkError};
+use super::attached::{Attached, ProgramError};
 use super::container::{Containers, DOWNLOAD_DIR};
 use super::side::SideContainer;
 use super::{RoomError, exec, file};
 
-/// Joining takes 0.2 s of processor time; with dozens of members at once they wait for each other.
+/// Joining takes 0.2 s of processor time, so members wait for each other if dozens join at once.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
-/// What has been received is removed when it has come to so many files, or to so many bytes.
+/// Received files are removed once there are this many.
 const KEPT_FILES: u32 = 50;
-/// As above.
+/// Received files are removed once they have this many bytes in total.
 pub(super) const KEPT_BYTES: u64 = 32 << 20;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A member of the room, or one that waits outside.
+/// A member that has joined the room, or can join it.
 pub(super) struct Member {
-    /// What it is called in the room.
+    /// Its name in the room.
     pub(super) name: String,
-    /// What shapes its network.
+    /// The shaper of its network.
     pub(super) side: SideContainer,
-    /// Where its client runs.
+    /// The container of its client.
     pub(super) container: String,
-    /// While it is in the room.
+    /// `None` if it is not in the room.
     client: Option<Attached>,
-    /// Files that it has received and still has, and their bytes.
+    /// Number and total bytes of the received files that have not been removed.
     received: (u32, u64),
 }
 
 impl Member {
-    /// A member that has not joined yet.
+    /// Creates the container of a member. The member does not join yet.
     pub(super) async fn create(
         docker: &Docker,
         containers: &Containers<'_>,
@@ -62,12 +62,11 @@ impl Member {
         })
     }
 
-    /// Whether it is in the room.
     pub(super) fn is_present(&self) -> bool {
         self.client.is_some()
     }
 
-    /// Goes into the room.
+    /// Starts the client and waits until it has joined the room.
     pub(super) async fn join(&mut self, docker: &Docker) -> Result<(), RoomError> {
         let mut client = Attached::start(docker, &self.container, &self.name).await?;
         let deadline = Instant::now() + JOIN_TIMEOUT;
@@ -82,13 +81,13 @@ impl Member {
         Ok(())
     }
 
-    /// Leaves the room.
+    /// Leaves the room. Kills the client if it does not exit in time.
     pub(super) async fn leave(&mut self, docker: &Docker) -> Result<(), RoomError> {
         let Some(mut client) = self.client.take() else {
             return Ok(());
         };
         let mut ended = docker.wait_container(&self.container, None::<WaitContainerOptions>);
-        client.say("exit").await?;
+        client.send_line("exit").await?;
         if timeout(LEAVE_TIMEOUT, ended.next()).await.is_err() {
             docker
                 .kill_container(&self.container, None::<KillContainerOptions>)
@@ -98,34 +97,34 @@ impl Member {
         Ok(())
     }
 
-    /// Types a line into the client.
-    pub(super) async fn say(&mut self, line: &str) -> Result<(), RoomError> {
-        Ok(self.client_mut()?.say(line).await?)
+    /// Sends a line to the client's stdin.
+    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), RoomError> {
+        Ok(self.client_mut()?.send_line(line).await?)
     }
 
-    /// The next thing that the client notices, before `deadline`.
+    /// Waits until `deadline` for the client's next event.
     pub(super) async fn next_event(&mut self, deadline: Instant) -> Result<Event, RoomError> {
         next_event(self.client_mut()?, deadline).await
     }
 
-    /// Waits until the client has noticed something that `is_it` recognises.
+    /// Waits until `deadline` for an event that `matches` accepts.
     pub(super) async fn wait_for(
         &mut self,
         deadline: Instant,
-        mut is_it: impl FnMut(Event) -> bool,
+        mut matches: impl FnMut(Event) -> bool,
     ) -> Result<(), RoomError> {
-        while !is_it(self.next_event(deadline).await?) {}
+        while !matches(self.next_event(deadline).await?) {}
         Ok(())
     }
 
-    /// Forgets what the client has said so far.
+    /// Discards all events so far.
     pub(super) fn discard_events(&mut self) {
         if let Some(client) = &mut self.client {
             client.discard_waiting();
         }
     }
 
-    /// Puts a file of `bytes` into the container. Returns its path there.
+    /// Uploads a file of `bytes` to the container. Returns its path there.
     pub(super) async fn upload(&self, docker: &Docker, bytes: u64) -> Result<String, RoomError> {
         let options = UploadToContainerOptionsBuilder::new()
             .path(file::FOLDER)
@@ -140,9 +139,9 @@ impl Member {
         Ok(file::path(bytes))
     }
 
-    /// Takes note of a file that the member has received, and removes all of them before they become too many: that
-    /// takes longer than a short run.
-    pub(super) async fn has_received(
+    /// Records that the member has received a file. Removes all received files only once there are many, because
+    /// removing them takes longer than a short run.
+    pub(super) async fn record_received(
         &mut self,
         docker: &Docker,
         file_bytes: u64,
@@ -152,13 +151,13 @@ impl Member {
         *bytes += file_bytes;
         if *files >= KEPT_FILES || *bytes >= KEPT_BYTES {
             self.received = (0, 0);
-            self.forget_received(docker).await?;
+            self.remove_received(docker).await?;
         }
         Ok(())
     }
 
-    /// Removes all that it has received.
-    pub(super) async fn forget_received(&self, docker: &Docker) -> Result<(), RoomError> {
+    /// Removes all received files.
+    pub(super) async fn remove_received(&self, docker: &Docker) -> Result<(), RoomError> {
         let words = ["find", DOWNLOAD_DIR, "-mindepth", "1", "-delete"];
         match exec::run(docker, &self.container, None, &words).await?.code {
             0 => Ok(()),
@@ -171,7 +170,7 @@ impl Member {
 
     fn client_mut(&mut self) -> Result<&mut Attached, RoomError> {
         self.client.as_mut().ok_or_else(|| {
-            TalkError::Ended {
+            ProgramError::Ended {
                 name: self.name.clone(),
                 errors: Vec::new(),
             }
@@ -180,7 +179,7 @@ impl Member {
     }
 }
 
-/// Where a member finds the room, and what it may take in there.
+/// How a member joins the room, and how many bytes of files it can receive there.
 pub(super) struct RoomAddress<'a> {
     pub(super) address: &'a str,
     pub(super) port: u16,

@@ -1,16 +1,16 @@
-//! The docker runner: the real server and clients, unchanged, each in a container on a network of their own.
+//! The docker runner: the real server and clients, unchanged, in containers on a separate network for each room.
 //!
-//! - `engine`: the Docker Engine, and removing what was started.
-//! - `owner`: labels that say which lab something belongs to, and whether that lab still runs.
-//! - `container`: the kinds of containers and what each may do.
-//! - `attached`: a program in a container, spoken to line by line.
-//! - `side`, `member`, `room`: a shaper, a member, and all of them together.
-//! - `transfer`: one run; `event` and `file` are what it needs.
-//! - `exec`: further programs in a container; [`testbed`]: rooms for other programs.
-//! - `limit`: how many packets a second the machine holds, and so how many rooms may be at work at the same time.
+//! - `engine`: connects to the Docker Engine and removes containers and networks.
+//! - `owner`: labels that identify the lab that owns a container, and whether that lab is still running.
+//! - `container`: the kinds of containers and their privileges.
+//! - `attached`: a program in a container, controlled line by line.
+//! - `side`, `member`, `room`: a shaper, a member, and a whole room.
+//! - `transfer`: one run. `file`: the file that it sends.
+//! - `exec`: additional programs in a container. [`testbed`]: rooms for other programs.
+//! - `limit`: how many packets per second the machine can handle, and how many rooms can therefore run at once.
 //!
-//! Containers start once for a plan. From run to run the clients' settings and the shapers' links change, and members come
-//! and go. A room in which something failed is replaced by a new one. Rooms know nothing of each other.
+//! Containers start once per plan. Between runs, the clients' settings and the shapers' links change, and members join
+//! and leave. After a failure, a new room replaces the old one. Rooms are independent of each other.
 
 mod attached;
 mod container;
@@ -40,7 +40,7 @@ pub use engine::DEFAULT_IMAGE;
 
 pub(crate) use engine::reach;
 
-use attached::TalkError;
+use attached::ProgramError;
 use container::Containers;
 use limit::Limit;
 use owner::Owner;
@@ -52,12 +52,12 @@ use crate::runner::{
     Unavailable,
 };
 
-/// How long it may take to remove the container of a probe that was given up.
-const REMOVAL_LIMIT: Duration = Duration::from_millis(600);
-/// So many rooms that broke one after the other are no accident.
+/// Time limit for removing the container of a probe that timed out or failed.
+const REMOVAL_TIMEOUT: Duration = Duration::from_millis(600);
+/// Stop the sweep after this many failed rooms in a row, because a retry is unlikely to help.
 const MAX_BROKEN_ROOMS: u32 = 3;
 
-/// Containers on the engine that the environment names.
+/// Runs in containers on the Docker engine that the environment selects.
 #[derive(Debug)]
 pub struct DockerBackend;
 
@@ -74,12 +74,12 @@ impl Backend for DockerBackend {
         true
     }
 
-    fn probe(&self, options: &RunnerOptions, patience: Duration) -> Result<String, Unavailable> {
+    fn probe(&self, options: &RunnerOptions, time_limit: Duration) -> Result<String, Unavailable> {
         let runtime = runtime().map_err(|error| Unavailable {
-            why: format!("no threads can be started to talk to an engine: {error}"),
+            why: format!("cannot start the threads that connect to the engine: {error}"),
             remedy: "use --runner sim".to_owned(),
         })?;
-        let (_, version) = runtime.block_on(engine::connect(&options.image, patience))?;
+        let (_, version) = runtime.block_on(engine::connect(&options.image, time_limit))?;
         Ok(format!("containers ({version})"))
     }
 
@@ -93,11 +93,11 @@ impl Backend for DockerBackend {
     }
 }
 
-/// What the kernel of `docker` can shape with, tried in a container of `image` that is thrown away. `limit` holds for the
-/// trial; removing what an unfinished one left may take [`REMOVAL_LIMIT`] more.
+/// Tests in a temporary container of `image` which shaping backends the engine's kernel supports. The test takes at
+/// most `limit`, plus [`REMOVAL_TIMEOUT`] to clean up if it does not finish.
 ///
 /// # Errors
-/// Why it could not be tried.
+/// The reason if the test could not be carried out.
 pub(crate) async fn probe_shaping(
     docker: &Docker,
     image: &str,
@@ -112,14 +112,14 @@ pub(crate) async fn probe_shaping(
     let why = match timeout(limit, side::probe(docker, &containers)).await {
         Ok(Ok(support)) => return Ok(support),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no container answered within {limit:?}"),
+        Err(_) => format!("no container responded within {limit:?}"),
     };
-    // What this does not manage, the next lab does.
-    let _ = timeout(REMOVAL_LIMIT, engine::remove_all_of(docker, &owner)).await;
+    // If this fails, the next lab removes the container.
+    let _ = timeout(REMOVAL_TIMEOUT, engine::remove_all_of(docker, &owner)).await;
     Err(why)
 }
 
-/// A room in containers, started once for a whole plan. Everything is removed when it is dropped.
+/// A room in containers that carries out the runs of a plan. Dropping it removes its containers and network.
 pub struct DockerRunner {
     runtime: Runtime,
     docker: Docker,
@@ -133,37 +133,38 @@ pub struct DockerRunner {
     cancelled: CancellationToken,
 }
 
-/// Why a room can't be used any more, or never could.
+/// Why a room could not be opened or is no longer usable.
 #[derive(Debug, thiserror::Error)]
 enum RoomError {
-    /// The engine did not do what it was asked.
-    #[error("the engine: {0}")]
+    /// A request to the engine failed.
+    #[error("Docker engine: {0}")]
     Engine(#[source] bollard::errors::Error),
-    /// The engine answers, and does nothing.
-    #[error("the engine does not do in time what it is asked; restart it, or use --runner sim")]
+    /// The engine accepts connections but did not complete a request in time.
+    #[error(
+        "the Docker engine did not complete a request in time; restart it, or use --runner sim"
+    )]
     EngineHangs,
-    /// A program in a container did not.
+    /// A program in a container ended, timed out or printed unexpected output.
     #[error(transparent)]
-    Talk(#[from] TalkError),
-    /// A shaper could not shape as asked.
-    #[error("the network can't be shaped: {0}")]
+    Program(#[from] ProgramError),
+    /// A shaper reported an error.
+    #[error("cannot shape the network: {0}")]
     Shaping(String),
-    /// The sender sends nothing more and does not say why.
-    #[error("the transfer stood still; it was given up after {0:.0?}")]
+    /// The sender stopped sending without reporting a result, or the transfer took too long.
+    #[error("the transfer stalled or took too long and was stopped after {0:.0?}")]
     Stalled(Duration),
-    /// What was received can't be removed.
-    #[error("what {name} received can't be removed: exit {code}")]
+    /// The received files could not be removed.
+    #[error("cannot remove the files that {name} received: exit status {code}")]
     Cleaning { name: String, code: i64 },
-    /// The file can't be made.
-    #[error("the file can't be packed: {0}")]
+    /// The archive with the file could not be created.
+    #[error("cannot pack the file: {0}")]
     Packing(#[from] std::io::Error),
-    /// What is to be said to a shaper can't be written.
-    #[error("can't write a command: {0}")]
+    /// A command to a shaper could not be serialized.
+    #[error("cannot serialize a command: {0}")]
     Json(#[from] serde_json::Error),
-    /// A room for nobody.
+    /// There is no room, or it has no members.
     #[error("a room without members")]
     Empty,
-    /// Somebody asked to stop.
     #[error("interrupted")]
     Cancelled,
 }
@@ -178,13 +179,13 @@ impl From<bollard::errors::Error> for RoomError {
 }
 
 impl DockerRunner {
-    /// Starts what `plan` needs from `image`. `shaper` is what was asked for; `None` takes netem where the kernel has
-    /// it, else nfqueue. `jobs` is the number of rooms; `None` takes as many as the machine holds without one slowing
-    /// down the other. What labs that were killed have left on the engine is removed first.
+    /// Removes leftovers of killed labs, then opens the rooms for `plan`. Without `options.shaper`, uses netem if the
+    /// kernel has it, otherwise nfqueue. Without `options.jobs`, opens as many rooms as the machine can handle without
+    /// slowing each other down.
     ///
     /// # Errors
-    /// [`RunError`] when something can't be started, or `cancelled` comes first. Nothing is left then. What this machine
-    /// does not have is an [`Unavailable`] in it.
+    /// [`RunError`] if something cannot be started or the run is cancelled. No containers remain. If the machine lacks
+    /// something, the error contains an [`Unavailable`].
     fn start(
         plan: &Plan,
         options: &RunnerOptions,
@@ -221,16 +222,16 @@ impl DockerRunner {
         })
     }
 
-    /// A room that is not open yet, and its engine's name and version.
+    /// Connects to the engine and returns a room that is not open yet, with the engine's name and version.
     fn new(
         plan: &Plan,
         image: &str,
         owner: Owner,
         cancelled: &CancellationToken,
     ) -> Result<(Self, String), RunError> {
-        let runtime = runtime().context("can't start threads")?;
+        let runtime = runtime().context("cannot start threads")?;
         let (docker, version) = runtime
-            .block_on(engine::connect(image, engine::PATIENCE))
+            .block_on(engine::connect(image, engine::CONNECT_TIMEOUT))
             .map_err(anyhow::Error::new)?;
         let room = Self {
             runtime,
@@ -247,11 +248,11 @@ impl DockerRunner {
         Ok((room, version))
     }
 
-    /// Measures what the machine holds. `None` where that fails, which is no reason not to try the plan.
+    /// Measures the machine's capacity. `None` if that fails, because the plan can still be tried.
     fn calibrate(&mut self) -> Result<Option<Limit>, RunError> {
         let measured = self.run(&Limit::calibration()?)?;
         if let Some(failure) = &measured.failure {
-            tracing::warn!("what this machine holds can't be measured: {failure}");
+            tracing::warn!("cannot measure how many packets this machine can handle: {failure}");
         }
         Ok(Limit::from_calibration(&measured))
     }
@@ -261,15 +262,14 @@ impl DockerRunner {
             .block_on(engine::remove_leftovers(&self.docker, &self.owner));
     }
 
-    /// What was asked for, or else the best that the engine's kernel has.
-    fn choose_shaper(&self, wanted: Option<Shaper>) -> Result<Shaper, RunError> {
+    fn choose_shaper(&self, requested: Option<Shaper>) -> Result<Shaper, RunError> {
         let containers = Containers {
             owner: &self.owner,
             image: &self.image,
             gso: false,
         };
         self.runtime
-            .block_on(choose_shaper(&self.docker, &containers, wanted))
+            .block_on(choose_shaper(&self.docker, &containers, requested))
     }
 
     fn open_room(&mut self) -> Result<(), RoomError> {
@@ -289,11 +289,11 @@ impl DockerRunner {
         Ok(())
     }
 
-    /// Closes the room; the next run opens another.
+    /// Closes the room. The next run opens a new one.
     fn replace_room_later(&mut self) -> Result<(), RunError> {
         Ok(self
             .close_room()
-            .context("can't replace a room in which something failed")?)
+            .context("cannot replace a room after a failure")?)
     }
 
     fn close_room(&mut self) -> Result<(), bollard::errors::Error> {
@@ -339,7 +339,7 @@ impl Runner for DockerRunner {
                 self.replace_room_later()?;
                 if self.broken_rooms == MAX_BROKEN_ROOMS {
                     return Err(anyhow::Error::new(error)
-                        .context("one room after the other goes wrong")
+                        .context(format!("{MAX_BROKEN_ROOMS} rooms failed in a row"))
                         .into());
                 }
                 Ok(Measurement {
@@ -354,7 +354,7 @@ impl Runner for DockerRunner {
 impl Drop for DockerRunner {
     fn drop(&mut self) {
         if let Err(error) = self.close_room() {
-            tracing::warn!("containers may be left, which the next lab removes: {error}");
+            tracing::warn!("containers may be left; the next run of the lab removes them: {error}");
         }
     }
 }
@@ -387,7 +387,7 @@ impl RoomError {
     }
 }
 
-/// Opens all at the same time, and before the first run: members that join are what would disturb it most.
+/// Opens all rooms concurrently. This happens before the first run, because joining members would disturb it.
 fn open_all(rooms: &mut [DockerRunner]) -> Result<(), RoomError> {
     thread::scope(|scope| {
         let opening: Vec<_> = rooms
@@ -400,40 +400,40 @@ fn open_all(rooms: &mut [DockerRunner]) -> Result<(), RoomError> {
     })
 }
 
-/// What was asked for, or else the best that the engine's kernel has.
+/// Returns the requested shaper, or else the preferred one of those that the engine's kernel supports.
 async fn choose_shaper(
     docker: &Docker,
     containers: &Containers<'_>,
-    wanted: Option<Shaper>,
+    requested: Option<Shaper>,
 ) -> Result<Shaper, RunError> {
     let support = side::probe(docker, containers)
         .await
         .map_err(RoomError::into_run_error)?;
-    let available = |shaper: Shaper| match shaper {
+    let missing = |shaper: Shaper| match shaper {
         Shaper::Netem => support.netem.reason(),
         Shaper::Nfqueue => support.nfqueue.reason(),
     };
-    let candidates = wanted.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
-    let works = |shaper: &&Shaper| available(**shaper).is_none();
+    let candidates = requested.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
+    let works = |shaper: &&Shaper| missing(**shaper).is_none();
     if let Some(&shaper) = candidates.iter().find(works) {
         return Ok(shaper);
     }
     let reasons: Vec<_> = candidates
         .iter()
-        .filter_map(|&shaper| available(shaper))
+        .filter_map(|&shaper| missing(shaper))
         .collect();
     let remedy = match [Shaper::Netem, Shaper::Nfqueue].iter().find(works) {
-        Some(other) => format!("--shaper {} works here", other.name()),
-        None => "`backroom-lab doctor` says what would help".to_owned(),
+        Some(other) => format!("use --shaper {}, which works here", other.name()),
+        None => "`backroom-lab doctor` shows how to fix it".to_owned(),
     };
     let why = format!(
-        "the containers' network can't be shaped: {}",
+        "cannot shape the containers' network: {}",
         reasons.join("; ")
     );
     Err(anyhow::Error::new(Unavailable { why, remedy }).into())
 }
 
-/// One thread reads what the containers say while this one waits.
+/// One worker thread reads the containers' output while the calling thread waits.
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -446,10 +446,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_that_takes_too_long_is_named_with_what_mends_it() {
+    fn a_timeout_of_the_engine_suggests_a_fix() {
         let error = RoomError::from(bollard::errors::Error::RequestTimeoutError);
-        let said = format!("{:#}", anyhow::Error::new(error));
-        assert!(said.contains("restart it, or use --runner sim"), "{said}");
-        assert!(!said.contains("Timeout error"), "{said}");
+        let message = format!("{:#}", anyhow::Error::new(error));
+        assert!(
+            message.contains("restart it, or use --runner sim"),
+            "{message}"
+        );
+        assert!(!message.contains("Timeout error"), "{message}");
     }
 }

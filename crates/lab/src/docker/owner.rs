@@ -1,14 +1,14 @@
-//! Whose containers and networks these are: labels that say which process started them, and whether it still runs.
+//! Labels that record which process started a container or network, to check whether that process is still running.
 //!
-//! A lab that was killed removes nothing. The next one does, but must leave alone what belongs to a lab that is still
-//! at work on the same engine.
+//! A lab that is killed cannot clean up, so the next lab does. It must not touch the containers of another lab that is
+//! still running on the same engine.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The label that everything of a lab's carries; its value is the id of the lab's run.
+/// The label of all containers and networks of a lab. Its value is [`Owner::id`].
 pub(super) const LABEL: &str = "backroom-lab";
 const BOOT: &str = "backroom-lab.boot";
 const HOST: &str = "backroom-lab.host";
@@ -16,22 +16,21 @@ const PID_NAMESPACE: &str = "backroom-lab.pid-namespace";
 const PID: &str = "backroom-lab.pid";
 const STARTED: &str = "backroom-lab.started";
 
-/// A process that cannot be mistaken for a later one with the same number.
+/// Identifies a process, even if its PID is reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// Names the run; unique among those that share an engine.
+    /// Unique among the labs on an engine, and different for each room of a lab.
     pub(super) id: String,
-    /// This start of the machine's kernel.
+    /// The kernel's boot ID.
     boot: String,
     host: String,
     pid_namespace: String,
     pid: u32,
-    /// When the process began, in clock ticks since boot.
+    /// Start time of the process in clock ticks since boot.
     started: String,
 }
 
 impl Owner {
-    /// This process.
     pub(super) fn this_process() -> Self {
         let pid = std::process::id();
         let since_epoch = SystemTime::now()
@@ -47,7 +46,7 @@ impl Owner {
         }
     }
 
-    /// The same process, with things of its own for its room `number`.
+    /// The same process with a separate id for room `number`, so the room can be removed alone.
     pub(super) fn room(&self, number: usize) -> Self {
         Self {
             id: format!("{}-{number}", self.id),
@@ -55,7 +54,7 @@ impl Owner {
         }
     }
 
-    /// What its containers and networks are labelled with.
+    /// Labels for its containers and networks.
     pub(super) fn labels(&self) -> HashMap<String, String> {
         [
             (LABEL, self.id.clone()),
@@ -69,7 +68,7 @@ impl Owner {
         .into()
     }
 
-    /// Who labelled something like this; `None` when nobody did, or not all of it is there.
+    /// Reads an owner from labels. `None` if one is missing or invalid.
     pub(super) fn from_labels(labels: &HashMap<String, String>) -> Option<Self> {
         let label = |name: &str| labels.get(name).cloned();
         Some(Self {
@@ -82,8 +81,8 @@ impl Owner {
         })
     }
 
-    /// Whether it is certain, seen from `here`, that the process has ended. What can't be known from here, because it
-    /// runs on another host or in another container, counts as running.
+    /// Whether this process has certainly ended, as far as the process `here` can see. Processes on another host or in
+    /// another PID namespace count as running.
     pub(super) fn has_ended(&self, here: &Self) -> bool {
         if self.boot != here.boot {
             return self.host == here.host;
@@ -106,14 +105,14 @@ fn pid_namespace() -> String {
         .unwrap_or_default()
 }
 
-/// When process `pid` began; `None` when there is no such process, or only what is left of one.
+/// Start time of process `pid`. `None` if there is no such process, or it is a zombie.
 fn started(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
     parse_started(&stat)
 }
 
-/// The name of the program stands in parentheses and may contain anything. The state follows it, 19 fields on the
-/// time (proc_pid_stat(5)).
+/// Field 22 of `/proc/PID/stat`, proc_pid_stat(5). The program name is in parentheses and may itself contain spaces
+/// and parentheses, so fields are counted after the last `)`: the state comes first, the start time 19 fields later.
 fn parse_started(stat: &str) -> Option<String> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();

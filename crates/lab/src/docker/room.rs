@@ -1,4 +1,4 @@
-//! A room in containers: a network of its own, the server, and members with their shapers.
+//! A room in containers: a separate network, the server, and members with their shapers.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -13,46 +13,46 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::RoomError;
-use super::attached::{Attached, TalkError};
+use super::attached::{Attached, ProgramError};
 use super::container::Containers;
 use super::member::{KEPT_BYTES, Member, RoomAddress};
 use super::side::{SideContainer, address};
 use crate::runner::Shaper;
 
-/// The room's own network has nobody else on this port.
+/// The server's port. Each room has its own network, so ports do not collide.
 const PORT: u16 = 9000;
 const SERVER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the news that somebody joined or left may take to the sender.
-const NEWS_TIMEOUT: Duration = Duration::from_secs(20);
-/// Containers that are created at the same time. More make an engine slower, not faster.
-const AT_ONCE: usize = 4;
-/// What a client wants to stay free, 64 MiB, and the file of the calibration.
+/// Time limit until the sender is notified of all members that joined or left.
+const MEMBERSHIP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many containers to create, or members to join, at the same time. The engine does not get faster with more.
+const MAX_CONCURRENT: usize = 4;
+/// Free space for a member: 64 MiB that the client keeps free, and room for the calibration's file.
 const SPARE_BYTES: u64 = 96 << 20;
-/// An Ethernet's, so that a segment meets what it meets on a LAN.
+/// The MTU of Ethernet, so packets are fragmented as on a LAN.
 const MTU: &str = "1500";
 
-/// What a room has to hold.
+/// The required size of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RoomSize {
-    /// Members, the sender among them.
+    /// Number of members including the sender.
     pub(super) members: u16,
-    /// The largest file.
+    /// Size of the largest file in bytes.
     pub(super) file_bytes: u64,
 }
 
-/// A room with everybody in it. The first member sends.
+/// A room with its server and members. The first member is the sender.
 pub(super) struct Room {
     /// Never empty.
     members: Vec<Member>,
-    /// Sizes of the files that the sender has, and where.
+    /// Paths of the sender's files, by their sizes in bytes.
     files: HashMap<u64, String>,
-    /// Ends when it is dropped.
+    /// Kept because the server's stdin closes when this is dropped.
     _server: Attached,
 }
 
 impl Room {
-    /// Starts everything, and waits until all members see each other. Between two steps it looks whether it was
-    /// `cancelled`, so that nothing is being created when all is removed.
+    /// Starts the containers and waits until the sender sees all members. Checks `cancelled` between steps rather than
+    /// aborting one, so that no container is still being created when the caller removes them all.
     pub(super) async fn open(
         docker: &Docker,
         containers: &Containers<'_>,
@@ -61,7 +61,7 @@ impl Room {
         cancelled: &CancellationToken,
     ) -> Result<Self, RoomError> {
         let network = create_network(docker, containers).await?;
-        check(cancelled)?;
+        check_cancelled(cancelled)?;
         let password = format!("lab-{}", containers.owner.id);
         let (server, address) = start_server(docker, containers, &network, &password).await?;
         let room = RoomAddress {
@@ -76,30 +76,29 @@ impl Room {
                     docker, containers, &network, shaper, number, &room, cancelled,
                 )
             })
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT)
             .try_collect()
             .await?;
-        check(cancelled)?;
+        check_cancelled(cancelled)?;
         let mut room = Self {
             members,
             files: HashMap::new(),
             _server: server,
         };
-        room.gather(docker, size.members).await?;
+        room.set_present(docker, size.members).await?;
         Ok(room)
     }
 
-    /// The sender.
     pub(super) fn sender(&mut self) -> &mut Member {
         &mut self.members[0]
     }
 
-    /// Everybody, the sender first.
+    /// All members, the sender first, including those that are not in the room.
     pub(super) fn members(&mut self) -> &mut [Member] {
         &mut self.members
     }
 
-    /// How many are in the room, the sender among them.
+    /// Number of members in the room including the sender.
     pub(super) fn present(&self) -> u16 {
         self.members
             .iter()
@@ -107,8 +106,12 @@ impl Room {
             .sum()
     }
 
-    /// Sees to it that the first `present` members are in the room, and no others.
-    pub(super) async fn gather(&mut self, docker: &Docker, present: u16) -> Result<(), RoomError> {
+    /// Makes the first `present` members join and all others leave. Waits until the sender has been notified.
+    pub(super) async fn set_present(
+        &mut self,
+        docker: &Docker,
+        present: u16,
+    ) -> Result<(), RoomError> {
         let (sender, others) = self.members.split_first_mut().ok_or(RoomError::Empty)?;
         if !sender.is_present() {
             sender.join(docker).await?;
@@ -123,7 +126,7 @@ impl Room {
             .iter_mut()
             .filter(|member| !member.is_present())
             .collect();
-        let mut news: HashSet<String> = leaving
+        let mut pending: HashSet<String> = leaving
             .iter()
             .chain(&joining)
             .map(|member| member.name.clone())
@@ -131,22 +134,22 @@ impl Room {
         try_join_all(leaving.into_iter().map(|member| member.leave(docker))).await?;
         stream::iter(joining)
             .map(|member| member.join(docker))
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT)
             .try_collect::<()>()
             .await?;
-        if news.is_empty() {
+        if pending.is_empty() {
             return Ok(());
         }
-        let all_known = sender.wait_for(Instant::now() + NEWS_TIMEOUT, |event| {
+        let all_known = sender.wait_for(Instant::now() + MEMBERSHIP_TIMEOUT, |event| {
             if let Event::MemberJoined { name } | Event::MemberLeft { name } = event {
-                news.remove(&name);
+                pending.remove(&name);
             }
-            news.is_empty()
+            pending.is_empty()
         });
         all_known.await
     }
 
-    /// Where the sender has a file of `bytes`.
+    /// The path of a file of `bytes` at the sender. Uploads the file if necessary.
     pub(super) async fn file(&mut self, docker: &Docker, bytes: u64) -> Result<String, RoomError> {
         if let Some(path) = self.files.get(&bytes) {
             return Ok(path.clone());
@@ -157,7 +160,7 @@ impl Room {
     }
 }
 
-fn check(cancelled: &CancellationToken) -> Result<(), RoomError> {
+fn check_cancelled(cancelled: &CancellationToken) -> Result<(), RoomError> {
     if cancelled.is_cancelled() {
         Err(RoomError::Cancelled)
     } else {
@@ -165,8 +168,8 @@ fn check(cancelled: &CancellationToken) -> Result<(), RoomError> {
     }
 }
 
-/// A bridge that leads nowhere else: nobody translates its addresses, so nothing answers from outside. One that Docker calls
-/// internal would lead to no group either, since its rules drop what is not for the bridge's own addresses.
+/// Creates a bridge network without masquerading, so hosts outside cannot reply. A Docker `internal` network would not
+/// work: its firewall rules drop everything that is not for the bridge's addresses, including IP multicast.
 async fn create_network(docker: &Docker, containers: &Containers<'_>) -> Result<String, RoomError> {
     let name = format!("backroom-lab-{}", containers.owner.id);
     let options = [
@@ -206,7 +209,7 @@ async fn start_server(
     let address = address(docker, &id, network)
         .await?
         .map(|address| address.to_string())
-        .ok_or_else(|| TalkError::Ended {
+        .ok_or_else(|| ProgramError::Ended {
             name: "the server".to_owned(),
             errors: Vec::new(),
         })?;
@@ -222,7 +225,7 @@ async fn create_member(
     room: &RoomAddress<'_>,
     cancelled: &CancellationToken,
 ) -> Result<Member, RoomError> {
-    check(cancelled)?;
+    check_cancelled(cancelled)?;
     let name = if number == 0 {
         "sender".to_owned()
     } else {
@@ -236,6 +239,6 @@ async fn create_member(
         &format!("the shaper of {name}"),
     )
     .await?;
-    check(cancelled)?;
+    check_cancelled(cancelled)?;
     Member::create(docker, containers, side, name, room).await
 }

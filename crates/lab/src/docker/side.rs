@@ -1,4 +1,4 @@
-//! The side containers: a shaper for each member.
+//! The side container of a member, which runs the member's shaper.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use super::attached::Attached;
 use super::container::Containers;
 use crate::runner::Shaper;
 
-/// A shaper answers within milliseconds, unless the machine is very busy.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time limit for a shaper's reply, which takes milliseconds unless the machine is very busy.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A shaper at work, and the network namespace that it shapes.
+/// A running shaper. Its container owns the network namespace that it shapes.
 pub(super) struct SideContainer {
-    /// Its container.
+    /// The id of its container.
     pub(super) id: String,
-    /// Its address on the network, and that of the member beside it.
+    /// The address of the shaper and its member on the network.
     pub(super) address: Ipv4Addr,
     shaper: Attached,
 }
 
 impl SideContainer {
-    /// Starts the shaper that is called `name` on `network`.
+    /// Starts a shaper on `network` and waits until it is ready. `name` is used in error messages.
     pub(super) async fn start(
         docker: &Docker,
         containers: &Containers<'_>,
@@ -56,39 +56,41 @@ impl SideContainer {
         }
     }
 
-    /// Shapes as `config` says, and counts from zero.
+    /// Applies `config` and resets the counters.
     pub(super) async fn configure(&mut self, config: ShaperConfig) -> Result<(), RoomError> {
-        match self.ask(&Command::Configure(Box::new(config))).await? {
+        match self.request(&Command::Configure(Box::new(config))).await? {
             Reply::Configured => Ok(()),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    /// What the shaper saw since.
+    /// The counters since the last [`configure`](Self::configure).
     pub(super) async fn stats(&mut self) -> Result<ShaperStats, RoomError> {
-        match self.ask(&Command::Stats).await? {
+        match self.request(&Command::Stats).await? {
             Reply::Stats(stats) => Ok(*stats),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    /// Measures the path to another shaper.
+    /// Measures the path to another shaper with probe packets.
     pub(super) async fn probe(&mut self, path: Probe) -> Result<Probed, RoomError> {
-        match self.ask(&Command::Probe(path)).await? {
+        match self.request(&Command::Probe(path)).await? {
             Reply::Probed(probed) => Ok(probed),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    async fn ask(&mut self, command: &Command) -> Result<Reply, RoomError> {
-        self.shaper.say(&serde_json::to_string(command)?).await?;
+    async fn request(&mut self, command: &Command) -> Result<Reply, RoomError> {
+        self.shaper
+            .send_line(&serde_json::to_string(command)?)
+            .await?;
         self.reply().await
     }
 
     async fn reply(&mut self) -> Result<Reply, RoomError> {
         let line = self
             .shaper
-            .next_line(Instant::now() + ANSWER_TIMEOUT)
+            .next_line(Instant::now() + REPLY_TIMEOUT)
             .await?;
         serde_json::from_str(&line).map_err(|_| self.shaper.unexpected(line).into())
     }
@@ -101,7 +103,7 @@ impl SideContainer {
     }
 }
 
-/// The address of container `id` on `network`; `None` where it has none.
+/// The address of container `id` on `network`. `None` if it has none.
 pub(super) async fn address(
     docker: &Docker,
     id: &str,
@@ -117,7 +119,7 @@ pub(super) async fn address(
         .and_then(|endpoint| endpoint.ip_address?.parse().ok()))
 }
 
-/// What the engine's kernel can shape with, tried in a container that is thrown away.
+/// Tests in a temporary container which shaping backends the engine's kernel supports.
 pub(super) async fn probe(
     docker: &Docker,
     containers: &Containers<'_>,
@@ -128,7 +130,7 @@ pub(super) async fn probe(
         .await?
         .id;
     let mut shaper = Attached::start(docker, &id, "the shaper's probe").await?;
-    let line = shaper.next_line(Instant::now() + ANSWER_TIMEOUT).await;
+    let line = shaper.next_line(Instant::now() + REPLY_TIMEOUT).await;
     docker
         .remove_container(
             &id,

@@ -92,7 +92,7 @@ impl Testbeds {
     ) -> Result<Self, RunError> {
         let runtime = runtime().context("cannot start threads")?;
         let (docker, engine) = runtime
-            .block_on(engine::connect(image, engine::PATIENCE))
+            .block_on(engine::connect(image, engine::CONNECT_TIMEOUT))
             .map_err(anyhow::Error::new)?;
         let owner = Owner::this_process();
         let shaper = runtime.block_on(async {
@@ -285,7 +285,7 @@ impl Testbed {
         members.iter_mut().for_each(Member::discard_events);
         let sender = self.room.sender();
         for line in lines {
-            sender.say(line).await?;
+            sender.send_line(line).await?;
         }
         let sent = transfer::wait_until_sent(sender, STALL).await?;
         Ok(sent.and_then(|sent| seconds(&sent, receivers, delivery)))
@@ -302,7 +302,7 @@ impl Testbed {
     /// If they cannot be removed.
     pub async fn remove_received(&mut self, member: u16) -> anyhow::Result<()> {
         let docker = self.docker.clone();
-        Ok(self.member(member).forget_received(&docker).await?)
+        Ok(self.member(member).remove_received(&docker).await?)
     }
 
     fn member(&mut self, member: u16) -> &Member {

@@ -1,4 +1,4 @@
-//! One run: the members set up, the file sent, and what the client and the shapers say of it put together.
+//! One run: configures the members, sends the file, and combines the reports of the client and the shapers.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -19,27 +19,30 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::RoomError;
-use super::attached::TalkError;
+use super::attached::ProgramError;
 use super::member::Member;
 use super::room::Room;
 use crate::plan::Run;
 
-/// An offer is answered by people in ordinary life, here at once.
+/// Time limit for accepting an offer. No person has to accept it here, so it is accepted at once.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
-/// A sender from which nothing came for so long, timers apart, sends nothing more.
+/// Give up a transfer after this long without traffic, plus the cell's retransmission timeout.
 const STALL: Duration = Duration::from_secs(30);
-/// How often it is looked whether anything still comes.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How long answers to probes may take beyond what was asked for, on a busy machine.
-const PROBE_PATIENCE_MS: u64 = 250;
+/// How often to check for traffic while no event arrives.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Extra time for replies to probes beyond the configured round trip, for a busy machine.
+const PROBE_MARGIN_MS: u64 = 250;
+/// Length of the packet train that measures the rate.
 const TRAIN_SECONDS: f64 = 0.2;
-/// A packet let go a millisecond late makes 1 % of this.
-const LEAST_BUSY_SECONDS: f64 = 0.1;
-/// A transfer that takes longer is given up.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Shortest busy time that gives a rate. A packet released 1 ms late is an error of 1 % of it.
+const MIN_BUSY_SECONDS: f64 = 0.1;
+/// Give up a transfer after this long in any case.
+const MAX_DURATION: Duration = Duration::from_secs(3600);
 
-/// Carries `run` out in `room`. What goes wrong with the transfer is in the measurement; an error says that the
-/// room itself can't be trusted any more.
+/// Carries out `run` in `room`. If the transfer fails, the measurement has the reason.
+///
+/// # Errors
+/// If the room is no longer usable.
 pub(super) async fn carry_out(
     room: &mut Room,
     docker: &Docker,
@@ -47,25 +50,25 @@ pub(super) async fn carry_out(
 ) -> Result<Measurement, RoomError> {
     let cell = &*run.cell;
     let receivers = usize::from(cell.receivers);
-    let everyone_counts = matches!(cell.cast, Cast::Broadcast | Cast::Blockcast);
-    if room.present() < cell.members() || everyone_counts && room.present() != cell.members() {
-        room.gather(docker, cell.members()).await?;
+    let depends_on_others = matches!(cell.cast, Cast::Broadcast | Cast::Blockcast);
+    if room.present() < cell.members() || depends_on_others && room.present() != cell.members() {
+        room.set_present(docker, cell.members()).await?;
     }
     let path = room.file(docker, cell.file_bytes).await?;
     room.members().iter_mut().for_each(Member::discard_events);
-    let taking_part = receivers + 1;
-    configure(&mut room.members()[..taking_part], run).await?;
+    let participants = receivers + 1;
+    configure(&mut room.members()[..participants], run).await?;
 
     let command = file_command(cell, room.members(), &path);
     let sender = room.sender();
     for setting in settings(cell) {
-        sender.say(&setting).await?;
+        sender.send_line(&setting).await?;
     }
-    sender.say(&command).await?;
+    sender.send_line(&command).await?;
     let outcome = wait_until_sent(sender, stall_time(cell)).await?;
 
-    let stats = collect(&mut room.members()[..taking_part]).await?;
-    let probed = probe(cell, &mut room.members()[..taking_part], &stats).await?;
+    let stats = collect(&mut room.members()[..participants]).await?;
+    let probed = probe(cell, &mut room.members()[..participants], &stats).await?;
     let mut measured = match outcome {
         Ok(sent) => measurement(cell, &sent, &stats),
         Err(reason) => Measurement {
@@ -77,20 +80,20 @@ pub(super) async fn carry_out(
     if let (Some(network), Some(probed)) = (&mut measured.network, probed) {
         (network.rtt_ms, network.rate_mbps) = (probed.rtt_ms, probed.rate_mbps);
     }
-    // A room in which something failed is replaced, with all that it has received.
+    // After a failure the room is replaced, and its received files go with it.
     if measured.failure.is_none() {
-        let receivers = &mut room.members()[1..taking_part];
+        let receivers = &mut room.members()[1..participants];
         try_join_all(
             receivers
                 .iter_mut()
-                .map(|member| member.has_received(docker, cell.file_bytes)),
+                .map(|member| member.record_received(docker, cell.file_bytes)),
         )
         .await?;
     }
     Ok(measured)
 }
 
-/// The client's own words for what a cell asks of a sender.
+/// The client commands that set the sender's options for a cell.
 fn settings(cell: &Cell) -> [String; 6] {
     [
         format!("window|{}", cell.window),
@@ -102,7 +105,7 @@ fn settings(cell: &Cell) -> [String; 6] {
     ]
 }
 
-/// The line that sends the file at `path` to the cell's receivers. Who is in the room and not among them stays out.
+/// The client command that sends the file at `path` to the cell's receivers only, whoever else is in the room.
 fn file_command(cell: &Cell, members: &[Member], path: &str) -> String {
     let (receivers, others) = members[1..].split_at(usize::from(cell.receivers));
     let present = others.iter().filter(|member| member.is_present());
@@ -143,7 +146,7 @@ async fn collect(members: &mut [Member]) -> Result<Vec<ShaperStats>, RoomError> 
     try_join_all(members.iter_mut().map(|member| member.side.stats())).await
 }
 
-/// Waits for the account of the transfer that was just asked for; as text, why there is none.
+/// Waits for the result of the transfer that was just started. The inner error is the reason if it did not start.
 pub(super) async fn wait_until_sent(
     sender: &mut Member,
     stall: Duration,
@@ -158,10 +161,10 @@ pub(super) async fn wait_until_sent(
     let begun = Instant::now();
     let mut progress = (0, begun);
     loop {
-        match sender.next_event(Instant::now() + LOOK_EVERY).await {
+        match sender.next_event(Instant::now() + CHECK_INTERVAL).await {
             Ok(Event::Sent(sent)) if sent.id == id => return Ok(Ok(sent)),
             Ok(_) => {}
-            Err(RoomError::Talk(TalkError::Silent(_))) => {
+            Err(RoomError::Program(ProgramError::Timeout(_))) => {
                 let offered = sender.side.stats().await?.egress.offered;
                 if offered > progress.0 {
                     progress = (offered, Instant::now());
@@ -169,13 +172,13 @@ pub(super) async fn wait_until_sent(
             }
             Err(error) => return Err(error),
         }
-        if progress.1.elapsed() > stall || begun.elapsed() > LONGEST {
+        if progress.1.elapsed() > stall || begun.elapsed() > MAX_DURATION {
             return Err(RoomError::Stalled(begun.elapsed()));
         }
     }
 }
 
-/// A fixed timer keeps a sender silent for as long as it runs.
+/// A sender with a fixed timeout may send nothing for that long, so wait longer before giving up.
 fn stall_time(cell: &Cell) -> Duration {
     match cell.timeout {
         Timeout::Fixed(timeout) => STALL + 2 * timeout,
@@ -185,7 +188,7 @@ fn stall_time(cell: &Cell) -> Duration {
 
 fn measurement(cell: &Cell, sent: &TransferAccount, stats: &[ShaperStats]) -> Measurement {
     let failure = failed_receivers(cell, sent)
-        .or_else(|| other_settings(cell, sent))
+        .or_else(|| different_setting(cell, sent))
         .or_else(|| overrun(stats));
     Measurement {
         seconds: failure.is_none().then_some(sent.seconds),
@@ -213,7 +216,7 @@ fn quantiles(delay: SegmentDelay) -> DelayQuantiles {
     }
 }
 
-/// Streams that the file goes by.
+/// Number of streams that carry the file.
 fn streams(cell: &Cell) -> u64 {
     match cell.delivery {
         Delivery::Sequential | Delivery::Parallel => cell.receivers.into(),
@@ -237,12 +240,12 @@ fn failed_receivers(cell: &Cell, sent: &TransferAccount) -> Option<String> {
     if !failed.is_empty() {
         return Some(failed.join("; "));
     }
-    let (reached, wanted) = (sent.receivers.len(), usize::from(cell.receivers));
-    (reached != wanted).then(|| format!("{reached} receivers instead of {wanted}"))
+    let (reached, expected) = (sent.receivers.len(), usize::from(cell.receivers));
+    (reached != expected).then(|| format!("{reached} receivers instead of {expected}"))
 }
 
-/// What the client says it did, where it is not what the cell asked for.
-fn other_settings(cell: &Cell, sent: &TransferAccount) -> Option<String> {
+/// A setting that the client reports differently from the cell, if any.
+fn different_setting(cell: &Cell, sent: &TransferAccount) -> Option<String> {
     let pairs = [
         ("window", sent.window.to_string(), cell.window.to_string()),
         (
@@ -262,21 +265,23 @@ fn other_settings(cell: &Cell, sent: &TransferAccount) -> Option<String> {
             cell.segment_bytes.to_string(),
         ),
     ];
-    let (what, was, wanted) = pairs.into_iter().find(|(_, was, wanted)| was != wanted)?;
-    Some(format!("{what} was {was} instead of {wanted}"))
+    let (setting, actual, expected) = pairs
+        .into_iter()
+        .find(|(_, actual, expected)| actual != expected)?;
+    Some(format!("{setting} was {actual} instead of {expected}"))
 }
 
+/// Packets that a shaper lost by itself. They distort the network, so the run does not count.
 fn overrun(stats: &[ShaperStats]) -> Option<String> {
     let lost: u64 = stats
         .iter()
         .map(|stats| stats.egress.overrun + stats.ingress.overrun)
         .sum();
-    (lost > 0).then(|| {
-        format!("the shaper did not keep up and lost {lost} packets that no loss model wanted")
-    })
+    (lost > 0).then(|| format!("the shaper did not keep up and lost {lost} packets"))
 }
 
-/// Packets are counted where their loss is decided, as in the simulator.
+/// Combines the counters of all shapers. Packets are counted at the side that applies random loss, as in the
+/// simulator.
 fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
     let mut measured = NetworkMeasurement::default();
     for member in stats {
@@ -294,21 +299,22 @@ fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
     measured
 }
 
-/// The bare round trip over the sender's way out and that receiver's which is furthest from what was asked for: how long
-/// packets were held beyond their queueing and transmission, on average.
+/// The round-trip time without queueing and transmission: the mean delay of the sender's link plus that of the receiver's
+/// link whose delay deviates most from the cell's.
 fn rtt_ms(cell: &Cell, stats: &[ShaperStats]) -> Option<f64> {
-    let asked_ms = cell.link.delay.as_secs_f64() * 1e3;
+    let configured_ms = cell.link.delay.as_secs_f64() * 1e3;
     let delay = |member: &ShaperStats| Some(member.egress.propagation?.mean_ms);
     let (sender, receivers) = stats.split_first()?;
-    let back = receivers
-        .iter()
-        .filter_map(delay)
-        .max_by(|a, b| (a - asked_ms).abs().total_cmp(&(b - asked_ms).abs()));
+    let back = receivers.iter().filter_map(delay).max_by(|a, b| {
+        (a - configured_ms)
+            .abs()
+            .total_cmp(&(b - configured_ms).abs())
+    });
     Some(delay(sender)? + back?)
 }
 
-/// What the sender's shaper finds out with packets of its own after the transfer, where it could not see how long those
-/// of the transfer took: the round trip furthest from what was asked for, and the rate.
+/// Measures the paths with probe packets after the transfer, if a shaper cannot report how long it held the transfer's
+/// packets. Returns the round-trip time that deviates most from the configured one, and the rate.
 async fn probe(
     cell: &Cell,
     members: &mut [Member],
@@ -323,13 +329,13 @@ async fn probe(
     let peers: Vec<_> = members[1..].iter().map(|peer| peer.side.address).collect();
     let mut found = Probed::default();
     for peer in peers {
-        // The rate is the sender's own; the first answers tell it.
+        // The rate is that of the sender's link, so it is measured only once.
         let train = match found.rate_mbps {
             Some(_) => 0,
             None => train(cell),
         };
         let probed = members[0].side.probe(path(cell, peer, train)).await?;
-        let off = |rtt_ms: f64| (rtt_ms - asked_rtt_ms(cell)).abs();
+        let deviation = |rtt_ms: f64| (rtt_ms - configured_rtt_ms(cell)).abs();
         let rtts = [
             found.rtt_ms,
             probed.rtt_ms.map(|ms| ms - small_packets_ms(cell)),
@@ -337,7 +343,7 @@ async fn probe(
         found.rtt_ms = rtts
             .into_iter()
             .flatten()
-            .max_by(|a, b| off(*a).total_cmp(&off(*b)));
+            .max_by(|a, b| deviation(*a).total_cmp(&deviation(*b)));
         found.rate_mbps = found.rate_mbps.or(probed.rate_mbps);
     }
     Ok(Some(found))
@@ -349,23 +355,23 @@ fn path(cell: &Cell, peer: Ipv4Addr, train: u32) -> Probe {
         peer,
         packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
         train,
-        timeout_ms: (2.0 * asked_rtt_ms(cell) + jitter_ms) as u64 + PROBE_PATIENCE_MS,
+        timeout_ms: (2.0 * configured_rtt_ms(cell) + jitter_ms) as u64 + PROBE_MARGIN_MS,
         lost_after_transmission: cell.loss_side == LossSide::Receivers,
     }
 }
 
-fn asked_rtt_ms(cell: &Cell) -> f64 {
+fn configured_rtt_ms(cell: &Cell) -> f64 {
     2.0 * cell.link.delay.as_secs_f64() * 1e3
 }
 
-/// What sending a small packet and its answer takes.
+/// Transmission time of a small probe and its reply.
 fn small_packets_ms(cell: &Cell) -> f64 {
     cell.link.rate.map_or(0.0, |rate| {
         2.0 * rate.transmission_time(SMALL_PACKET_BYTES).as_secs_f64() * 1e3
     })
 }
 
-/// As many packets as the link sends in [`TRAIN_SECONDS`].
+/// Number of packets that the link transmits in [`TRAIN_SECONDS`], between 20 and 500. 0 without a rate.
 fn train(cell: &Cell) -> u32 {
     let packet_bytes = usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES);
     cell.link.rate.map_or(0, |rate| {
@@ -374,13 +380,13 @@ fn train(cell: &Cell) -> u32 {
     })
 }
 
-/// The rate of the link that was busy longest, if that is long enough to tell.
+/// The rate of the link that was busy longest, if it was busy for at least [`MIN_BUSY_SECONDS`].
 fn rate_mbps(stats: &[ShaperStats]) -> Option<f64> {
     stats
         .iter()
         .map(|member| &member.egress)
         .max_by(|a, b| a.busy_seconds.total_cmp(&b.busy_seconds))
-        .filter(|busiest| busiest.busy_seconds >= LEAST_BUSY_SECONDS)
+        .filter(|busiest| busiest.busy_seconds >= MIN_BUSY_SECONDS)
         .and_then(|busiest| busiest.busy_rate_mbps)
 }
 
@@ -423,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_that_the_shaper_itself_lost_spoil_a_run() {
+    fn packets_lost_by_the_shaper_invalidate_a_run() {
         assert_eq!(overrun(&[stats(10, 1, 1, 0), stats(5, 0, 0, 0)]), None);
         assert!(
             overrun(&[stats(10, 1, 1, 0), stats(5, 0, 0, 2)])
@@ -433,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn one_receiver_without_the_file_spoils_a_run() {
+    fn one_receiver_without_the_file_invalidates_a_run() {
         assert_eq!(failed_receivers(&cell(2), &sent([true, true])), None);
         let failed = failed_receivers(&cell(2), &sent([true, false])).unwrap();
         assert!(failed.starts_with("bob: "), "{failed}");
