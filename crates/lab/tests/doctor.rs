@@ -361,7 +361,7 @@ fn it_succeeds_without_an_engine_since_the_simulator_always_works() {
         text.contains("DOCKER_HOST is unix:///nonexistent/docker.sock"),
         "{text}"
     );
-    assert!(text.contains("`run` takes --runner sim"), "{text}");
+    assert!(text.contains("`run` uses --runner sim"), "{text}");
 }
 
 #[test]

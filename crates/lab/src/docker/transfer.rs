@@ -313,8 +313,8 @@ fn rtt_ms(cell: &Cell, stats: &[ShaperStats]) -> Option<f64> {
     Some(delay(sender)? + back?)
 }
 
-/// Measures the paths with probe packets after the transfer, if a shaper cannot report how long it held the transfer's
-/// packets. Returns the round-trip time that deviates most from the configured one, and the rate.
+/// Measures the paths with probe packets after the transfer, if a shaper cannot report how long it held the
+/// transfer's packets. Returns the round-trip time that deviates most from the configured one, and the rate.
 async fn probe(
     cell: &Cell,
     members: &mut [Member],

@@ -1,15 +1,15 @@
-//! What kind of machine this is, as far as remedies depend on it.
+//! The kind of machine, as far as the suggested fixes depend on it.
 
 use serde::Serialize;
 
 /// The kind of machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Environment {
-    /// The Windows Subsystem for Linux, with a Linux kernel of Microsoft's.
+    /// Whether this is the Windows Subsystem for Linux 2, which runs Microsoft's Linux kernel.
     pub wsl2: bool,
-    /// Containers run in a virtual machine of Docker Desktop's, under its kernel.
+    /// Whether containers run in Docker Desktop's virtual machine, with its kernel.
     pub docker_desktop: bool,
-    /// Whose packages are installed how.
+    /// The Linux distribution, which determines the package manager.
     pub distribution: Distribution,
 }
 
@@ -17,17 +17,18 @@ pub struct Environment {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Distribution {
-    /// Debian, Ubuntu and theirs: `apt-get`.
+    /// Debian, Ubuntu and derivatives: `apt-get`.
     Debian,
-    /// Red Hat Enterprise Linux, Fedora and theirs: `dnf`.
+    /// Red Hat Enterprise Linux, Fedora and derivatives: `dnf`.
     RedHat,
-    /// Another one.
+    /// Any other distribution.
     #[default]
     Other,
 }
 
 impl Environment {
-    /// From `/proc/version`, `/etc/os-release`, and what the engine says it runs on.
+    /// Detects the environment from the contents of `/proc/version` and `/etc/os-release`, and from the operating
+    /// system that the engine reports.
     pub fn detect(proc_version: &str, os_release: &str, engine_system: Option<&str>) -> Self {
         let kernel = proc_version.to_lowercase();
         Self {
@@ -39,7 +40,7 @@ impl Environment {
 }
 
 impl Distribution {
-    /// By the fields `ID` and `ID_LIKE` (os-release(5)).
+    /// Uses the fields `ID` and `ID_LIKE` (os-release(5)).
     fn detect(os_release: &str) -> Self {
         let ids: Vec<_> = os_release
             .lines()

@@ -1,9 +1,9 @@
-//! What of the lab works on this machine, and for what does not, the command that mends it.
+//! Checks which parts of the lab work on this machine and suggests a command to fix each problem.
 //!
-//! - `facts`: everything there is to see, looked at concurrently and within a few seconds, without privileges.
-//! - `environment`: what kind of machine that makes it.
-//! - `diagnosis`: what follows. It looks at nothing but the facts.
-//! - `report`: the answer, for people and for machines.
+//! - `facts`: collects facts about the machine within a few seconds, without privileges.
+//! - `environment`: the kind of machine.
+//! - `diagnosis`: derives the report from the facts alone, so tests can supply any facts.
+//! - `report`: the result as text or JSON.
 
 mod diagnosis;
 mod environment;
@@ -18,10 +18,10 @@ pub use facts::{
 };
 pub use report::{Auto, Check, Report, Status};
 
-/// Looks at this machine, and at what an engine has under the name `image`.
+/// Checks this machine, and the engine's image with the name `image`.
 ///
 /// # Errors
-/// When no thread can be started to look with.
+/// If no thread can be started.
 pub fn examine(image: &str) -> std::io::Result<Report> {
     Ok(diagnose(&facts::collect(image)?))
 }

@@ -1,4 +1,4 @@
-//! The answer of `doctor`.
+//! The report of `doctor`.
 
 use std::fmt::{self, Write};
 
@@ -6,50 +6,50 @@ use serde::Serialize;
 
 use super::Environment;
 
-/// What works here, and what `auto` makes of it.
+/// What works on this machine, and what `run` uses by default.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// What kind of machine this is.
+    /// The kind of machine.
     pub environment: Environment,
-    /// One thing after the other.
+    /// One check for each thing that the lab can use.
     pub checks: Vec<Check>,
     /// What `run` does without `--runner` and `--shaper`.
     pub auto: Auto,
 }
 
-/// One thing that the lab can use.
+/// The check of one thing that the lab can use.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// What it is.
+    /// Name of the thing, for example `netem`.
     pub name: &'static str,
     /// Whether it works.
     pub status: Status,
-    /// What was seen.
+    /// What the check found, for people.
     pub found: String,
-    /// What mends it, as a command where there is one.
+    /// How to fix it, as a command if possible.
     pub remedy: Option<String>,
 }
 
-/// Whether something works.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It does.
+    /// It works.
     Ok,
-    /// It does not.
+    /// It does not work.
     NotOk,
-    /// It can't be told from here.
+    /// It could not be checked.
     NotChecked,
 }
 
-/// What `run` does of itself.
+/// What `run` uses by default.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Auto {
     /// `sim` or `docker`.
     pub runner: &'static str,
-    /// `netem` or `nfqueue`; none for `sim`, or where it is decided only when containers start.
+    /// `netem` or `nfqueue`. `None` for `sim`, if neither works, or if `run` selects it when it starts containers.
     pub shaper: Option<&'static str>,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
 }
 
@@ -89,12 +89,12 @@ impl Check {
 }
 
 impl Report {
-    /// The check of that name.
+    /// Finds the check with this name.
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)
     }
 
-    /// As lines for a terminal.
+    /// Formats the report for a terminal.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
@@ -104,7 +104,7 @@ impl Report {
                 check.name, check.status, check.found
             );
             if let Some(remedy) = &check.remedy {
-                let _ = writeln!(text, "{:<10} {:<12} {remedy}", "", "to mend it:");
+                let _ = writeln!(text, "{:<10} {:<12} {remedy}", "", "fix:");
             }
         }
         let Auto {
@@ -113,7 +113,7 @@ impl Report {
             why,
         } = &self.auto;
         let shaper = shaper.map_or(String::new(), |shaper| format!(" --shaper {shaper}"));
-        let _ = writeln!(text, "\n`run` takes --runner {runner}{shaper}: {why}");
+        let _ = writeln!(text, "\n`run` uses --runner {runner}{shaper}: {why}");
         text
     }
 }

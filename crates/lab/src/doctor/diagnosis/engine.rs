@@ -17,13 +17,13 @@ pub(super) fn engine(facts: &Facts, environment: Environment) -> Check {
         && *problem != EngineProblem::NoPermission
     {
         let found = format!(
-            "DOCKER_HOST is {host}, where none can be used: {}",
+            "DOCKER_HOST is {host}, but the engine there cannot be used: {}",
             why(problem)
         );
         return Check::not_ok(
             NAME,
             found,
-            "start that engine, or take this machine's own: unset DOCKER_HOST",
+            "start that engine, or use the one on this machine: unset DOCKER_HOST",
         );
     }
     Check::not_ok(NAME, why(problem), remedy(problem, facts, environment))
@@ -31,16 +31,16 @@ pub(super) fn engine(facts: &Facts, environment: Environment) -> Check {
 
 fn why(problem: &EngineProblem) -> String {
     match problem {
-        EngineProblem::NoSocket => "none runs: its socket is not there".to_owned(),
-        EngineProblem::NoPermission => "this user may not use its socket".to_owned(),
-        EngineProblem::NotRunning => "none runs: nobody listens at its socket".to_owned(),
-        EngineProblem::Silent => "it does not answer".to_owned(),
+        EngineProblem::NoSocket => "not running: its socket does not exist".to_owned(),
+        EngineProblem::NoPermission => "this user has no permission to use its socket".to_owned(),
+        EngineProblem::NotRunning => "not running: no process listens on its socket".to_owned(),
+        EngineProblem::Silent => "it does not respond".to_owned(),
         EngineProblem::Other(message) => message.clone(),
     }
 }
 
 fn remedy(problem: &EngineProblem, facts: &Facts, environment: Environment) -> String {
-    // WSL2 has systemd only where somebody switched it on.
+    // WSL2 runs systemd only if it is enabled.
     let restart = match environment.wsl2 {
         true => "sudo service docker restart",
         false => "sudo systemctl restart docker",
@@ -53,14 +53,14 @@ fn remedy(problem: &EngineProblem, facts: &Facts, environment: Environment) -> S
             restart.replace("restart", "start")
         }
         EngineProblem::NoSocket | EngineProblem::NotRunning if environment.wsl2 => {
-            let own = match environment.distribution {
+            let install = match environment.distribution {
                 Distribution::Debian => {
                     "sudo apt-get install docker.io && sudo service docker start"
                 }
                 other => other.install_engine(),
             };
             format!(
-                "start Docker Desktop and switch on Settings, Resources, WSL integration for this distribution; or without it: {own}"
+                "start Docker Desktop and enable this distribution in Settings, Resources, WSL integration; or, without Docker Desktop: {install}"
             )
         }
         EngineProblem::NoSocket | EngineProblem::NotRunning => {
@@ -75,27 +75,26 @@ pub(super) fn image(facts: &Facts) -> Check {
     const BUILD: &str = "just image";
     let name = &facts.build.image;
     let Ok(engine) = &facts.engine else {
-        return Check::not_checked(NAME, "needs an engine", None);
+        return Check::not_checked(NAME, "requires an engine", None);
     };
     let Some(image) = &engine.image else {
-        return Check::not_ok(NAME, format!("the engine has no {name}"), BUILD);
+        return Check::not_ok(NAME, format!("the engine has no image {name}"), BUILD);
     };
     let here = &facts.build.commit;
     let Some(there) = &image.revision else {
-        let found = format!("{name} does not say what it was built from; this program is {here}");
+        let found = format!(
+            "{name} does not record the commit it was built from; this program is built from {here}"
+        );
         return Check::not_ok(NAME, found, BUILD);
     };
     match (commit(here), commit(there)) {
         (Some(one), Some(other)) if one.starts_with(other) || other.starts_with(one) => {
             let changed = here.ends_with("-dirty") || there.ends_with("-dirty");
-            let doubt = match changed {
-                true => ", with changes that were not committed, so the two may differ",
-                false => ", as this program",
+            let note = match changed {
+                true => ", with uncommitted changes, so it and this program may differ",
+                false => ", like this program",
             };
-            Check::ok(
-                NAME,
-                format!("{name} is built from {}{doubt}", short(there)),
-            )
+            Check::ok(NAME, format!("{name} is built from {}{note}", short(there)))
         }
         _ => {
             let found = format!(
@@ -108,13 +107,13 @@ pub(super) fn image(facts: &Facts) -> Check {
     }
 }
 
-/// The hash without the mark for changes. `None` where it is none.
+/// The commit hash of a revision, without `-dirty`. `None` if it is not a hash.
 fn commit(revision: &str) -> Option<&str> {
     let hash = revision.trim_end_matches("-dirty");
     (hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
 }
 
-/// As much of a revision as people compare.
+/// A revision with its hash shortened to 12 digits.
 fn short(revision: &str) -> String {
     let dirty = if revision.ends_with("-dirty") {
         "-dirty"

@@ -1,4 +1,4 @@
-//! From facts to answers. Nothing here looks at the machine.
+//! Derives a report from the facts, without accessing the machine.
 
 mod engine;
 mod shaping;
@@ -7,12 +7,12 @@ use super::facts::{EngineFacts, Facts, MulticastFacts};
 use super::report::{Auto, Check, Report, Status};
 use super::{Distribution, Environment};
 
-/// A sender and a receiver want a processor each.
-const ENOUGH_CORES: usize = 2;
-/// The image's containers, with 32 receivers, and what they receive.
-const ENOUGH_MEMORY_BYTES: u64 = 2_000_000_000;
+/// One processor each for a sender and a receiver.
+const MIN_CORES: usize = 2;
+/// Enough for the containers of 32 receivers and their received files.
+const MIN_MEMORY_BYTES: u64 = 2_000_000_000;
 
-/// Says what works, and what mends the rest.
+/// Checks what works and suggests fixes for the rest.
 pub fn diagnose(facts: &Facts) -> Report {
     let system = facts.engine.as_ref().ok();
     let environment = Environment::detect(
@@ -24,7 +24,7 @@ pub fn diagnose(facts: &Facts) -> Report {
     let nfqueue = shaping::nfqueue(facts, environment);
     let auto = auto(facts, &netem, &nfqueue);
     let checks = vec![
-        Check::ok("simulator", "needs nothing but this program"),
+        Check::ok("simulator", "has no requirements"),
         engine::engine(facts, environment),
         engine::image(facts),
         netem,
@@ -39,7 +39,7 @@ pub fn diagnose(facts: &Facts) -> Report {
     }
 }
 
-/// What `run` would take, for the reasons that it would give.
+/// What `run` uses without `--runner` and `--shaper`, with the reason.
 fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
     let simulate = |why: &str| Auto {
         runner: "sim",
@@ -52,24 +52,27 @@ fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
         why: why.to_owned(),
     };
     match &facts.engine {
-        Err(_) => simulate("there is no engine to start containers with"),
+        Err(_) => simulate("no engine can be used"),
         Ok(EngineFacts { image: None, .. }) => {
-            simulate("the engine answers, but has no image to start")
+            simulate("the engine responds but does not have the image")
         }
         Ok(EngineFacts {
             shaping: Some(Ok(_)),
             ..
         }) => match (netem.status, nfqueue.status) {
-            (Status::Ok, _) => in_containers(Some("netem"), "the engine's kernel has it"),
-            (_, Status::Ok) => in_containers(Some("nfqueue"), "the engine's kernel has no netem"),
+            (Status::Ok, _) => in_containers(Some("netem"), "the engine's kernel supports netem"),
+            (_, Status::Ok) => in_containers(
+                Some("nfqueue"),
+                "the engine's kernel does not support netem",
+            ),
             _ => in_containers(
                 None,
-                "and then ends, since containers can't be shaped here; --runner sim works",
+                "fails, because the containers' network cannot be shaped here; use --runner sim",
             ),
         },
         Ok(_) => in_containers(
             None,
-            "netem where the engine's kernel has it, else nfqueue, as containers find out",
+            "netem if the engine's kernel supports it, otherwise nfqueue",
         ),
     }
 }
@@ -77,24 +80,24 @@ fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
 fn multicast(facts: Option<&MulticastFacts>) -> Check {
     const NAME: &str = "multicast";
     match facts {
-        None => Check::not_checked(NAME, "no answer in time", None),
+        None => Check::not_checked(NAME, "the test did not finish in time", None),
         Some(MulticastFacts::Heard { interface }) => Check::ok(
             NAME,
             format!(
-                "ignore_broken_pipe on {interface}, on this machine; whether the LAN carries it is another question"
+                "received on {interface}; this does not test whether the LAN forwards multicast"
             ),
         ),
         Some(MulticastFacts::Deaf { interfaces }) => match interfaces.first() {
             None => Check::not_ok(
                 NAME,
-                "no interface but loopback is up and takes part in it",
-                "ip link show; then, as root: ip link set dev INTERFACE up multicast on",
+                "no interface except loopback is up and supports multicast",
+                "find an interface with: ip link show; then, as root: ip link set dev INTERFACE up multicast on",
             ),
             Some(first) => Check::not_ok(
                 NAME,
-                format!("not ignore_broken_pipe on {}", interfaces.join(", ")),
+                format!("not received on {}", interfaces.join(", ")),
                 format!(
-                    "let the firewall pass UDP to 239.255.0.0/16: sudo iptables -I INPUT -i {first} -p udp -d 239.255.0.0/16 -j ACCEPT"
+                    "allow UDP to 239.255.0.0/16 in the firewall: sudo iptables -I INPUT -i {first} -p udp -d 239.255.0.0/16 -j ACCEPT"
                 ),
             ),
         },
@@ -118,10 +121,10 @@ fn machine(facts: &Facts, environment: Environment) -> Check {
     };
     let wsl = if environment.wsl2 { " under WSL2" } else { "" };
     let found = format!("{cores}, {memory} of memory, {distribution}{wsl}");
-    let enough = host.cores >= ENOUGH_CORES
+    let enough = host.cores >= MIN_CORES
         && host
             .memory_bytes
-            .is_none_or(|bytes| bytes >= ENOUGH_MEMORY_BYTES);
+            .is_none_or(|bytes| bytes >= MIN_MEMORY_BYTES);
     if enough {
         return Check::ok(NAME, found);
     }
@@ -132,8 +135,8 @@ fn machine(facts: &Facts, environment: Environment) -> Check {
         Environment {
             docker_desktop: true,
             ..
-        } => "Docker Desktop, Settings, Resources: more processors and memory",
-        _ => "containers want two cores and 2 GB; --runner sim measures the same on less",
+        } => "assign more processors and memory in Docker Desktop, Settings, Resources",
+        _ => "containers need two cores and 2 GB of memory; with less, use --runner sim",
     };
     Check::not_ok(NAME, found, remedy)
 }

@@ -1,4 +1,4 @@
-//! netem and nfqueue: what containers found out, or else what this kernel says of itself.
+//! netem and nfqueue: the result of a test in a container or, without one, what this machine's kernel reports.
 
 use backroom_shaper::protocol::{Availability, Support};
 
@@ -6,17 +6,17 @@ use crate::doctor::facts::{Configured, Facts, Module};
 use crate::doctor::report::{Check, Status};
 use crate::doctor::{Distribution, Environment};
 
-/// What a kernel's own words come to.
+/// Whether a kernel has a module, according to its files. Ordered, so `max` is the worse of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Presence {
-    /// It can be used.
-    There,
-    /// Nobody can tell without trying.
+    /// Loaded, built in or installed.
+    Available,
+    /// Only a test can tell.
     Unknown,
-    /// The kernel could load it, but the file is not there.
+    /// The kernel supports it as a module, but the module is not installed.
     NotInstalled,
     /// The kernel was built without it.
-    LeftOut,
+    NotConfigured,
 }
 
 pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
@@ -29,7 +29,7 @@ pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
     }
     let remedy = match (environment, presence) {
         (Environment { wsl2: true, .. }, _) => {
-            "in Windows: wsl --update; then here: sudo modprobe sch_netem. Until then the lab takes nfqueue"
+            "in Windows: wsl --update; then here: sudo modprobe sch_netem. Until then the lab uses nfqueue"
         }
         (
             Environment {
@@ -37,7 +37,7 @@ pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
                 ..
             },
             _,
-        ) => "update Docker Desktop, whose kernel it is. Until then the lab takes nfqueue",
+        ) => "update Docker Desktop, which provides the kernel. Until then the lab uses nfqueue",
         (
             Environment {
                 distribution: Distribution::RedHat,
@@ -45,8 +45,8 @@ pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
             },
             Presence::NotInstalled,
         ) => "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe sch_netem",
-        (_, Presence::There) => "sudo modprobe sch_netem",
-        _ => "the lab takes nfqueue; for netem: just netem-kernel COMMAND",
+        (_, Presence::Available) => "sudo modprobe sch_netem",
+        _ => "the lab uses nfqueue; to use netem: just netem-kernel COMMAND",
     };
     Check {
         remedy: Some(remedy.to_owned()),
@@ -63,11 +63,13 @@ pub(super) fn nfqueue(facts: &Facts, environment: Environment) -> Check {
         return check;
     }
     let remedy = match (environment.distribution, presence) {
-        (_, Presence::There | Presence::Unknown) => "sudo modprobe -a nfnetlink_queue xt_NFQUEUE",
+        (_, Presence::Available | Presence::Unknown) => {
+            "sudo modprobe -a nfnetlink_queue xt_NFQUEUE"
+        }
         (Distribution::RedHat, Presence::NotInstalled) => {
             "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe -a nfnetlink_queue xt_NFQUEUE"
         }
-        _ => "where netem works it is not needed; else just netem-kernel COMMAND, or --runner sim",
+        _ => "not needed if netem works; otherwise use: just netem-kernel COMMAND, or --runner sim",
     };
     Check {
         remedy: Some(remedy.to_owned()),
@@ -75,7 +77,7 @@ pub(super) fn nfqueue(facts: &Facts, environment: Environment) -> Check {
     }
 }
 
-/// Without the remedy.
+/// The check of a backend. If it is not ok, the caller adds the fix.
 fn check(
     name: &'static str,
     facts: &Facts,
@@ -85,28 +87,28 @@ fn check(
 ) -> Check {
     let not_ok = |found: String| Check::not_ok(name, found, "");
     let engine = facts.engine.as_ref().ok();
-    let untried = match engine.and_then(|engine| engine.shaping.as_ref()) {
+    let not_tested = match engine.and_then(|engine| engine.shaping.as_ref()) {
         Some(Ok(support)) => {
             return match availability(support).reason() {
-                None => Check::ok(name, "tried in a container"),
+                None => Check::ok(name, "tested in a container"),
                 Some(reason) => not_ok(reason.to_owned()),
             };
         }
-        Some(Err(why)) => format!("not tried in a container: {why}"),
-        None => "not tried, without an image to start".to_owned(),
+        Some(Err(why)) => format!("not tested in a container: {why}"),
+        None => "not tested, because there is no image to start".to_owned(),
     };
-    let mend = Some("just image, and doctor can try it in a container".to_owned());
+    let remedy = Some("run just image, then doctor can test it in a container".to_owned());
     match presence {
-        // Containers there have another kernel than this.
-        _ if environment.docker_desktop => Check::not_checked(name, untried, mend),
-        Presence::There => Check::ok(name, format!("this kernel has it; {untried}")),
+        // Docker Desktop's containers do not use this kernel.
+        _ if environment.docker_desktop => Check::not_checked(name, not_tested, remedy),
+        Presence::Available => Check::ok(name, format!("this kernel has it; {not_tested}")),
         Presence::Unknown => {
             let found =
-                format!("this kernel does not say, and trying it here needs root; {untried}");
-            Check::not_checked(name, found, mend)
+                format!("this kernel does not report it, and a test here needs root; {not_tested}");
+            Check::not_checked(name, found, remedy)
         }
-        Presence::NotInstalled => not_ok("this kernel's module for it is not installed".to_owned()),
-        Presence::LeftOut => not_ok("this kernel was built without it".to_owned()),
+        Presence::NotInstalled => not_ok("its kernel module is not installed".to_owned()),
+        Presence::NotConfigured => not_ok("this kernel was built without it".to_owned()),
     }
 }
 
@@ -120,16 +122,16 @@ fn presence(module: Module) -> Presence {
         | Module {
             configured: Some(Configured::BuiltIn),
             ..
-        } => Presence::There,
+        } => Presence::Available,
         Module {
             configured: Some(Configured::Left),
             ..
-        } => Presence::LeftOut,
+        } => Presence::NotConfigured,
         Module {
             installed: Some(false),
             ..
         } => Presence::NotInstalled,
-        // As a module, in a place that can't be seen from here.
+        // Configured as a module, or nothing is known: the list of installed modules cannot be read.
         Module { .. } => Presence::Unknown,
     }
 }

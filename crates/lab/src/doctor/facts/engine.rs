@@ -1,4 +1,4 @@
-//! The engine: whether it answers, what it has, and what its kernel can shape with.
+//! Facts about the engine: whether it responds, its image, and the shaping backends that its kernel supports.
 
 use std::env;
 use std::io;
@@ -12,44 +12,44 @@ use tokio::time::timeout;
 
 use crate::docker;
 
-/// Starting a container that says what it can do, and removing it.
-const SHAPING_LIMIT: Duration = Duration::from_millis(2_000);
-/// Asking for what the engine knows anyway.
-const ANSWER_LIMIT: Duration = Duration::from_millis(700);
+/// Time limit for testing the shaping backends in a container.
+const SHAPING_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// Time limit for a simple request to the engine.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
-/// An engine that answers.
+/// What is known about an engine that responds.
 #[derive(Clone, Debug, Default)]
 pub struct EngineFacts {
-    /// Its version.
+    /// The engine's version.
     pub version: String,
-    /// What it says it runs on: `Docker Desktop`, or a distribution.
+    /// The operating system that the engine reports: `Docker Desktop` or a Linux distribution.
     pub operating_system: String,
-    /// What it has under the image's name.
+    /// The project's image. `None` if the engine does not have it.
     pub image: Option<ImageFacts>,
-    /// What its kernel can shape with, as a container found out; or why none could.
+    /// Result of testing the shaping backends in a container. `None` without an image to start.
     pub shaping: Option<Result<Support, String>>,
 }
 
 /// The project's image.
 #[derive(Clone, Debug, Default)]
 pub struct ImageFacts {
-    /// The commit it was built from, with `-dirty` where the sources differed from it.
+    /// The commit that it was built from, with `-dirty` if there were uncommitted changes.
     pub revision: Option<String>,
 }
 
-/// Why no engine can be used.
+/// Why the engine cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineProblem {
-    /// Its socket is not there.
+    /// Its socket does not exist.
     NoSocket,
-    /// Its socket is there and this user may not use it.
+    /// This user has no permission to use its socket.
     NoPermission,
-    /// Its socket is there and nobody listens.
+    /// Its socket exists, but no process listens on it.
     NotRunning,
-    /// It does not answer in time.
+    /// It does not respond in time.
     Silent,
-    /// Something else.
+    /// Any other error.
     Other(String),
 }
 
@@ -64,20 +64,20 @@ pub(super) fn is_installed() -> bool {
         .any(|folder| folder.join("dockerd").is_file())
 }
 
-/// Asks the engine that the docker runner would take.
-pub(super) async fn ask(image: &str) -> Result<EngineFacts, EngineProblem> {
+/// Collects facts about the engine that the docker runner would use.
+pub(super) async fn inspect(image: &str) -> Result<EngineFacts, EngineProblem> {
     let host = docker_host();
     let socket = match &host {
         None => Some(DEFAULT_SOCKET),
         Some(host) => host.strip_prefix("unix://"),
     };
     if let Some(path) = socket {
-        timeout(ANSWER_LIMIT, UnixStream::connect(Path::new(path)))
+        timeout(REQUEST_TIMEOUT, UnixStream::connect(Path::new(path)))
             .await
             .map_err(|_| EngineProblem::Silent)?
             .map_err(|error| problem(&error))?;
     }
-    let (docker, version) = timeout(ANSWER_LIMIT, docker::reach())
+    let (docker, version) = timeout(REQUEST_TIMEOUT, docker::reach())
         .await
         .map_err(|_| EngineProblem::Silent)?
         .map_err(|error| EngineProblem::Other(error.to_string()))?;
@@ -85,7 +85,7 @@ pub(super) async fn ask(image: &str) -> Result<EngineFacts, EngineProblem> {
         tokio::join!(operating_system(&docker), image_facts(&docker, image));
     let shaping = match image_facts {
         None => None,
-        Some(_) => Some(docker::probe_shaping(&docker, image, SHAPING_LIMIT).await),
+        Some(_) => Some(docker::probe_shaping(&docker, image, SHAPING_TIMEOUT).await),
     };
     Ok(EngineFacts {
         version,
@@ -96,7 +96,7 @@ pub(super) async fn ask(image: &str) -> Result<EngineFacts, EngineProblem> {
 }
 
 async fn operating_system(docker: &Docker) -> Option<String> {
-    timeout(ANSWER_LIMIT, docker.info())
+    timeout(REQUEST_TIMEOUT, docker.info())
         .await
         .ok()?
         .ok()?
@@ -104,7 +104,7 @@ async fn operating_system(docker: &Docker) -> Option<String> {
 }
 
 async fn image_facts(docker: &Docker, image: &str) -> Option<ImageFacts> {
-    let found = timeout(ANSWER_LIMIT, docker.inspect_image(image))
+    let found = timeout(REQUEST_TIMEOUT, docker.inspect_image(image))
         .await
         .ok()?
         .ok()?;

@@ -1,4 +1,4 @@
-//! Which modules of the kernel are there, without loading any.
+//! Finds out which kernel modules are available, without loading any.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,44 +6,44 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 
-/// A kernel's configuration is a quarter of a megabyte.
+/// Limit on the size of the kernel's configuration, which usually has about 250 kB.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// What shaping needs of a kernel.
+/// The kernel modules that shaping needs.
 #[derive(Clone, Debug, Default)]
 pub struct KernelFacts {
-    /// The network emulator.
+    /// The network emulator, `sch_netem`.
     pub netem: Module,
-    /// Packets handed to user space.
+    /// Queues of packets for user space, `nfnetlink_queue`.
     pub queue: Module,
-    /// The rule that hands them over.
+    /// The iptables target that adds packets to a queue, `xt_NFQUEUE`.
     pub queue_rule: Module,
 }
 
-/// What is known of a part of the kernel.
+/// What is known about a kernel module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Module {
-    /// It is there now.
+    /// Whether it is loaded.
     pub loaded: bool,
-    /// Whether it is among what can be loaded. `None` where this kernel's modules can't be seen.
+    /// Whether it can be loaded or is built in. `None` if the lists of this kernel's modules cannot be read.
     pub installed: Option<bool>,
-    /// How the kernel was built. `None` where it does not say.
+    /// Its option in the kernel's configuration. `None` if that cannot be read.
     pub configured: Option<Configured>,
 }
 
-/// A line of a kernel's configuration.
+/// The value of an option in a kernel's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Configured {
     /// `=y`
     BuiltIn,
     /// `=m`
     AsModule,
-    /// Anything else.
+    /// Not set.
     Left,
 }
 
-/// Looks at the kernel that runs.
-pub(super) fn look() -> KernelFacts {
+/// Collects facts about the running kernel.
+pub(super) fn inspect() -> KernelFacts {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = release.trim();
     let modules = ["modules.dep", "modules.builtin"]

@@ -1,4 +1,4 @@
-//! What there is to see. Each look has a time limit, and all of them happen at once.
+//! Collects facts about the machine concurrently, each with a time limit.
 
 mod engine;
 mod kernel;
@@ -16,23 +16,23 @@ pub use multicast::MulticastFacts;
 
 use backroom_provenance::Host;
 
-/// Looking at files and at loopback traffic takes no longer, unless something is very wrong.
-const LOCAL_LIMIT: Duration = Duration::from_secs(3);
+/// Time limit for reading files and for testing multicast on this machine.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Everything a diagnosis is made from.
+/// All facts that a diagnosis needs.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The machine that this program runs on.
+    /// The machine that runs this program.
     pub host: HostFacts,
-    /// Its kernel, which is not always the one that containers get.
+    /// The kernel of this machine. Containers may use another one, for example with Docker Desktop.
     pub kernel: KernelFacts,
-    /// The engine, or why there is none to be used.
+    /// The engine, or why it cannot be used.
     pub engine: Result<EngineFacts, EngineProblem>,
-    /// `DOCKER_HOST`.
+    /// The environment variable `DOCKER_HOST`, unless it is empty.
     pub docker_host: Option<String>,
-    /// Whether an engine is installed, running or not.
+    /// Whether an engine is installed, even if it is not running.
     pub engine_installed: bool,
-    /// Multicast on the interfaces of this machine. `None` when it could not be tried in time.
+    /// Result of the multicast test. `None` if it did not finish in time.
     pub multicast: Option<MulticastFacts>,
     /// This program.
     pub build: Build,
@@ -45,39 +45,42 @@ pub struct HostFacts {
     pub proc_version: String,
     /// `/etc/os-release`.
     pub os_release: String,
-    /// Processors that may be used.
+    /// Number of processors that this program may use.
     pub cores: usize,
-    /// Main memory.
+    /// Size of the main memory. `None` if unknown.
     pub memory_bytes: Option<u64>,
 }
 
-/// What is to be compared with the image.
+/// This program's build, to compare with the image.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// The commit this program comes from, with `-dirty` where its sources differ from it.
+    /// The commit that this program was built from, with `-dirty` if there were uncommitted changes.
     pub commit: String,
-    /// The name of the image.
+    /// Name of the image.
     pub image: String,
 }
 
-/// Looks at everything.
+/// Collects all facts.
 ///
 /// # Errors
-/// When no thread can be started to look with.
+/// If no thread can be started.
 pub(super) fn collect(image: &str) -> io::Result<Facts> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let facts = runtime.block_on(async {
-        let kernel = timeout(LOCAL_LIMIT, tokio::task::spawn_blocking(kernel::look));
-        let multicast = timeout(LOCAL_LIMIT, tokio::task::spawn_blocking(multicast::listen));
+        let kernel = timeout(LOCAL_TIMEOUT, tokio::task::spawn_blocking(kernel::inspect));
+        let multicast = timeout(
+            LOCAL_TIMEOUT,
+            tokio::task::spawn_blocking(multicast::inspect),
+        );
         let commit = timeout(
-            LOCAL_LIMIT,
+            LOCAL_TIMEOUT,
             tokio::task::spawn_blocking(backroom_provenance::commit),
         );
         let (kernel, multicast, commit, engine) =
-            tokio::join!(kernel, multicast, commit, engine::ask(image));
+            tokio::join!(kernel, multicast, commit, engine::inspect(image));
         Facts {
             host: host(),
             kernel: flatten(kernel).unwrap_or_default(),
@@ -91,14 +94,14 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
             },
         }
     });
-    // A look that takes longer is not waited for.
+    // Do not wait for tasks that exceeded their time limit.
     runtime.shutdown_background();
     Ok(facts)
 }
 
-/// `None` for a look that was not finished.
-fn flatten<T, E, F>(look: Result<Result<T, E>, F>) -> Option<T> {
-    look.ok()?.ok()
+/// `None` if a task timed out or panicked.
+fn flatten<T, E, F>(outcome: Result<Result<T, E>, F>) -> Option<T> {
+    outcome.ok()?.ok()
 }
 
 fn host() -> HostFacts {

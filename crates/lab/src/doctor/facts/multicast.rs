@@ -1,7 +1,6 @@
-//! Whether a socket on this machine hears what another one on it sends to a group.
+//! Tests whether a socket receives what another socket on this machine sends to a multicast group.
 //!
-//! Packets have a time to live of 0, so none leaves the machine: this is about interfaces and firewalls, not about
-//! switches.
+//! Packets have a TTL of 0, so none leaves the machine: this tests interfaces and firewalls, not switches.
 
 use std::fs;
 use std::io;
@@ -14,21 +13,21 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 /// An administratively scoped group (RFC 2365).
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 66);
-/// What is sent on this machine arrives at once or never.
-const PATIENCE: Duration = Duration::from_millis(150);
+/// Time limit for the packet's arrival. On the same machine it arrives at once or never.
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(150);
 const MAX_INTERFACES: usize = 12;
 
-/// What came of trying each interface.
+/// Result of testing the interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MulticastFacts {
-    /// It works on this interface.
+    /// Multicast works on this interface.
     Heard {
         /// Its name.
         interface: String,
     },
-    /// It works on none of these, which are all that could.
+    /// Multicast works on no interface.
     Deaf {
-        /// Their names.
+        /// All tested interfaces. Empty if none is suitable.
         interfaces: Vec<String>,
     },
 }
@@ -38,12 +37,12 @@ struct Interface {
     index: u32,
 }
 
-/// Tries one interface after the other until one works.
-pub(super) fn listen() -> MulticastFacts {
+/// Tests interfaces until multicast works on one.
+pub(super) fn inspect() -> MulticastFacts {
     let interfaces = interfaces();
     match interfaces
         .iter()
-        .find(|interface| hears(interface).unwrap_or(false))
+        .find(|interface| receives(interface).unwrap_or(false))
     {
         Some(interface) => MulticastFacts::Heard {
             interface: interface.name.clone(),
@@ -57,7 +56,7 @@ pub(super) fn listen() -> MulticastFacts {
     }
 }
 
-/// Those that are up, lead to others, take part in multicast and are no port of a bridge; in the kernel's order.
+/// Interfaces that are up, support multicast, and are neither loopback nor part of a bridge, in the kernel's order.
 fn interfaces() -> Vec<Interface> {
     const UP: u32 = 0x1;
     const LOOPBACK: u32 = 0x8;
@@ -66,12 +65,12 @@ fn interfaces() -> Vec<Interface> {
         let text = |file| fs::read_to_string(path.join(file)).ok();
         let flags = text("flags")?;
         let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
-        let wanted = flags & (UP | LOOPBACK | MULTICAST) == UP | MULTICAST;
+        let suitable = flags & (UP | LOOPBACK | MULTICAST) == UP | MULTICAST;
         let interface = Interface {
             name: path.file_name()?.to_str()?.to_owned(),
             index: text("ifindex")?.trim().parse().ok()?,
         };
-        (wanted && !path.join("master").exists()).then_some(interface)
+        (suitable && !path.join("master").exists()).then_some(interface)
     };
     let mut interfaces: Vec<_> = fs::read_dir("/sys/class/net")
         .into_iter()
@@ -83,7 +82,8 @@ fn interfaces() -> Vec<Interface> {
     interfaces
 }
 
-fn hears(interface: &Interface) -> io::Result<bool> {
+/// Whether a packet that is sent to a group on `interface` is received on it.
+fn receives(interface: &Interface) -> io::Result<bool> {
     let receiver = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     receiver.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into())?;
     receiver.join_multicast_v4_n(&GROUP, &InterfaceIndexOrAddress::Index(interface.index))?;
@@ -99,7 +99,7 @@ fn hears(interface: &Interface) -> io::Result<bool> {
     sender.set_multicast_loop_v4(true)?;
     sender.send_to(token().as_bytes(), &SocketAddrV4::new(GROUP, port).into())?;
 
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + RECEIVE_TIMEOUT;
     let mut buffer = [MaybeUninit::uninit(); 64];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -113,7 +113,7 @@ fn hears(interface: &Interface) -> io::Result<bool> {
     }
 }
 
-/// Says whose packet it is, should another's come to the same port.
+/// Distinguishes this program's packet from others that arrive on the same port.
 fn token() -> String {
     format!("backroom doctor {}", std::process::id())
 }
