@@ -1,31 +1,31 @@
-//! The runs of each cell in both sweeps, side by side.
+//! Pairs the runs of each cell in both sweeps.
 
 use std::collections::HashMap;
 
 use crate::record::{CellKey, RunRecord};
 use crate::statistics::by_value;
 
-/// What one sweep measured in one cell.
+/// The runs of one cell in one sweep.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Runs {
-    /// Completion times of the runs that count.
+    /// Completion times in seconds of the runs that count.
     pub seconds: Vec<f64>,
-    /// Runs that don't.
+    /// Number of runs that do not count.
     pub failed: usize,
 }
 
-/// A cell that is in either sweep.
+/// A cell that is in at least one of the sweeps.
 pub(super) struct Pair {
     pub(super) example: RunRecord,
     pub(super) baseline: Runs,
     pub(super) candidate: Runs,
 }
 
-/// Which of a pair's two sweeps a run belongs to.
+/// Selects the runs of one sweep from a pair.
 type Side = fn(&mut Pair) -> &mut Runs;
 
-/// Pairs by the values of all axes, in the order of these. Which runner measured is no axis, so that a simulation can
-/// be compared with containers.
+/// Pairs the runs of cells that have the same values on all axes, and sorts the pairs by these values. The runner is
+/// not an axis, so a simulation can be compared with containers.
 pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair> {
     let mut pairs: HashMap<CellKey, Pair> = HashMap::new();
     let sides: [(_, Side); 2] = [

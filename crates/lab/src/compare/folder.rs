@@ -1,4 +1,4 @@
-//! What a comparison reads of a folder of results.
+//! Reads a folder of results for a comparison.
 
 use std::fs;
 use std::io;
@@ -12,17 +12,17 @@ use crate::results::{Rows, RowsError};
 /// A folder that `run` wrote.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// Where it is.
+    /// Path of the folder.
     pub path: PathBuf,
-    /// The whole rows of its `runs.csv`.
+    /// The complete rows of its `runs.csv`.
     pub records: Vec<RunRecord>,
-    /// Whether its last row is not whole, as a killed sweep leaves it. It is left out.
+    /// Whether its last row is incomplete because a sweep was killed. That row is ignored.
     pub torn: bool,
-    /// Where they come from, as far as its `manifest.json` says.
+    /// The origin of the rows according to its `manifest.json`.
     pub(super) origin: Origin,
 }
 
-/// What a reader wants to know of where numbers come from. All of it may be missing.
+/// The origin of measurements. A manifest may lack any of it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Origin {
@@ -30,7 +30,7 @@ pub(super) struct Origin {
     pub(super) host: Machine,
 }
 
-/// What numbers depend on besides the code.
+/// The properties of a machine that affect measurements.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Machine {
@@ -39,40 +39,40 @@ pub(super) struct Machine {
     pub(super) cores: Option<usize>,
 }
 
-/// Why a folder can't be compared.
+/// Why a folder cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// No sweep wrote it.
+    /// It has no results.
     #[error("{path} has no runs.csv; {hint}", path = path.display())]
     NoResults {
         /// The folder.
         path: PathBuf,
-        /// What to name instead.
+        /// Which folder to use instead.
         hint: String,
     },
-    /// The file is there, but not to be read.
+    /// The file cannot be read.
     #[error("{path}: {source}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// It is none that `run` wrote.
-    #[error("{path} is no table of runs: {source}", path = path.display())]
+    /// The file was not written by `run`.
+    #[error("{path} is not a valid runs.csv: {source}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong there.
+        /// The row and the problem.
         source: RowsError,
     },
 }
 
 impl Folder {
-    /// Reads the rows in `path`, and where they come from.
+    /// Reads the rows of the folder at `path` and their origin.
     ///
     /// # Errors
-    /// When there are none, or they can't be read.
+    /// If it has no `runs.csv`, or the file cannot be read.
     pub fn read(path: &Path) -> Result<Self, FolderError> {
         let runs = path.join("runs.csv");
         let text = fs::read(&runs).map_err(|source| match source.kind() {
@@ -87,7 +87,7 @@ impl Folder {
         })?;
         let rows =
             Rows::parse(&text).map_err(|source| FolderError::Malformed { path: runs, source })?;
-        // Numbers without a manifest are still numbers.
+        // The manifest is only shown, so the rows can be compared without it.
         let origin = fs::read(path.join("manifest.json"))
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
@@ -100,7 +100,7 @@ impl Folder {
         })
     }
 
-    /// Which runner and shaper made its rows; several where rows of several were put together.
+    /// The runners and shapers of its rows. There are several if rows of several sweeps were combined.
     pub(super) fn runners(&self) -> Vec<String> {
         let mut runners: Vec<_> = self
             .records
@@ -113,7 +113,7 @@ impl Folder {
     }
 }
 
-/// Names folders in `path` that do have results.
+/// Suggests the folders inside `path` that have results.
 fn hint(path: &Path) -> String {
     let inner = fs::read_dir(path)
         .into_iter()
@@ -123,7 +123,7 @@ fn hint(path: &Path) -> String {
     let mut names: Vec<_> = inner.map(|inner| inner.display().to_string()).collect();
     names.sort();
     match names.is_empty() {
-        true => "name a folder that `backroom-lab run` wrote, like results/window/sim".to_owned(),
+        true => "use a folder written by `backroom-lab run`, such as results/window/sim".to_owned(),
         false => format!("did you mean {}?", names.join(" or ")),
     }
 }

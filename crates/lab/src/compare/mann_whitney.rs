@@ -1,34 +1,34 @@
-//! The Mann-Whitney U test: do the values of one sample tend to be greater than those of another? It asks nothing of
-//! their distributions.
+//! The Mann-Whitney U test: do the values of one sample tend to be greater than those of another? It makes no
+//! assumption about their distributions.
 //!
 //! Mann & Whitney, *On a test of whether one of two random variables is stochastically larger than the other*, 1947.
-//! With ties it is the exact conditional test on mid-ranks (Lehmann, *Nonparametrics*, 1975, 1.4): simulated runs without
-//! loss take exactly the same time. `statrs` has the normal approximation, which serves for large samples; its exact
-//! test refuses ties.
+//! Small samples use the exact conditional test on mid-ranks (Lehmann, *Nonparametrics*, 1975, 1.4), because ties are
+//! common: simulated runs without loss take exactly the same time. The exact test of `statrs` does not support ties.
+//! Large samples use its normal approximation.
 
 use statrs::stats_tests::Alternative;
 use statrs::stats_tests::mannwhitneyu::{MannWhitneyUMethod, mannwhitneyu};
 
-/// Up to so many values in both samples together the distribution is counted out; it takes milliseconds.
+/// Largest total number of values for the exact test, which then takes milliseconds.
 const MAX_EXACT: usize = 60;
 
-/// The two-sided p-value of `one` and `other` differing by more than the factor `margin`; with 1 it is the usual test.
-/// 1 where a sample is empty, or a value is not a number.
+/// The two-sided p-value for a difference between `one` and `other` by more than the factor `margin`. A `margin` of 1
+/// gives the usual test. Returns 1 if a sample is empty or contains NaN.
 pub fn p_value(one: &[f64], other: &[f64], margin: f64) -> f64 {
     if one.is_empty() || other.is_empty() || one.iter().chain(other).any(|value| value.is_nan()) {
         return 1.0;
     }
-    let less = |values: &[f64]| {
+    let scaled_down = |values: &[f64]| {
         values
             .iter()
             .map(|value| value / margin)
             .collect::<Vec<_>>()
     };
-    let greater = p_of_greater(&less(one), other);
-    (2.0 * greater.min(p_of_greater(&less(other), one))).min(1.0)
+    let greater = p_of_greater(&scaled_down(one), other);
+    (2.0 * greater.min(p_of_greater(&scaled_down(other), one))).min(1.0)
 }
 
-/// The p-value of `one` tending to be greater than `other`.
+/// The one-sided p-value for values of `one` being greater than those of `other`.
 fn p_of_greater(one: &[f64], other: &[f64]) -> f64 {
     if one.len() + other.len() <= MAX_EXACT {
         return exact(one, other);
@@ -37,7 +37,7 @@ fn p_of_greater(one: &[f64], other: &[f64]) -> f64 {
     mannwhitneyu(one, other, method, Alternative::Greater).map_or(1.0, |(_, p)| p)
 }
 
-/// The least p-value that samples of these sizes can have: every value of one is greater than all of the other.
+/// The smallest possible p-value of samples of these sizes: all values of one are greater than all values of the other.
 pub fn least_p_value(one: usize, other: usize) -> f64 {
     let fewer = one.min(other);
     let choices = (1..=fewer)
@@ -46,7 +46,7 @@ pub fn least_p_value(one: usize, other: usize) -> f64 {
     (2.0 / choices).min(1.0)
 }
 
-/// The upper tail of the rank sum, over all ways to choose the first sample from both.
+/// The probability of a rank sum at least as large, over all ways to choose the first sample from all values.
 fn exact(one: &[f64], other: &[f64]) -> f64 {
     let ranks = doubled_ranks(one, other);
     let observed: usize = ranks[..one.len()].iter().sum();
@@ -56,8 +56,8 @@ fn exact(one: &[f64], other: &[f64]) -> f64 {
     at_least / all
 }
 
-/// Twice the rank of each value among all, those of `one` first. Equal values share the mean of their ranks, and twice
-/// a mean of ranks is a whole number.
+/// Twice the rank of each value among all, first those of `one`. Equal values share the mean of their ranks. Doubling
+/// makes such means whole numbers.
 fn doubled_ranks(one: &[f64], other: &[f64]) -> Vec<usize> {
     let values: Vec<_> = one.iter().chain(other).copied().collect();
     let rank = |value: &f64| {
@@ -68,7 +68,7 @@ fn doubled_ranks(one: &[f64], other: &[f64]) -> Vec<usize> {
     values.iter().map(rank).collect()
 }
 
-/// For each sum, in how many ways `size` of `ranks` have it.
+/// For each sum, the number of ways to choose `size` of `ranks` with that sum.
 fn ways_by_sum(ranks: &[usize], size: usize) -> Vec<f64> {
     let greatest: usize = ranks.iter().sum();
     let mut ways = vec![vec![0.0; greatest + 1]; size + 1];
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_textbooks_placenta_gives_the_textbooks_p() {
+    fn a_textbook_example_gives_the_published_p() {
         // Hollander & Wolfe 1973, p. 69: W = 35, one-sided p = 0.1272.
         let at_term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
         let earlier = [1.15, 0.88, 0.90, 0.74, 1.21];
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_all_the_same_differs_by_chance() {
+    fn equal_or_invalid_samples_have_a_p_of_one() {
         assert_eq!(p_value(&[1.0; 10], &[1.0; 10], 1.0), 1.0);
         assert_eq!(p_value(&[1.0; 40], &[1.0; 40], 1.0), 1.0);
         assert_eq!(p_value(&[], &[1.0], 1.0), 1.0);
@@ -146,7 +146,7 @@ mod tests {
         assert_near(p_value(&[1.011; 8], &one, 1.01), least_p_value(8, 8));
     }
 
-    /// By looking at every choice one after the other.
+    /// The p-value by enumeration of all choices.
     fn enumerated(one: &[f64], other: &[f64]) -> f64 {
         let ranks = doubled_ranks(one, other);
         let observed: usize = ranks[..one.len()].iter().sum();
@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counting_out_agrees_with_enumeration(
+        fn the_exact_test_agrees_with_enumeration(
             one in prop::collection::vec(0_u8..6, 1..6),
             other in prop::collection::vec(0_u8..6, 1..6),
         ) {

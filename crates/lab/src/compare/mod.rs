@@ -1,12 +1,13 @@
-//! Two folders of results, cell by cell: did anything become slower?
+//! Compares two folders of results cell by cell: did anything become slower?
 //!
-//! - `folder`: what is read of each folder.
-//! - `cells`: runs that were made under the same conditions, side by side.
-//! - `ratio`: how many times as long one takes as the other. `mann_whitney`: whether that could be chance.
-//!   `multiplicity`: the same for many cells at once.
-//! - `verdict`: what follows for a cell. `text`: all of it for people.
+//! - `folder`: reads a folder.
+//! - `cells`: pairs the runs of the same cell.
+//! - `ratio`: the ratio of the completion times. `mann_whitney`: whether the difference could be chance.
+//!   `multiplicity`:
+//!   corrects for testing many cells at once.
+//! - `verdict`: the conclusion for a cell. `text`: the whole comparison as text.
 //!
-//! A row counts where it is `ok`, and what is compared is `seconds`. The same two folders always give the same answer:
+//! Only rows that are `ok` count, and `seconds` is compared. The same two folders always give the same result, because
 //! the bootstrap has a fixed seed.
 
 mod cells;
@@ -27,36 +28,36 @@ pub use verdict::{FALSE_ALARMS, FLOOR, Verdict};
 
 use crate::record::RunRecord;
 
-/// Two sweeps compared: the baseline, A, and the candidate, B.
+/// The comparison of two sweeps: the baseline A and the candidate B.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Every cell that is in either, ordered by its axes.
+    /// All cells of A and B, sorted by the values of their axes.
     pub cells: Vec<ComparedCell>,
 }
 
 /// One cell in both sweeps.
 #[derive(Clone, Debug)]
 pub struct ComparedCell {
-    /// One of its rows, for what all of them have in common.
+    /// One of its rows, for the properties that all rows of a cell share.
     pub example: RunRecord,
-    /// What A measured.
+    /// The runs of A.
     pub baseline: Runs,
-    /// What B measured.
+    /// The runs of B.
     pub candidate: Runs,
-    /// The time B takes over the time A takes, where both have a run that counts.
+    /// The time of B divided by the time of A. `None` unless both have a run that counts.
     pub ratio: Option<Ratio>,
-    /// How likely the two look so different by chance, where there are enough runs to ask.
+    /// The p-value of the difference. `None` if there are too few runs for a significant one.
     pub p: Option<PValue>,
-    /// What follows.
+    /// The conclusion.
     pub verdict: Verdict,
 }
 
-/// Of a two-sided Mann-Whitney test for a difference of more than [`FLOOR`].
+/// The p-value of a two-sided Mann-Whitney test for a difference of more than [`FLOOR`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PValue {
-    /// Of this cell alone.
+    /// Without a correction for the number of cells.
     pub alone: f64,
-    /// As one of all the cells compared (Benjamini & Hochberg 1995).
+    /// Adjusted for the number of tested cells (Benjamini & Hochberg 1995).
     pub adjusted: f64,
 }
 
@@ -91,7 +92,7 @@ pub fn compare(baseline: &[RunRecord], candidate: &[RunRecord]) -> Comparison {
     Comparison { cells }
 }
 
-/// `None` where no outcome whatsoever could be told from chance.
+/// `None` if there are so few runs that no outcome would be significant.
 fn p_of(baseline: &Runs, candidate: &Runs) -> Option<f64> {
     let (one, other) = (&baseline.seconds, &candidate.seconds);
     (least_p_value(one.len(), other.len()) <= FALSE_ALARMS)
@@ -99,12 +100,12 @@ fn p_of(baseline: &Runs, candidate: &Runs) -> Option<f64> {
 }
 
 impl Comparison {
-    /// Whether a cell of B is slower than in A, or does not work any more.
+    /// Whether a cell is slower in B than in A, or no longer completes.
     pub fn has_regression(&self) -> bool {
         self.cells.iter().any(|cell| cell.verdict.is_regression())
     }
 
-    /// Whether at least one cell was measured in both.
+    /// Whether A and B have at least one cell in common.
     pub fn has_common_cells(&self) -> bool {
         let measured = |runs: &Runs| runs.seconds.len() + runs.failed > 0;
         self.cells
@@ -112,7 +113,7 @@ impl Comparison {
             .any(|cell| measured(&cell.baseline) && measured(&cell.candidate))
     }
 
-    /// How many cells have this verdict.
+    /// Number of cells with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.cells
             .iter()

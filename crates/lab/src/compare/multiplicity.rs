@@ -1,15 +1,15 @@
-//! Many tests at once. Of 200 cells that did not change, ten have a p-value below 0.05.
+//! Correction for multiple tests. Of 200 cells that did not change, about ten have a p-value below 0.05.
 //!
-//! Adjusted after Benjamini & Hochberg, *Controlling the false discovery rate*, 1995. Where nothing changed, a comparison
-//! of two folders then raises any alarm at all in at most 5 % of cases, however many cells they have; and
-//! where everything became slower, as after most real mistakes, far fewer runs show it than with a correction for the
-//! whole family (Holm's), which keeps asking of each cell what it would have to show alone.
+//! The method is that of Benjamini & Hochberg, *Controlling the false discovery rate*, 1995. If nothing changed, at
+//! most 5 % of all comparisons report any difference, however many cells they have. If everything became slower, as
+//! after most real mistakes, it needs far fewer runs than a family-wise correction such as Holm's, which requires of
+//! each cell what it would require if no other cell had changed.
 //!
-//! The price is that each real difference makes it easier for the next to pass as one. So the p-values have to be those of
-//! a difference that is worth an alarm: tested for any difference, cells without noise find a machine a thousandth faster
-//! for sure, and noisy ones then pass in their wake.
+//! The disadvantage is that each real difference lowers the threshold for the other cells. So the p-values must be
+//! those of a difference that is large enough to matter. If they tested for any difference, cells without noise would
+//! detect that a machine is 0.1 % faster, and noisy cells would then be reported by chance.
 
-/// Adjusts `p_values`, each for being one of all. The order stays.
+/// Adjusts each of `p_values` for the number of tests. Keeps their order.
 pub fn adjusted(p_values: &[f64]) -> Vec<f64> {
     let mut places: Vec<_> = (0..p_values.len()).collect();
     places.sort_by(|one, other| p_values[*one].total_cmp(&p_values[*other]));

@@ -1,4 +1,4 @@
-//! How many times as long.
+//! The ratio of two medians, with an interval.
 
 use crate::statistics::Interval;
 use crate::statistics::interval::{median, random, resample};
@@ -6,23 +6,23 @@ use crate::statistics::interval::{median, random, resample};
 /// A ratio of medians with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// The ratio itself.
+    /// The ratio of the sample medians.
     pub estimate: f64,
     /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
 impl Ratio {
     /// The median of `candidate` over that of `baseline`, with a bootstrap percentile interval (Efron & Tibshirani, *An
-    /// introduction to the bootstrap*, 1993, 13.3). `None` where one of them is empty.
+    /// introduction to the bootstrap*, 1993, 13.3). `None` if a sample is empty.
     pub fn of(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
         let estimate = median(&mut candidate.to_vec())? / median(&mut baseline.to_vec())?;
         let mut random = random();
         let Interval { low, high } = Interval::of_resamples(|| {
-            let above = median(&mut resample(candidate, &mut random))?;
-            Some(above / median(&mut resample(baseline, &mut random))?)
+            let numerator = median(&mut resample(candidate, &mut random))?;
+            Some(numerator / median(&mut resample(baseline, &mut random))?)
         })?;
         Some(Self {
             estimate,
@@ -31,7 +31,7 @@ impl Ratio {
         })
     }
 
-    /// Whether the interval leaves no doubt on which side of 1 the ratio is.
+    /// Whether the interval excludes 1.
     pub fn differs_from_one(&self) -> bool {
         self.low > 1.0 || self.high < 1.0
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_ratio() {
+    fn an_empty_sample_has_no_ratio() {
         assert_eq!(Ratio::of(&[], &[1.0]), None);
         assert_eq!(Ratio::of(&[1.0], &[]), None);
     }

@@ -1,4 +1,4 @@
-//! A comparison in words and as a table.
+//! Formats a comparison as text.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict
 use crate::labels;
 use crate::statistics::Spread;
 
-/// More unchanged cells than these are counted only: a comment on a pull request holds 65,536 characters.
+/// Number of unchanged cells to list. A comment on a pull request is limited to 65,536 characters.
 const MAX_UNCHANGED: usize = 300;
 
-/// How a comparison is written.
+/// Output format of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For a terminal
@@ -25,7 +25,7 @@ pub enum Format {
     Markdown,
 }
 
-/// Writes all of `comparison`, with where its numbers come from.
+/// Formats `comparison` with the origin of both folders.
 pub fn render(
     comparison: &Comparison,
     baseline: &Folder,
@@ -48,7 +48,7 @@ pub fn render(
     }
 }
 
-/// What changed stands open, everything else can be opened.
+/// Lists the changed cells, and all others in a collapsed section.
 fn markdown(comparison: &Comparison, summary: &str, origins: &[String], method: &str) -> String {
     let mut text = format!("**{summary}**\n\n");
     for line in origins {
@@ -81,13 +81,13 @@ fn markdown(comparison: &Comparison, summary: &str, origins: &[String], method: 
     text
 }
 
-/// What a person who reads one line should know.
+/// The result in one paragraph.
 fn summary(comparison: &Comparison) -> String {
     let count = |verdict| comparison.count(verdict);
     let (slower, failed) = (count(Verdict::Slower), count(Verdict::Failed));
     let (few, missing) = (count(Verdict::TooFewRuns), count(Verdict::Missing));
     let verdict = match (slower, failed, count(Verdict::Faster)) {
-        (0, 0, 0) if count(Verdict::Same) == 0 => "Nothing can be said".to_owned(),
+        (0, 0, 0) if count(Verdict::Same) == 0 => "Inconclusive".to_owned(),
         (0, 0, 0) => "No difference was found".to_owned(),
         (0, 0, faster) => format!("Faster in {}", cells(faster)),
         (0, failed, _) => format!("Regression: {} no longer completed", cells(failed)),
@@ -119,13 +119,13 @@ fn summary(comparison: &Comparison) -> String {
         let runs = runs_needed(comparison.cells.len() - missing);
         let _ = write!(
             text,
-            " At least {runs} runs of each cell on both sides would show a difference in any one of them."
+            " With at least {runs} runs per cell in A and B, a difference in any single cell can be detected."
         );
     }
     text
 }
 
-/// The cell that changed most, of the slower ones or else of the faster ones, and its ratio.
+/// The slowest of the slower cells, or else the fastest of the faster ones, with its ratio.
 fn extreme(comparison: &Comparison) -> Option<(&'static str, &ComparedCell, f64)> {
     let of = |verdict| {
         comparison
@@ -143,7 +143,7 @@ fn extreme(comparison: &Comparison) -> Option<(&'static str, &ComparedCell, f64)
     }
 }
 
-/// Over all cells that both measured.
+/// The geometric mean of the ratios of all cells that have one. `None` with fewer than two.
 fn geometric_mean(comparison: &Comparison) -> Option<f64> {
     let logarithms: Vec<_> = comparison
         .cells
@@ -153,7 +153,7 @@ fn geometric_mean(comparison: &Comparison) -> Option<f64> {
     (logarithms.len() > 1).then(|| (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
 }
 
-/// Where both come from, and what besides the code differs between them.
+/// The origin of both folders, and differences other than the code.
 fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
     let line = |name: &str, folder: &Folder| {
         let mut parts = vec![folder.path.display().to_string()];
@@ -170,21 +170,21 @@ fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
     let mut lines = vec![line("A", baseline), line("B", candidate)];
     if baseline.runners() != candidate.runners() {
         lines.push(
-            "Measured by different runners, so a difference need not be the code's.".to_owned(),
+            "The runners differ, so the code may not be the cause of a difference.".to_owned(),
         );
     }
     let (one, other) = (&baseline.origin.host, &candidate.origin.host);
     let known = |machine: &Machine| *machine != Machine::default();
     if known(one) && known(other) && one != other {
         lines.push(
-            "Measured on different machines or kernels, so a difference need not be the code's."
+            "The machines or kernels differ, so the code may not be the cause of a difference."
                 .to_owned(),
         );
     }
     lines
 }
 
-/// How the verdicts came to be.
+/// Explains how the verdicts are derived.
 fn method(comparison: &Comparison) -> String {
     let tested = comparison
         .cells
@@ -192,10 +192,10 @@ fn method(comparison: &Comparison) -> String {
         .filter(|cell| cell.p.is_some())
         .count();
     format!(
-        "Completion times of the runs that are ok. B/A: ratio of the medians with its bootstrap 95 % interval. p: two-sided \
-         Mann-Whitney test for a difference of more than {floor} %, adjusted for {} after Benjamini and Hochberg. A cell is \
-         slower or faster where p is at most {FALSE_ALARMS}, the interval leaves out 1, and the medians differ by at least \
-         {floor} %.",
+        "Compares the completion times of runs that are ok. B/A: ratio of the medians, with a bootstrap 95 % interval. p: \
+         two-sided Mann-Whitney test for a difference of more than {floor} %, adjusted for {} by Benjamini and Hochberg's \
+         method. A cell is slower or faster if p is at most {FALSE_ALARMS}, the interval excludes 1, and the medians differ \
+         by at least {floor} %.",
         cells(tested),
         floor = FLOOR * 100.0
     )
@@ -249,7 +249,7 @@ fn row(comparison: &Comparison, cell: &ComparedCell) -> [String; 9] {
     ]
 }
 
-/// The cell by what tells it from the others.
+/// Describes a cell by the axes on which the cells differ.
 fn label(comparison: &Comparison, cell: &ComparedCell) -> String {
     let differs = |axis: &Axis| {
         let here = axis.value(&cell.example.cell);
@@ -280,10 +280,10 @@ fn cells(number: usize) -> String {
     }
 }
 
-/// A ratio. Near 1 it needs all three places.
+/// Formats a ratio. Near 1, differences are in the third decimal place.
 fn times(ratio: f64) -> String {
     match ratio {
-        great if great >= 100.0 => format!("{great:.0}"),
+        large if large >= 100.0 => format!("{large:.0}"),
         ratio => format!("{ratio:.3}"),
     }
 }

@@ -1,34 +1,35 @@
-//! What the numbers of a cell say.
+//! The conclusion for a cell.
 
 use std::fmt;
 
 use super::mann_whitney::least_p_value;
 use super::{PValue, Ratio, Runs};
 
-/// A difference smaller than this is none, however certain: two builds of the same source differ by as much.
+/// Relative differences below this do not count, even if they are significant: two builds of the same source can differ
+/// by as much.
 pub const FLOOR: f64 = 0.01;
-/// Of comparisons in which nothing changed, so many at most may say that something did.
+/// The largest acceptable fraction of comparisons that report a difference although nothing changed.
 pub const FALSE_ALARMS: f64 = 0.05;
 
-/// What became of a cell from A to B.
+/// How a cell changed from A to B.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// A has runs that count and B has none, though it tried.
+    /// A has runs that count. B has runs, but none that counts.
     Failed,
     /// B takes longer.
     Slower,
     /// B takes less time.
     Faster,
-    /// It could be chance, or is not worth mentioning.
+    /// The difference is not significant, or too small to count.
     Same,
-    /// Whatever they had measured, so few runs among so many cells could not have told a difference from chance.
+    /// There are too few runs to detect a difference among so many cells.
     TooFewRuns,
-    /// Only one of the two measured it.
+    /// A has no runs that count, or B has no runs.
     Missing,
 }
 
 impl Verdict {
-    /// Every verdict, the worst first.
+    /// All verdicts, the worst first.
     pub const ALL: [Self; 6] = [
         Self::Failed,
         Self::Slower,
@@ -43,7 +44,7 @@ impl Verdict {
         matches!(self, Self::Failed | Self::Slower)
     }
 
-    /// The verdict on a cell, one of `tested` that have a p-value.
+    /// Decides about a cell. `tested` is the number of cells with a p-value.
     pub(super) fn of(
         baseline: &Runs,
         candidate: &Runs,
@@ -57,11 +58,11 @@ impl Verdict {
         };
         let slower = ratio.estimate >= 1.0 + FLOOR;
         let faster = ratio.estimate <= 1.0 / (1.0 + FLOOR);
-        let certain = p.is_some_and(|p| p.adjusted <= FALSE_ALARMS) && ratio.differs_from_one();
-        match (slower || faster, certain) {
+        let significant = p.is_some_and(|p| p.adjusted <= FALSE_ALARMS) && ratio.differs_from_one();
+        match (slower || faster, significant) {
             (true, true) if slower => Self::Slower,
             (true, true) => Self::Faster,
-            // Alone among the cells it could not have been shown, so that it was not shown says nothing.
+            // If only this cell had changed, these runs could not have shown it, so the test is inconclusive.
             (true, false)
                 if least_p_value(baseline.seconds.len(), candidate.seconds.len())
                     * tested.max(1) as f64
@@ -75,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// How often each of `cells` has to be measured on both sides so that a difference in one of them alone can be shown.
+/// Number of runs per cell in A and in B to detect a difference in only one of `cells`.
 pub(super) fn runs_needed(cells: usize) -> usize {
     (1..)
         .find(|runs| least_p_value(*runs, *runs) * cells.max(1) as f64 <= FALSE_ALARMS)
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_works_no_more_is_not_just_missing() {
+    fn a_cell_that_no_longer_completes_is_not_just_missing() {
         let broken = Runs {
             seconds: Vec::new(),
             failed: 10,
