@@ -1,4 +1,4 @@
-//! A plan carried out: by several workers at once, its rows in the order of the plan.
+//! Carries out a plan with several workers at once, and keeps the rows in the plan's order.
 
 mod precision;
 
@@ -14,24 +14,23 @@ use crate::plan::{Plan, Run};
 use crate::record::RunRecord;
 use crate::runner::{RunError, Runner};
 
-/// A sweep can't go on after rows that are not its own.
+/// A sweep cannot be resumed, because an existing row belongs to another sweep.
 #[derive(Debug, thiserror::Error)]
-#[error("row {row} is of another sweep than this one; leave out --resume to replace it")]
+#[error("row {row} belongs to another sweep; omit --resume to replace the results")]
 pub struct ForeignRow {
-    /// From 1, without the header.
+    /// Row number from 1, without the header.
     pub row: usize,
 }
 
-/// Carries `plan` out and puts each row into `records` as soon as all rows before it are there, after `on_record` has had
-/// it with the number of runs that are planned so far. With `precision`, cells that it does not hold for yet are repeated.
+/// Carries out `plan` and appends its rows to `records`. Before a row is appended, `on_record` is called with it and
+/// with the number of runs that are planned so far. With `precision`, cells are repeated until they are precise enough.
 ///
-/// Rows that are in `records` already are not measured again. With one worker rows come as each run ends; with several
-/// they come in the same order, so that a sweep writes the same bytes however many there are, and however often it was
-/// broken off.
+/// Rows that are already in `records` are not measured again. Rows are always in the order of the plan, so a sweep
+/// writes the same bytes with any number of workers and after any number of interruptions.
 ///
 /// # Errors
-/// The first [`RunError`] of a worker or of `on_record`, or that `records` holds rows of another plan. What was measured
-/// before it has been handed over; no further run is begun.
+/// The first [`RunError`] of a worker or error of `on_record`, or if `records` has rows of another plan. All rows
+/// before the failed run are in `records`, and no further run is started.
 pub fn carry_out(
     plan: &Plan,
     precision: Option<Precision>,
@@ -45,7 +44,7 @@ pub fn carry_out(
     while !block.is_empty() {
         cells_of_runs.extend(block.iter().map(|run| run.cell_index));
         let planned = cells_of_runs.len();
-        let missing = without_those_in(records, &block)?;
+        let missing = unmeasured(records, &block)?;
         measure(missing, &mut workers, |record| {
             on_record(&record, planned)?;
             records.push(record);
@@ -60,8 +59,8 @@ pub fn carry_out(
     Ok(())
 }
 
-/// The runs of `block` that have no row yet.
-fn without_those_in<'a>(records: &[RunRecord], block: &'a [Run]) -> Result<&'a [Run], RunError> {
+/// The runs of `block` that have no row in `records` yet.
+fn unmeasured<'a>(records: &[RunRecord], block: &'a [Run]) -> Result<&'a [Run], RunError> {
     let first = block.first().map_or(0, |run| run.index);
     let rows = records.get(first..).unwrap_or_default();
     for (run, row) in block.iter().zip(rows) {
@@ -73,30 +72,30 @@ fn without_those_in<'a>(records: &[RunRecord], block: &'a [Run]) -> Result<&'a [
     Ok(&block[rows.len().min(block.len())..])
 }
 
-/// Carries `runs` out, and hands their rows over in their order.
+/// Carries out `runs` and passes their rows to `on_record` in order.
 fn measure(
     runs: &[Run],
     workers: &mut [Box<dyn Runner>],
     mut on_record: impl FnMut(RunRecord) -> anyhow::Result<()>,
 ) -> Result<(), RunError> {
     let next = AtomicUsize::new(0);
-    let (results, arriving) = mpsc::channel();
+    let (results, received) = mpsc::channel();
     thread::scope(|scope| {
         for worker in workers {
             let (next, results) = (&next, results.clone());
             scope.spawn(move || work(runs, &mut **worker, next, &results));
         }
         drop(results);
-        let outcome = in_order(arriving, &mut on_record);
+        let outcome = in_order(received, &mut on_record);
         next.store(runs.len(), Ordering::Relaxed);
         outcome
     })
 }
 
-/// The result of one run, with its place among those that are carried out.
+/// The result of one run with its index among the runs.
 type Numbered = (usize, Result<RunRecord, RunError>);
 
-/// Takes the next run that nobody has taken, until none is left or one of them ends the sweep.
+/// A worker: takes the next run until none is left or a run fails.
 fn work(
     runs: &[Run],
     runner: &mut dyn Runner,
@@ -104,15 +103,15 @@ fn work(
     results: &mpsc::Sender<Numbered>,
 ) {
     loop {
-        let place = next.fetch_add(1, Ordering::Relaxed);
-        let Some(run) = runs.get(place) else {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        let Some(run) = runs.get(index) else {
             return;
         };
         let result = carry_out_one(runner, run);
         if result.is_err() {
             next.store(runs.len(), Ordering::Relaxed);
         }
-        if results.send((place, result)).is_err() {
+        if results.send((index, result)).is_err() {
             return;
         }
     }
@@ -123,18 +122,19 @@ fn carry_out_one(runner: &mut dyn Runner, run: &Run) -> Result<RunRecord, RunErr
     Ok(assess(run, runner.kind(), &measurement))
 }
 
-/// Hands results over in the order of the plan, until all have come or one is an error.
+/// Passes results to `on_record` in the order of the plan. Stops at the first error. Results that arrive too early are
+/// kept.
 fn in_order(
-    arriving: mpsc::Receiver<Numbered>,
+    received: mpsc::Receiver<Numbered>,
     on_record: &mut impl FnMut(RunRecord) -> anyhow::Result<()>,
 ) -> Result<(), RunError> {
     let mut early = BTreeMap::new();
-    let mut due = 0;
-    for (place, result) in arriving {
-        early.insert(place, result);
-        while let Some(result) = early.remove(&due) {
+    let mut expected = 0;
+    for (index, result) in received {
+        early.insert(index, result);
+        while let Some(result) = early.remove(&expected) {
             on_record(result?)?;
-            due += 1;
+            expected += 1;
         }
     }
     Ok(())

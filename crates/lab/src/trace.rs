@@ -1,4 +1,4 @@
-//! The trace of a simulated run.
+//! Records the trace of a simulated run.
 
 use std::collections::VecDeque;
 
@@ -16,13 +16,13 @@ use crate::plan::Run;
 use crate::runner::RunError;
 use crate::sim;
 
-/// A longer run is refused: these take about a gigabyte of memory.
+/// The largest number of steps in a trace. They take about 1 GB of memory.
 const MAX_STEPS: usize = 12_000_000;
 
 /// Simulates `run` and records every step.
 ///
 /// # Errors
-/// Those of any run, and if there are more steps than memory should hold.
+/// The errors of any run, and if there are at least [`MAX_STEPS`] steps.
 pub(crate) fn simulate(
     run: &Run,
     cancelled: &CancellationToken,
@@ -40,7 +40,7 @@ pub(crate) fn simulate(
     let outcome = sim::observe(run, &mut recorder, &stop);
     if recorder.steps.len() >= MAX_STEPS {
         return Err(RunError::Broken(anyhow!(
-            "a trace holds at most {MAX_STEPS} steps: take a smaller file, like --set file=1MiB"
+            "a trace holds at most {MAX_STEPS} steps; use a smaller file, for example --set file=1MiB"
         )));
     }
     let cell = &run.cell;
@@ -103,7 +103,7 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
-    /// What the trace has of a step, with the receiver at which it happened, if at one.
+    /// Converts a step for the trace, with the index of its receiver if it happened at one.
     fn trace(&mut self, lane: usize, kind: StepKind) -> Option<(Option<usize>, TraceKind)> {
         let place = |receiver: usize| if self.is_group { receiver } else { lane };
         Some(match kind {

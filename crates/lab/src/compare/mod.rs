@@ -2,9 +2,9 @@
 //!
 //! - `folder`: reads a folder.
 //! - `cells`: pairs the runs of the same cell.
-//! - `ratio`: the ratio of the completion times. `mann_whitney`: whether the difference could be chance.
-//!   `multiplicity`:
-//!   corrects for testing many cells at once.
+//! - `ratio`: the ratio of the completion times.
+//! - `mann_whitney`: whether the difference could be chance.
+//! - `multiplicity`: corrects for testing many cells at once.
 //! - `verdict`: the conclusion for a cell. `text`: the whole comparison as text.
 //!
 //! Only rows that are `ok` count, and `seconds` is compared. The same two folders always give the same result, because

@@ -1,4 +1,4 @@
-//! The command that repeats one run alone.
+//! The command line that repeats a single run.
 
 use backroom_sim::{Axes, Axis, Cell};
 
@@ -6,7 +6,7 @@ use super::Run;
 use crate::runner::{RunnerKind, ShaperName};
 
 impl Run {
-    /// The command line that repeats this run alone on `runner`.
+    /// The command line that repeats only this run on `runner`.
     pub fn command(&self, runner: RunnerKind) -> String {
         let shaper = match runner.shaper {
             ShaperName::Link => String::new(),
@@ -28,7 +28,7 @@ impl Run {
     }
 }
 
-/// A `--set` for each axis on which the scenario's file has another value than `cell`, or several.
+/// A `--set` for each axis whose values in the scenario's file are not exactly the value of `cell`.
 pub(super) fn settings(cell: &Cell, in_file: &Axes) -> String {
     Axis::ALL
         .into_iter()
@@ -38,7 +38,7 @@ pub(super) fn settings(cell: &Cell, in_file: &Axes) -> String {
         .collect()
 }
 
-/// `text` as one word of a shell's command line.
+/// Quotes `text` as one word for a shell if necessary.
 fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:".contains(letter);
     match !text.is_empty() && text.chars().all(plain) {
@@ -55,7 +55,7 @@ mod tests {
     use crate::scenario::Scenario;
 
     #[test]
-    fn a_command_says_what_the_scenarios_file_leaves_open() {
+    fn a_command_sets_what_differs_from_the_scenario_file() {
         let mut scenario = Scenario::load("quick").unwrap();
         let set = |scenario: &mut Scenario, axis, value: &str| {
             scenario.axes.set(axis, &[value.to_owned()]).unwrap();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_named_where_containers_are_made_of_it() {
+    fn a_command_has_the_image_only_for_containers() {
         let scenario = Scenario::load("quick").unwrap();
         let plan = Plan::new(&scenario).unwrap().with_image("room:next");
         let command = |kind| plan.runs[0].command(kind);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_strange_name_is_one_word() {
+    fn special_characters_are_quoted() {
         assert_eq!(quoted("a/b-1.toml"), "a/b-1.toml");
         assert_eq!(quoted("it's mine.toml"), r"'it'\''s mine.toml'");
     }

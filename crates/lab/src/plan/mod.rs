@@ -1,4 +1,4 @@
-//! A scenario multiplied out: one [`Run`] for each row of the results.
+//! Expands a scenario into runs: one [`Run`] for each row of the results.
 
 mod command;
 pub mod order;
@@ -9,77 +9,77 @@ use backroom_sim::{Axis, AxisError, Cell, cells};
 
 use crate::scenario::Scenario;
 
-/// Every run of a scenario, in the order in which they are carried out and their rows written: one repetition of all cells
-/// after the other, the cells of each in an order of its own that the scenario's seed decides. So whatever changes in the
-/// course of a sweep strikes all cells alike, and a sweep that is broken off has whole repetitions.
+/// All runs of a scenario, in the order in which they are carried out and their rows are written: one repetition of all
+/// cells after another. Each repetition shuffles the cells with the scenario's seed. So a change of the machine during
+/// a sweep affects all cells alike, and an interrupted sweep has complete repetitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The scenario's name.
     pub scenario: Arc<str>,
-    /// How a command line names the scenario.
+    /// The scenario's argument on a command line: its name or the path of its file.
     source: Arc<str>,
-    /// The image that containers are made of, where it is not the usual one.
+    /// The image of the containers. `None` is the default image.
     image: Option<Arc<str>>,
     /// The scenario's seed.
     seed: u64,
-    /// How often each cell is measured in any case.
+    /// Minimum number of runs per cell.
     repetitions: u32,
-    /// Every combination of the axes.
+    /// All combinations of the axes' values.
     pub cells: Vec<Arc<Cell>>,
-    /// For each cell the options that make it alone of the scenario's file.
+    /// For each cell, the options that select only this cell from the scenario's file.
     settings: Vec<Arc<str>>,
-    /// Every repetition of every cell that is made in any case.
+    /// All repetitions of all cells, without those that a precision adds.
     pub runs: Vec<Run>,
 }
 
-/// One transfer to be measured: a row of the results.
+/// One transfer to measure: a row of the results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Place in the plan, from 0.
+    /// Index in the plan, from 0.
     pub index: usize,
     /// The scenario's name.
     pub scenario: Arc<str>,
-    /// How a command line names the scenario.
+    /// The scenario's argument on a command line: its name or the path of its file.
     source: Arc<str>,
-    /// The image that containers are made of, where it is not the usual one.
+    /// The image of the containers. `None` is the default image.
     image: Option<Arc<str>>,
-    /// Place of its cell in the plan, from 0.
+    /// Index of its cell in the plan, from 0.
     pub cell_index: usize,
-    /// What is measured.
+    /// The values of all axes.
     pub cell: Arc<Cell>,
-    /// The options that make `cell` alone of the scenario's file.
+    /// The options that select only `cell` from the scenario's file.
     settings: Arc<str>,
-    /// Seed of everything random in the run. All cells share the seeds of their repetitions.
+    /// Seed of all random numbers in the run. All cells use the same seed in the same repetition.
     pub seed: u64,
-    /// From 1.
+    /// Number of the repetition, from 1.
     pub repetition: u32,
 }
 
-/// Why a scenario makes no plan.
+/// Why a scenario cannot be expanded into a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// More than anyone will wait for.
+    /// There are more than [`Scenario::MAX_RUNS`] runs.
     #[error(
-        "the axes multiply to {runs} runs: at most {} are allowed",
+        "the axes expand to {runs} runs: at most {} are allowed",
         Scenario::MAX_RUNS
     )]
     TooManyRuns {
-        /// How many.
+        /// Number of runs.
         runs: u64,
     },
-    /// Values that are allowed but not together.
+    /// The values are valid, but their combination is not.
     #[error(transparent)]
     Link(#[from] backroom_link::ConfigError),
-    /// A value that no axis has.
+    /// A value is not valid for its axis.
     #[error(transparent)]
     Axis(#[from] AxisError),
 }
 
 impl Plan {
-    /// Multiplies `scenario` out.
+    /// Expands `scenario` into runs.
     ///
     /// # Errors
-    /// [`PlanError`] when there would be too many runs, or a link that can't be.
+    /// [`PlanError`] if there are too many runs, or a value or link is invalid.
     pub fn new(scenario: &Scenario) -> Result<Self, PlanError> {
         let runs = Axis::ALL
             .into_iter()
@@ -108,7 +108,7 @@ impl Plan {
         Ok(plan.with_runs())
     }
 
-    /// The same in containers of this image instead of the usual one.
+    /// Uses this image for containers instead of the default one.
     pub fn with_image(self, image: &str) -> Self {
         let image = Some(image.into());
         Self { image, ..self }.with_runs()
@@ -123,17 +123,16 @@ impl Plan {
         self
     }
 
-    /// The runs of one repetition, from 1, of the cells whose places `wanted` says yes to. The first is at place `index` of
-    /// all runs.
+    /// The runs of a repetition (from 1) for the cells whose indices `includes` accepts. The first run gets `index`.
     pub fn repetition(
         &self,
         repetition: u32,
         index: usize,
-        wanted: impl Fn(usize) -> bool,
+        includes: impl Fn(usize) -> bool,
     ) -> Vec<Run> {
         order::shuffled(self.cells.len(), self.seed, repetition)
             .into_iter()
-            .filter(|cell_index| wanted(*cell_index))
+            .filter(|cell_index| includes(*cell_index))
             .enumerate()
             .map(|(place, cell_index)| Run {
                 index: index + place,
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn more_runs_than_anyone_waits_for_are_no_plan() {
+    fn too_many_runs_are_an_error() {
         let windows: Vec<_> = (1..=1_000).map(|window| window.to_string()).collect();
         let windows: Vec<_> = windows.iter().map(String::as_str).collect();
         let sizes: Vec<_> = (16..1_016).map(|bytes| bytes.to_string()).collect();

@@ -1,10 +1,10 @@
-//! In which order the cells of a repetition are measured.
+//! The order of the cells in a repetition.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// The places of `cells` cells in an order that `seed` and `repetition` decide alone.
+/// The indices of `cells` cells in a random order that depends only on `cells`, `seed` and `repetition`.
 pub fn shuffled(cells: usize, seed: u64, repetition: u32) -> Vec<usize> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(u64::from(repetition));

@@ -3,18 +3,18 @@
 use backroom_sim::{Axis, Cell};
 use serde::Serialize;
 
-/// Where the columns of axes stand among those of a row: after a column of the row, the columns of these axes. The columns of
-/// all other axes follow the row's last one.
+/// The positions of the axes' columns in a table: each pair is a column and the axes whose columns follow it. The
+/// columns of all other axes come last.
 pub(super) struct Layout(pub(super) &'static [(&'static str, &'static [Axis])]);
 
-/// Columns with their fields.
+/// Pairs of a column name and its value.
 pub(super) type Fields = Vec<(String, String)>;
 
 impl Layout {
-    /// The columns of `row`, a struct with a field for each column, and of `cell`.
+    /// The columns of `row`, a struct with one field per column, combined with the axes of `cell`.
     ///
     /// # Errors
-    /// When `row` is not flat.
+    /// If `row` contains nested values.
     pub(super) fn fields(&self, row: &impl Serialize, cell: &Cell) -> Result<Fields, csv::Error> {
         let axis_field = |axis: &Axis| (axis.column().to_owned(), axis.field(cell));
         let mut fields = Fields::new();
@@ -30,7 +30,7 @@ impl Layout {
     }
 }
 
-/// The names and values of a struct's fields as CSV writes them.
+/// The names and values of a struct's fields as the CSV writer formats them.
 fn flat(row: &impl Serialize) -> Result<Fields, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.serialize(row)?;

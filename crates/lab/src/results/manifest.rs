@@ -1,4 +1,4 @@
-//! `manifest.json`: under which circumstances the results came to be.
+//! `manifest.json`: how the results were produced.
 
 use std::time::Duration;
 
@@ -11,69 +11,70 @@ use crate::runner::Runners;
 use crate::scenario::Scenario;
 use crate::sweep::Precision;
 
-/// Everything one needs to know to repeat a sweep, or to doubt it.
+/// The information that is needed to repeat a sweep or to check its results.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The commit of the lab's sources; `-dirty` where they differ from it.
+    /// The commit of the lab's sources, with `-dirty` if there were uncommitted changes.
     pub commit: String,
     /// Version of the lab.
     pub version: String,
-    /// The compiler it was built with.
+    /// The compiler that built the lab.
     pub compiler: String,
-    /// The command line, the program by its name alone: where it lay says nothing about the results.
+    /// The command line. The program is only its name, because its path does not affect the results.
     pub command: Vec<String>,
     /// `sim` or `docker`.
     pub runner: String,
     /// `link`, `netem` or `nfqueue`.
     pub shaper: String,
-    /// The container engine, where one took part.
+    /// Name and version of the container engine. `None` for the simulator.
     pub engine: Option<String>,
-    /// Packets that its machine lets through in a second, as measured before the first run.
+    /// Packets per second that the machine can handle, measured before the first run.
     #[serde(default)]
     pub packets_per_second: Option<f64>,
-    /// Where it ran.
+    /// The machine that ran the sweep.
     pub host: Host,
-    /// What ran, after all that the command line changed.
+    /// The scenario, including all changes by the command line.
     pub scenario: ScenarioAsRun,
-    /// In which order the runs were carried out.
+    /// The order of the runs.
     #[serde(default)]
     pub order: Order,
-    /// The part of the median that the interval of a cell's goodput was to be no wider than, where `--until-ci` was given.
+    /// The argument of `--until-ci`: the largest width of the interval of a cell's median goodput, as a fraction of the
+    /// median.
     pub until_ci: Option<f64>,
-    /// When the first run began, UTC.
+    /// Start of the first run, UTC.
     pub started: String,
-    /// When it went on after it had been broken off.
+    /// When the sweep was resumed after an interruption.
     #[serde(default)]
     pub resumed: Vec<Resumption>,
-    /// How long all runs took; of a resumed sweep, those since it went on.
+    /// Duration of all runs. For a resumed sweep, only since it was last resumed.
     pub duration_seconds: f64,
-    /// Rows in `runs.csv`.
+    /// Number of rows in `runs.csv`.
     pub runs: usize,
-    /// Rows the plan had.
+    /// Number of planned rows.
     pub planned: usize,
-    /// Rows that are not ok.
+    /// Number of rows that are not ok.
     pub failed: usize,
-    /// The charts beside this file.
+    /// File names of the charts in the same folder.
     pub charts: Vec<String>,
 }
 
-/// In which order the runs were carried out. The column `order` says it of each run.
+/// The order of the runs. The column `order` has the position of each run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Order {
     rule: String,
     seed: u64,
 }
 
-/// A sweep that was broken off went on.
+/// A continuation of an interrupted sweep.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Resumption {
-    /// When, UTC.
+    /// Time in UTC.
     pub at: String,
-    /// With which commit of the lab's sources.
+    /// The commit of the lab's sources at that time.
     pub commit: String,
 }
 
-/// The scenario with every axis spelt out.
+/// The scenario with the values of all axes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ScenarioAsRun {
     pub(crate) name: String,
@@ -81,12 +82,12 @@ pub struct ScenarioAsRun {
     pub(super) seed: u64,
     pub(super) repetitions: u32,
     pub(super) axes: serde_json::Map<String, serde_json::Value>,
-    /// The same as a file that `run` takes.
+    /// The same as a scenario file for `run`.
     pub(crate) toml: String,
 }
 
 impl Manifest {
-    /// The manifest of a sweep of `scenario` that has just begun.
+    /// Creates the manifest of a sweep of `scenario` that starts now.
     pub fn new(scenario: &Scenario, runners: &Runners, precision: Option<Precision>) -> Self {
         let engine = runners.engine.as_ref();
         Self {
@@ -103,7 +104,7 @@ impl Manifest {
             host: Host::this(),
             scenario: ScenarioAsRun::new(scenario),
             order: Order {
-                rule: "one repetition of all cells after the other, the cells of each shuffled"
+                rule: "one repetition of all cells after another; the cells are shuffled in each repetition"
                     .to_owned(),
                 seed: scenario.seed,
             },
@@ -118,7 +119,7 @@ impl Manifest {
         }
     }
 
-    /// Takes note of what became of the sweep.
+    /// Records the outcome of the sweep.
     pub fn finish(&mut self, duration: Duration, planned: usize, records: &[RunRecord]) {
         self.planned = planned;
         self.runs = records.len();

@@ -1,4 +1,4 @@
-//! A folder of results: rows as they come, and at the end what was made of them.
+//! A folder of results: rows are written as runs end, the manifest, summary and charts at the end.
 
 mod columns;
 mod manifest;
@@ -22,23 +22,23 @@ use crate::runner::RunnerName;
 use crate::statistics::{self, CellSummary};
 use columns::Fields;
 
-/// The name of the report page.
+/// File name of the report page.
 pub const REPORT: &str = "report.html";
 
-/// The folder with the simulator's results, beside those of containers.
+/// Name of the folder with the simulator's results.
 pub(crate) const SIM_FOLDER: &str = "sim";
-/// What becomes `manifest.json`.
+/// Temporary name of `manifest.json` while it is written.
 const UNFINISHED_MANIFEST: &str = "manifest.json.new";
-/// What becomes `runs.csv`, where that is written anew.
+/// Temporary name of `runs.csv` while it is rewritten.
 const UNFINISHED_RUNS: &str = "runs.csv.new";
 
-/// One folder with the results of one scenario from one runner.
+/// A folder with the results of one scenario and one runner.
 #[derive(Debug)]
 pub struct ResultsFolder {
     path: PathBuf,
 }
 
-/// What goes wrong with a folder of results, with what was being done.
+/// A failed operation on a file or folder of results.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}", path = path.display())]
 pub struct ResultsError {
@@ -47,11 +47,10 @@ pub struct ResultsError {
 }
 
 impl ResultsFolder {
-    /// Opens the folder at `path`, making it if need be. Whatever an earlier sweep left there is removed, so that
-    /// nothing in it belongs to another sweep; files that no sweep wrote stay.
+    /// Opens the folder at `path`, creating it if necessary. Removes all files of an earlier sweep, but no other files.
     ///
     /// # Errors
-    /// When it can't be made or written to.
+    /// If it cannot be created, or files cannot be removed.
     pub fn create(path: &Path) -> Result<Self, ResultsError> {
         let folder = Self::open(path)?;
         for entry in fs::read_dir(path).map_err(folder.error(""))? {
@@ -63,10 +62,10 @@ impl ResultsFolder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path` to make anew what was made of its rows: the old charts are removed, the rows stay.
+    /// Opens the folder at `path` to evaluate its rows again: removes the charts and keeps the rows.
     ///
     /// # Errors
-    /// When it can't be read or written to.
+    /// If it cannot be read, or files cannot be removed.
     pub fn redo(path: &Path) -> Result<Self, ResultsError> {
         let folder = Self {
             path: path.to_owned(),
@@ -80,10 +79,10 @@ impl ResultsFolder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path` and leaves in it what is there, making it if need be.
+    /// Opens the folder at `path`, creating it if necessary. Keeps all files.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// If it cannot be created.
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
         let folder = Self {
             path: path.to_owned(),
@@ -92,15 +91,15 @@ impl ResultsFolder {
         Ok(folder)
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Begins `runs.csv`.
+    /// Creates an empty `runs.csv`, replacing an existing one.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it cannot be created.
     pub fn runs(&self) -> Result<RunsFile, ResultsError> {
         self.table("runs.csv").map(RunsFile)
     }
@@ -108,7 +107,7 @@ impl ResultsFolder {
     /// Writes `summary.csv`.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it cannot be written.
     pub fn write_summary(&self, cells: &[CellSummary]) -> Result<(), ResultsError> {
         let mut table = self.table("summary.csv")?;
         cells
@@ -125,19 +124,19 @@ impl ResultsFolder {
     /// Writes `manifest.json`.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), ResultsError> {
         let error = self.error("manifest.json");
         let text = serde_json::to_string_pretty(manifest).map_err(|source| error(source.into()))?;
-        // All of it or nothing: whoever is killed meanwhile leaves the one before.
+        // Rename a complete file, so a killed process leaves the previous manifest intact.
         let unfinished = self.path.join(UNFINISHED_MANIFEST);
         fs::write(&unfinished, text + "\n")
             .and_then(|()| fs::rename(&unfinished, self.path.join("manifest.json")))
             .map_err(error)
     }
 
-    /// What `records`, the rows of this folder, come to: beside containers what the folder `sim` in this one or next to it
-    /// has of the same cells.
+    /// Summarises `records`, the rows of this folder. If they come from containers, adds the simulator's results for
+    /// the same cells from a folder `sim` inside this folder or next to it.
     pub fn summarise(&self, records: &[RunRecord]) -> Vec<CellSummary> {
         let mut cells = statistics::summarise(records);
         let in_containers = records
@@ -151,7 +150,7 @@ impl ResultsFolder {
         cells
     }
 
-    /// The rows of the simulator. Without them nothing stands beside, which is no error.
+    /// The simulator's rows. Empty if there are none, which is not an error.
     fn simulated(&self) -> Vec<RunRecord> {
         let inside = self.path.join(SIM_FOLDER);
         let beside = self.path.join("..").join(SIM_FOLDER);
@@ -171,7 +170,7 @@ impl ResultsFolder {
     }
 }
 
-/// Whether a sweep writes files of this name.
+/// Whether a sweep writes files with this name.
 fn is_ours(path: &Path) -> bool {
     let others = [
         "runs.csv",
@@ -184,7 +183,7 @@ fn is_ours(path: &Path) -> bool {
     is_chart(path) || others.contains(&name(path))
 }
 
-/// Whether a sweep draws pictures of this name.
+/// Whether a sweep writes charts with this name.
 fn is_chart(path: &Path) -> bool {
     let name = name(path);
     [".svg", ".png"].iter().any(|end| name.ends_with(end)) && name.contains("-against-")
@@ -196,26 +195,26 @@ fn name(path: &Path) -> &str {
         .unwrap_or_default()
 }
 
-/// `runs.csv`, a row per run.
+/// `runs.csv`, with one row per run.
 #[derive(Debug)]
 pub struct RunsFile(Table);
 
 impl RunsFile {
-    /// Writes a row. It is in the file when this returns.
+    /// Writes a row and flushes it to the file.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it cannot be written.
     pub fn write(&mut self, record: &RunRecord) -> Result<(), ResultsError> {
         self.0.write(rows::fields(record))
     }
 }
 
-/// A CSV file that grows by a row at a time.
+/// A CSV file that is written row by row.
 #[derive(Debug)]
 struct Table {
     path: PathBuf,
     writer: csv::Writer<File>,
-    /// Whether the header is still to be written.
+    /// Whether the header has not been written yet.
     needs_header: bool,
 }
 
@@ -228,7 +227,7 @@ impl Table {
         }
     }
 
-    /// Writes a row, before the first one the header.
+    /// Writes a row, and before the first row the header.
     fn write(&mut self, fields: Result<Fields, csv::Error>) -> Result<(), ResultsError> {
         self.write_fields(fields).map_err(|source| ResultsError {
             path: self.path.clone(),
@@ -251,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_earlier_sweep_is_removed_and_a_strangers_file_is_not() {
+    fn create_removes_the_files_of_an_earlier_sweep_and_no_others() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
             "runs.csv",

@@ -1,4 +1,4 @@
-//! Going on with a sweep that was broken off.
+//! Resumes an interrupted sweep.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,40 +10,41 @@ use serde::Deserialize;
 use super::manifest::{Manifest, Resumption};
 use super::{ResultsFolder, Rows, RunsFile, Table, UNFINISHED_RUNS};
 
-/// Why a sweep can't go on in a folder.
+/// Why a sweep cannot be resumed in a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
-    /// What is there belongs to a sweep that differs.
+    /// The folder has the results of a different sweep.
     #[error(
-        "{path} holds another sweep: its {difference}; name the folder of this one with --out, or leave out --resume to replace it",
+        "{path} has the results of another sweep: its {difference}; select another folder with --out, or omit --resume to replace the results",
         path = path.display()
     )]
     Another {
         /// The folder.
         path: PathBuf,
-        /// In what it differs.
+        /// The first difference.
         difference: String,
     },
-    /// There are rows, but nothing says of which sweep.
+    /// There are rows, but no manifest that identifies their sweep.
     #[error(
-        "{path} has rows, but no manifest.json that says of which sweep; leave out --resume to replace them",
+        "{path} has rows but no manifest.json, so their sweep is unknown; omit --resume to replace them",
         path = path.display()
     )]
     NoManifest {
         /// The folder.
         path: PathBuf,
     },
-    /// What is there can't be read or gone on with.
+    /// A file of the sweep cannot be read.
     #[error("{path}: {source}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// What of a manifest decides whether a sweep is the same one. The commit does not.
+/// The fields of an existing manifest that are compared with those of the resumed sweep, or kept. The commit may
+/// differ.
 #[derive(Debug, Deserialize)]
 struct Earlier {
     commit: String,
@@ -65,11 +66,11 @@ struct EarlierScenario {
 }
 
 impl ResultsFolder {
-    /// What the sweep of `manifest` has written here before it was broken off; a row that is not whole is cut off. Nothing
-    /// where it wrote nothing. The manifest takes over when and from which commit it began.
+    /// Reads the rows that the sweep of `manifest` wrote before it was interrupted, without an incomplete last row.
+    /// Copies the start time and the commit of the existing manifest to `manifest`.
     ///
     /// # Errors
-    /// [`ResumeError`] when what is here is of another sweep; nothing is changed then.
+    /// [`ResumeError`] if the files belong to another sweep or cannot be read.
     pub fn earlier_rows(&self, manifest: &mut Manifest) -> Result<Rows, ResumeError> {
         let unreadable = |file: &str| {
             let path = self.path().join(file);
@@ -83,10 +84,10 @@ impl ResultsFolder {
             .read("manifest.json")
             .map_err(unreadable("manifest.json"))?
         {
-            Some(told) => {
-                let earlier = serde_json::from_slice(&told)
+            Some(json) => {
+                let earlier = serde_json::from_slice(&json)
                     .map_err(|error| unreadable("manifest.json")(error.into()))?;
-                self.take_over(earlier, manifest)?;
+                self.continue_from(earlier, manifest)?;
             }
             None if text.is_empty() => {}
             None => {
@@ -98,10 +99,10 @@ impl ResultsFolder {
         Rows::parse(&text).map_err(|error| unreadable("runs.csv")(io::Error::other(error)))
     }
 
-    /// Goes on with `runs.csv` after `rows`.
+    /// Opens `runs.csv` to append after `rows`, and removes an incomplete last row.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it cannot be written.
     pub fn runs_after(&self, rows: &Rows) -> Result<RunsFile, super::ResultsError> {
         if rows.bytes == 0 {
             return self.runs();
@@ -109,7 +110,7 @@ impl ResultsFolder {
         let error = self.error("runs.csv");
         let path = self.path().join("runs.csv");
         if rows.lacks_columns {
-            self.write_anew(rows)?;
+            self.rewrite(rows)?;
         }
         let append = || -> io::Result<File> {
             let file = OpenOptions::new().append(true).open(&path)?;
@@ -122,17 +123,17 @@ impl ResultsFolder {
         Ok(RunsFile(Table::new(path, file, false)))
     }
 
-    /// Gives rows the columns that there were not yet when they were written: rows with them could not follow.
-    fn write_anew(&self, rows: &Rows) -> Result<(), super::ResultsError> {
-        let mut anew = RunsFile(self.table(UNFINISHED_RUNS)?);
+    /// Rewrites rows of an older version with all current columns, because new rows must have the same columns.
+    fn rewrite(&self, rows: &Rows) -> Result<(), super::ResultsError> {
+        let mut file = RunsFile(self.table(UNFINISHED_RUNS)?);
         for record in &rows.records {
-            anew.write(record)?;
+            file.write(record)?;
         }
         let [unfinished, path] = [UNFINISHED_RUNS, "runs.csv"].map(|name| self.path().join(name));
         fs::rename(unfinished, path).map_err(self.error("runs.csv"))
     }
 
-    /// What a file here holds; `None` if there is none.
+    /// Content of a file in this folder. `None` if it does not exist.
     fn read(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
         match fs::read(self.path().join(file)) {
             Ok(text) => Ok(Some(text)),
@@ -141,7 +142,7 @@ impl ResultsFolder {
         }
     }
 
-    fn take_over(&self, earlier: Earlier, manifest: &mut Manifest) -> Result<(), ResumeError> {
+    fn continue_from(&self, earlier: Earlier, manifest: &mut Manifest) -> Result<(), ResumeError> {
         if let Some(difference) = earlier.difference(manifest) {
             return Err(ResumeError::Another {
                 path: self.path().to_owned(),
@@ -159,7 +160,7 @@ impl ResultsFolder {
 }
 
 impl EarlierScenario {
-    /// The values of an axis. One that there was not yet had its default.
+    /// The values of an axis. An axis that did not exist at that time has its default.
     fn values(&self, axis: &str) -> serde_json::Value {
         let default = || -> Result<Vec<String>, AxisError> {
             Ok(Axes::with_defaults()?.values(axis.parse()?).to_vec())
@@ -172,34 +173,34 @@ impl EarlierScenario {
 }
 
 impl Earlier {
-    /// The first thing in which it is not the sweep of `manifest`.
+    /// The first difference from the sweep of `manifest`.
     fn difference(&self, manifest: &Manifest) -> Option<String> {
-        let (there, here) = (&self.scenario, &manifest.scenario);
-        let until = |until: Option<f64>| until.map_or("none".to_owned(), |part| part.to_string());
+        let (earlier, current) = (&self.scenario, &manifest.scenario);
+        let until =
+            |until: Option<f64>| until.map_or("none".to_owned(), |fraction| fraction.to_string());
         let all = [
-            ("scenario", there.name.clone(), here.name.clone()),
+            ("scenario", earlier.name.clone(), current.name.clone()),
             ("runner", self.runner.clone(), manifest.runner.to_owned()),
             ("shaper", self.shaper.clone(), manifest.shaper.to_owned()),
-            ("seed", there.seed.to_string(), here.seed.to_string()),
+            ("seed", earlier.seed.to_string(), current.seed.to_string()),
             (
                 "repetitions",
-                there.repetitions.to_string(),
-                here.repetitions.to_string(),
+                earlier.repetitions.to_string(),
+                current.repetitions.to_string(),
             ),
             ("--until-ci", until(self.until_ci), until(manifest.until_ci)),
         ];
-        let said =
-            |name: &str, there: &str, here: &str| format!("{name} is {there}, and not {here}");
+        let describe = |name: &str, was: &str, is: &str| format!("{name} is {was}, not {is}");
         all.iter()
-            .find(|(_, there, here)| there != here)
-            .map(|(name, there, here)| said(name, there, here))
+            .find(|(_, was, is)| was != is)
+            .map(|(name, was, is)| describe(name, was, is))
             .or_else(|| {
-                let (axis, there, here) = here
+                let (axis, was, is) = current
                     .axes
                     .iter()
-                    .map(|(axis, here)| (axis, there.values(axis), here))
-                    .find(|(_, there, here)| there != *here)?;
-                Some(said(axis, &there.to_string(), &here.to_string()))
+                    .map(|(axis, is)| (axis, earlier.values(axis), is))
+                    .find(|(_, was, is)| was != *is)?;
+                Some(describe(axis, &was.to_string(), &is.to_string()))
             })
     }
 }

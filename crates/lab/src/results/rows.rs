@@ -1,4 +1,4 @@
-//! Reading and writing the rows of `runs.csv`. A file that a killed sweep left is read up to its last whole row.
+//! Reads and writes the rows of `runs.csv`. If a killed sweep left an incomplete last row, it is ignored.
 
 use backroom_sim::{Axis, AxisError, Cell};
 use csv::StringRecord;
@@ -33,33 +33,33 @@ const LAYOUT: Layout = Layout(&[
 /// The rows of a `runs.csv`.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// What the rows record.
+    /// The complete rows.
     pub records: Vec<RunRecord>,
-    /// Bytes of the file that the header and the whole rows take.
+    /// Size of the header and the complete rows in bytes.
     pub bytes: u64,
-    /// Whether an incomplete row follows: a sweep was killed while it wrote it.
+    /// Whether an incomplete row follows, because a sweep was killed while writing it.
     pub torn: bool,
     /// Whether the file has fewer columns than this version writes.
     pub lacks_columns: bool,
 }
 
-/// Why a file is no `runs.csv`.
+/// Why a file is not a valid `runs.csv`.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
-    /// Not the CSV of a sweep.
+    /// It is not valid CSV, or a row does not have the expected fields.
     #[error(transparent)]
     Csv(#[from] csv::Error),
-    /// A value that its axis can't have.
+    /// A value is not valid for its axis.
     #[error("row {row}: {source}")]
     Axis {
-        /// From 1, without the header.
+        /// Row number from 1, without the header.
         row: usize,
-        /// The axis, and what is allowed.
+        /// The axis and its allowed values.
         source: AxisError,
     },
 }
 
-/// The columns of a row with their fields.
+/// The columns and values of a row.
 ///
 /// # Errors
 /// None in practice: a record is flat.
@@ -68,13 +68,13 @@ pub(super) fn fields(record: &RunRecord) -> Result<Fields, csv::Error> {
 }
 
 impl Rows {
-    /// Reads `text` up to its last whole row.
+    /// Reads `text` up to its last complete row.
     ///
     /// # Errors
-    /// When a whole row was not written by a sweep.
+    /// If a complete row is invalid.
     pub fn parse(text: &[u8]) -> Result<Self, RowsError> {
-        let whole = whole_rows(text)?;
-        let mut reader = csv::Reader::from_reader(&text[..whole]);
+        let complete = length_of_complete_rows(text)?;
+        let mut reader = csv::Reader::from_reader(&text[..complete]);
         let columns = reader.headers()?.clone();
         let mut records = Vec::new();
         for row in reader.records() {
@@ -93,8 +93,8 @@ impl Rows {
         Ok(Self {
             records,
             lacks_columns,
-            bytes: whole as u64,
-            torn: whole < text.len(),
+            bytes: complete as u64,
+            torn: complete < text.len(),
         })
     }
 }
@@ -116,14 +116,15 @@ fn cell(columns: &StringRecord, row: &StringRecord) -> Result<Cell, AxisError> {
     Ok(cell)
 }
 
-/// Up to where `text` consists of rows that end with a line feed and have all fields.
-fn whole_rows(text: &[u8]) -> Result<usize, csv::Error> {
+/// Length of the prefix of `text` that consists of complete rows. The last row is incomplete if it lacks fields or a
+/// line feed.
+fn length_of_complete_rows(text: &[u8]) -> Result<usize, csv::Error> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .from_reader(text);
     let mut row = csv::ByteRecord::new();
-    let (mut whole, mut fields) = (0, None);
+    let (mut complete, mut fields) = (0, None);
     while reader.read_byte_record(&mut row)? {
         let end = reader.position().byte() as usize;
         let expected = *fields.get_or_insert(row.len());
@@ -131,9 +132,9 @@ fn whole_rows(text: &[u8]) -> Result<usize, csv::Error> {
         if last && (row.len() < expected || !text.ends_with(b"\n")) {
             break;
         }
-        whole = end;
+        complete = end;
     }
-    Ok(whole)
+    Ok(complete)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::record::RunRecord;
 
-/// The schema of a row whose fields are read as JSON values: numbers where they are numbers, otherwise text; `null` for an
-/// empty field.
+/// The schema of a row that is converted to JSON: fields are numbers if possible, otherwise strings, and `null` if
+/// empty.
 ///
 /// # Errors
 /// None in practice: the schema of a record is an object.

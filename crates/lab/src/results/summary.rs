@@ -29,7 +29,7 @@ const LAYOUT: Layout = Layout(&[(
     ],
 )]);
 
-/// The columns of a cell with their fields.
+/// The columns and values of a cell.
 ///
 /// # Errors
 /// None in practice: a row is flat.
@@ -37,7 +37,7 @@ pub(super) fn fields(cell: &CellSummary) -> Result<Fields, csv::Error> {
     LAYOUT.fields(&Row::new(cell), &cell.first.cell)
 }
 
-/// One cell without its axes. The columns are the fields, in this order; an unknown value is empty.
+/// A row without its axes. The fields are the columns, in this order. Unknown values are empty.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     scenario: &'a str,

@@ -1,26 +1,25 @@
-//! How precisely a cell has to be known.
+//! The required precision of a cell's goodput.
 
 use std::str::FromStr;
 
 use crate::record::RunRecord;
 use crate::statistics::{Interval, Spread};
 
-/// A cell is known well enough when the 95 % interval of its median goodput is, from end to end, no wider than this part
-/// of the median.
+/// The largest allowed width of the 95 % interval of a cell's median goodput, as a fraction of the median.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Precision(f64);
 
 impl Precision {
-    /// A cell is measured no more often, whatever its interval.
+    /// The largest number of runs per cell, whatever its interval.
     pub const MAX_RUNS: usize = 30;
 
-    /// The part of the median, between 0 and 1.
+    /// The fraction of the median, between 0 and 1.
     pub fn fraction(self) -> f64 {
         self.0
     }
 
-    /// For each of `cells` cells whether another run is to be made. `cells_of_runs` are the places of the cells that the
-    /// first rows of `records` belong to; later rows don't matter.
+    /// Whether each of `cells` cells needs another run. `cells_of_runs` has the cell index of each of the first rows of
+    /// `records`. Later rows are ignored.
     pub(super) fn open_cells(
         self,
         cells: usize,
@@ -31,11 +30,11 @@ impl Precision {
         for (cell, record) in cells_of_runs.iter().zip(records) {
             rows[*cell].push(record);
         }
-        rows.iter().map(|rows| self.wants_more_than(rows)).collect()
+        rows.iter().map(|rows| self.needs_more_than(rows)).collect()
     }
 
-    /// A cell without a run that counts is given up: another seed would hardly mend it.
-    fn wants_more_than(self, rows: &[&RunRecord]) -> bool {
+    /// A cell without a run that counts gets no more runs, because another seed is unlikely to help.
+    fn needs_more_than(self, rows: &[&RunRecord]) -> bool {
         let goodputs: Vec<_> = rows
             .iter()
             .filter(|row| row.counts())
@@ -62,8 +61,7 @@ impl FromStr for Precision {
             Some(percent) => (percent, 100.0),
             None => (text, 1.0),
         };
-        let allowed =
-            || "a part of the median like 5% or 0.05, more than 0 and less than 1".to_owned();
+        let allowed = || "a fraction of the median such as 5% or 0.05, between 0 and 1".to_owned();
         let fraction = number.trim().parse::<f64>().map_err(|_| allowed())? / unit;
         (fraction > 0.0 && fraction < 1.0)
             .then_some(Self(fraction))
@@ -86,13 +84,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_whole_interval_that_has_to_be_narrow() {
+    fn the_width_of_the_whole_interval_counts() {
         let spread = |half: f64| (0..10).map(move |n| 1.0 + half * f64::from(n % 2 * 2 - 1));
         let goodputs = |half| spread(half).collect::<Vec<_>>();
         let five_percent = Precision(0.05);
         assert!(five_percent.holds_for(&goodputs(0.02)));
         assert!(!five_percent.holds_for(&goodputs(0.04)));
-        assert!(!five_percent.holds_for(&[1.0; 5]), "too few to say");
+        assert!(
+            !five_percent.holds_for(&[1.0; 5]),
+            "too few for an interval"
+        );
         assert!(five_percent.holds_for(&[1.0; 6]));
     }
 }

@@ -13,8 +13,8 @@ fn segments(window: WindowSetting) -> u16 {
     window.fixed().unwrap().segments()
 }
 
-/// Measures at once, but the earlier runs of a block take longest. Window 1 is without noise, 2 has some, 3 more, and 4
-/// never arrives.
+/// A runner that takes longest for the earlier runs of a block. Window 1 has no noise, 2 has some, 3 more, and 4 never
+/// completes.
 struct Backwards {
     breaks_at: Option<usize>,
 }
@@ -55,7 +55,7 @@ fn workers(number: usize, breaks_at: Option<usize>) -> Vec<Box<dyn Runner>> {
         .collect()
 }
 
-/// All rows of a sweep of which those in `before` are there already.
+/// All rows of a sweep that is resumed after the rows in `before`.
 fn sweep(precision: Option<Precision>, number: usize, before: &[RunRecord]) -> Vec<RunRecord> {
     let mut records = before.to_vec();
     carry_out(
@@ -112,16 +112,16 @@ fn cells_are_repeated_until_their_interval_is_narrow_or_thirty_runs_are_made() {
 }
 
 #[test]
-fn a_sweep_broken_off_anywhere_goes_on_to_the_same_rows() {
+fn an_interrupted_sweep_resumes_to_the_same_rows() {
     let whole = sweep(five_percent(), 1, &[]);
-    for there in 0..=whole.len() {
-        let resumed = sweep(five_percent(), 3, &whole[..there]);
-        assert!(resumed == whole, "broken off after {there} rows");
+    for kept in 0..=whole.len() {
+        let resumed = sweep(five_percent(), 3, &whole[..kept]);
+        assert!(resumed == whole, "interrupted after {kept} rows");
     }
 }
 
 #[test]
-fn rows_of_another_plan_are_not_gone_on_with() {
+fn a_sweep_does_not_resume_after_rows_of_another_plan() {
     let mut records = sweep(None, 1, &[]);
     records.truncate(4);
     let outcome = carry_out(
@@ -131,6 +131,9 @@ fn rows_of_another_plan_are_not_gone_on_with() {
         &mut records,
         |_, _| Ok(()),
     );
-    let said = outcome.unwrap_err().to_string();
-    assert!(said.contains("row 1 is of another sweep"), "{said}");
+    let message = outcome.unwrap_err().to_string();
+    assert!(
+        message.contains("row 1 belongs to another sweep"),
+        "{message}"
+    );
 }

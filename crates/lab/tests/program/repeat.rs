@@ -1,5 +1,5 @@
-//! What was measured can be measured again: a sweep that was killed goes on, and each row names the command that repeats
-//! it.
+//! What was measured can be measured again: a sweep that was killed goes on, and each row names the command that
+//! repeats it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -94,17 +94,17 @@ fn a_sweep_does_not_go_on_in_the_folder_of_another() {
     let before = text(dir.path());
     let others: [(&str, &[&str], &str); 5] = [
         ("loss", &[], "scenario is window, and not loss"),
-        ("window", &["--seed", "9"], "seed is 1, and not 9"),
-        ("window", &["--reps", "5"], "repetitions is 4, and not 5"),
+        ("window", &["--seed", "9"], "seed is 1, not 9"),
+        ("window", &["--reps", "5"], "repetitions is 4, not 5"),
         (
             "window",
             &["--set", "window=10"],
-            "window is [\"10\",\"50\"], and not [\"10\"]",
+            "window is [\"10\",\"50\"], not [\"10\"]",
         ),
         (
             "window",
             &["--until-ci", "5%"],
-            "--until-ci is none, and not 0.05",
+            "--until-ci is none, not 0.05",
         ),
     ];
     for (scenario, more, reason) in others {
@@ -172,7 +172,7 @@ fn a_sweep_from_before_there_were_copies_is_read_and_gone_on_with() {
     ];
     let two = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
     assert!(
-        stderr(&two).contains(r#"copies is ["1"], and not ["2"]"#),
+        stderr(&two).contains(r#"copies is ["1"], not ["2"]"#),
         "{}",
         stderr(&two)
     );
@@ -203,7 +203,7 @@ fn a_sweep_does_not_go_on_after_the_rows_of_another() {
     let out = ["--out", dir.path().to_str().unwrap(), "--resume"];
     let output = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).contains("is of another sweep"));
+    assert!(stderr(&output).contains("belongs to another sweep"));
     assert!(text(dir.path()) == altered.into_bytes());
 }
 
