@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn complete_separation_has_the_least_p_also_with_ties() {
+    fn complete_separation_has_the_smallest_p_even_with_ties() {
         let least = least_p_value(4, 4);
         assert_near(least, 2.0 / 70.0);
         assert_near(
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_approximation_takes_over_where_it_is_as_good() {
+    fn the_approximation_agrees_with_the_exact_test_at_the_switch() {
         let one: Vec<_> = (0..30).map(|n| f64::from(n * 3 % 31)).collect();
         let other: Vec<_> = (0..30).map(|n| f64::from(n * 7 % 31) + 4.0).collect();
         let method = MannWhitneyUMethod::AsymptoticInclContinuityCorrection;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn within_the_margin_nothing_differs_and_beyond_it_either_side_can() {
+    fn only_differences_beyond_the_margin_are_significant() {
         let one = [1.0; 8];
         assert_eq!(p_value(&one, &[1.009; 8], 1.01), 1.0);
         assert_eq!(p_value(&[1.009; 8], &one, 1.01), 1.0);

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_the_same_every_time_and_as_wide_as_the_noise() {
+    fn the_interval_is_deterministic_and_as_wide_as_the_noise() {
         let baseline: Vec<_> = (0..10).map(|n| 1.0 + f64::from(n) / 100.0).collect();
         let candidate: Vec<_> = baseline.iter().map(|value| value * 1.1).collect();
         let ratio = Ratio::of(&baseline, &candidate).unwrap();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_covers_the_truth_about_as_often_as_it_says() {
+    fn the_interval_has_the_nominal_coverage() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let mut sample = || -> Vec<f64> {
             (0..15)

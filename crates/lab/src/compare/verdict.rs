@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certain_difference_counts_from_one_percent_on() {
+    fn a_significant_difference_counts_from_one_percent() {
         assert_eq!(
             verdict(10, 1, (1.005, 1.011, 1.02), Some(0.001)),
             Verdict::Slower
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn a_great_difference_counts_only_if_it_is_certain() {
+    fn a_large_difference_counts_only_if_it_is_significant() {
         assert_eq!(verdict(10, 1, (1.1, 1.2, 1.3), Some(0.06)), Verdict::Same);
         assert_eq!(verdict(10, 1, (0.9, 1.2, 1.5), Some(0.01)), Verdict::Same);
     }
 
     #[test]
-    fn runs_that_could_have_shown_nothing_are_too_few() {
+    fn runs_that_cannot_show_a_difference_are_too_few() {
         assert_eq!(verdict(3, 0, (1.0, 1.0, 1.0), None), Verdict::TooFewRuns);
         // 2 / 252, and 48 cells.
         assert_eq!(

@@ -181,20 +181,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_whole_however_they_are_cut() {
+    fn lines_are_reassembled_from_chunks_of_any_size() {
         let text = b"one\r\ntwo\n\nthree\n";
         for size in 1..=text.len() {
             let mut buffer = LineBuffer::default();
             let lines: Vec<String> = text
                 .chunks(size)
-                .flat_map(|piece| buffer.push(piece))
+                .flat_map(|chunk| buffer.push(chunk))
                 .collect();
-            assert_eq!(lines, ["one", "two", "", "three"], "in pieces of {size}");
+            assert_eq!(lines, ["one", "two", "", "three"], "in chunks of {size}");
         }
     }
 
     #[test]
-    fn a_line_without_an_end_is_not_kept_for_ever() {
+    fn a_long_line_is_truncated() {
         let mut buffer = LineBuffer::default();
         for _ in 0..10 {
             assert!(buffer.push(&[b'x'; 100_000]).is_empty());

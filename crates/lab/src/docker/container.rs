@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_in_no_command_line() {
+    fn the_password_is_not_in_a_command_line() {
         let owner = Owner::this_process();
         let containers = Containers {
             owner: &owner,

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_content_has_the_size_asked_for_and_is_always_the_same() {
+    fn the_content_has_the_requested_size_and_is_always_the_same() {
         for bytes in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1] {
             let once: Vec<u8> = content(bytes).flatten().collect();
             assert_eq!(once.len() as u64, bytes);

@@ -58,7 +58,7 @@ impl Limit {
             };
             let capacity = self.packets_per_second;
             format!(
-                "processor: the links carry {required} packets/s, but this machine handles only {capacity:.0}"
+                "processor: the links allow {required} packets/s, but this machine handles only {capacity:.0}"
             )
         })
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calibration_is_one_run_that_nothing_slows_down() {
+    fn the_calibration_is_one_run_without_a_rate_or_delay() {
         let run = Limit::calibration().unwrap();
         assert_eq!(packets_per_second(&run.cell), f64::INFINITY);
         let measured = Measurement {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_beyond_the_limit_says_so_and_one_whose_window_keeps_it_below_does_not() {
+    fn only_a_cell_beyond_the_limit_gets_a_note() {
         let overload = |axes: &str| LIMIT.overload(&plan(axes).cells[0]);
         // 1,265 bytes at 10 Mbit/s: 988 segments and as many ACKs.
         assert_eq!(overload("window = 100\nrate = '10mbit'"), None);
@@ -156,8 +156,8 @@ mod tests {
     fn rooms_are_bounded_by_packets_members_and_runs() {
         assert_eq!(LIMIT.rooms(&plan("window = 100\nrate = '100mbit'")), 1);
         assert!(LIMIT.rooms(&plan("window = 100\nrate = '10mbit'")) > 1);
-        let crowd = "cast = 'broadcast'\nreceivers = 40\nwindow = 1";
-        assert_eq!(LIMIT.rooms(&plan(crowd)), 1);
+        let many_members = "cast = 'broadcast'\nreceivers = 40\nwindow = 1";
+        assert_eq!(LIMIT.rooms(&plan(many_members)), 1);
         let mut single = plan("window = 1");
         single.runs.truncate(1);
         assert_eq!(LIMIT.rooms(&single), 1);

@@ -128,20 +128,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_name_their_owner() {
+    fn labels_identify_their_owner() {
         let owner = Owner::this_process();
         assert_eq!(Owner::from_labels(&owner.labels()), Some(owner));
         assert_eq!(Owner::from_labels(&HashMap::new()), None);
     }
 
     #[test]
-    fn a_process_that_runs_has_not_ended() {
+    fn a_running_process_has_not_ended() {
         let owner = Owner::this_process();
         assert!(!owner.has_ended(&owner));
     }
 
     #[test]
-    fn a_process_has_ended_when_its_number_is_free_or_anothers() {
+    fn a_process_has_ended_when_its_pid_is_free_or_reused() {
         let here = Owner::this_process();
         let reused = Owner {
             started: "1".to_owned(),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_has_ended_when_its_host_was_started_again() {
+    fn a_process_has_ended_when_its_host_was_rebooted() {
         let here = Owner::this_process();
         assert!(
             Owner {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_from_here_counts_as_running() {
+    fn processes_on_another_host_or_in_another_namespace_count_as_running() {
         let here = Owner::this_process();
         let elsewhere = Owner {
             boot: "x".to_owned(),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_name_with_spaces_and_parentheses_hides_nothing() {
+    fn a_program_name_may_have_spaces_and_parentheses() {
         let stat = "42 (a) Z (b) S 1 42 42 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1000 0";
         assert_eq!(parse_started(stat).as_deref(), Some("777"));
         let dead = stat.replace(") S ", ") Z ");

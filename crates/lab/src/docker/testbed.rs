@@ -270,8 +270,8 @@ impl Testbed {
         Ok(self.room.file(&self.docker, bytes).await?)
     }
 
-    /// Types `lines`, the last of which sends a file, into the sender's client and waits for the transfer to end. Returns
-    /// its seconds, or why it does not count: it must reach all `receivers` by `delivery`.
+    /// Types `lines`, the last of which sends a file, into the sender's client and waits for the transfer to end.
+    /// Returns its seconds, or why it does not count: it must reach all `receivers` by `delivery`.
     ///
     /// # Errors
     /// If the client ends or stalls.

@@ -299,8 +299,8 @@ fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
     measured
 }
 
-/// The round-trip time without queueing and transmission: the mean delay of the sender's link plus that of the receiver's
-/// link whose delay deviates most from the cell's.
+/// The round-trip time without queueing and transmission: the mean delay of the sender's link plus that of the
+/// receiver's link whose delay deviates most from the cell's.
 fn rtt_ms(cell: &Cell, stats: &[ShaperStats]) -> Option<f64> {
     let configured_ms = cell.link.delay.as_secs_f64() * 1e3;
     let delay = |member: &ShaperStats| Some(member.egress.propagation?.mean_ms);
@@ -464,14 +464,14 @@ mod tests {
     }
 
     #[test]
-    fn the_round_trip_is_that_to_the_receiver_whose_link_is_furthest_from_what_was_asked_for() {
+    fn the_round_trip_is_that_to_the_receiver_whose_delay_deviates_most() {
         let stats = [10.1, 10.2, 4.0, 12.0].map(|mean_ms| delayed(mean_ms, 0.0));
         let rtt_ms = rtt_ms(&cell(3), &stats).unwrap();
         assert!((rtt_ms - 14.1).abs() < 1e-9, "{rtt_ms}");
     }
 
     #[test]
-    fn a_link_that_was_hardly_busy_says_nothing_of_its_rate() {
+    fn a_link_that_was_hardly_busy_gives_no_rate() {
         assert_eq!(rate_mbps(&[delayed(10.0, 0.05)]), None);
         assert_eq!(
             rate_mbps(&[delayed(10.0, 0.0), delayed(10.0, 0.2)]),

@@ -197,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_combination_is_there_once_and_every_run_belongs_to_one(
+        fn every_combination_occurs_once_and_every_run_belongs_to_one(
             windows in subsequence(vec!["1", "2", "10", "50"], 1..=4),
             losses in subsequence(vec!["0", "0.01", "0.05"], 1..=3),
             bursts in subsequence(vec!["random", "5"], 1..=2),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn wherever_a_file_is_cut_off_the_whole_rows_before_are_read() {
+    fn a_truncated_file_is_read_up_to_its_last_complete_row() {
         let (one, two) = (text(1).len(), text(2).len());
         let whole = text(3);
         let header = 1 + whole.iter().position(|byte| *byte == b'\n').unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_row_in_the_middle_is_an_error() {
+    fn an_invalid_row_in_the_middle_is_an_error() {
         let whole = String::from_utf8(text(2)).unwrap();
         let wrong = whole.replacen("link", "link,link", 1);
         Rows::parse(wrong.as_bytes()).unwrap_err();

@@ -74,7 +74,7 @@ fn five_percent() -> Option<Precision> {
 }
 
 #[test]
-fn rows_come_in_the_order_of_the_plan_from_any_number_of_workers() {
+fn any_number_of_workers_keeps_the_order_of_the_plan() {
     for number in [1, 2, 5, 40] {
         let records = sweep(None, number, &[]);
         let plan = plan(1);
@@ -86,7 +86,7 @@ fn rows_come_in_the_order_of_the_plan_from_any_number_of_workers() {
 }
 
 #[test]
-fn a_broken_runner_ends_the_sweep_and_keeps_what_came_before() {
+fn a_broken_runner_ends_the_sweep_and_keeps_earlier_rows() {
     let mut records = Vec::new();
     let outcome = carry_out(&plan(1), None, workers(1, Some(5)), &mut records, |_, _| {
         Ok(())
@@ -96,7 +96,7 @@ fn a_broken_runner_ends_the_sweep_and_keeps_what_came_before() {
 }
 
 #[test]
-fn cells_are_repeated_until_their_interval_is_narrow_or_thirty_runs_are_made() {
+fn cells_are_repeated_until_their_interval_is_narrow_or_after_thirty_runs() {
     let mut runs = HashMap::new();
     for record in sweep(five_percent(), 2, &[]) {
         *runs.entry(segments(record.cell.window)).or_insert(0) += 1;

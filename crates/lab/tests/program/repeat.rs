@@ -93,7 +93,7 @@ fn a_sweep_does_not_go_on_in_the_folder_of_another() {
     simulate("window", dir.path(), &SMALL);
     let before = text(dir.path());
     let others: [(&str, &[&str], &str); 5] = [
-        ("loss", &[], "scenario is window, and not loss"),
+        ("loss", &[], "scenario is window, not loss"),
         ("window", &["--seed", "9"], "seed is 1, not 9"),
         ("window", &["--reps", "5"], "repetitions is 4, not 5"),
         (

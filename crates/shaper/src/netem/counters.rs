@@ -1,4 +1,4 @@
-//! netem's packet counters, with losses and queue overflows told apart.
+//! netem's packet counters, with losses and queue overflows separated.
 
 use serde::Deserialize;
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_and_overflows_are_told_apart_by_what_the_sender_was_told() {
+    fn overflows_are_the_drops_that_were_reported_to_the_sender() {
         let qdiscs = r#"[{"kind":"prio","handle":"1:","dev":"eth0","root":true,"options":{},"bytes":9,"packets":9,"drops":9},
             {"kind":"netem","handle":"30:","dev":"eth0","parent":"1:3","options":{"limit":110},"bytes":127900,
              "packets":100,"drops":7,"overlimits":0,"requeues":0,"backlog":2558,"qlen":2}]"#;

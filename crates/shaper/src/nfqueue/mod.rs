@@ -7,9 +7,9 @@
 //! - [`kernel_loss`]: random loss in the kernel, for programs that are faster than verdicts.
 //! - [`engine`]: the thread that decides.
 //!
-//! A waiting packet still counts against the send buffer of its socket, so a sender's `send` blocks once its buffer's worth
-//! is on the link. TCP stops much earlier (TCP small queues: a millisecond's worth), so TCP can only be delayed on the way
-//! in, where packets belong to no socket yet. The kernel splits GSO super-packets before it queues them.
+//! A waiting packet still counts against the send buffer of its socket, so a sender's `send` blocks once its buffer's
+//! worth is on the link. TCP stops much earlier (TCP small queues: a millisecond's worth), so TCP can only be delayed
+//! on the way in, where packets belong to no socket yet. The kernel splits GSO super-packets before it queues them.
 
 mod delay_line;
 mod engine;
@@ -110,15 +110,15 @@ impl Backend for Nfqueue {
         }
         let kernel_loss = kernel_loss::requested(config)?;
         self.request(|reply| Request::Configure(Box::new(config.clone()), reply))?;
-        let wanted = rules_for(config);
-        let same = wanted.len() == self.rules.len()
-            && (wanted.iter().zip(&self.rules))
+        let needed = rules_for(config);
+        let same = needed.len() == self.rules.len()
+            && (needed.iter().zip(&self.rules))
                 .all(|(&(hook, target, traffic), rule)| rule.is(hook, target, traffic));
         if !same || kernel_loss.is_some() {
             self.rules.clear();
             self.kernel_loss = None;
             self.kernel_loss = kernel_loss.map(KernelLoss::insert).transpose()?;
-            for (hook, target, traffic) in wanted {
+            for (hook, target, traffic) in needed {
                 self.rules.push(Rule::insert(hook, target, traffic)?);
             }
         }

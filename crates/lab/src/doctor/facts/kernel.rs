@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_is_found_compressed_or_not_but_not_where_it_is_only_needed() {
+    fn a_module_is_found_compressed_or_not_but_not_as_a_dependency() {
         let list = "kernel/net/sched/sch_netem.ko.xz:\nkernel/net/a.ko: kernel/net/b.ko\n";
         assert!(lists_module(list, "sch_netem"));
         assert!(lists_module(list, "a"));
