@@ -26,7 +26,7 @@ use crate::plan::Run;
 
 /// Time limit for accepting an offer. No person has to accept it here, so it is accepted at once.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Give up a transfer after this long without traffic, plus the cell's retransmission timeout.
+/// Give up a transfer after this long without traffic, plus twice the retransmission timeout if that is fixed.
 const STALL: Duration = Duration::from_secs(30);
 /// How often to check for traffic while no event arrives.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);

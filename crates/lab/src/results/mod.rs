@@ -1,4 +1,4 @@
-//! A folder of results: rows are written as runs end, the manifest, summary and charts at the end.
+//! A folder of results: each row is written as its run ends, the summary and charts at the end.
 
 mod columns;
 mod manifest;

@@ -61,7 +61,9 @@ impl FromStr for Precision {
             Some(percent) => (percent, 100.0),
             None => (text, 1.0),
         };
-        let allowed = || "a fraction of the median such as 5% or 0.05, between 0 and 1".to_owned();
+        let allowed = || {
+            "a fraction of the median such as 5% or 0.05, greater than 0 and less than 1".to_owned()
+        };
         let fraction = number.trim().parse::<f64>().map_err(|_| allowed())? / unit;
         (fraction > 0.0 && fraction < 1.0)
             .then_some(Self(fraction))

@@ -97,7 +97,7 @@ fn check(
         Some(Err(why)) => format!("not tested in a container: {why}"),
         None => "not tested, because there is no image to start".to_owned(),
     };
-    let remedy = Some("run just image, then doctor can test it in a container".to_owned());
+    let remedy = Some("run `just image`, then doctor can test it in a container".to_owned());
     match presence {
         // Docker Desktop's containers do not use this kernel.
         _ if environment.docker_desktop => Check::not_checked(name, not_tested, remedy),
