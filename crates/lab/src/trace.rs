@@ -105,7 +105,7 @@ impl Observer for Recorder {
 impl Recorder {
     /// Converts a step for the trace, with the index of its receiver if it happened at one.
     fn trace(&mut self, lane: usize, kind: StepKind) -> Option<(Option<usize>, TraceKind)> {
-        let place = |receiver: usize| if self.is_group { receiver } else { lane };
+        let receiver_index = |receiver: usize| if self.is_group { receiver } else { lane };
         Some(match kind {
             StepKind::Sent { seq, round, again } => (
                 None,
@@ -126,7 +126,10 @@ impl Recorder {
                 cause,
             } => {
                 let cause = loss_cause(cause);
-                (Some(place(receiver)), TraceKind::Lost { seq, round, cause })
+                (
+                    Some(receiver_index(receiver)),
+                    TraceKind::Lost { seq, round, cause },
+                )
             }
             StepKind::Arrived {
                 receiver,
@@ -139,32 +142,32 @@ impl Recorder {
                     round,
                     received,
                 };
-                (Some(place(receiver)), kind)
+                (Some(receiver_index(receiver)), kind)
             }
             StepKind::AckSent { receiver, ack } => {
-                let place = place(receiver);
-                let counter = self.acks_sent[place];
-                self.acks_sent[place] += 1;
-                self.acks_in_flight[place].push_back((ack, counter));
+                let receiver_index = receiver_index(receiver);
+                let counter = self.acks_sent[receiver_index];
+                self.acks_sent[receiver_index] += 1;
+                self.acks_in_flight[receiver_index].push_back((ack, counter));
                 let counter = Some(counter);
-                (Some(place), TraceKind::AckSend { ack, counter })
+                (Some(receiver_index), TraceKind::AckSend { ack, counter })
             }
             StepKind::AckLostAtEgress { receiver, cause } => {
-                let place = place(receiver);
-                let (ack, counter) = self.acks_in_flight[place].pop_back()?;
-                (Some(place), ack_lost(ack, counter, cause))
+                let receiver_index = receiver_index(receiver);
+                let (ack, counter) = self.acks_in_flight[receiver_index].pop_back()?;
+                (Some(receiver_index), ack_lost(ack, counter, cause))
             }
             StepKind::AckLostAtIngress { receiver, cause } => {
-                let place = place(receiver);
-                let (ack, counter) = self.acks_in_flight[place].pop_front()?;
-                (Some(place), ack_lost(ack, counter, cause))
+                let receiver_index = receiver_index(receiver);
+                let (ack, counter) = self.acks_in_flight[receiver_index].pop_front()?;
+                (Some(receiver_index), ack_lost(ack, counter, cause))
             }
             StepKind::AckArrived { receiver, ack } => {
-                let place = place(receiver);
-                let counter = self.acks_in_flight[place]
+                let receiver_index = receiver_index(receiver);
+                let counter = self.acks_in_flight[receiver_index]
                     .pop_front()
                     .map(|(_, counter)| counter);
-                (Some(place), TraceKind::AckArrive { ack, counter })
+                (Some(receiver_index), TraceKind::AckArrive { ack, counter })
             }
             StepKind::GoBack { to, cause } => (None, TraceKind::GoBack { to, cause }),
         })

@@ -70,8 +70,8 @@ fn unreachable_engine(why: &str) -> Unavailable {
 
 /// Removes containers and networks of labs that are no longer running. A failure is only logged, because leftovers do
 /// not affect a new lab. For example, an engine may refuse to remove a network that it wrongly considers in use.
-pub(super) async fn remove_leftovers(docker: &Docker, here: &Owner) {
-    match remove(docker, |owner| owner.has_ended(here)).await {
+pub(super) async fn remove_leftovers(docker: &Docker, this_process: &Owner) {
+    match remove(docker, |owner| owner.has_ended(this_process)).await {
         Ok(0) => {}
         Ok(count) => tracing::info!("removed {count} containers and networks left by a killed lab"),
         Err(error) => tracing::warn!(

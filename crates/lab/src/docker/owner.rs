@@ -81,13 +81,13 @@ impl Owner {
         })
     }
 
-    /// Whether this process has certainly ended, as far as the process `here` can see. Processes on another host or in
-    /// another PID namespace count as running.
-    pub(super) fn has_ended(&self, here: &Self) -> bool {
-        if self.boot != here.boot {
-            return self.host == here.host;
+    /// Whether this process has certainly ended, as far as the process `observer` can see. Processes on another host or
+    /// in another PID namespace count as running.
+    pub(super) fn has_ended(&self, observer: &Self) -> bool {
+        if self.boot != observer.boot {
+            return self.host == observer.host;
         }
-        self.pid_namespace == here.pid_namespace
+        self.pid_namespace == observer.pid_namespace
             && started(self.pid).as_ref() != Some(&self.started)
     }
 }
@@ -142,47 +142,47 @@ mod tests {
 
     #[test]
     fn a_process_has_ended_when_its_pid_is_free_or_reused() {
-        let here = Owner::this_process();
+        let observer = Owner::this_process();
         let reused = Owner {
             started: "1".to_owned(),
-            ..here.clone()
+            ..observer.clone()
         };
-        assert!(reused.has_ended(&here));
+        assert!(reused.has_ended(&observer));
         let free = Owner {
             pid: u32::MAX,
-            ..here.clone()
+            ..observer.clone()
         };
-        assert!(free.has_ended(&here));
+        assert!(free.has_ended(&observer));
     }
 
     #[test]
     fn a_process_has_ended_when_its_host_was_rebooted() {
-        let here = Owner::this_process();
+        let observer = Owner::this_process();
         assert!(
             Owner {
                 boot: "before".to_owned(),
-                ..here.clone()
+                ..observer.clone()
             }
-            .has_ended(&here)
+            .has_ended(&observer)
         );
     }
 
     #[test]
     fn processes_on_another_host_or_in_another_namespace_count_as_running() {
-        let here = Owner::this_process();
+        let observer = Owner::this_process();
         let elsewhere = Owner {
             boot: "x".to_owned(),
             host: "elsewhere".to_owned(),
             pid: u32::MAX,
-            ..here.clone()
+            ..observer.clone()
         };
-        assert!(!elsewhere.has_ended(&here));
+        assert!(!elsewhere.has_ended(&observer));
         let contained = Owner {
             pid_namespace: "pid:[1]".to_owned(),
             pid: u32::MAX,
-            ..here.clone()
+            ..observer.clone()
         };
-        assert!(!contained.has_ended(&here));
+        assert!(!contained.has_ended(&observer));
     }
 
     #[test]

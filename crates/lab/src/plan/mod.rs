@@ -134,8 +134,8 @@ impl Plan {
             .into_iter()
             .filter(|cell_index| includes(*cell_index))
             .enumerate()
-            .map(|(place, cell_index)| Run {
-                index: index + place,
+            .map(|(offset, cell_index)| Run {
+                index: index + offset,
                 scenario: Arc::clone(&self.scenario),
                 source: Arc::clone(&self.source),
                 image: self.image.clone(),
@@ -222,8 +222,8 @@ mod tests {
             prop_assert_eq!(plan.cells.len(), combinations);
             prop_assert_eq!(distinct.len(), combinations);
             prop_assert_eq!(plan.runs.len(), 3 * combinations);
-            for (place, run) in plan.runs.iter().enumerate() {
-                prop_assert_eq!(run.index, place);
+            for (offset, run) in plan.runs.iter().enumerate() {
+                prop_assert_eq!(run.index, offset);
                 prop_assert_eq!(&*run.cell, &*plan.cells[run.cell_index]);
             }
         }

@@ -80,27 +80,30 @@ pub(super) fn image(facts: &Facts) -> Check {
     let Some(image) = &engine.image else {
         return Check::not_ok(NAME, format!("the engine has no image {name}"), BUILD);
     };
-    let here = &facts.build.commit;
-    let Some(there) = &image.revision else {
+    let program = &facts.build.commit;
+    let Some(image_commit) = &image.revision else {
         let found = format!(
-            "{name} does not record the commit it was built from; this program is built from {here}"
+            "{name} does not record the commit it was built from; this program is built from {program}"
         );
         return Check::not_ok(NAME, found, BUILD);
     };
-    match (commit(here), commit(there)) {
+    match (commit(program), commit(image_commit)) {
         (Some(one), Some(other)) if one.starts_with(other) || other.starts_with(one) => {
-            let changed = here.ends_with("-dirty") || there.ends_with("-dirty");
+            let changed = program.ends_with("-dirty") || image_commit.ends_with("-dirty");
             let note = match changed {
                 true => ", with uncommitted changes, so it and this program may differ",
                 false => ", like this program",
             };
-            Check::ok(NAME, format!("{name} is built from {}{note}", short(there)))
+            Check::ok(
+                NAME,
+                format!("{name} is built from {}{note}", short(image_commit)),
+            )
         }
         _ => {
             let found = format!(
                 "{name} is built from {}, this program from {}",
-                short(there),
-                short(here)
+                short(image_commit),
+                short(program)
             );
             Check::not_ok(NAME, found, BUILD)
         }
