@@ -18,10 +18,10 @@ impl LossRate {
         self.0
     }
 
-    /// The link's loss at this rate, in such bursts.
+    /// The loss model of a link with this mean loss and this burst length.
     ///
-    /// A burst of mean length `L` ends with chance `r = 1 / L` and begins with the chance `p` that gives the rate:
-    /// `p / (p + r)`. In the good state nothing is lost and in the bad one everything (Gilbert 1960; the terms are
+    /// A burst of mean length `L` ends with the probability `r = 1 / L` and begins with the probability `p`, so that
+    /// the loss is `p / (p + r)`. The good state loses nothing, the bad state everything (Gilbert 1960; the terms are
     /// those of netem's `gemodel`).
     pub fn in_bursts(self, burst: Burst) -> Loss {
         match burst {
@@ -58,12 +58,12 @@ impl FromStr for LossRate {
     }
 }
 
-/// Whether losses come alone or in a row, written `random` or as the mean length of a burst.
+/// Whether losses are independent or come in bursts, written `random` or as the mean length of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum Burst {
-    /// Each packet is lost with the same chance, whatever became of the one before.
+    /// Each packet is lost independently, with the same probability.
     Random,
-    /// So many packets in a row are lost on average.
+    /// Mean number of packets lost in a row.
     Mean(f64),
 }
 

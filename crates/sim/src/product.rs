@@ -1,11 +1,11 @@
-//! Axes multiplied out.
+//! The product of the axes.
 
 use crate::axes::Axes;
 use crate::axis::{Axis, AxisError};
 use crate::cell::Cell;
 
-/// Every combination of the values of `axes`; the last axis varies fastest. Values that don't apply to a cell are left
-/// out: unicast has one receiver whatever the other casts have.
+/// Every combination of the values of `axes`; the last axis varies fastest. Values that do not apply to a cell are left
+/// out: unicast always has one receiver.
 ///
 /// # Errors
 /// None in practice, since [`Axes`] holds allowed values only.
