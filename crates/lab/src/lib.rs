@@ -9,13 +9,13 @@
 //!
 //! - [`scenario`]: a TOML file with the link, the axes to sweep, repetitions and a seed.
 //! - [`plan`]: the product of the axes, with one [`plan::Run`] for each row of the results.
-//! - [`runner`]: the interface to what carries out a run. [`sim`] runs in virtual time in this process, [`docker`] uses the
-//!   real programs in containers on a network shaped by `backroom_shaper`.
+//! - [`runner`]: the interface to the runners. [`sim`] runs in virtual time in this process, [`docker`] runs the real
+//!   programs in containers on a network shaped by `backroom_shaper`.
 //! - [`sweep`]: carries out a plan and returns its rows in the order of the plan.
 //! - [`assess`]: checks whether the network of a run was as requested, and compares the run with the model.
 //! - [`record`]: one CSV row per run. [`statistics`]: summaries of all runs of a cell.
-//! - [`charts`]: charts of the measurements and the model. [`results`]: the folder for all files. [`report`]: one page with
-//!   everything.
+//! - [`charts`]: charts of the measurements and the model. [`results`]: the folder for all files. [`report`]: one page
+//!   with everything.
 //! - `trace`: one transfer step by step. [`peers`]: the comparison with other programs.
 //! - [`compare`]: compares two results folders. [`doctor`]: reports what works on a machine.
 
