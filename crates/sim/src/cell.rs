@@ -130,7 +130,7 @@ mod tests {
     use crate::axes::tests::cell;
 
     #[test]
-    fn loss_happens_on_the_side_that_was_asked_for() {
+    fn loss_happens_on_the_requested_side() {
         let cell = |side: &str| cell(&["loss=0.1", &format!("loss_side={side}")]);
         assert_eq!(cell("sender").egress().loss, Loss::Random(0.1));
         assert_eq!(cell("sender").ingress_loss(), Loss::None);

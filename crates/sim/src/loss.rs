@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_has_the_mean_and_length_it_was_asked_for() {
+    fn a_burst_has_the_requested_mean_and_length() {
         let rate: LossRate = "0.02".parse().unwrap();
         let Loss::GilbertElliott { p, r, .. } = rate.in_bursts(Burst::Mean(8.0)) else {
             panic!("a burst is a Gilbert-Elliott loss");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fraction_is_refused() {
+    fn invalid_fractions_are_refused() {
         for text in ["", "1", "-0.1", "nan", "inf", "1%"] {
             assert!(text.parse::<LossRate>().is_err(), "{text}");
         }

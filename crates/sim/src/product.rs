@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn unicast_takes_part_once_whatever_the_other_casts_are_asked_for() {
+    fn unicast_has_one_receiver_whatever_the_other_casts_have() {
         let several = [
             "cast=unicast,broadcast",
             "receivers=2,3",

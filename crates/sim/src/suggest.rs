@@ -15,7 +15,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_finds_its_name_and_nonsense_finds_none() {
+    fn a_typo_finds_its_name_and_nonsense_finds_none() {
         let names = ["window", "loss", "receivers"];
         assert_eq!(nearest("windw", names), Some("window"));
         assert_eq!(nearest("receiver", names), Some("receivers"));

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_delay_is_marked_from_a_millisecond_or_five_percent_on() {
+    fn a_delay_beyond_a_millisecond_and_five_percent_is_marked() {
         for (delay, measured_ms, passes) in [
             ("10ms", 30.0, false),
             ("10ms", 21.1, false),
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn without_loss_nothing_may_be_lost_and_with_loss_nothing_lost_can_be_too_little() {
+    fn any_loss_is_too_much_without_loss_and_none_can_be_too_little_with_loss() {
         assert!(loss_is_plausible(&Loss::None, 0, 1000));
         assert!(!loss_is_plausible(&Loss::None, 1, 1000));
         assert!(loss_is_plausible(&Loss::Random(0.01), 0, 100));

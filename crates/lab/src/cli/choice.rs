@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_containers_if_they_work_and_says_how_to_simulate() {
+    fn auto_prefers_containers_and_names_the_simulator() {
         let (name, line) = choose_from("auto", true, None).unwrap();
         assert_eq!(name, RunnerName::Docker);
         assert!(
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_simulates_if_it_must_and_says_how_to_get_containers() {
+    fn auto_falls_back_to_the_simulator_and_names_the_remedy() {
         let (name, line) = choose_from("auto", false, None).unwrap();
         assert_eq!(name, RunnerName::Sim);
         assert!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_engine_is_an_error_if_containers_are_asked_for() {
+    fn an_unreachable_engine_is_an_error_if_containers_are_requested() {
         let error = choose_from("docker", false, None).unwrap_err();
         assert!(format!("{error:#}").contains("start one"), "{error:#}");
     }

@@ -43,7 +43,7 @@ enum Command {
     Report(report::ReportArgs),
     /// Report what works on this machine and how to fix the rest.
     Doctor(doctor::DoctorArgs),
-    /// Shape the network of a container; the docker runner starts it beside each member.
+    /// Shape the network of a container; the docker runner starts it for each member.
     #[command(hide = true)]
     Shaper(ShaperArgs),
 }

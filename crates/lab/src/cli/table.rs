@@ -91,8 +91,8 @@ fn median(cell: &CellSummary, quantity: Quantity) -> String {
 pub(super) fn references(scenario: &Scenario, cells: &[CellSummary]) -> Option<Table> {
     let mut table = plain(["published", "theirs (s)", "here (s)", "source"]);
     for reference in &scenario.references {
-        let beside = cells.iter().find(|cell| reference.is_of(&cell.first.cell));
-        let here = beside.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
+        let same_cell = cells.iter().find(|cell| reference.is_of(&cell.first.cell));
+        let here = same_cell.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
         table.add_row([
             reference.label.clone(),
             format_number(reference.seconds),
@@ -139,12 +139,12 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
             ));
         }
     }
-    remarks.extend(beside_best_window(cells));
+    remarks.extend(compare_auto_window(cells));
     remarks
 }
 
 /// Compares the automatic window with the best fixed one, if the sweep has both.
-fn beside_best_window(cells: &[CellSummary]) -> Option<String> {
+fn compare_auto_window(cells: &[CellSummary]) -> Option<String> {
     let ratios = statistics::auto_ratios(cells);
     let near = ratios.iter().filter(|ratio| **ratio >= NEAR).count();
     let least = ratios.iter().copied().min_by(f64::total_cmp)?;

@@ -170,11 +170,11 @@ pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
     }
 }
 
-/// Published completion times beside the medians of the same cells here.
+/// Published completion times, with the medians of the same cells in these results.
 pub(super) fn references(report: &Report<'_>) -> Table {
     let row = |reference: &Reference| {
-        let beside = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
-        let here = report.cells.iter().find(beside);
+        let same_cell = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
+        let here = report.cells.iter().find(same_cell);
         vec![
             Field::Text(reference.label.clone()),
             Field::number(Some(reference.seconds)),

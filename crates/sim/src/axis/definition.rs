@@ -68,7 +68,7 @@ impl Definition {
 /// A whole number from `least` to `most`.
 ///
 /// # Errors
-/// What is allowed.
+/// The message says what is allowed.
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     least: T,
@@ -83,7 +83,7 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
 /// One of the names of `T`.
 ///
 /// # Errors
-/// What is allowed.
+/// The message says what is allowed.
 pub(super) fn name<T: FromStr<Err = ParseNameError>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: ParseNameError| error.to_string())

@@ -181,7 +181,7 @@ fn an_observer_sees_every_step_and_changes_nothing() {
 }
 
 #[test]
-fn a_run_stops_when_it_is_told_to() {
+fn a_cancelled_run_stops() {
     let cell = parse("file=64MiB loss=0.05");
     assert_eq!(
         super::simulate(&cell, 1, epoch(), NoObserver, || false),

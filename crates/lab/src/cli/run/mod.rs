@@ -137,13 +137,13 @@ fn carry_out(
     let measured =
         Sweep::new(arguments, scenario, plan, path, arguments.resume).carry_out(runners)?;
     if kind != RunnerKind::SIM {
-        let beside = match &arguments.out {
+        let sim_folder = match &arguments.out {
             Some(path) => path.join(SIM_FOLDER),
             None => folder(arguments, scenario, RunnerKind::SIM),
         };
-        eprintln!("simulating the same plan into {}", beside.display());
+        eprintln!("simulating the same plan into {}", sim_folder.display());
         let simulators = Simulator.start(plan, options, stopped).map_err(failure)?;
-        Sweep::new(arguments, scenario, plan, beside, false)
+        Sweep::new(arguments, scenario, plan, sim_folder, false)
             .carry_out(simulators)?
             .write()?;
     }
