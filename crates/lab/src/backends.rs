@@ -1,4 +1,4 @@
-//! Every kind of runner.
+//! All kinds of runners.
 
 use crate::docker::DockerBackend;
 use crate::runner::Backend;

@@ -32,7 +32,7 @@ pub(crate) fn phrases(axes: &[Axis], cell: &Cell) -> String {
     phrases.join(", ")
 }
 
-/// What the panel of `spec` that `cell` is in shows. Empty where the chart has a single panel.
+/// Title of the panel of `spec` that contains `cell`. Empty if the chart has a single panel.
 pub(crate) fn panel_title(spec: &ChartSpec, cell: &Cell) -> String {
     let phrase = |axis: &Axis| match *axis {
         axis if axis == Axis::CAST && !spec.shows(Axis::RECEIVERS) => {

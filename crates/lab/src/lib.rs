@@ -1,23 +1,23 @@
-//! The laboratory: it sends files over Go-Back-N under many conditions and shows what a window, a loss rate or a
-//! recovery rule does to them.
+//! The lab: sends files over Go-Back-N under many conditions and shows the effect of the window, the loss rate and the
+//! recovery rule.
 //!
-//! One direction through the house, a room for each step:
+//! Data flows in one direction, through a module for each step:
 //!
 //! ```text
 //! scenario -> plan -> runner -> record -> statistics -> charts -> report
 //! ```
 //!
-//! - [`scenario`]: a TOML file: the link, the axes to sweep, repetitions and a seed.
-//! - [`plan`]: the scenario multiplied out, one [`plan::Run`] for each row of the results.
-//! - [`runner`]: what carries a run out. [`sim`] does it in virtual time in this process, [`docker`] with the real
+//! - [`scenario`]: a TOML file with the link, the axes to sweep, repetitions and a seed.
+//! - [`plan`]: the product of the axes, with one [`plan::Run`] for each row of the results.
+//! - [`runner`]: the interface to the runners. [`sim`] runs in virtual time in this process, [`docker`] runs the real
 //!   programs in containers on a network shaped by `backroom_shaper`.
-//! - [`sweep`]: a plan carried out, its rows in the order of the plan.
-//! - [`gate`]: whether the network of a run was what its cell asks for.
-//! - [`record`]: one CSV row per run, and [`statistics`]: all runs of a cell made into one.
-//! - [`model`]: what theory expects, [`charts`]: the pictures of both, [`results`]: the folder they end in,
-//!   [`report`]: all of it on one page.
+//! - [`sweep`]: carries out a plan and returns its rows in the order of the plan.
+//! - [`assess`]: checks whether the network of a run was as requested, and compares the run with the model.
+//! - [`record`]: one CSV row per run. [`statistics`]: summaries of all runs of a cell.
+//! - [`charts`]: charts of the measurements and the model. [`results`]: the folder for all files. [`report`]: one page
+//!   with everything.
 //! - `trace`: one transfer step by step. [`peers`]: the comparison with other programs.
-//! - [`compare`]: two such folders side by side. [`doctor`]: what of all this works on a machine.
+//! - [`compare`]: compares two results folders. [`doctor`]: reports what works on a machine.
 
 pub mod assess;
 pub mod backends;

@@ -1,4 +1,4 @@
-//! The scenario `peers`, the comparison with other programs. A program of its own carries it out: `backroom-peers` in
+//! The scenario `peers`: the comparison with other programs. A separate program carries it out, `backroom-peers` in
 //! `benches/peers`.
 
 use std::ffi::OsString;
@@ -18,7 +18,8 @@ pub const IMAGE: &str = "backroom-peers:latest";
 
 const PROGRAM: &str = "backroom-peers";
 
-/// Replaces this process by `backroom-peers`, which must be beside this program. Returns only if that fails.
+/// Replaces this process by `backroom-peers`, which must be in the same folder as this program. Returns only if that
+/// fails.
 pub(crate) fn exec(arguments: &[OsString]) -> anyhow::Error {
     let program = match std::env::current_exe() {
         Ok(this) => this.with_file_name(PROGRAM),

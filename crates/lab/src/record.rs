@@ -1,4 +1,4 @@
-//! What is recorded of a run: a row of `runs.csv`.
+//! The record of a run: a row of `runs.csv`.
 
 use backroom_sim::{Axis, Cell, Measurement};
 use schemars::JsonSchema;
@@ -8,24 +8,24 @@ use strum::Display;
 use crate::plan::Run;
 use crate::runner::{RunnerKind, RunnerName, ShaperName};
 
-/// A run: what was asked for, what was measured, and what the assessment made of it.
+/// A run: its settings, its measurements and their assessment.
 ///
 /// The fields are columns of `runs.csv` in this order; the columns of `cell` are those of the table of axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Name of the scenario.
     pub scenario: String,
-    /// What carried the run out.
+    /// The runner that carried out the run.
     pub runner: RunnerName,
-    /// What shaped the network.
+    /// The shaper of the network.
     pub shaper: ShaperName,
-    /// What was asked for.
+    /// The settings of the run.
     #[serde(skip)]
     #[schemars(skip)]
     pub cell: Cell,
     /// Seed of the run.
     pub seed: u64,
-    /// From 1.
+    /// Number of the repetition, from 1.
     pub repetition: u32,
     /// From the first segment's transmission to the last receiver's last ACK.
     pub seconds: Option<f64>,
@@ -35,7 +35,7 @@ pub struct RunRecord {
     pub segments: u64,
     /// Data segments sent by all streams.
     pub segments_sent: u64,
-    /// Of these, the ones sent before.
+    /// Segments sent that had been sent before.
     pub segments_retransmitted: u64,
     /// Expiries of the retransmission timers.
     pub timeouts: u64,
@@ -45,30 +45,30 @@ pub struct RunRecord {
     pub rtt_measured_ms: Option<f64>,
     /// Whether every receiver has the file, and the gate did not reject the run.
     pub ok: bool,
-    /// Why not, or what else a reader should know.
+    /// Why `ok` is false, or other remarks about the run.
     pub note: String,
-    /// Returns to an earlier segment.
+    /// Times that a sender went back to an earlier segment.
     pub go_backs: u64,
-    /// Packets on which a link decided.
+    /// Packets offered to the links that decide on loss.
     pub packets: Option<u64>,
-    /// Of these, the ones that were lost.
+    /// Packets in `packets` that were lost.
     pub packets_lost: Option<u64>,
     /// Packets dropped by a full queue.
     pub queue_drops: Option<u64>,
     /// Shortest delay of a segment, from its first transmission to the ACK that covers it.
     pub segment_delay_min_ms: Option<f64>,
-    /// Its median.
+    /// Median delay of a segment.
     pub segment_delay_p50_ms: Option<f64>,
-    /// Its 90th percentile.
+    /// 90th percentile of the delay of a segment.
     pub segment_delay_p90_ms: Option<f64>,
-    /// Its 99th percentile.
+    /// 99th percentile of the delay of a segment.
     pub segment_delay_p99_ms: Option<f64>,
-    /// Its maximum.
+    /// Longest delay of a segment.
     pub segment_delay_max_ms: Option<f64>,
-    /// Place in the order in which the runs were carried out, from 1.
+    /// Position in the order in which the runs were carried out, from 1.
     #[serde(default)]
     pub order: u32,
-    /// Whether the network was as asked for. `None` where the run did not end.
+    /// Whether the network was as requested. `None` if the run did not finish or its network was not measured.
     #[serde(default)]
     pub gate: Option<GateVerdict>,
     /// Round trip of the bare network, as the links measured it.
@@ -77,39 +77,39 @@ pub struct RunRecord {
     /// Rate of the busiest link while its queue was not empty.
     #[serde(default)]
     pub network_rate_mbps: Option<f64>,
-    /// The goodput that the model expects.
+    /// The goodput that the model expects, in 10^6 bit/s.
     #[serde(default)]
     pub model_goodput_mbps: Option<f64>,
-    /// The command that repeats this run alone.
+    /// The command that repeats only this run.
     #[serde(default)]
     pub command: String,
-    /// Why the goodput differs from the model's by more than 10 %, where the run's own counts show it.
+    /// Why the goodput differs from the model's by more than 10 %, if the counts of the run show it.
     #[serde(default)]
     pub cause: Option<Cause>,
-    /// Of `segments_sent`, the additional copies.
+    /// Additional copies in `segments_sent`.
     #[serde(default)]
     pub segments_copied: u64,
 }
 
-/// Whether the network of a run was as asked for.
+/// Whether the network of a run was as requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum GateVerdict {
-    /// It was.
+    /// The network was as requested.
     Pass,
-    /// It was not, so the run does not count.
+    /// The network was not as requested, so the run is excluded.
     Fail,
 }
 
-/// Why a goodput is not what was expected.
+/// Why the goodput differs from the expected goodput.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Cause {
     /// Waiting for the retransmission timer.
     Timer,
-    /// A queue: it dropped packets, or it holds more of the windows than the path.
+    /// A queue: it dropped packets, or the windows exceed what the path holds.
     Queue,
     /// The machine was too slow.
     Processor,
@@ -118,7 +118,7 @@ pub enum Cause {
 }
 
 impl RunRecord {
-    /// The record of `run`, which `kind` measured; not assessed yet.
+    /// The record of a `run` measured by `kind`, before its assessment.
     pub fn new(run: &Run, kind: RunnerKind, measurement: &Measurement) -> Self {
         let cell = &*run.cell;
         let network = measurement.network;
@@ -162,17 +162,17 @@ impl RunRecord {
         }
     }
 
-    /// Whether the run counts: every receiver has the file, and the network was as asked for.
+    /// Whether the run counts: every receiver has the file, and the network was as requested.
     pub fn counts(&self) -> bool {
         self.ok && self.gate != Some(GateVerdict::Fail)
     }
 
-    /// Segments sent for each segment of the file, copies included: 1 where nothing was retransmitted or copied.
+    /// Segments sent per segment of the file, copies included: 1 if nothing was retransmitted or copied.
     pub fn transmissions(&self) -> Option<f64> {
         (self.segments > 0).then(|| self.segments_sent as f64 / self.segments as f64)
     }
 
-    /// Whether this is the record of `run`, whatever was measured.
+    /// Whether this is a record of `run`, regardless of its measurements.
     pub fn is_of(&self, run: &Run) -> bool {
         (self.order, self.seed, self.repetition) == (order_of(run), run.seed, run.repetition)
             && Axis::ALL
@@ -180,13 +180,13 @@ impl RunRecord {
                 .all(|axis| axis.value(&self.cell) == axis.value(&run.cell))
     }
 
-    /// Its values on all axes. Only runs of the same cell have the same key.
+    /// The values on all axes. Only runs of the same cell have the same key.
     pub fn cell_key(&self) -> CellKey {
         CellKey(Axis::ALL.map(|axis| axis.value(&self.cell)))
     }
 }
 
-/// The values of a cell on all axes, for looking cells up.
+/// The values of a cell on all axes, as a key for lookups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CellKey([String; Axis::ALL.len()]);
 

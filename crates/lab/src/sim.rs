@@ -1,4 +1,4 @@
-//! The sim runner: `backroom-sim` in this process.
+//! The runner `sim`: `backroom-sim` in this process.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::runner::{
     Backend, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners, Unavailable,
 };
 
-/// The simulator, one for each processor.
+/// The simulator, by default with a worker for each processor.
 #[derive(Debug)]
 pub struct Simulator;
 
@@ -53,7 +53,7 @@ pub struct SimRunner {
 }
 
 impl SimRunner {
-    /// A simulator that stops in the middle of a run when it is `cancelled`.
+    /// A simulator that stops, even during a run, when `cancelled` is cancelled.
     pub fn new(cancelled: CancellationToken) -> Self {
         Self { cancelled }
     }
@@ -69,10 +69,10 @@ impl Runner for SimRunner {
     }
 }
 
-/// Simulates `run` while `observer` sees every step.
+/// Simulates `run` and reports every step to `observer`.
 ///
 /// # Errors
-/// [`RunError::Cancelled`].
+/// [`RunError::Cancelled`] if `cancelled` comes first.
 pub(crate) fn observe(
     run: &Run,
     observer: impl Observer,

@@ -7,7 +7,7 @@ use crate::cell::Cell;
 
 /// The values of each axis. An axis with one value is held fixed.
 ///
-/// Values are kept as text in the form in which [`Axis::setting`] writes them, and are allowed.
+/// Values are valid, and kept as text in the form that [`Axis::setting`] writes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Axes(BTreeMap<Axis, Vec<String>>);
 
@@ -29,7 +29,7 @@ impl Axes {
     /// Replaces the values of `axis`.
     ///
     /// # Errors
-    /// [`AxisError`] when a value is not allowed or listed twice, or when there is none; nothing is changed then.
+    /// [`AxisError`] if a value is not allowed or listed twice, or there is none. The axes are unchanged then.
     pub fn set(&mut self, axis: Axis, values: &[String]) -> Result<(), AxisError> {
         let mut settings: Vec<String> = Vec::new();
         for value in values {
@@ -51,7 +51,7 @@ impl Axes {
         Ok(())
     }
 
-    /// The values of `axis`. Empty where the axis has no default and none was set.
+    /// The values of `axis`. Empty if the axis has no default and none was set.
     pub fn values(&self, axis: Axis) -> &[String] {
         self.0.get(&axis).map_or(&[], Vec::as_slice)
     }

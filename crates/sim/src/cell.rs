@@ -25,7 +25,7 @@ pub struct Cell {
     pub recovery: Recovery,
     /// The retransmission timer.
     pub timeout: Timeout,
-    /// How often each segment is put on the wire.
+    /// How many times each segment is sent.
     pub copies: Copies,
     /// Rate, delay, jitter, queue and loss of each member's link.
     pub link: LinkConfig,
@@ -42,7 +42,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// What each member's egress does to packets.
+    /// Configuration of the egress link of each member.
     pub fn egress(&self) -> LinkConfig {
         let mut link = self.link.clone();
         if self.loss_side == LossSide::Receivers {
@@ -51,7 +51,7 @@ impl Cell {
         link
     }
 
-    /// The loss at each member's ingress, where a link does nothing else.
+    /// Loss at each member's ingress. The ingress has no other effect on packets.
     pub fn ingress_loss(&self) -> Loss {
         match self.loss_side {
             LossSide::Sender => Loss::None,
@@ -75,7 +75,7 @@ impl Cell {
             .max(1)
     }
 
-    /// Sets the mean loss and the length of its bursts, from which the link's loss model follows.
+    /// Sets the mean loss and the burst length, and derives the loss model of the link.
     pub(crate) fn set_loss(&mut self, loss: LossRate, burst: Burst) {
         (self.loss, self.burst) = (loss, burst);
         self.link.loss = loss.in_bursts(burst);
@@ -102,18 +102,18 @@ impl Default for Cell {
     }
 }
 
-/// Seed of what `member`'s egress does to packets in a run with the seed `run_seed`. The sender is member 0, receivers
-/// follow from 1.
+/// Seed of the egress link of `member` in a run with the seed `run_seed`. The sender is member 0, receivers follow from
+/// 1.
 pub fn egress_seed(run_seed: u64, member: u16) -> u64 {
     link_seed(run_seed, 2 * u64::from(member))
 }
 
-/// Seed of the losses at `member`'s ingress.
+/// Seed of the losses at the ingress of `member`.
 pub fn ingress_seed(run_seed: u64, member: u16) -> u64 {
     link_seed(run_seed, 2 * u64::from(member) + 1)
 }
 
-/// A seed for one link of a run. Neighbouring runs and links get unrelated ones (Steele et al. 2014, SplitMix64).
+/// A seed for one link of a run. Neighbouring runs and links get unrelated seeds (Steele et al. 2014, SplitMix64).
 fn link_seed(run_seed: u64, link: u64) -> u64 {
     let mixed = |seed: u64| {
         let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -130,7 +130,7 @@ mod tests {
     use crate::axes::tests::cell;
 
     #[test]
-    fn loss_happens_on_the_side_that_was_asked_for() {
+    fn loss_happens_on_the_requested_side() {
         let cell = |side: &str| cell(&["loss=0.1", &format!("loss_side={side}")]);
         assert_eq!(cell("sender").egress().loss, Loss::Random(0.1));
         assert_eq!(cell("sender").ingress_loss(), Loss::None);

@@ -1,11 +1,11 @@
-//! One cell of an experiment: what it is, what a simulation measures of it, and what theory expects.
+//! Cells of an experiment: their settings, their simulation and the time that the model expects.
 //!
-//! - [`axis`]: the table of everything that can be set or swept. [`Axes`] holds the values of a sweep, [`cells`] multiplies
-//!   them out.
+//! - [`axis`]: the table of everything that can be set or swept. [`Axes`] holds the values of a sweep, [`cells`] forms
+//!   their combinations.
 //! - [`Cell`]: one combination of values.
 //! - [`simulation`]: Go-Back-N over simulated links in virtual time. The same cell and seed give the same result everywhere.
 //! - [`model`]: the expected completion time in closed form.
-//! - [`Measurement`]: what a run measured, whoever carried it out.
+//! - [`Measurement`]: what a run measured, with any runner.
 //!
 //! Nothing here reads a clock, opens a file or starts a thread, so all of it also runs in a browser.
 

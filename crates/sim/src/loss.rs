@@ -18,10 +18,10 @@ impl LossRate {
         self.0
     }
 
-    /// The link's loss at this rate, in such bursts.
+    /// The loss model of a link with this mean loss and this burst length.
     ///
-    /// A burst of mean length `L` ends with chance `r = 1 / L` and begins with the chance `p` that gives the rate:
-    /// `p / (p + r)`. In the good state nothing is lost and in the bad one everything (Gilbert 1960; the terms are
+    /// A burst of mean length `L` ends with the probability `r = 1 / L` and begins with the probability `p`, so that
+    /// the loss is `p / (p + r)`. The good state loses nothing, the bad state everything (Gilbert 1960; the terms are
     /// those of netem's `gemodel`).
     pub fn in_bursts(self, burst: Burst) -> Loss {
         match burst {
@@ -58,12 +58,12 @@ impl FromStr for LossRate {
     }
 }
 
-/// Whether losses come alone or in a row, written `random` or as the mean length of a burst.
+/// Whether losses are independent or come in bursts, written `random` or as the mean length of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub enum Burst {
-    /// Each packet is lost with the same chance, whatever became of the one before.
+    /// Each packet is lost independently, with the same probability.
     Random,
-    /// So many packets in a row are lost on average.
+    /// Mean number of packets lost in a row.
     Mean(f64),
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_has_the_mean_and_length_it_was_asked_for() {
+    fn a_burst_has_the_requested_mean_and_length() {
         let rate: LossRate = "0.02".parse().unwrap();
         let Loss::GilbertElliott { p, r, .. } = rate.in_bursts(Burst::Mean(8.0)) else {
             panic!("a burst is a Gilbert-Elliott loss");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fraction_is_refused() {
+    fn invalid_fractions_are_refused() {
         for text in ["", "1", "-0.1", "nan", "inf", "1%"] {
             assert!(text.parse::<LossRate>().is_err(), "{text}");
         }

@@ -1,21 +1,22 @@
-//! What a run measured.
+//! Measurements of a run.
 
-/// What a runner measured of one run.
+/// What a runner measured in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measurement {
-    /// From the first segment's transmission to the last receiver's last ACK. `None`: the transfer did not complete.
+    /// Seconds from the first segment's transmission to the last receiver's last ACK. `None` if the transfer did not
+    /// complete.
     pub seconds: Option<f64>,
     /// Segments of the file, counted once for each stream.
     pub segments: u64,
     /// Data segments sent by all streams, retransmissions and copies included.
     pub segments_sent: u64,
-    /// Of these, the retransmissions, each counted once however many copies of it were sent.
+    /// Retransmissions, each counted once regardless of its copies.
     pub segments_retransmitted: u64,
-    /// Of these, the additional copies.
+    /// Additional copies in `segments_sent`.
     pub segments_copied: u64,
     /// Expiries of the retransmission timers.
     pub timeouts: u64,
-    /// Returns to an earlier segment, whatever the reason.
+    /// Times that a sender went back to an earlier segment, for any reason.
     pub go_backs: u64,
     /// Least round-trip time that any sender measured, in milliseconds.
     pub rtt_measured_ms: Option<f64>,
@@ -23,18 +24,18 @@ pub struct Measurement {
     pub network: Option<NetworkMeasurement>,
     /// Time from a segment's first transmission to its acknowledgement.
     pub segment_delay: Option<DelayQuantiles>,
-    /// Why the run failed. `None`: every receiver has the file.
+    /// Why the run failed. `None` if every receiver has the file.
     pub failure: Option<String>,
-    /// Why the machine may have been the bottleneck and not the network. `None`: no sign of it.
+    /// Why the machine may have been the bottleneck, not the network. `None` if there is no sign of it.
     pub overload: Option<String>,
 }
 
 /// Counts of all links that the run's packets crossed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NetworkMeasurement {
-    /// Packets that reached a place where loss is decided.
+    /// Packets offered to the links that decide on loss.
     pub packets: u64,
-    /// Of these, the ones that the loss model dropped.
+    /// Packets in `packets` that the loss model dropped.
     pub packets_lost: u64,
     /// Packets dropped because a link's queue was full.
     pub queue_drops: u64,
@@ -42,13 +43,13 @@ pub struct NetworkMeasurement {
     pub receive_drops: u64,
     /// Round trip of the bare network, in milliseconds.
     pub rtt_ms: Option<f64>,
-    /// Rate of the busiest link while its queue was not empty, in 10^6 bit/s. `None` where the queue was never occupied
-    /// long enough to tell.
+    /// Rate of the busiest link while its queue was not empty, in 10^6 bit/s. `None` if the queue was never occupied
+    /// long enough to measure it.
     pub rate_mbps: Option<f64>,
 }
 
 impl NetworkMeasurement {
-    /// The fraction of packets lost; `None` where none was sent.
+    /// The fraction of packets lost; `None` if none was sent.
     pub fn loss(self) -> Option<f64> {
         (self.packets > 0).then(|| self.packets_lost as f64 / self.packets as f64)
     }

@@ -1,11 +1,11 @@
-//! Axes multiplied out.
+//! The product of the axes.
 
 use crate::axes::Axes;
 use crate::axis::{Axis, AxisError};
 use crate::cell::Cell;
 
-/// Every combination of the values of `axes`; the last axis varies fastest. Values that don't apply to a cell are left
-/// out: unicast has one receiver whatever the other casts have.
+/// Every combination of the values of `axes`; the last axis varies fastest. Values that do not apply to a cell are left
+/// out: unicast always has one receiver.
 ///
 /// # Errors
 /// None in practice, since [`Axes`] holds allowed values only.
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn unicast_takes_part_once_whatever_the_other_casts_are_asked_for() {
+    fn unicast_has_one_receiver_whatever_the_other_casts_have() {
         let several = [
             "cast=unicast,broadcast",
             "receivers=2,3",

@@ -1,6 +1,6 @@
-//! The nearest of some names, for a word that is none of them.
+//! Suggests a name for a misspelt one.
 
-/// The name most like `word`, if any is like it at all.
+/// The name most similar to `word`, if any is similar enough.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names
         .into_iter()
@@ -15,7 +15,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_finds_its_name_and_nonsense_finds_none() {
+    fn a_typo_finds_its_name_and_nonsense_finds_none() {
         let names = ["window", "loss", "receivers"];
         assert_eq!(nearest("windw", names), Some("window"));
         assert_eq!(nearest("receiver", names), Some("receivers"));

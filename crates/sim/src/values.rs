@@ -9,8 +9,8 @@ use backroom_vocabulary::ParseNameError;
 use bytesize::ByteSize;
 use strum::{Display, EnumString, VariantNames};
 
-/// Where packets are lost. It matters to IP multicast alone: one stream that loses at the sender's side loses for
-/// all receivers together.
+/// Where packets are lost. Only IP multicast depends on it: a packet of its single stream that is lost at the sender's
+/// side is lost for all receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, VariantNames)]
 #[strum(
     serialize_all = "lowercase",
@@ -41,7 +41,7 @@ impl FileSize {
         ("KB", 1_000),
     ];
 
-    /// A size of so many bytes.
+    /// A size of `bytes` bytes.
     pub fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }

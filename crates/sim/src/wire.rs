@@ -1,6 +1,6 @@
 //! Sizes of the packets on the wire, as `docs/protocol.md` gives them. Links count whole IP packets.
 
-/// What a data segment carries besides file bytes: header 21, authentication tag 16, UDP 8, IPv4 20.
+/// Bytes in the IP packet of a data segment besides file bytes: header 21, authentication tag 16, UDP 8, IPv4 20.
 pub const DATA_OVERHEAD_BYTES: u16 = 21 + 16 + 8 + 20;
 
 /// An ACK's IP packet: header 21, sealed body 17, authentication tag 16, UDP 8, IPv4 20.

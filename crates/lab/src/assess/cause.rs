@@ -1,4 +1,4 @@
-//! Why a measurement is not what was expected.
+//! Why a measurement differs from what was expected.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use backroom_sim::{Delivery, Time, wire};
 use crate::record::{Cause, RunRecord};
 use crate::statistics::CellSummary;
 
-/// A difference that is worth a reason, as a fraction of what was expected.
+/// Relative difference from the expected goodput above which a cause is sought.
 pub const DIFFERENCE: f64 = 0.1;
 
-/// Adds to each of `cells` what the simulator measured of it, and why it differs from that or from the model.
+/// Adds the goodput in the simulator to each of `cells`, and the cause of a difference from it or from the model.
 pub fn explain(cells: &mut [CellSummary], simulated: &[CellSummary]) {
     let simulated: HashMap<_, _> = simulated
         .iter()
@@ -25,17 +25,17 @@ pub fn explain(cells: &mut [CellSummary], simulated: &[CellSummary]) {
     }
 }
 
-/// What a run or the median of a cell measured.
+/// The measurements of a run, or the medians of a cell.
 struct Observed<'a> {
-    /// For its cell and the model's goodput.
+    /// For the cell and the goodput of the model.
     record: &'a RunRecord,
     seconds: f64,
     timeouts: f64,
     queue_drops: f64,
 }
 
-/// Where the goodput of `cell` differs by more than [`DIFFERENCE`] from the model's, or in containers from `simulated`, the
-/// same cell in the simulator: why.
+/// Why the goodput of `cell` differs by more than [`DIFFERENCE`] from the model's or, in containers, from that of
+/// `simulated`, the same cell in the simulator. `None` if it does not.
 fn of_cell(cell: &CellSummary, simulated: Option<&CellSummary>) -> Option<Cause> {
     let (seconds, timeouts) = (cell.seconds?, cell.timeouts?);
     let observed = Observed {
@@ -58,8 +58,8 @@ fn of_cell(cell: &CellSummary, simulated: Option<&CellSummary>) -> Option<Cause>
         .then(|| observed.compared_with_model().unwrap_or(Cause::Unexplained))
 }
 
-/// The same of a single run against the model. `None` too where nothing that it counted explains the difference, since
-/// one run may differ by chance alone.
+/// Why the goodput of a single run differs from the model's. `None` also if its counts do not explain the difference,
+/// because a single run may differ by chance.
 pub(super) fn of_run(record: &RunRecord) -> Option<Cause> {
     let observed = Observed {
         record,
@@ -79,8 +79,8 @@ fn differs(difference: Option<f64>) -> bool {
 }
 
 impl Observed<'_> {
-    /// Takes the time and the timeouts of the simulator, where computing takes no time. A delay that neither a timer nor a
-    /// dropped packet explains is the processor's.
+    /// Takes the time and the timeouts of the simulator, where computing takes no time. So a delay that neither a timer
+    /// nor a dropped packet explains is attributed to the processor.
     fn compared_with_simulator(&self, (seconds, timeouts): (f64, f64)) -> Cause {
         let late = self.seconds - seconds;
         if self.waited_for(self.timeouts - timeouts, late) {
@@ -106,7 +106,7 @@ impl Observed<'_> {
         }
     }
 
-    /// Whether so many expiries of the timer make up at least half of the time that it took more or less than expected.
+    /// Whether waiting for `timeouts` expiries of the timer accounts for at least half of the difference in time.
     fn waited_for(&self, timeouts: f64, late_seconds: f64) -> bool {
         let waited = timeouts / self.streams_at_once() * self.timer_seconds();
         late_seconds.signum() == waited.signum()
@@ -114,7 +114,7 @@ impl Observed<'_> {
             && waited != 0.0
     }
 
-    /// The timer; of an adaptive one the least it can be.
+    /// The timer, in seconds. For an adaptive timer, its minimum.
     fn timer_seconds(&self) -> f64 {
         let cell = &self.record.cell;
         match cell.timeout {
@@ -125,7 +125,7 @@ impl Observed<'_> {
         }
     }
 
-    /// Whether the windows of all streams hold more than the path does, so that the rest waits in the queue.
+    /// Whether the windows of all streams exceed what the path holds, so that the rest waits in the queue.
     fn overfills_the_link(&self) -> bool {
         let cell = &self.record.cell;
         let (Some(rate), Some(window)) = (cell.link.rate, cell.window.fixed()) else {
@@ -157,7 +157,7 @@ mod tests {
     use crate::scenario::Scenario;
     use crate::statistics::summarise;
 
-    /// A run of 100 segments that took `seconds`, where the model has one second.
+    /// A run of 100 segments that took `seconds`, while the model expects one second.
     fn row(axes: &str, seconds: f64, timeouts: u64) -> RunRecord {
         let text = format!("title = 'x'\nrepetitions = 1\n[axes]\nfile = '120000'\n{axes}");
         let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
@@ -177,7 +177,11 @@ mod tests {
         let small = "window = 10\ntimeout = '200ms'";
         assert_eq!(of_run(&row(small, 1.05, 1)), None, "within 10 %");
         assert_eq!(of_run(&row(small, 2.0, 4)), Some(Cause::Timer));
-        assert_eq!(of_run(&row(small, 2.0, 1)), None, "200 ms are no second");
+        assert_eq!(
+            of_run(&row(small, 2.0, 1)),
+            None,
+            "200 ms do not explain a second"
+        );
         assert_eq!(of_run(&row("window = 50", 2.0, 0)), Some(Cause::Queue));
         assert_eq!(
             of_run(&row("cast = 'broadcast'", 2.0, 0)),

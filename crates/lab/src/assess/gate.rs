@@ -1,8 +1,8 @@
-//! The gate: whether the network of a run was what its cell asks for. A run that fails is marked, and the statistics
-//! leave it out.
+//! The gate: whether the network of a run was as its cell requests. A run that fails is marked, and the statistics
+//! exclude it.
 //!
-//! The links or the shapers in the containers measure what is compared, never the protocol under test. A quantity that
-//! can't be measured is not checked.
+//! The compared values come from the links or from the shapers in the containers, never from the protocol under test. A
+//! quantity that cannot be measured is not checked.
 
 use std::fmt;
 
@@ -10,41 +10,41 @@ use backroom_link::Loss;
 use backroom_sim::{Cell, Measurement, NetworkMeasurement};
 use statrs::function::beta::beta_reg;
 
-/// A count of losses this improbable, on the side where it lies, is outside the two-sided 99 % interval.
+/// Tail probability on each side of the two-sided 99 % interval.
 const LOSS_TAIL: f64 = 0.005;
-/// The round trip may differ by so much, or by [`RTT_TOLERANCE`] of it where that is more.
+/// The round trip may differ by this or by the fraction [`RTT_TOLERANCE`], whichever is more.
 const RTT_TOLERANCE_MS: f64 = 1.0;
 const RTT_TOLERANCE: f64 = 0.05;
 const RATE_TOLERANCE: f64 = 0.02;
 
-/// What the gate says of a run.
+/// The result of the gate for a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Check {
-    /// The network was as asked for.
+    /// The network was as requested.
     Pass,
-    /// It was not; never empty.
+    /// It was not, for these reasons; never empty.
     Fail(Vec<Fault>),
     /// The run did not end, or its network was not measured.
     NotMeasured,
 }
 
-/// A way in which a network was not as asked for.
+/// A difference between the network and the request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     /// More or fewer packets were lost than chance explains.
     Loss {
         lost: u64,
         packets: u64,
-        asked: f64,
+        requested: f64,
     },
     RoundTrip {
         measured_ms: f64,
-        asked_ms: f64,
+        requested_ms: f64,
     },
     /// The rate of the busiest link.
     Rate {
         measured_mbps: f64,
-        asked_mbps: f64,
+        requested_mbps: f64,
     },
     /// The queue of a link without a limit dropped packets.
     QueueDrops {
@@ -56,7 +56,7 @@ pub(super) enum Fault {
     },
 }
 
-/// Compares what was measured of a network with what `cell` asks for.
+/// Compares the measurements of a network with what `cell` requests.
 pub(super) fn check(cell: &Cell, measurement: &Measurement) -> Check {
     let ended = measurement.failure.is_none() && measurement.seconds.is_some();
     let Some(network) = measurement.network.as_ref().filter(|_| ended) else {
@@ -80,14 +80,14 @@ pub(super) fn check(cell: &Cell, measurement: &Measurement) -> Check {
 }
 
 impl Check {
-    /// What was wrong, for the column `note`.
+    /// The faults, as text for the column `note`.
     pub(super) fn reason(&self) -> Option<String> {
         let Self::Fail(faults) = self else {
             return None;
         };
         let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
         Some(format!(
-            "the network was not as asked for: {}",
+            "the network was not as requested: {}",
             faults.join("; ")
         ))
     }
@@ -99,9 +99,9 @@ impl fmt::Display for Fault {
             Self::Loss {
                 lost,
                 packets,
-                asked,
+                requested,
             } => {
-                let percent = asked * 100.0;
+                let percent = requested * 100.0;
                 write!(
                     f,
                     "{lost} of {packets} packets lost, outside the 99 % interval of {percent} %"
@@ -109,17 +109,17 @@ impl fmt::Display for Fault {
             }
             Self::RoundTrip {
                 measured_ms,
-                asked_ms,
+                requested_ms,
             } => write!(
                 f,
-                "round trip of {measured_ms:.2} ms instead of {asked_ms} ms"
+                "round trip of {measured_ms:.2} ms instead of {requested_ms} ms"
             ),
             Self::Rate {
                 measured_mbps,
-                asked_mbps,
+                requested_mbps,
             } => write!(
                 f,
-                "rate of {measured_mbps:.3} Mbit/s instead of {asked_mbps} Mbit/s"
+                "rate of {measured_mbps:.3} Mbit/s instead of {requested_mbps} Mbit/s"
             ),
             Self::QueueDrops { packets } => {
                 write!(
@@ -134,35 +134,35 @@ impl fmt::Display for Fault {
     }
 }
 
-fn loss_fault(asked: &Loss, network: &NetworkMeasurement) -> Option<Fault> {
-    (!loss_is_plausible(asked, network.packets_lost, network.packets)).then(|| Fault::Loss {
+fn loss_fault(requested: &Loss, network: &NetworkMeasurement) -> Option<Fault> {
+    (!loss_is_plausible(requested, network.packets_lost, network.packets)).then(|| Fault::Loss {
         lost: network.packets_lost,
         packets: network.packets,
-        asked: asked.mean(),
+        requested: requested.mean(),
     })
 }
 
 fn rtt_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
-    let asked_ms = 2.0 * cell.link.delay.as_secs_f64() * 1e3;
+    let requested_ms = 2.0 * cell.link.delay.as_secs_f64() * 1e3;
     let jitter_ms = 2.0 * cell.link.jitter.as_secs_f64() * 1e3;
-    let tolerance_ms = RTT_TOLERANCE_MS.max(RTT_TOLERANCE * asked_ms) + jitter_ms;
+    let tolerance_ms = RTT_TOLERANCE_MS.max(RTT_TOLERANCE * requested_ms) + jitter_ms;
     let measured_ms = network.rtt_ms?;
-    ((measured_ms - asked_ms).abs() > tolerance_ms).then_some(Fault::RoundTrip {
+    ((measured_ms - requested_ms).abs() > tolerance_ms).then_some(Fault::RoundTrip {
         measured_ms,
-        asked_ms,
+        requested_ms,
     })
 }
 
 fn rate_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
-    let asked_mbps = cell.link.rate?.mbps();
+    let requested_mbps = cell.link.rate?.mbps();
     let measured_mbps = network.rate_mbps?;
-    ((measured_mbps / asked_mbps - 1.0).abs() > RATE_TOLERANCE).then_some(Fault::Rate {
+    ((measured_mbps / requested_mbps - 1.0).abs() > RATE_TOLERANCE).then_some(Fault::Rate {
         measured_mbps,
-        asked_mbps,
+        requested_mbps,
     })
 }
 
-/// Drops are expected where the cell limits the queue.
+/// Drops are expected if the cell limits the queue.
 fn queue_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
     let packets = network.queue_drops;
     (cell.link.queue.is_none() && packets > 0).then_some(Fault::QueueDrops { packets })
@@ -173,19 +173,19 @@ fn receive_buffer_fault(network: &NetworkMeasurement) -> Option<Fault> {
     (packets > 0).then_some(Fault::ReceiveBufferDrops { packets })
 }
 
-/// Whether `lost` of `packets` lies inside the 99 % interval: the mean that was asked for is in the interval of Clopper and
-/// Pearson (1934) around what was measured, with half a percent beyond each end.
+/// Whether `lost` of `packets` is plausible: whether the requested mean is in the 99 % interval of Clopper and Pearson
+/// (1934) around the measured loss, with half a percent beyond each end.
 ///
-/// Losses in bursts tell less than as many single ones. Where neighbouring packets share their fate with the correlation
-/// `c`, n of them count as `n (1 - c) / (1 + c)` (Bayley and Hammersley 1946); in the chain of Gilbert and Elliott that
-/// is `1 - p - r`. Counts are then rounded towards what was asked for.
-fn loss_is_plausible(asked: &Loss, lost: u64, packets: u64) -> bool {
-    let mean = match asked {
-        // Which packets it names, and not how many of how many, is what a droplist says.
+/// Losses in bursts carry less information than as many single ones. If the losses of neighbouring packets have the
+/// correlation `c`, `n` packets count as `n (1 - c) / (1 + c)` (Bayley and Hammersley 1946). In the Gilbert-Elliott
+/// model `c` is `1 - p - r`. The resulting counts are rounded towards the requested loss.
+fn loss_is_plausible(requested: &Loss, lost: u64, packets: u64) -> bool {
+    let mean = match requested {
+        // A droplist names the lost packets, not their share.
         Loss::Droplist(_) => return true,
         other => other.mean(),
     };
-    let weight = match *asked {
+    let weight = match *requested {
         Loss::GilbertElliott { p, r, .. } => {
             let correlation = (1.0 - p - r).max(0.0);
             (1.0 - correlation) / (1.0 + correlation)
@@ -196,13 +196,13 @@ fn loss_is_plausible(asked: &Loss, lost: u64, packets: u64) -> bool {
     let tail = if lost > packets * mean {
         upper_tail(packets.ceil(), lost.floor(), mean)
     } else {
-        // Seen from the packets that were not lost, few losses are many arrivals.
+        // Too few losses are too many arrivals, so this is the upper tail of the arrivals.
         upper_tail(packets.ceil(), (packets - lost).floor(), 1.0 - mean)
     };
     tail >= LOSS_TAIL
 }
 
-/// The probability that of `n` trials, each of which succeeds with `p`, at least `k` do.
+/// The probability of at least `k` successes in `n` trials with the success probability `p`.
 fn upper_tail(n: f64, k: f64, p: f64) -> f64 {
     match k {
         _ if k <= 0.0 => 1.0,
@@ -222,14 +222,14 @@ mod tests {
     use crate::plan::Plan;
     use crate::scenario::Scenario;
 
-    /// The one cell of a scenario with these axes; without more, 10 Mbit/s and 10 ms each way.
+    /// The single cell of a scenario with these axes; by default 10 Mbit/s and 10 ms each way.
     fn cell(axes: &str) -> Cell {
         let text = format!("title = 'x'\n[axes]\n{axes}");
         let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
         Cell::clone(&plan.cells[0])
     }
 
-    /// A network just as `cell` asks for, with 10,000 packets.
+    /// A network exactly as `cell` requests, with 10,000 packets.
     fn sound(cell: &Cell) -> NetworkMeasurement {
         NetworkMeasurement {
             packets: 10_000,
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_as_asked_for_passes() {
+    fn a_network_as_requested_passes() {
         for axes in [
             "",
             "loss = 0.01",
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_delay_is_marked_from_a_millisecond_or_five_percent_on() {
+    fn a_delay_beyond_a_millisecond_and_five_percent_is_marked() {
         for (delay, measured_ms, passes) in [
             ("10ms", 30.0, false),
             ("10ms", 21.1, false),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_is_marked_where_nobody_planned_a_queue() {
+    fn a_drop_is_marked_if_the_queue_has_no_limit() {
         let passes_with_drops = |axes: &str, queue_drops, receive_drops| {
             let cell = cell(axes);
             let network = NetworkMeasurement {
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_note_says_what_was_asked_for_and_what_came() {
+    fn the_note_has_the_requested_and_the_measured_values() {
         let cell = cell("loss = 0.01");
         let network = NetworkMeasurement {
             packets_lost: 200,
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn without_loss_nothing_may_be_lost_and_with_loss_nothing_lost_can_be_too_little() {
+    fn any_loss_is_too_much_without_loss_and_none_can_be_too_little_with_loss() {
         assert!(loss_is_plausible(&Loss::None, 0, 1000));
         assert!(!loss_is_plausible(&Loss::None, 1, 1000));
         assert!(loss_is_plausible(&Loss::Random(0.01), 0, 100));
@@ -379,8 +379,8 @@ mod tests {
         assert!(loss_is_plausible(&Loss::Droplist(vec![1, 2]), 2, 10));
     }
 
-    /// How many of 2,000 links that lose as `real` does would be refused where `asked` was asked for.
-    fn refused(real: &Loss, asked: &Loss, packets: u64) -> usize {
+    /// How many of 2,000 links with the loss `real` the gate rejects if `requested` was requested.
+    fn rejected(real: &Loss, requested: &Loss, packets: u64) -> usize {
         let mut seeds = ChaCha8Rng::seed_from_u64(7);
         let now = std::time::Instant::now();
         let mut lost = |packets| {
@@ -393,7 +393,7 @@ mod tests {
             (0..packets).filter(lost).count() as u64
         };
         (0..2_000)
-            .filter(|_| !loss_is_plausible(asked, lost(packets), packets))
+            .filter(|_| !loss_is_plausible(requested, lost(packets), packets))
             .count()
     }
 
@@ -408,27 +408,27 @@ mod tests {
     }
 
     #[test]
-    fn of_sound_links_about_one_in_a_hundred_is_refused_and_of_wrong_ones_nearly_all() {
+    fn the_gate_rejects_one_in_a_hundred_sound_links_and_nearly_all_wrong_ones() {
         for (loss, packets) in [(0.01, 1_000), (0.05, 1_000), (0.02, 10_000)] {
             let random = Loss::Random(loss);
-            let sound = refused(&random, &random, packets);
+            let sound = rejected(&random, &random, packets);
             assert!((2..=30).contains(&sound), "{loss}, {packets}: {sound}");
         }
-        assert!(refused(&Loss::Random(0.02), &Loss::Random(0.01), 5_000) > 1_900);
-        assert!(refused(&Loss::Random(0.04), &Loss::Random(0.05), 10_000) > 1_900);
+        assert!(rejected(&Loss::Random(0.02), &Loss::Random(0.01), 5_000) > 1_900);
+        assert!(rejected(&Loss::Random(0.04), &Loss::Random(0.05), 10_000) > 1_900);
     }
 
     #[test]
-    fn bursts_are_allowed_the_spread_that_they_have() {
+    fn losses_in_bursts_may_vary_more() {
         for (loss, packets) in [(0.01, 1_000), (0.05, 1_000), (0.02, 10_000)] {
-            let sound = refused(&bursts(loss), &bursts(loss), packets);
+            let sound = rejected(&bursts(loss), &bursts(loss), packets);
             assert!(sound <= 40, "{loss}, {packets}: {sound}");
-            let taken_for_single = refused(&bursts(loss), &Loss::Random(loss), packets);
+            let taken_for_single = rejected(&bursts(loss), &Loss::Random(loss), packets);
             assert!(
                 taken_for_single > 300,
                 "{loss}, {packets}: {taken_for_single}"
             );
         }
-        assert!(refused(&bursts(0.05), &bursts(0.01), 10_000) > 1_900);
+        assert!(rejected(&bursts(0.05), &bursts(0.01), 10_000) > 1_900);
     }
 }

@@ -1,6 +1,6 @@
-//! What follows from a measurement: whether the run counts, what was expected of it, and why it differs.
+//! Assesses a measurement: whether the run counts, what the model expects, and why the two differ.
 //!
-//! A run is assessed once, when it ends. Records that are read back keep what was found then.
+//! A run is assessed once, when it ends. Records read from a file keep their assessment.
 
 mod cause;
 mod gate;
@@ -13,7 +13,7 @@ use crate::plan::Run;
 use crate::record::{Cause, GateVerdict, RunRecord, rounded};
 use crate::runner::RunnerKind;
 
-/// The record of `run`, which `kind` measured.
+/// The assessed record of a `run` measured by `kind`.
 pub fn assess(run: &Run, kind: RunnerKind, measurement: &Measurement) -> RunRecord {
     let check = gate::check(&run.cell, measurement);
     let mut record = RunRecord::new(run, kind, measurement);

@@ -1,4 +1,4 @@
-//! Which runner, and why.
+//! Chooses the runner and explains the choice.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::backends::BACKENDS;
 use crate::runner::{Backend, RunnerOptions, Shaper, Unavailable};
 
-/// Time for an answer where another runner would do as well.
-const SHORT_PATIENCE: Duration = Duration::from_millis(800);
-/// Time for an answer where nothing else will do.
-const LONG_PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for a backend if another one can replace it.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(800);
+/// How long to wait for a backend that was requested by name.
+const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The word for the first runner that works.
+/// Selects the first runner that works.
 const AUTO: &str = "auto";
 
-/// `--shaper`.
+/// The values of `--shaper`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ShaperChoice {
     /// netem if the kernel has it, otherwise nfqueue
     Auto,
     /// The kernel's network emulator
     Netem,
-    /// The simulator's link model, deciding on each packet in user space
+    /// The simulator's link model, applied to each packet in user space
     Nfqueue,
 }
 
@@ -39,7 +39,7 @@ impl ShaperChoice {
     }
 }
 
-/// What `--runner` takes: `auto`, or the name of a backend.
+/// Parses `--runner`: `auto`, or the name of a backend.
 pub(crate) fn runners() -> PossibleValuesParser {
     let auto = PossibleValue::new(AUTO)
         .help("Docker if the daemon and the image are available, otherwise the simulator");
@@ -50,28 +50,28 @@ pub(crate) fn runners() -> PossibleValuesParser {
     PossibleValuesParser::new(std::iter::once(auto).chain(backends))
 }
 
-/// Chooses one of `backends` by the word after `--runner`. Returns it with a line that says what was chosen, why, and how
-/// to get another.
+/// Chooses one of `backends` by the value of `--runner`. Returns it with a line for the user that says what was chosen,
+/// why, and how to choose another.
 ///
 /// # Errors
-/// When the runner that was asked for does not work here; the message says what helps.
+/// If the requested runner does not work here. The message contains the remedy.
 pub(super) fn choose<'a>(
     runner: &str,
     backends: &[&'a dyn Backend],
     options: &RunnerOptions,
 ) -> anyhow::Result<(&'a dyn Backend, String)> {
-    let asked = backends
+    let requested = backends
         .iter()
         .find(|backend| backend.name().to_string() == runner);
-    let Some(backend) = asked else {
+    let Some(backend) = requested else {
         return first_that_works(backends, options);
     };
     if options.shaper.is_some() && !backend.takes_shaper() {
-        bail!("--runner {runner} shapes with its own link model; --shaper is for --runner docker");
+        bail!("--runner {runner} uses its own link model; --shaper requires --runner docker");
     }
     let place = backend
-        .probe(options, LONG_PATIENCE)
-        .map_err(|missing| anyhow!(missing).context(format!("--runner {runner} can't run")))?;
+        .probe(options, LONG_TIMEOUT)
+        .map_err(|missing| anyhow!(missing).context(format!("cannot use --runner {runner}")))?;
     Ok((*backend, format!("using {place}, as requested")))
 }
 
@@ -81,11 +81,11 @@ fn first_that_works<'a>(
 ) -> anyhow::Result<(&'a dyn Backend, String)> {
     let mut missing: Option<(&dyn Backend, Unavailable)> = None;
     for (index, backend) in backends.iter().enumerate() {
-        match (backend.probe(options, SHORT_PATIENCE), &missing) {
-            (Ok(place), Some((wanted, Unavailable { why, remedy }))) => {
+        match (backend.probe(options, SHORT_TIMEOUT), &missing) {
+            (Ok(place), Some((preferred, Unavailable { why, remedy }))) => {
                 let line = format!(
                     "using {place}, because {why}; for --runner {}: {remedy}",
-                    wanted.name()
+                    preferred.name()
                 );
                 return Ok((*backend, line));
             }
@@ -103,7 +103,7 @@ fn first_that_works<'a>(
     }
     match missing {
         Some((_, reason)) => Err(reason.into()),
-        None => bail!("there is no runner"),
+        None => bail!("no runner is available"),
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use crate::runner::{RunError, RunnerName, Runners};
     use crate::sim::Simulator;
 
-    /// Containers, with an engine or without.
+    /// A container backend, with or without an engine.
     struct Fake(bool);
 
     impl Backend for Fake {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_containers_if_they_work_and_says_how_to_simulate() {
+    fn auto_prefers_containers_and_names_the_simulator() {
         let (name, line) = choose_from("auto", true, None).unwrap();
         assert_eq!(name, RunnerName::Docker);
         assert!(
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_simulates_if_it_must_and_says_how_to_get_containers() {
+    fn auto_falls_back_to_the_simulator_and_names_the_remedy() {
         let (name, line) = choose_from("auto", false, None).unwrap();
         assert_eq!(name, RunnerName::Sim);
         assert!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_engine_is_an_error_if_containers_are_asked_for() {
+    fn an_unreachable_engine_is_an_error_if_containers_are_requested() {
         let error = choose_from("docker", false, None).unwrap_err();
         assert!(format!("{error:#}").contains("start one"), "{error:#}");
     }

@@ -1,4 +1,4 @@
-//! `compare`: two folders of results, cell by cell.
+//! `compare`: compares two results folders cell by cell.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use crate::compare::{self, Folder, Format};
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// The folder to compare with, like results/window/sim
+    /// Baseline folder, such as results/window/sim
     #[arg(value_name = "A")]
     baseline: PathBuf,
-    /// The folder that may have become slower
+    /// Folder to check for regressions
     #[arg(value_name = "B")]
     candidate: PathBuf,
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -29,7 +29,7 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
         if folder.torn {
             let path = folder.path.join("runs.csv");
             eprintln!(
-                "the last row of {} is not whole, as a killed sweep leaves it, and does not count; `run --resume` makes it again",
+                "the last row of {} is incomplete and is ignored; `run --resume` repeats that run",
                 path.display()
             );
         }
@@ -44,7 +44,7 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
     }
     let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
     ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
-        .context("the comparison can't be written")
+        .context("cannot write the comparison")
         .map_err(Failure::Broken)?;
     match comparison.has_regression() {
         true => Err(Failure::Regression),

@@ -1,4 +1,4 @@
-//! `doctor`: what works here.
+//! `doctor`: reports what works on this machine.
 
 use std::io::{self, Write};
 
@@ -10,25 +10,24 @@ use crate::{docker, doctor};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// For machines: one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// The image that containers are made of
+    /// Image of the containers
     #[arg(long, value_name = "NAME", default_value = docker::DEFAULT_IMAGE, hide_short_help = true)]
     image: String,
 }
 
-/// Succeeds whatever it finds: `run` can always simulate.
+/// Succeeds whatever the findings are, because `run` can always simulate.
 pub(super) fn doctor(arguments: &DoctorArgs) -> Result<(), Failure> {
     print(arguments).map_err(Failure::Broken)
 }
 
 fn print(arguments: &DoctorArgs) -> anyhow::Result<()> {
-    let report = doctor::examine(&arguments.image).context("can't look around")?;
+    let report = doctor::examine(&arguments.image).context("cannot examine this machine")?;
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&report)? + "\n",
         false => report.text(),
     };
-    ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
-        .context("the report can't be written")
+    ignore_broken_pipe(io::stdout().write_all(text.as_bytes())).context("cannot write the report")
 }

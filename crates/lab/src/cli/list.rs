@@ -1,4 +1,4 @@
-//! `list`: the built-in scenarios, and the keys of `--set`.
+//! `list`: lists the built-in scenarios and the keys of `--set`.
 
 use std::io::{self, Write};
 

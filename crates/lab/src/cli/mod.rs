@@ -20,8 +20,8 @@ use std::process::ExitCode;
 use backroom_shaper::ShaperArgs;
 use clap::{Parser, Subcommand};
 
-/// Measures Go-Back-N: sends files under many conditions, in a simulator or in containers on a shaped network, and draws
-/// what became of them beside what theory expects.
+/// Measures Go-Back-N: sends files under many conditions, in a simulator or in containers on a shaped network, and
+/// compares the results with a model.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 struct Arguments {
@@ -31,19 +31,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Carry a scenario out: rows, statistics and charts end in a folder.
+    /// Run a scenario and write rows, statistics and charts to a folder.
     Run(run::RunArgs),
-    /// Draw one transfer step by step, simulated or as clients wrote it down; also for Wireshark.
+    /// Draw one transfer step by step, simulated or from the traces of clients, and write a capture for Wireshark.
     Trace(trace::TraceArgs),
     /// List the built-in scenarios.
     List,
-    /// Compare two folders of results, cell by cell; exit 1 where something became slower.
+    /// Compare two results folders cell by cell; exit with status 1 on a regression.
     Compare(compare::CompareArgs),
-    /// Make summary, charts and report of a folder of results anew, without measuring again.
+    /// Rebuild the summary, charts and report of a results folder without measuring again.
     Report(report::ReportArgs),
-    /// Say what works here, and what mends the rest.
+    /// Report what works on this machine and how to fix the rest.
     Doctor(doctor::DoctorArgs),
-    /// Shape the network of a container; the docker runner starts it beside each member.
+    /// Shape the network of a container; the docker runner starts it for each member.
     #[command(hide = true)]
     Shaper(ShaperArgs),
 }
@@ -51,9 +51,9 @@ enum Command {
 /// Why a command failed. Each has its own exit status.
 #[derive(Debug)]
 enum Failure {
-    /// The command line can't be carried out, and nothing was begun: 2.
+    /// The command line cannot be carried out, and nothing was started: 2.
     Usage(anyhow::Error),
-    /// Something failed on the way: 1.
+    /// The command failed after it started: 1.
     Broken(anyhow::Error),
     /// `compare` found a regression and reported it: 1.
     Regression,
@@ -61,7 +61,7 @@ enum Failure {
     Interrupted,
 }
 
-/// Treats a closed standard output as success: a reader like `head` has read enough.
+/// A broken pipe is not an error: a reader such as `head` may stop early.
 fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -69,7 +69,7 @@ fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// `error` and its causes in one line. A cause that its context already ends with is not repeated.
+/// `error` and its causes in one line. Omits a cause that its context already ends with.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -1,4 +1,4 @@
-//! How far a sweep is: a bar on a terminal, else a line now and then.
+//! Progress of a sweep: a bar on a terminal, otherwise a line every ten seconds.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::record::RunRecord;
 
-/// What a person waiting for a sweep sees on stderr.
+/// Reports the progress on stderr.
 #[derive(Debug)]
 pub(super) struct Progress {
     planned: usize,
     done: usize,
-    /// Of these, the ones that an earlier start made.
+    /// Runs in `done` that an earlier start of the sweep recorded.
     before: usize,
     failed: usize,
     started: Instant,
@@ -21,8 +21,8 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
-/// Time between two lines where there is no terminal.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// Time between two lines if stderr is not a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Progress {
     pub(super) fn begin(planned: usize, before: usize) -> Self {
@@ -63,7 +63,7 @@ impl Progress {
                 bar.set_length(planned as u64);
                 bar.inc(1);
             }
-            None if self.last_line.elapsed() >= BETWEEN_LINES => {
+            None if self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
                 eprintln!("{}", self.line());
             }

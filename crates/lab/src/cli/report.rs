@@ -1,4 +1,4 @@
-//! `report`: the pictures and the page of a folder of results, anew.
+//! `report`: rebuilds the charts and the page of a results folder.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::report::{self, ReportError};
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// A folder that `run` wrote, like results/window/sim
+    /// Folder that `run` wrote, such as results/window/sim
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -36,6 +36,6 @@ fn list<'a>(folder: &Path, mut files: impl Iterator<Item = &'a str>) -> Result<(
     let mut out = io::stdout().lock();
     let written = files.try_for_each(|file| writeln!(out, "{}", folder.join(file).display()));
     ignore_broken_pipe(written)
-        .context("the list of files can't be written")
+        .context("cannot write the list of files")
         .map_err(Failure::Broken)
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, and its like.
+//! Handles Ctrl-C and SIGTERM.
 
 use std::process;
 use std::thread;

@@ -10,10 +10,10 @@ use crate::labels;
 use crate::scenario::{ChartSpec, Quantity, Scenario};
 use crate::statistics::{self, CellSummary, Panel, Pivot};
 
-/// What a window that finds itself should have of the best fixed window's goodput.
+/// Share of the best fixed window's goodput that the automatic window should reach.
 const NEAR: f64 = 0.9;
 
-/// An empty table in the lab's look, which needs neither colour nor lines.
+/// An empty table in the style of the lab, without colours or borders.
 pub(super) fn plain(header: impl IntoIterator<Item = impl ToString>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -26,8 +26,8 @@ pub(super) fn plain(header: impl IntoIterator<Item = impl ToString>) -> Table {
     table
 }
 
-/// The medians of `cells` as the scenario's first chart arranges them: a table for each panel, a column for each line.
-/// Each comes with a heading.
+/// The medians of `cells`, arranged like the scenario's first chart: a table for each panel, a column for each line.
+/// Each table has a heading.
 pub(super) fn tables(scenario: &Scenario, cells: &[CellSummary]) -> Vec<(String, Table)> {
     let Some(spec) = scenario.charts.first() else {
         return Vec::new();
@@ -72,7 +72,7 @@ fn tables_of(spec: &ChartSpec, pivot: &Pivot<'_>) -> Vec<(String, Table)> {
         .collect()
 }
 
-/// The median with its interval where that has a width: `9.47 (9.1 to 9.8)`.
+/// The median, followed by its interval if the ends differ: `9.47 (9.1 to 9.8)`.
 fn median(cell: &CellSummary, quantity: Quantity) -> String {
     let Some(spread) = cell.of_quantity(quantity) else {
         return "-".to_owned();
@@ -87,13 +87,12 @@ fn median(cell: &CellSummary, quantity: Quantity) -> String {
     }
 }
 
-/// The figures that others have published, beside the median completion time of the same cells here. `None` where the
-/// scenario names none of them.
+/// Published completion times next to the medians of the same cells. `None` if the scenario has no references.
 pub(super) fn references(scenario: &Scenario, cells: &[CellSummary]) -> Option<Table> {
     let mut table = plain(["published", "theirs (s)", "here (s)", "source"]);
     for reference in &scenario.references {
-        let beside = cells.iter().find(|cell| reference.is_of(&cell.first.cell));
-        let here = beside.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
+        let same_cell = cells.iter().find(|cell| reference.is_of(&cell.first.cell));
+        let here = same_cell.map_or_else(|| "-".to_owned(), |cell| median(cell, Quantity::Seconds));
         table.add_row([
             reference.label.clone(),
             format_number(reference.seconds),
@@ -104,24 +103,22 @@ pub(super) fn references(scenario: &Scenario, cells: &[CellSummary]) -> Option<T
     (!scenario.references.is_empty()).then_some(table)
 }
 
-/// What a reader of the tables has to know of the cells besides: which runs don't count, and which cells are not what was
-/// expected.
+/// Remarks below the tables: the excluded runs, and how many cells agree with the model and the simulator.
 pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
     let sum = |count: fn(&CellSummary) -> usize| cells.iter().map(count).sum::<usize>();
-    let (failed, refused) = (sum(|cell| cell.failed), sum(|cell| cell.gate_failed));
+    let (failed, rejected) = (sum(|cell| cell.failed), sum(|cell| cell.gate_failed));
     let mut remarks = Vec::new();
     if cells.iter().any(|cell| cell.goodput_ci.is_some()) {
-        remarks
-            .push("in brackets: 95 % intervals of the median, where they have a width".to_owned());
+        remarks.push("in brackets: 95 % interval of the median, if its ends differ".to_owned());
     }
     if failed > 0 {
         remarks.push(format!(
-            "{failed} runs failed and don't count; `note` in runs.csv says why"
+            "{failed} runs failed and are excluded; `note` in runs.csv gives the reason"
         ));
     }
-    if refused > 0 {
+    if rejected > 0 {
         remarks.push(format!(
-            "{refused} runs were on a network that was not what it claimed, and don't count; `note` in runs.csv says why"
+            "{rejected} runs are excluded because their network was not as requested; `note` in runs.csv gives the reason"
         ));
     }
     let differences = |difference: &dyn Fn(&CellSummary) -> Option<f64>| -> Vec<_> {
@@ -137,29 +134,29 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
             .count();
         if !differences.is_empty() {
             remarks.push(format!(
-                "{near} of {} cells are within 10 % of {reference}; `cause` in summary.csv says what is behind the others",
+                "{near} of {} cells are within 10 % of {reference}; `cause` in summary.csv gives likely reasons for the others",
                 differences.len()
             ));
         }
     }
-    remarks.extend(beside_best_window(cells));
+    remarks.extend(compare_auto_window(cells));
     remarks
 }
 
-/// How near the window that finds itself comes to the best fixed one, where a sweep has both.
-fn beside_best_window(cells: &[CellSummary]) -> Option<String> {
+/// Compares the automatic window with the best fixed one, if the sweep has both.
+fn compare_auto_window(cells: &[CellSummary]) -> Option<String> {
     let ratios = statistics::auto_ratios(cells);
     let near = ratios.iter().filter(|ratio| **ratio >= NEAR).count();
     let least = ratios.iter().copied().min_by(f64::total_cmp)?;
     Some(format!(
-        "`auto` has at least 90 % of the best fixed window's goodput in {near} of {} cells ({:.1} %), at the least {:.0} % of it",
+        "`auto` reaches at least 90 % of the best fixed window's goodput in {near} of {} cells ({:.1} %); its minimum is {:.0} %",
         ratios.len(),
         100.0 * near as f64 / ratios.len() as f64,
         100.0 * least
     ))
 }
 
-/// A row for each value along the x axis, with the median of each line; the values that are no numbers, like a window of
+/// A row for each value along the x axis, with the median of each line. Values that are not numbers, such as the window
 /// `auto`, come last.
 fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
     let text = |cell: &CellSummary| spec.against.value(&cell.first.cell);

@@ -1,4 +1,4 @@
-//! `trace`: one transfer, step by step.
+//! `trace`: draws one transfer step by step.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
@@ -27,14 +27,14 @@ Examples:
   backroom-lab trace --set cast=broadcast --receiver 2 --from-ms 0 --to-ms 80
   backroom-lab trace --from sender.jsonl --from receiver.jsonl
 
-It leaves space-time.svg and .png, time-sequence.svg and .png, trace.jsonl and trace.pcapng in the folder. For Wireshark,
+Writes space-time.svg and .png, time-sequence.svg and .png, trace.jsonl and trace.pcapng to the folder. In Wireshark,
 docs/wireshark/backroom.lua names the fields.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TraceArgs {
-    /// A built-in scenario (see `list`) or a TOML file, narrowed to one cell with --set; without it one file of 512 KiB
-    /// to one member
+    /// Built-in scenario (see `list`) or TOML file, narrowed to one cell with --set [default: one file of 512 KiB to
+    /// one member]
     #[arg(conflicts_with = "from")]
     scenario: Option<String>,
     #[arg(long, value_name = "KEY=V", value_parser = setting, conflicts_with = "from", help = set_help())]
@@ -42,36 +42,36 @@ pub(super) struct TraceArgs {
     /// Seed of the run
     #[arg(long, value_name = "S", conflicts_with = "from")]
     seed: Option<u64>,
-    /// What a client wrote with --trace, instead of a simulation; twice for what both sides wrote
+    /// Trace that a client wrote with --trace, instead of a simulation; give both sides' traces by using it twice
     #[arg(long, value_name = "FILE", visible_alias = "trace")]
     from: Vec<PathBuf>,
-    /// Which transfer, where the files have several: 16 hexadecimal digits
+    /// Transfer to draw if the files have several: 16 hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = transfer_id, requires = "from")]
     transfer: Option<u64>,
-    /// Which of several receivers, from 1 [default: the first]
+    /// Receiver to draw, counted from 1 [default: the first]
     #[arg(long, value_name = "N")]
     receiver: Option<u16>,
-    /// Where the space-time diagram begins, in ms; without this and --to-ms it shows all that it has room for, or the
-    /// first loss
+    /// Start of the space-time diagram, in ms; without --from-ms and --to-ms it shows the whole transfer if it fits,
+    /// otherwise the part around the first loss
     #[arg(long, value_name = "T", value_parser = milliseconds)]
     from_ms: Option<f64>,
-    /// Where it ends
+    /// End of the space-time diagram, in ms
     #[arg(long, value_name = "T", value_parser = milliseconds)]
     to_ms: Option<f64>,
-    /// Where everything goes
+    /// Output folder
     #[arg(long, value_name = "DIR", default_value = "trace")]
     out: PathBuf,
 }
 
 fn transfer_id(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text, 16).map_err(|_| "it is 16 hexadecimal digits".to_owned())
+    u64::from_str_radix(text, 16).map_err(|_| "expected 16 hexadecimal digits".to_owned())
 }
 
 fn milliseconds(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|time| (0.0..=1e9).contains(time))
-        .ok_or_else(|| "it is a time in milliseconds from 0 on".to_owned())
+        .ok_or_else(|| "expected a time in milliseconds, 0 or more".to_owned())
 }
 
 pub(super) fn trace(arguments: &TraceArgs) -> Result<(), Failure> {
@@ -91,7 +91,7 @@ pub(super) fn trace(arguments: &TraceArgs) -> Result<(), Failure> {
     write(arguments, &trace, &of_one, receiver, &caption).map_err(Failure::Broken)
 }
 
-/// A simulated run, written down.
+/// Simulates the run and records its steps.
 fn simulated(arguments: &TraceArgs) -> Result<(Trace, Caption), Failure> {
     let scenario = scenario(arguments).map_err(Failure::Usage)?;
     let plan = Plan::new(&scenario).map_err(|error| Failure::Usage(error.into()))?;
@@ -128,7 +128,7 @@ fn one_run<'a>(scenario: &Scenario, plan: &'a Plan) -> anyhow::Result<&'a Run> {
         (values.len() > 1).then(|| format!("--set {axis}={}", values.join(" or ")))
     });
     bail!(
-        "one transfer is drawn, and {} has {} cells: choose one with {}",
+        "`trace` draws one transfer, but {} has {} cells: choose one with {}",
         scenario.name,
         plan.runs.len(),
         several.collect::<Vec<_>>().join(", ")
@@ -149,7 +149,7 @@ fn caption(
         text(Axis::LOSS),
         text(Axis::RECOVERY)
     );
-    let how_it_went = match (&measured.failure, measured.seconds) {
+    let outcome = match (&measured.failure, measured.seconds) {
         (Some(failure), _) => failure.clone(),
         (None, seconds) => format!("{} s", format_number(seconds.unwrap_or_default())),
     };
@@ -157,7 +157,7 @@ fn caption(
         format!("{}, {} each way", text(Axis::RATE), text(Axis::DELAY)),
         format!("timer {}", text(Axis::TIMEOUT)),
         format!("{} segments", cell.segments()),
-        how_it_went,
+        outcome,
         format!(
             "went back {} times, {} at timeouts",
             measured.go_backs, measured.timeouts
@@ -181,7 +181,7 @@ fn caption(
     }
 }
 
-/// What clients wrote.
+/// Reads the traces that clients wrote.
 fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
     let open = |path: &PathBuf| {
         let file = File::open(path).with_context(|| path.display().to_string())?;
@@ -195,9 +195,9 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
         .map(|path| path.display().to_string())
         .collect();
     let trace = trace::read(files, arguments.transfer).with_context(|| names.join(", "))?;
-    let count = |wanted: fn(&StepKind) -> bool| {
+    let count = |is_counted: fn(&StepKind) -> bool| {
         let steps = trace.steps.iter();
-        steps.filter(|step| wanted(&step.kind)).count()
+        steps.filter(|step| is_counted(&step.kind)).count()
     };
     let segments = trace.bytes.div_ceil(u64::from(trace.segment_bytes.max(1)));
     let mut parts = vec![
@@ -210,7 +210,7 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
         ),
     ];
     if trace.missing > 0 {
-        parts.push(format!("{} steps were not written down", trace.missing));
+        parts.push(format!("{} steps were not recorded", trace.missing));
     }
     let window = trace
         .window
@@ -222,24 +222,24 @@ fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
     Ok((trace, caption))
 }
 
-/// The receiver that was asked for, or the first.
+/// The receiver to draw: the requested one, or the first.
 fn receiver(arguments: &TraceArgs, trace: &Trace) -> anyhow::Result<u16> {
     let receivers = trace.receivers();
     let first = receivers.first().copied();
-    let Some(wanted) = arguments.receiver else {
-        return first.ok_or_else(|| anyhow!("nothing happened in it"));
+    let Some(requested) = arguments.receiver else {
+        return first.ok_or_else(|| anyhow!("the trace has no receiver"));
     };
-    if receivers.contains(&wanted) {
-        return Ok(wanted);
+    if receivers.contains(&requested) {
+        return Ok(requested);
     }
-    let there: Vec<_> = receivers.iter().map(ToString::to_string).collect();
+    let available: Vec<_> = receivers.iter().map(ToString::to_string).collect();
     bail!(
-        "there is no receiver {wanted}: --receiver can be {}",
-        there.join(", ")
+        "there is no receiver {requested}: --receiver can be {}",
+        available.join(", ")
     )
 }
 
-/// Everything that is made of a trace.
+/// Writes the diagrams, the trace and the capture, and prints their paths.
 fn write(
     arguments: &TraceArgs,
     trace: &Trace,
@@ -260,13 +260,13 @@ fn write(
     })?;
     names.extend(["trace.jsonl".to_owned(), "trace.pcapng".to_owned()]);
     let mut out = io::stdout().lock();
-    let mut say = || {
+    let mut print = || {
         writeln!(out, "{}: {}", caption.title, caption.subtitle)?;
         names
             .iter()
             .try_for_each(|name| writeln!(out, "{}", folder.join(name).display()))
     };
-    Ok(ignore_broken_pipe(say())?)
+    Ok(ignore_broken_pipe(print())?)
 }
 
 fn save(

@@ -54,7 +54,7 @@ pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
         texts.any(|text| Some(&text) != first.as_ref())
     };
     let axes: Vec<_> = Axis::ALL.into_iter().filter(varies).collect();
-    let told_by_cast = axes.contains(&Axis::CAST)
+    let determined_by_cast = axes.contains(&Axis::CAST)
         && cells.iter().all(|cell| {
             cells.iter().all(|other| {
                 cell.first.cell.cast != other.first.cell.cast
@@ -62,18 +62,18 @@ pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
             })
         });
     axes.into_iter()
-        .filter(|axis| *axis != Axis::RECEIVERS || !told_by_cast)
+        .filter(|axis| *axis != Axis::RECEIVERS || !determined_by_cast)
         .collect()
 }
 
-/// `varying` without these.
+/// `varying` without `axes`.
 fn without(varying: &[Axis], axes: &[Axis]) -> Vec<Axis> {
     let mut rest = varying.to_vec();
     rest.retain(|axis| !axes.contains(axis));
     rest
 }
 
-/// The cells that are the same on `axes`, in the order in which they come.
+/// Groups the cells with equal values on `axes`, in order of appearance.
 fn grouped<'a>(
     cells: impl IntoIterator<Item = &'a CellSummary>,
     axes: &[Axis],
@@ -126,7 +126,7 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
                 .collect();
             let first = best.first()?;
             let loss = Axis::LOSS.phrase(&first.first.cell);
-            let told: Vec<_> = best
+            let windows_found: Vec<_> = best
                 .iter()
                 .filter_map(|cell| {
                     let setting = match rest.is_empty() {
@@ -140,14 +140,14 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
                     ))
                 })
                 .collect();
-            if told.len() <= MOST_SETTINGS {
-                return Some(format!("With {loss}: {}.", told.join("; ")));
+            if windows_found.len() <= MOST_SETTINGS {
+                return Some(format!("With {loss}: {}.", windows_found.join("; ")));
             }
             let windows = || best.iter().map(|cell| cell.first.cell.window);
             let (low, high) = (windows().min()?, windows().max()?);
             Some(format!(
                 "With {loss}: {low} to {high} segments, depending on the other settings ({} in total).",
-                told.len()
+                windows_found.len()
             ))
         })
         .collect()
@@ -247,7 +247,7 @@ fn against_simulator(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
 fn differences<'a>(
     pairs: impl Iterator<Item = (&'a CellSummary, f64)>,
     varying: &[Axis],
-    whom: &str,
+    reference: &str,
 ) -> Vec<String> {
     const CLOSE: f64 = 0.1;
     let mut pairs: Vec<_> = pairs.collect();
@@ -260,7 +260,7 @@ fn differences<'a>(
         .filter(|(_, difference)| difference.abs() <= CLOSE);
     let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
     let mut sentences = vec![format!(
-        "{} of {} cells are within 10 % of {whom}. The median difference is {} %.",
+        "{} of {} cells are within 10 % of {reference}. The median difference is {} %.",
         close.count(),
         pairs.len(),
         format_number(median.map_or(0.0, |spread| spread.median) * 100.0)

@@ -37,12 +37,12 @@ impl Field {
 
     /// Both ends, sorted by the lower one.
     fn interval(interval: Option<Interval>) -> Self {
-        let told = |interval: Interval| {
+        let text = |interval: Interval| {
             let [low, high] = [interval.low, interval.high].map(format_number);
             format!("{low}–{high}")
         };
         Self::Number(
-            interval.map_or_else(String::new, told),
+            interval.map_or_else(String::new, text),
             interval.map(|interval| interval.low),
         )
     }
@@ -72,8 +72,9 @@ pub(super) fn cells(report: &Report<'_>) -> Table {
             (axis.label(), Box::new(field))
         })
         .collect();
-    let something = |column: &Column<'_>| report.cells.iter().any(|cell| !column.1(cell).is_void());
-    columns.extend(measured().into_iter().filter(something));
+    let has_values =
+        |column: &Column<'_>| report.cells.iter().any(|cell| !column.1(cell).is_void());
+    columns.extend(measured().into_iter().filter(has_values));
     if report
         .cells
         .iter()
@@ -169,11 +170,11 @@ pub(super) fn failures(report: &Report<'_>, most: usize) -> Table {
     }
 }
 
-/// Published completion times beside the medians of the same cells here.
+/// Published completion times, with the medians of the same cells in these results.
 pub(super) fn references(report: &Report<'_>) -> Table {
     let row = |reference: &Reference| {
-        let beside = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
-        let here = report.cells.iter().find(beside);
+        let same_cell = |cell: &&CellSummary| reference.is_of(&cell.first.cell);
+        let here = report.cells.iter().find(same_cell);
         vec![
             Field::Text(reference.label.clone()),
             Field::number(Some(reference.seconds)),

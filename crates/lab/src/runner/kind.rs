@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, IntoStaticStr};
 
-/// Which runner, and what shapes its network.
+/// A runner and the shaper of its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunnerKind {
     /// The column `runner`.
@@ -13,7 +13,7 @@ pub struct RunnerKind {
     pub shaper: ShaperName,
 }
 
-/// What carries runs out.
+/// The kinds of runners.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Display, IntoStaticStr, Serialize, Deserialize, JsonSchema,
 )]
@@ -26,25 +26,25 @@ pub enum RunnerName {
     Docker,
 }
 
-/// What shapes the network of a run.
+/// The shaper of the network of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum ShaperName {
     /// The link model of the simulator.
     Link,
-    /// The kernel's own emulator.
+    /// The kernel's network emulator.
     Netem,
-    /// The link model in user space, deciding packet by packet.
+    /// The link model in user space, applied to each packet.
     Nfqueue,
 }
 
-/// What shapes the network of containers.
+/// A shaper for the network of containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shaper {
-    /// The kernel's own emulator.
+    /// The kernel's network emulator.
     Netem,
-    /// The link model in user space, deciding packet by packet.
+    /// The link model in user space, applied to each packet.
     Nfqueue,
 }
 
@@ -73,7 +73,7 @@ impl RunnerKind {
 }
 
 impl Shaper {
-    /// As rows and the command line write it.
+    /// The name in rows and on the command line.
     pub fn name(self) -> ShaperName {
         match self {
             Self::Netem => ShaperName::Netem,

@@ -1,4 +1,4 @@
-//! What carries runs out: the seam between a plan and the simulator, containers, or any other kind of runner.
+//! Runners: the interface between a plan and the simulator, containers, or any other way to carry out a run.
 
 mod kind;
 
@@ -10,42 +10,43 @@ use tokio_util::sync::CancellationToken;
 pub use self::kind::{RunnerKind, RunnerName, Shaper, ShaperName};
 use crate::plan::{Plan, Run};
 
-/// Carries out one run after another. Several runners may work at a plan at the same time.
+/// Carries out one run at a time. Several runners may work on a plan concurrently.
 pub trait Runner: Send {
     /// Which runner this is, as rows and folders name it.
     fn kind(&self) -> RunnerKind;
 
-    /// Carries `run` out. A transfer that failed is a measurement with a reason in it; the sweep goes on.
+    /// Carries out `run`. A failed transfer is not an error: its measurement has the reason, and the sweep continues.
     ///
     /// # Errors
-    /// [`RunError`] when the sweep has to end: no further run could be measured.
+    /// [`RunError`] if no further run can be measured, so that the sweep has to end.
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError>;
 }
 
-/// A kind of runner: what `--runner` chooses from. `crate::backends` lists all of them.
+/// A kind of runner that `--runner` can choose. `crate::backends` lists all of them.
 pub trait Backend: Sync {
-    /// As `--runner` and rows name it.
+    /// The name for `--runner` and in rows.
     fn name(&self) -> RunnerName;
 
-    /// What it is, in a line for `--help`.
+    /// One line for `--help`.
     fn description(&self) -> &'static str;
 
-    /// Whether a [`Shaper`] can be chosen.
+    /// Whether the user can choose a [`Shaper`].
     fn takes_shaper(&self) -> bool {
         false
     }
 
-    /// Whether it works here, asked with `patience`. Returns what it runs on, as a phrase.
+    /// Checks whether the backend works here, and waits at most `timeout` for an answer. Returns a phrase that says
+    /// what it runs on.
     ///
     /// # Errors
-    /// What is missing, and what helps.
-    fn probe(&self, options: &RunnerOptions, patience: Duration) -> Result<String, Unavailable>;
+    /// [`Unavailable`], with what is missing and the remedy.
+    fn probe(&self, options: &RunnerOptions, timeout: Duration) -> Result<String, Unavailable>;
 
     /// Starts runners for `plan`. They stop and clean up when they are dropped.
     ///
     /// # Errors
-    /// [`RunError`] when they can't be started or `cancelled` comes first. Something that is missing here is an
-    /// [`Unavailable`] in it.
+    /// [`RunError`] if they cannot be started or `cancelled` comes first. It contains an [`Unavailable`] if something
+    /// is missing here.
     fn start(
         &self,
         plan: &Plan,
@@ -54,14 +55,14 @@ pub trait Backend: Sync {
     ) -> Result<Runners, RunError>;
 }
 
-/// What a backend is asked for. Each ignores what does not concern it.
+/// Options of a backend. Each backend ignores those that do not concern it.
 #[derive(Clone, Debug)]
 pub struct RunnerOptions {
-    /// What shapes the network; `None` for the best that works.
+    /// The shaper; `None` for the best one that works.
     pub shaper: Option<Shaper>,
-    /// The image that containers are made of.
+    /// The image of the containers.
     pub image: String,
-    /// Runs at the same time; `None` for as many as the machine holds.
+    /// Number of concurrent runs; `None` for as many as the machine sustains.
     pub jobs: Option<usize>,
 }
 
@@ -71,16 +72,16 @@ pub struct Runners {
     pub kind: RunnerKind,
     /// The runners themselves; at least one.
     pub workers: Vec<Box<dyn Runner>>,
-    /// The engine that the runs need, where they need one.
+    /// The container engine, if the runs need one.
     pub engine: Option<Engine>,
 }
 
-/// What a manifest says of an engine.
+/// A container engine, as the manifest describes it.
 #[derive(Clone, Debug)]
 pub struct Engine {
     /// Its name and version.
     pub version: String,
-    /// Packets per second that its machine holds, where that was measured.
+    /// Packets per second that the machine sustains, if that was measured.
     pub packets_per_second: Option<f64>,
 }
 
@@ -90,7 +91,7 @@ pub struct Engine {
 pub struct Unavailable {
     /// What is missing.
     pub why: String,
-    /// What helps, as a command where there is one.
+    /// The remedy, as a command if there is one.
     pub remedy: String,
 }
 
@@ -100,7 +101,7 @@ pub enum RunError {
     /// The user interrupted it.
     #[error("interrupted")]
     Cancelled,
-    /// What carries runs out does not work any more, or never did.
+    /// The runner failed or could not be started.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
 }

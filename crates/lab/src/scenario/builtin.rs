@@ -1,6 +1,6 @@
-//! The scenarios that come with the program.
+//! The built-in scenarios.
 
-/// Name and text of each, in the order in which they are listed.
+/// Name and TOML text of each, in the order in which `list` shows them.
 const BUILTIN: [(&str, &str); 8] = [
     ("quick", include_str!("../../scenarios/quick.toml")),
     ("window", include_str!("../../scenarios/window.toml")),

@@ -1,4 +1,4 @@
-//! Which pictures a scenario wants drawn.
+//! The charts that a scenario asks for.
 
 use backroom_sim::Axis;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -7,23 +7,23 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChartSpec {
-    /// What is shown.
+    /// The quantity to show.
     pub show: Quantity,
-    /// How it is drawn.
+    /// The kind of chart.
     #[serde(default)]
     pub kind: ChartKind,
-    /// What goes to the right.
+    /// The axis along x.
     pub against: Axis,
-    /// A line, a row of boxes or a row of a heat map for each combination of their values.
+    /// A line, a row of boxes or a row of a heat map for each combination of the values of these axes.
     #[serde(default)]
     pub lines: Vec<Axis>,
-    /// A panel for each combination of their values. A file may name a single one without brackets.
+    /// A panel for each combination of the values of these axes. A file may name a single axis without brackets.
     #[serde(default, deserialize_with = "one_or_many")]
     pub panels: Vec<Axis>,
 }
 
 impl ChartSpec {
-    /// Whether the chart tells the values of `axis` apart.
+    /// Whether the chart distinguishes the values of `axis`.
     pub fn shows(&self, axis: Axis) -> bool {
         axis == self.against || self.lines.contains(&axis) || self.panels.contains(&axis)
     }
@@ -33,28 +33,28 @@ impl ChartSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChartKind {
-    /// Medians with their intervals, connected, and the model beside them.
+    /// Connected medians with their intervals, and the expectation of the model.
     #[default]
     Lines,
-    /// How the runs of each cell are distributed.
+    /// The distribution of the runs of each cell.
     Boxes,
-    /// A coloured field with a number for each cell.
+    /// A coloured field with the median of each cell.
     Heatmap,
 }
 
-/// What a run is measured by.
+/// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
-    /// Bits of the file a second.
+    /// Bits of the file per second.
     Goodput,
     /// The time until the last receiver has the file.
     Seconds,
-    /// Segments sent for each segment of the file.
+    /// Segments sent per segment of the file.
     Transmissions,
-    /// Of these, the ones that were not the first.
+    /// Segments sent per segment of the file, without its first transmission.
     Retransmissions,
-    /// From a segment's first transmission to its delivery in order.
+    /// Time from a segment's first transmission to the ACK that covers it.
     SegmentDelay,
 }
 

@@ -10,33 +10,33 @@ use serde::{Deserialize, Serialize};
 use super::value::Value;
 use super::{ChartSpec, Reference, Scenario, builtin};
 
-/// Why there is no scenario. The message says what is allowed.
+/// Why a scenario cannot be loaded. The message says what is allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// Neither a built-in scenario nor a file.
     #[error(
-        "there is no scenario `{name}`{}; built in are {}, or give the path of a TOML file",
+        "there is no scenario `{name}`{}; choose one of {}, or give the path of a TOML file",
         nearest(name),
         names()
     )]
     Unknown {
-        /// As it was written.
+        /// The name as given.
         name: String,
     },
-    /// The file can't be read.
-    #[error("{} can't be read: {source}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no scenario.
+    /// The file is not a valid scenario.
     #[error("scenario {name}: {message}")]
     Malformed {
         /// The scenario.
         name: String,
-        /// Where, and what was expected.
+        /// The position, and what was expected.
         message: String,
     },
     /// A key or value that is not allowed.
@@ -44,7 +44,7 @@ pub enum ScenarioError {
     Axis {
         /// The scenario.
         name: String,
-        /// Which, and what is allowed.
+        /// The key or value, and what is allowed.
         source: AxisError,
     },
 }
@@ -53,7 +53,7 @@ impl Scenario {
     /// The built-in scenario called `name_or_path`, or the one in that TOML file.
     ///
     /// # Errors
-    /// [`ScenarioError`] when there is none, or it says something that is not allowed.
+    /// [`ScenarioError`] if there is none or it is not valid.
     pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
         if let Some((name, text)) = builtin().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
@@ -78,7 +78,7 @@ impl Scenario {
     /// Reads the scenario `name` from TOML.
     ///
     /// # Errors
-    /// [`ScenarioError`] when it says something that is not allowed.
+    /// [`ScenarioError`] if the text is not a valid scenario.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScenarioError> {
         let malformed = |message: String| ScenarioError::Malformed {
             name: name.to_owned(),
@@ -88,14 +88,14 @@ impl Scenario {
             toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
         if !(1..=Self::MAX_REPETITIONS).contains(&file.repetitions) {
             return Err(malformed(format!(
-                "repetitions can't be {}: a whole number from 1 to {}",
+                "repetitions = {} is not a whole number from 1 to {}",
                 file.repetitions,
                 Self::MAX_REPETITIONS
             )));
         }
         if let Some(key) = file.link.keys().find(|key| file.axes.contains_key(*key)) {
             return Err(malformed(format!(
-                "{key} stands under both [link] and [axes]; keep one"
+                "{key} is in both [link] and [axes]; keep one"
             )));
         }
         let axes = read_axes(&file).map_err(|source| ScenarioError::Axis {
@@ -140,7 +140,7 @@ impl Scenario {
     }
 }
 
-/// The file as it is written. `[link]` and `[axes]` differ for the reader alone: any key may stand under either.
+/// The contents of the file. `[link]` and `[axes]` only help the reader: any key may be in either.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ScenarioFile {
@@ -164,7 +164,7 @@ struct ScenarioFile {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(
     untagged,
-    expecting = "it is a number, a word in quotation marks, or a list of these"
+    expecting = "expected a number, a quoted word, or a list of these"
 )]
 enum Values {
     One(Value),

@@ -1,4 +1,4 @@
-//! What to measure: the axes to sweep, repetitions, a seed, and which charts show it.
+//! What to measure: the axes to sweep, the repetitions, a seed and the charts.
 
 mod builtin;
 mod chart;
@@ -15,32 +15,32 @@ pub use reference::Reference;
 /// A scenario, read from a TOML file and perhaps changed on the command line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// Its name: that of its file without the extension.
+    /// The name: that of the file without the extension.
     pub name: String,
-    /// How a command line names it: by its name where it is built in, else by the path of its file.
+    /// How a command line names it: the name of a built-in scenario, otherwise the path of the file.
     pub source: String,
-    /// One line for people.
+    /// The title, in one line.
     pub title: String,
     /// What it shows, in a sentence or two.
     pub description: String,
-    /// The seed of the first repetition; each further one counts up from it.
+    /// Seed of the first repetition; incremented for each further one.
     pub seed: u64,
-    /// How often each cell is measured.
+    /// Repetitions of each cell.
     pub repetitions: u32,
-    /// What is swept.
+    /// The values of each axis.
     pub axes: Axes,
-    /// What its file sweeps, where the command line changes `axes`.
+    /// The values in the file, before changes on the command line.
     pub axes_in_file: Axes,
-    /// The pictures drawn of it.
+    /// Charts to draw.
     pub charts: Vec<ChartSpec>,
-    /// What others measured, to stand beside.
+    /// Published figures to compare with.
     pub references: Vec<Reference>,
 }
 
 impl Scenario {
-    /// The most repetitions of a cell.
+    /// The maximum number of repetitions of a cell.
     pub const MAX_REPETITIONS: u32 = 1_000;
 
-    /// The most runs of a plan.
+    /// The maximum number of runs in a plan.
     pub const MAX_RUNS: u64 = 1_000_000;
 }

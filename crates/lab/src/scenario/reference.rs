@@ -1,4 +1,4 @@
-//! What others measured, to stand beside what is measured here.
+//! Published figures to compare with the measurements.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::value::Value;
 
-/// A figure that somebody published, a `[[reference]]` of a scenario's file.
+/// A published figure: a `[[reference]]` in a scenario file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// What was measured, in a few words.
     pub label: String,
-    /// The completion time.
+    /// The completion time, in seconds.
     pub seconds: f64,
-    /// Where it stands.
+    /// Where it was published.
     pub source: String,
-    /// The cells it stands beside: those with these values, written as in the columns of `runs.csv`.
+    /// The values of the cells to compare with, written as in the columns of `runs.csv`.
     #[serde(default)]
     cell: BTreeMap<Axis, Value>,
 }

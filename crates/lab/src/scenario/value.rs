@@ -1,10 +1,10 @@
-//! A value in a scenario's file.
+//! A value in a scenario file.
 
 use serde::{Deserialize, Serialize};
 
 /// A number or a word.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(untagged, expecting = "it is a number or a word in quotation marks")]
+#[serde(untagged, expecting = "expected a number or a quoted word")]
 pub(super) enum Value {
     Integer(i64),
     Float(f64),

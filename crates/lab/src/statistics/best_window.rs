@@ -7,8 +7,8 @@ use backroom_sim::{Axis, Cell};
 
 use super::CellSummary;
 
-/// For each cell with the window `auto`: its median goodput over that of the best fixed window, all else equal. Cells
-/// without a fixed window beside them have no ratio.
+/// For each cell with the window `auto`: its median goodput divided by that of the best fixed window with otherwise
+/// equal settings. Cells without such a fixed window are left out.
 pub(crate) fn auto_ratios(cells: &[CellSummary]) -> Vec<f64> {
     let mut best: HashMap<Vec<String>, f64> = HashMap::new();
     for (cell, goodput) in with_goodput(cells) {
@@ -29,7 +29,7 @@ fn with_goodput(cells: &[CellSummary]) -> impl Iterator<Item = (&CellSummary, f6
         .filter_map(|cell| Some((cell, cell.goodput_mbps?.median)))
 }
 
-/// What a cell has in common with those that differ in their windows alone.
+/// The values on all axes but the window.
 fn without_window(cell: &Cell) -> Vec<String> {
     let axes = Axis::ALL.into_iter().filter(|axis| *axis != Axis::WINDOW);
     axes.map(|axis| axis.value(cell)).collect()
@@ -46,7 +46,7 @@ mod tests {
     use crate::statistics::summarise;
     use backroom_sim::Measurement;
 
-    /// The one run of `axes`, which took so many seconds.
+    /// The single run of `axes`, which took `seconds`.
     fn row(axes: &str, seconds: f64) -> RunRecord {
         let text = format!("title = 'x'\nrepetitions = 1\n[axes]\n{axes}");
         let plan = Plan::new(&Scenario::parse("test", &text).unwrap()).unwrap();
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_measured_against_the_best_of_those_that_differ_in_nothing_else() {
+    fn the_ratio_is_to_the_best_window_with_equal_settings() {
         let rows = [
             row("loss = 0.01\nwindow = 5", 4.0),
             row("loss = 0.01\nwindow = 20", 2.0),
@@ -67,7 +67,7 @@ mod tests {
             row("loss = 0.05\nwindow = 'auto'", 2.5),
         ];
         let ratios = auto_ratios(&summarise(&rows));
-        assert_eq!(ratios.len(), 1, "at 5 % there is nothing to compare with");
+        assert_eq!(ratios.len(), 1, "no fixed window has a loss of 5 %");
         // Rows hold goodput to a few digits.
         assert!((ratios[0] - 0.8).abs() < 1e-5, "{ratios:?}");
     }

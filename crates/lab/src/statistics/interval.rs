@@ -1,15 +1,15 @@
-//! Where a median lies.
+//! Confidence intervals of medians, and the bootstrap.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-/// Resamples of a sample. With 2,000 the ends of an interval move by a few hundredths of its width.
+/// Number of bootstrap resamples. With 2,000 the ends of an interval vary by a few hundredths of its width.
 const RESAMPLES: usize = 2_000;
-/// The probability below the interval, and that above it.
+/// Probability on each side of the interval.
 const OUTSIDE: f64 = 0.025;
-/// The same values give the same interval.
+/// Fixed, so that the same values give the same interval.
 const SEED: u64 = 0x0062_6163_6b72_6f6f;
 
 /// A 95 % interval.
@@ -22,8 +22,8 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The fewest values that have an interval. Even from the least to the greatest of `n` values, the median lies between
-    /// them with a chance of `1 - 2^(1-n)` alone, which is less than 95 % of fewer than six.
+    /// Minimum number of values for an interval. The minimum and maximum of `n` values enclose the median with a
+    /// probability of `1 - 2^(1-n)`, which is below 95 % for fewer than six values.
     pub const MIN_VALUES: usize = 6;
 
     /// The narrowest interval between two order statistics that holds the median with a probability of at least 95 %,
@@ -47,7 +47,8 @@ impl Interval {
         })
     }
 
-    /// What lies between the outer 2.5 % of many values of `statistic`, each of another resample.
+    /// The bootstrap interval, from the 2.5th to the 97.5th percentile of `statistic`, which has to compute its value
+    /// from a new resample at each call.
     pub(crate) fn of_resamples(mut statistic: impl FnMut() -> Option<f64>) -> Option<Self> {
         let mut found = (0..RESAMPLES)
             .map(|_| statistic())
@@ -60,13 +61,13 @@ impl Interval {
         })
     }
 
-    /// From end to end.
+    /// The distance between its ends.
     pub fn width(self) -> f64 {
         self.high - self.low
     }
 }
 
-/// As many of `values` as there are, drawn with replacement.
+/// A resample: as many values as in `values`, drawn with replacement.
 pub(crate) fn resample(values: &[f64], random: &mut impl Rng) -> Vec<f64> {
     values
         .iter()
@@ -74,7 +75,7 @@ pub(crate) fn resample(values: &[f64], random: &mut impl Rng) -> Vec<f64> {
         .collect()
 }
 
-/// Between the two in the middle where their number is even.
+/// The median; for an even number of values, the mean of the two in the middle.
 pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
@@ -82,7 +83,7 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// The generator of every bootstrap.
+/// The random generator of every bootstrap.
 pub(crate) fn random() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(SEED)
 }
@@ -105,15 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn five_values_say_too_little() {
+    fn five_values_are_too_few() {
         assert_eq!(Interval::of_median([1.0, 2.0, 3.0, 4.0, 5.0]), None);
         assert!(Interval::of_median([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).is_some());
     }
 
     #[test]
-    fn the_interval_covers_the_median_about_as_often_as_it_says() {
+    fn the_interval_covers_the_median_with_the_stated_probability() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        // Completion times are skewed, so these are: exponential, with the median ln 2.
+        // Skewed like completion times: exponential, with the median ln 2.
         let mut sample = || -> Vec<f64> {
             (0..10)
                 .map(|_| -(1.0 - random.random::<f64>()).ln())

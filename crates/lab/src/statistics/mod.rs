@@ -1,4 +1,4 @@
-//! The runs of each cell made into one: median and spread.
+//! Summaries of the runs of each cell: medians and spreads.
 
 mod best_window;
 pub(crate) mod interval;
@@ -21,54 +21,54 @@ use crate::scenario::Quantity;
 /// All repetitions of one cell.
 #[derive(Clone, Debug)]
 pub struct CellSummary {
-    /// Its first row, for what all of them have in common.
+    /// The first row, for the values that all rows share.
     pub first: RunRecord,
     /// Runs that count.
     pub runs: usize,
-    /// Runs that failed and don't, but for the ones that the gate refused.
+    /// Runs that failed, without those that the gate rejected.
     pub failed: usize,
-    /// Runs that the gate refused: they ended, on a network that was not what it claimed.
+    /// Runs that completed but that the gate rejected, because the network was not as requested.
     pub gate_failed: usize,
-    /// Bits of the file a second, in 10^6 bit/s.
+    /// Bits of the file per second, in 10^6 bit/s.
     pub goodput_mbps: Option<Spread>,
-    /// Time until the last receiver had the file.
+    /// Time until the last receiver had the file, in seconds.
     pub seconds: Option<Spread>,
-    /// Segments sent for each segment of the file.
+    /// Segments sent per segment of the file.
     pub transmissions: Option<Spread>,
-    /// Timer expiries of a run.
+    /// Timer expiries per run.
     pub timeouts: Option<Spread>,
-    /// Returns to an earlier segment in a run.
+    /// Times per run that a sender went back.
     pub go_backs: Option<Spread>,
-    /// Loss as the links counted it, over all runs that count.
+    /// Fraction of packets lost, as the links counted them, over all runs that count.
     pub loss_measured: Option<f64>,
-    /// The least round trip of a run.
+    /// Least round-trip time of a run, in milliseconds.
     pub rtt_measured_ms: Option<Spread>,
-    /// The median delay of a run's segments.
+    /// Median delay of the segments of a run, in milliseconds.
     pub segment_delay_p50_ms: Option<Spread>,
-    /// The 99th percentile of the delay of a run's segments.
+    /// 99th percentile of the delay of the segments of a run, in milliseconds.
     pub segment_delay_p99_ms: Option<Spread>,
-    /// Of each quantile of the delay of a run's segments, the median over the runs.
+    /// For each quantile of the delay of segments, the median over the runs.
     pub segment_delay: Option<DelayQuantiles>,
-    /// Where the median of `goodput_mbps` lies.
+    /// 95 % interval of the median of `goodput_mbps`.
     pub goodput_ci: Option<Interval>,
-    /// Where the median of `seconds` lies.
+    /// 95 % interval of the median of `seconds`.
     pub seconds_ci: Option<Interval>,
-    /// Where the median of `transmissions` lies.
+    /// 95 % interval of the median of `transmissions`.
     pub transmissions_ci: Option<Interval>,
-    /// The goodput that the model expects.
+    /// The goodput that the model expects, in 10^6 bit/s.
     pub model_goodput_mbps: Option<f64>,
-    /// Packets that a full queue dropped in a run.
+    /// Packets per run that full queues dropped.
     pub queue_drops: Option<Spread>,
-    /// Whether most of the runs that count were beyond what the machine holds, as their rows say.
+    /// Whether most of the runs that count exceeded what the machine sustains, according to their rows.
     pub beyond_machine: bool,
-    /// The median goodput of the same cell in the simulator, beside containers.
+    /// For a cell measured in containers, the median goodput of the same cell in the simulator.
     pub sim_goodput_mbps: Option<f64>,
-    /// The likely reason where the goodput differs by more than 10 % from the model's, or in containers from the
+    /// The likely reason if the goodput differs by more than 10 % from the model's or, in containers, from the
     /// simulator's.
     pub cause: Option<Cause>,
 }
 
-/// Groups `records` by cell. Cells come in the order of their values, the last axis varying fastest, whatever the order
+/// Groups `records` by cell. Cells are sorted by their values, the last axis varying fastest, regardless of the order
 /// of the records.
 pub fn summarise(records: &[RunRecord]) -> Vec<CellSummary> {
     let mut groups: HashMap<CellKey, Vec<&RunRecord>> = HashMap::new();
@@ -107,7 +107,7 @@ impl CellSummary {
         }
     }
 
-    /// Where the median of `quantity` lies. `None` also for a quantity whose interval nobody asks for.
+    /// 95 % interval of the median of `quantity`. There is none for the delay of segments.
     pub fn interval_of(&self, quantity: Quantity) -> Option<Interval> {
         match quantity {
             Quantity::Goodput => self.goodput_ci,

@@ -1,4 +1,4 @@
-//! Cells arranged as a chart or a table shows them: in panels, on lines, along an axis.
+//! Arranges cells for a chart or a table: in panels, on lines, along an axis.
 
 use backroom_sim::{Axis, Cell};
 
@@ -8,12 +8,12 @@ use crate::scenario::ChartSpec;
 /// The cells of one chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Pivot<'a> {
-    /// The axes that vary but that this pivot holds fixed, since neither panels nor lines nor the x axis show them.
+    /// Axes that vary in the sweep but not in this pivot, because neither panels nor lines nor the x axis show them.
     pub(crate) fixed: Vec<Axis>,
     /// Any cell, for the values of the fixed axes.
     pub(crate) example: &'a Cell,
     pub(crate) panels: Vec<Panel<'a>>,
-    /// For each line a cell that is on it.
+    /// A cell on each line.
     pub(crate) lines: Vec<&'a Cell>,
 }
 
@@ -22,12 +22,12 @@ pub(crate) struct Pivot<'a> {
 pub(crate) struct Panel<'a> {
     /// Any cell in it.
     pub(crate) example: &'a Cell,
-    /// The cells on each of the pivot's lines, by growing x; none where the line has nothing in this panel.
+    /// The cells on each of the pivot's lines, in ascending order of x; empty if the line has no cell in this panel.
     pub(crate) lines: Vec<Vec<&'a CellSummary>>,
 }
 
-/// Arranges `cells` for `spec`: in one pivot, or where more axes vary than it can show, in one for each combination of
-/// the others.
+/// Arranges `cells` for `spec`: in one pivot or, if more axes vary than it can show, in one for each combination of the
+/// others.
 pub(crate) fn pivots<'a>(spec: &ChartSpec, cells: &'a [CellSummary]) -> Vec<Pivot<'a>> {
     let cells: Vec<_> = cells.iter().collect();
     let fixed = fixed_axes(spec, &cells);
@@ -83,7 +83,7 @@ fn along_line<'a>(
     cells
 }
 
-/// The axes that vary among the cells of one panel, though nothing shows it.
+/// The axes that vary within a panel although the chart does not show them.
 fn fixed_axes(spec: &ChartSpec, cells: &[&CellSummary]) -> Vec<Axis> {
     let panels: Vec<_> = distinct(cells, spec.panels.as_slice())
         .into_iter()
@@ -101,7 +101,7 @@ fn fixed_axes(spec: &ChartSpec, cells: &[&CellSummary]) -> Vec<Axis> {
         .collect()
 }
 
-/// A cell for each combination of values on `axes`, in the order in which they come. Without axes the first.
+/// A cell for each combination of values on `axes`, in order of appearance. Without axes, the first cell.
 fn distinct<'a>(cells: &[&'a CellSummary], axes: &[Axis]) -> Vec<&'a Cell> {
     let mut found: Vec<&Cell> = Vec::new();
     for cell in cells {

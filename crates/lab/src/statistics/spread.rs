@@ -1,26 +1,26 @@
-//! A few numbers and how far they lie apart.
+//! Median and spread of a few numbers.
 
 use serde::Serialize;
 
 /// Median and spread of some measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// The least.
+    /// Minimum.
     pub min: f64,
-    /// A quarter lies below.
+    /// Lower quartile.
     pub lower_quartile: f64,
-    /// Half lies below.
+    /// Median.
     pub median: f64,
-    /// Three quarters lie below.
+    /// Upper quartile.
     pub upper_quartile: f64,
-    /// The greatest.
+    /// Maximum.
     pub max: f64,
-    /// Median distance from the median.
+    /// Median absolute deviation from the median.
     pub mad: f64,
 }
 
 impl Spread {
-    /// `None` when there are no values.
+    /// `None` if there are no values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -37,7 +37,7 @@ impl Spread {
         })
     }
 
-    /// The spread of the same values, each less by `amount`.
+    /// The spread of the values minus `amount`.
     pub fn lowered_by(self, amount: f64) -> Self {
         Self {
             min: self.min - amount,
@@ -50,7 +50,7 @@ impl Spread {
     }
 }
 
-/// The value below which a fraction of `sorted` lies, interpolated between neighbours (Hyndman & Fan 1996, type 7).
+/// The quantile of `sorted` at this fraction, interpolated between neighbours (Hyndman & Fan 1996, type 7).
 fn quantile(sorted: &[f64], fraction: f64) -> Option<f64> {
     let place = fraction * sorted.len().checked_sub(1)? as f64;
     let below = sorted.get(place.floor() as usize)?;

@@ -75,12 +75,12 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
     assert!(text(&killed) == text(&whole));
     let said = stderr(&resumed);
     assert!(
-        said.contains("going on after ") && !said.contains("going on after 0 "),
+        said.contains("resuming after ") && !said.contains("resuming after 0 "),
         "{said}"
     );
     let again = simulate("window", &killed, &[&settings[..], &["--resume"]].concat());
     assert!(
-        stderr(&again).contains("going on after 720 runs"),
+        stderr(&again).contains("resuming after 720 runs"),
         "{}",
         stderr(&again)
     );
@@ -158,7 +158,7 @@ fn a_sweep_from_before_there_were_copies_is_read_and_gone_on_with() {
     assert!(compared.status.success(), "{}", stderr(&compared));
     let resumed = simulate("window", &gone_on, &[&SMALL[..], &["--resume"]].concat());
     assert!(
-        stderr(&resumed).contains("going on after 5 runs"),
+        stderr(&resumed).contains("resuming after 5 runs"),
         "{}",
         stderr(&resumed)
     );

@@ -1,4 +1,4 @@
-//! What the table of axes holds for each of them.
+//! Definitions of axes.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -9,25 +9,25 @@ use crate::cell::Cell;
 
 /// An entry in the table of axes. Start from [`Definition::PLAIN`] and set what differs.
 pub(crate) struct Definition {
-    /// As scenario files and `--set` write it.
+    /// The name in scenario files and for `--set`.
     pub(super) key: &'static str,
-    /// One line about what is set.
+    /// The help text, in one line.
     pub(super) description: &'static str,
-    /// As charts and tables write it.
+    /// The name in charts and tables.
     pub(super) label: &'static str,
     /// The unit of the label; empty for none.
     pub(super) unit: &'static str,
-    /// From a number in the column to one in `unit`.
+    /// Factor from a number in the column to one in `unit`.
     pub(super) scale: f64,
-    /// As `--set` takes it.
+    /// The default, as `--set` takes it.
     pub(super) default: Option<&'static str>,
     /// The column of `runs.csv`. A column with a unit has it in its name.
     pub(super) column: &'static str,
     /// Whether the column's numbers are written with a decimal point.
     pub(super) column_is_float: bool,
-    /// What turns a number in the column into a value that `set` reads: `mbit`.
+    /// Suffix that turns a number in the column into a value for `set`, such as `mbit`.
     pub(super) set_unit: &'static str,
-    /// Words in the order in which cells are listed, before any number.
+    /// Values that are words, in the order in which cells are listed, before any number.
     pub(super) words: &'static [&'static str],
     /// Reads a value as `--set` takes it. An error says what is allowed.
     pub(super) set: fn(&mut Cell, &str) -> Result<(), String>,
@@ -39,7 +39,7 @@ pub(crate) struct Definition {
     pub(super) phrase: fn(&Cell) -> String,
     /// Whether a subtitle mentions the value.
     pub(super) is_mentioned: fn(&Cell) -> bool,
-    /// Which of some values apply to a cell whose axes before this one are set.
+    /// Selects the values that apply to a cell whose earlier axes are set.
     pub(super) applicable: for<'a> fn(&Cell, Vec<&'a str>) -> Vec<&'a str>,
 }
 
@@ -68,7 +68,7 @@ impl Definition {
 /// A whole number from `least` to `most`.
 ///
 /// # Errors
-/// What is allowed.
+/// The message says what is allowed.
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     least: T,
@@ -83,7 +83,7 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
 /// One of the names of `T`.
 ///
 /// # Errors
-/// What is allowed.
+/// The message says what is allowed.
 pub(super) fn name<T: FromStr<Err = ParseNameError>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: ParseNameError| error.to_string())

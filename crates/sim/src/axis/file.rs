@@ -5,10 +5,10 @@ use super::definition::{Definition, whole};
 use crate::values::FileSize;
 use crate::wire;
 
-/// The fewest file bytes a segment may carry.
+/// The minimum number of file bytes in a segment.
 const MIN_SEGMENT_BYTES: u16 = 16;
 
-/// The most file bytes a segment may carry: with its headers it has to fit into an Ethernet frame of 1,500 bytes.
+/// The maximum number of file bytes in a segment: with its headers it has to fit into an Ethernet frame of 1,500 bytes.
 const MAX_SEGMENT_BYTES: u16 = 1_500 - wire::DATA_OVERHEAD_BYTES;
 
 impl Axis {

@@ -1,8 +1,8 @@
 //! The table of axes: everything about a cell that can be set or swept.
 //!
-//! `--set`, scenario files, the product of the axes, columns of `runs.csv`, commands that repeat a run, chart labels and
-//! sentences all come from this table. A new axis is one [`Definition`] beside those of its kind and one line in
-//! [`Axis::ALL`]; what it means to a transfer goes into the simulation, the model and the clients.
+//! `--set`, scenario files, the product of the axes, columns of `runs.csv`, commands that repeat a run, and labels and
+//! sentences of charts all use this table. To add an axis, add a [`Definition`] to the module of its kind and a line to
+//! [`Axis::ALL`], and implement its effect in the simulation, the model and the clients.
 
 mod definition;
 mod file;
@@ -72,7 +72,7 @@ impl Axis {
         }
     }
 
-    /// What a [number](Self::number) is multiplied by where it is shown under [`label`](Self::label).
+    /// Factor to apply to a [number](Self::number) to show it under [`label`](Self::label).
     pub fn scale(self) -> f64 {
         self.0.scale
     }
@@ -90,7 +90,7 @@ impl Axis {
     /// Sets the axis of `cell` to `text`, written as `--set` takes it.
     ///
     /// # Errors
-    /// [`AxisError::Value`] with what is allowed; `cell` is unchanged then.
+    /// [`AxisError::Value`], which says what is allowed. `cell` is unchanged then.
     pub fn set(self, cell: &mut Cell, text: &str) -> Result<(), AxisError> {
         (self.0.set)(cell, text).map_err(|allowed| AxisError::Value {
             axis: self,
@@ -114,8 +114,8 @@ impl Axis {
         self.value(cell).parse().ok()
     }
 
-    /// Sets the axis of `cell` to the possible value nearest to `number`. False where it takes no numbers or the number
-    /// is out of range.
+    /// Sets the axis of `cell` to the valid value nearest to `number`. Returns false if the axis takes no numbers or
+    /// the number is out of range.
     pub fn set_number(self, cell: &mut Cell, number: f64) -> bool {
         let mut set = |number: f64| self.set_value(cell, &number.to_string()).is_ok();
         set(number) || set(number.round())
@@ -147,12 +147,12 @@ impl Axis {
         (self.0.phrase)(cell)
     }
 
-    /// Whether a chart's subtitle mentions the value of `cell`. It leaves out what has no effect there.
+    /// Whether a chart's subtitle mentions the value of `cell`. It omits values that have no effect there.
     pub fn is_mentioned(self, cell: &Cell) -> bool {
         (self.0.is_mentioned)(cell)
     }
 
-    /// Which of `values` apply to `cell`, whose axes before this one are set.
+    /// Selects the values that apply to `cell`, whose earlier axes are set.
     pub fn applicable<'a>(self, cell: &Cell, values: &'a [String]) -> Vec<&'a str> {
         let values: Vec<_> = values.iter().map(String::as_str).collect();
         (self.0.applicable)(cell, values)
@@ -186,21 +186,21 @@ impl Axis {
 /// The value of an axis that sets no limit.
 const UNLIMITED: &str = "unlimited";
 
-/// A key or a value that no scenario can have. The message says what is allowed.
+/// An unknown key or an invalid value. The message says what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AxisError {
     /// No axis has this key.
     #[error("unknown key `{key}`{}; the keys are {}", nearest(key), keys())]
     UnknownKey {
-        /// As it was written.
+        /// The key as given.
         key: String,
     },
-    /// The axis can't have this value.
+    /// The value is not allowed for this axis.
     #[error("invalid {axis} `{value}`: expected {allowed}")]
     Value {
         /// The axis.
         axis: Axis,
-        /// As it was written.
+        /// The value as given.
         value: String,
         /// What is allowed.
         allowed: String,
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::axes::tests::cell;
 
-    /// A cell whose every value is another than the default.
+    /// A cell whose values all differ from the defaults.
     fn unusual() -> Cell {
         cell(&[
             "cast=blockcast",

@@ -1,4 +1,4 @@
-//! Who receives a file, and how.
+//! The receivers of a file, and how they are reached.
 
 use backroom_vocabulary::{Cast, Delivery};
 use strum::VariantNames;
@@ -7,7 +7,7 @@ use super::Axis;
 use super::definition::{Definition, name, whole};
 use crate::cell::Cell;
 
-/// The most receivers of one transfer.
+/// The maximum number of receivers of one transfer.
 const MAX_RECEIVERS: u16 = 64;
 
 impl Axis {
@@ -58,7 +58,7 @@ impl Axis {
         ..Definition::PLAIN
     });
 
-    /// How many receive.
+    /// Number of receivers.
     pub const RECEIVERS: Self = Self(&Definition {
         key: "receivers",
         description: "number of receivers; by default those of a room of four",
@@ -79,7 +79,7 @@ impl Axis {
     });
 }
 
-/// Unicast has one receiver. Without values there is a room of four: multicast reaches two of it, broadcast three.
+/// Unicast has one receiver. Without values the room has four members: multicast reaches two of them, broadcast three.
 fn applicable_receivers<'a>(cell: &Cell, values: Vec<&'a str>) -> Vec<&'a str> {
     match cell.cast {
         Cast::Unicast => vec!["1"],

@@ -1,4 +1,4 @@
-//! How the sender works.
+//! Settings of the sender.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Axis {
         ..Definition::PLAIN
     });
 
-    /// How often each segment is put on the wire.
+    /// How many times each segment is sent.
     pub const COPIES: Self = Self(&Definition {
         key: "copies",
         description: "how often each segment is sent, from 1 to 4",
@@ -80,7 +80,7 @@ impl Axis {
         ..Definition::PLAIN
     });
 
-    /// N of Go-Back-N.
+    /// The window: N of Go-Back-N, in segments.
     pub const WINDOW: Self = Self(&Definition {
         key: "window",
         description: "N of Go-Back-N in segments, or auto",

@@ -1,17 +1,17 @@
 //! The median of a sum of a random number of costs.
 
-/// A cost and its weight, relative to the others'.
+/// A cost and its relative weight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weighted {
     pub(super) cost: f64,
     pub(super) weight: f64,
 }
 
-/// The grid is so fine that the mean sum, and the greatest cost, are this many steps.
+/// The grid is so coarse that the mean sum and the greatest cost are at most this many steps.
 const STEPS_OF_MEAN: f64 = 500.0;
 const STEPS_OF_GREATEST: f64 = 300.0;
 
-/// Sums beyond this many steps are not looked for: the mean is far below.
+/// Maximum sum to consider, in steps; the mean is far below.
 const MAX_STEPS: usize = 20_000;
 
 /// The mean of `costs`.
@@ -21,8 +21,8 @@ pub(super) fn mean(costs: &[Weighted]) -> f64 {
     if weight > 0.0 { sum / weight } else { 0.0 }
 }
 
-/// The `quantile` of the sum of all costs where each of `segments` is lost again and again with the probability `loss`,
-/// and each loss has one of `costs`.
+/// The `quantile` of the total cost if each of `segments` is lost repeatedly with the probability `loss`, and each loss
+/// has one of `costs`.
 ///
 /// The number of losses is negative binomial, so the sum's distribution on a grid follows from Panjer's recursion (H. H.
 /// Panjer, Recursive evaluation of a family of compound distributions, ASTIN Bulletin 12, 1981).
@@ -37,7 +37,7 @@ pub(super) fn quantile(segments: f64, loss: f64, costs: &[Weighted], quantile: f
     step * panjer(segments, loss, &severity, quantile)
 }
 
-/// The probabilities of 0, 1, 2 ... steps. A cost between two steps is split, so that the mean stays.
+/// The probabilities of 0, 1, 2 ... steps. A cost between two steps is split between them, which preserves the mean.
 fn on_grid(costs: &[Weighted], step: f64) -> Vec<f64> {
     let total: f64 = costs.iter().map(|cost| cost.weight).sum();
     let mut severity = Vec::new();
@@ -53,8 +53,7 @@ fn on_grid(costs: &[Weighted], step: f64) -> Vec<f64> {
     severity
 }
 
-/// The quantile in steps, between the two steps that it falls between. Probabilities are kept relative to the first,
-/// which may be too small for a number.
+/// The quantile in steps, rounded up. Probabilities are relative to the first one, which may be too small for an `f64`.
 fn panjer(segments: f64, loss: f64, severity: &[f64], quantile: f64) -> f64 {
     const RESCALE_AT: f64 = 1e200;
     let (a, b) = (loss, (segments - 1.0) * loss);

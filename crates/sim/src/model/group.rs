@@ -2,20 +2,20 @@
 
 use super::path::Path;
 
-/// Places in the window that are told apart.
+/// Number of places in the window that the model distinguishes.
 const PLACES: usize = 96;
 
-/// Rounds until the receivers' places in the window are what they are in the long run.
+/// Number of rounds after which the receivers' places in the window are stationary.
 const ROUNDS: usize = 24;
 
-/// The chance that a segment, being the next one that somebody expects, has to be gone back to.
+/// The probability that the sender has to go back to a segment when it is the next one that some receiver expects.
 ///
-/// `1 - (1 - p)^R` would count every loss. But going back for one receiver sends the whole window again to all of them,
-/// and so mends the others' losses in it; and what a receiver has, it can't lose. So the receivers are followed: each
-/// has everything up to some place in the window, the last one up to its begin. All get on from there until they lose
-/// a segment, and the one that loses first is gone back to.
+/// `1 - (1 - p)^R` would count every loss. But going back for one receiver resends the whole window to all of them,
+/// which also repairs the losses of the others in it, and a receiver cannot lose what it already has. So the model
+/// tracks the receivers: each has everything up to some place in the window, the last one up to its start. All advance
+/// from there until they lose a segment, and the sender goes back to the first loss.
 ///
-/// The places of the others are taken to be independent of each other, which is a mean-field approximation.
+/// The places of the other receivers are assumed to be independent, which is a mean-field approximation.
 pub(super) fn chance(path: &Path) -> f64 {
     let receivers = path.group_size();
     if receivers == 1 || !path.lost_take_slots || path.loss == 0.0 {
@@ -35,22 +35,22 @@ pub(super) fn chance(path: &Path) -> f64 {
     1.0 / (1.0 + advance)
 }
 
-/// From one going back to the next.
+/// The time from one going back to the next.
 struct Round {
-    /// The chance that a receiver that is ahead loses nothing before a place.
+    /// For each place, the probability that another receiver loses nothing before it.
     others_reach: Vec<f64>,
-    /// The chance that nobody does.
+    /// For each place, the probability that no receiver loses anything before it.
     all_reach: Vec<f64>,
 }
 
 impl Round {
-    /// `ahead` says with what chance another receiver has everything up to each place; `kept` is the chance to lose
-    /// nothing from one place to the next.
+    /// `ahead` has, for each place, the probability that another receiver has everything up to just that place. `kept`
+    /// is the probability of no loss from one place to the next.
     fn new(ahead: &[f64], kept: f64, others: i32) -> Self {
         let mut others_reach = Vec::with_capacity(ahead.len());
         let (mut within, mut beyond) = (0.0, 1.0);
         for chance in ahead {
-            // Those at this place or before it have had to get here from where they were.
+            // Receivers behind this place reach it only without a loss; the others are already there.
             others_reach.push(within * kept + beyond);
             within = within * kept + chance;
             beyond -= chance;
@@ -66,11 +66,11 @@ impl Round {
         }
     }
 
-    /// How many segments are gained, on average, before somebody loses one. `kept` is the chance to lose none, and
-    /// `width` how many there are from one place to the next.
+    /// Mean number of segments gained before some receiver loses one. `kept` is the probability that one receiver keeps
+    /// a segment, `width` the number of segments from one place to the next.
     fn mean_advance(&self, kept: f64, receivers: i32, width: f64) -> f64 {
         let from_place_to_place = self.all_reach.windows(2).map(|reach| {
-            // Between two places the chance falls by the same factor from segment to segment.
+            // Between two places the probability falls by the same factor from segment to segment.
             let factor = (reach[1] / reach[0]).powf(1.0 / width);
             (reach[0] - reach[1]) * factor / (1.0 - factor)
         });
@@ -83,7 +83,7 @@ impl Round {
             + beyond
     }
 
-    /// Where the others are after the round, seen from its end, and at most a window ahead.
+    /// The places of the other receivers after the round, relative to its end and at most a window ahead.
     fn places_after(&self, ahead: &[f64], kept: f64) -> Vec<f64> {
         let last = ahead.len() - 1;
         let mut after = vec![0.0; last + 1];
@@ -100,7 +100,7 @@ impl Round {
                 after[place - end] += ends_here * (reached - further) / reach_end;
                 reached = further;
             }
-            // Beyond the window of before they go on losing, until the end of the window of now.
+            // Beyond the previous window they continue to lose segments, up to the end of the current window.
             for chance in &mut after[last - end..last] {
                 *chance += ends_here * reached * (1.0 - kept) / reach_end;
                 reached *= kept;

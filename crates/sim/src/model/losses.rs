@@ -1,16 +1,17 @@
-//! What the losses of one stream cost it: how often the sender goes back, and what each time costs.
+//! The cost of the losses of one stream: how often the sender goes back, and what each time costs.
 
 use super::Limit;
 use super::compound::Weighted;
 use super::path::Path;
 use super::timer::Timer;
 
-/// How often a stream goes back, and what that costs.
+/// How often a stream goes back, and at what cost.
 #[derive(Clone, Debug)]
 pub(super) struct Losses {
-    /// The chance that a segment, being the next one expected, has to be gone back to; and then again, and again.
+    /// The probability that the sender has to go back to a segment when it is the next one expected, and each time
+    /// again.
     pub(super) chance: f64,
-    /// What going back may cost, in slots, each with a weight and what the time is spent on.
+    /// Possible costs of going back, in slots, each with a weight and what the time is spent on.
     costs: Vec<(Weighted, Limit)>,
 }
 
@@ -28,7 +29,7 @@ impl Losses {
         }
     }
 
-    /// What going back may cost.
+    /// The possible costs of going back.
     pub(super) fn costs(&self) -> Vec<Weighted> {
         self.costs.iter().map(|(cost, _)| *cost).collect()
     }
@@ -49,8 +50,8 @@ impl Losses {
     }
 }
 
-/// The losses of a stream that is alone on its link. `chance` is that of having to go back to a segment, which is more
-/// than the loss rate where one stream serves several receivers.
+/// The losses of a stream that is alone on its link. `chance` is the probability of having to go back to a segment; it
+/// exceeds the loss rate if one stream serves several receivers.
 pub(super) fn of_stream(path: &Path, chance: f64) -> Losses {
     let timer = Timer::of(path);
     if path.window == 1 {
@@ -62,7 +63,7 @@ pub(super) fn of_stream(path: &Path, chance: f64) -> Losses {
     }
 }
 
-/// The losses as the sender's link sees them: for each, what follows in the window goes to waste.
+/// The losses as the sender's link sees them: each one wastes the segments that follow in the window.
 pub(super) fn of_link(path: &Path, chance: f64) -> Losses {
     let mut losses = Losses::new(chance);
     for (behind, weight) in path.behind_a_loss() {
@@ -71,8 +72,8 @@ pub(super) fn of_link(path: &Path, chance: f64) -> Losses {
     losses
 }
 
-/// A window that fills the round trip: the link is never idle, and what stands in the queue behind a lost segment goes
-/// out before the sender gets to send it again.
+/// A window that fills the round trip. The link is never idle, and the segments that are queued behind a lost one are
+/// sent before the sender can resend it.
 fn of_full_link(path: &Path, chance: f64, timer: Timer) -> Losses {
     let mut losses = Losses::new(chance);
     let (loss, kept, round_trip) = (path.loss, path.kept(), path.round_trip);
@@ -105,16 +106,16 @@ fn queue_or(limit: Limit, wasted: f64, otherwise: f64) -> Limit {
     }
 }
 
-/// A window that does not fill the round trip goes out as a burst, back to back, and then the link is idle until the
-/// ACKs come, which release the next burst at the same pace. What a loss costs depends on its place in the burst.
+/// A window that does not fill the round trip. It is sent as a burst, back to back. Then the link is idle until the
+/// ACKs arrive and release the next burst at the same pace. The cost of a loss depends on its place in the burst.
 ///
-/// With the burst's begin at 0 and a lost segment in place `k`, what follows in the burst tells of it at once: it is
-/// sent again in slot `round trip + k`. Nothing follows the last one but the next burst: it has to wait for another
-/// round trip. Costs are over and above the time that the `k` segments before it take in the long run.
+/// Let the burst begin at 0 and the lost segment be in place `k`. The segments that follow it in the burst reveal the
+/// loss at once, and it is resent in slot `round trip + k`. The last segment is followed only by the next burst, so its
+/// loss costs another round trip. Costs exclude the time that the `k` segments before it take in the long run.
 fn of_bursts(path: &Path, chance: f64, timer: Timer) -> Losses {
     let mut losses = Losses::new(chance);
     let (window, round_trip) = (path.window, path.round_trip);
-    // Going back begins a new burst, so the place of the next loss is geometric, around the window.
+    // Going back begins a new burst, so the place of the next loss is geometric, modulo the window.
     let places = 1.0 - (1.0 - chance).powi(window as i32);
     for place in 0..window {
         let weight = (1.0 - chance).powi(place as i32) * chance / places;
@@ -125,7 +126,7 @@ fn of_bursts(path: &Path, chance: f64, timer: Timer) -> Losses {
             if place > 0 {
                 losses.add(timeout, weight, Limit::Timer);
             } else {
-                // The first after going back, or the first of a later burst, whose timer runs from the last ACK.
+                // The first segment after going back, or that of a later burst, whose timer starts at the last ACK.
                 losses.add(timer.of_repeated(path.loss), chance, Limit::Timer);
                 let waits = window as f64 - 1.0 + timer.first;
                 losses.add(waits, weight - chance, Limit::Timer);
@@ -154,10 +155,10 @@ fn of_bursts(path: &Path, chance: f64, timer: Timer) -> Losses {
     losses
 }
 
-/// A window of one, stop-and-wait: every loss, also of an ACK, waits for the timer.
+/// A window of one (stop-and-wait): every loss, including that of an ACK, waits for the timer.
 ///
-/// The timer is doubled until a round trip is measured, and an ACK that answers an earlier transmission measures none
-/// (Karn's rule). So how far it is doubled is a Markov chain from segment to segment.
+/// The timer stays doubled until a round trip is measured, and an ACK of an earlier transmission gives no measurement
+/// (Karn's rule). So the number of doublings is a Markov chain from segment to segment.
 fn of_single_segments(path: &Path, timer: Timer) -> Losses {
     const DOUBLINGS: usize = 12;
     const SEGMENTS: usize = 100;
@@ -170,7 +171,7 @@ fn of_single_segments(path: &Path, timer: Timer) -> Losses {
         waited = 0.0;
         for (doubled, chance) in chances.iter().enumerate() {
             for (times, more) in again.iter().enumerate() {
-                // `more` is the chance that the segment is sent again after so many times.
+                // `more` is the probability that the segment is sent again after being resent `times` times.
                 waited += chance * more * timer.doubled((doubled + times) as i32);
                 let at_most = again.get(times + 1).copied().unwrap_or(0.0);
                 let ends = more - at_most;

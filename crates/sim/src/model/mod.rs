@@ -1,47 +1,51 @@
-//! What theory expects of a cell: how long Go-Back-N takes over such a link, from first principles.
+//! The model: the completion time of a cell that theory expects, from first principles.
 //!
-//! # What is counted
+//! # Notation
 //!
-//! Time is counted in *slots*: a slot is what a full segment takes on the link. `B` is the round trip of an empty path
-//! in slots, everything in it included; `W` the window, `N` the segments of the file, `p` the loss rate.
+//! Time is counted in *slots*. A slot is the time that a full segment takes on the link. `B` is the round trip of an
+//! empty path in slots, including all transmissions. `W` is the window, `N` the number of segments of the file, and `p`
+//! the loss rate.
 //!
-//! 1. **Without loss** a window takes a round trip, or where it is longer than that, its own transmission: `W / max(B, W)`
-//!    segments a slot, with the last round trip added (Stallings, *Data and Computer Communications*, the appendix on the
+//! 1. **Without loss** a window takes a round trip or, if that is longer, its own transmission: `W / max(B, W)`
+//!    segments per slot, plus the last round trip (Stallings, *Data and Computer Communications*, the appendix on the
 //!    performance of ARQ; `1 + 2a` there is `B` here).
-//! 2. **A loss** makes the sender go back. Whatever lies behind the lost segment is of no use, so each segment of the
-//!    file, when it is the next one expected, is lost with `p`, and when it is sent again, once more: the number of times
-//!    that the sender goes back is negative binomial, with mean `N p / (1 - p)` (Schwartz, *Telecommunication Networks*,
-//!    4.2, counts so). Losses of what is thrown away anyway cost nothing.
-//! 3. **What going back costs** depends on the window (`losses`): a round trip, where the window does not fill it; the
-//!    whole window, where it stands in the queue; the timer (`timer`: RFC 6298), where nothing else tells of the loss:
-//!    with a window of one, at the end of the file, and always with the recovery `timeout`.
-//! 4. **The time** is that without loss plus a random number of random costs. Its median is what is expected (`compound`:
-//!    Panjer's recursion), because the median is what is measured.
+//! 2. **A loss** makes the sender go back. The segments behind the lost one are useless. So each segment of the file is
+//!    lost with the probability `p` when it is the next one expected, and again with `p` each time it is resent. The
+//!    number of times that the sender goes back is therefore negative binomial, with the mean `N p / (1 - p)`
+//!    (Schwartz, *Telecommunication Networks*, 4.2, counts in this way). Losses of segments that are useless anyway
+//!    cost nothing.
+//! 3. **The cost of going back** depends on the window (`losses`). It is a round trip if the window does not fill the
+//!    round trip, and the whole window if that waits in the queue. It is the timer (`timer`: RFC 6298) if nothing else
+//!    reveals the loss: with a window of one, at the end of the file, and always with the recovery `timeout`.
+//! 4. **The time** is the time without loss plus a random number of random costs. The model gives its median
+//!    (`compound`: Panjer's recursion), because the lab compares it with a measured median.
 //!
 //! Several receivers:
 //!
-//! - One after the other: the times add up.
-//! - At once: each stream takes its time, and the slowest of `R` counts, so its quantile is `0.5^(1/R)`; and all together
-//!   need the sender's link for all that they send, which may be more.
-//! - One stream to all (`group`): a loss at the sender's side is one for all. At the receivers', each loses alone, and
-//!   going back for one mends the others' losses.
+//! - Sequential: the times add up.
+//! - Parallel: each stream takes its time, and the slowest of `R` determines the total, so its quantile is `0.5^(1/R)`.
+//!   All streams together also need the sender's link for everything they send, which may take longer.
+//! - IP multicast (`group`): a loss at the sender's side is one loss for all receivers. At the receivers' side each
+//!   receiver loses independently, and going back for one repairs the losses of the others.
 //!
-//! A queue with a limit is in `queue`.
+//! The module `queue` handles a queue with a limit.
 //!
-//! With `n` copies of each segment a slot is what all of them take, and `p` the chance that all are lost: `p^n` where each is
-//! lost by itself, and in bursts that a burst goes on from the first to the last. Each copy that arrives has its ACK, so that
-//! of a segment that arrives is lost as rarely.
+//! With `n` copies of each segment, a slot is the time of all copies, and `p` is the probability that all of them are
+//! lost. It is `p^n` for independent losses, and for bursts the probability that a burst lasts from the first copy to
+//! the last. Each copy that arrives has its ACK, so it is as rare that a segment arrives and all its ACKs are lost.
 //!
-//! # What is taken for granted
+//! # Assumptions
 //!
-//! Packets are lost independently of each other. Where they are lost in bursts, a burst counts as one loss, which is there
-//! again a window later with what is left of the chance. ACKs are cumulative, so a lost one is made up for by the next;
-//! that it stalls a window that just fills the round trip is counted, what it does elsewhere is not. Streams at once
-//! neither wait for each other's bursts nor run into their timers for it. There is no jitter, receivers answer at once, and
-//! several streams share a limited queue as one with all their windows would.
+//! - Packets are lost independently. A burst counts as one loss. A window later, when the segment is resent, the burst
+//!   may still last; its probability has decayed by then.
+//! - ACKs are cumulative, so the next ACK makes up for a lost one. The model includes that a lost ACK stalls a window
+//!   that just fills the round trip, but no other effects of lost ACKs.
+//! - Parallel streams do not wait for each other's bursts, and this does not make their timers expire.
+//! - There is no jitter, and receivers answer at once.
+//! - Several streams share a limited queue as one stream with all their windows would.
 //!
-//! Where the window holds most of the file, one stream to many receivers that lose independently takes longer than
-//! expected, by up to two thirds: all of them begin at the same place, and the model spreads their losses evenly.
+//! If the window holds most of the file, one stream to many receivers that lose independently takes up to two thirds
+//! longer than expected: all receivers begin at the same place, but the model spreads their losses evenly.
 
 mod compound;
 mod group;
@@ -56,39 +60,39 @@ use backroom_vocabulary::Delivery;
 use self::path::Path;
 use crate::cell::Cell;
 
-/// What a cell should measure.
+/// The expected result of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expectation {
     /// Bits of the file over `seconds`, in 10^6 bit/s.
     pub goodput_mbps: f64,
-    /// Median time until the last receiver has everything.
+    /// Median time until the last receiver has the whole file.
     pub seconds: f64,
     /// What most of the time is spent on.
     pub limit: Limit,
 }
 
-/// What keeps a cell from being faster.
+/// What limits the goodput of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The window does not fill the round trip.
     Window,
     /// The link's rate.
     Link,
-    /// Round trips that losses cost.
+    /// Round trips spent on losses.
     Loss,
     /// Waiting for the retransmission timer.
     Timer,
-    /// What stands in the queue when the sender goes back, or does not fit into it.
+    /// Segments in the queue when the sender goes back, or segments that do not fit into it.
     Queue,
 }
 
-/// The goodput expected of a cell, in 10^6 bit/s. `None` for what the model knows nothing of.
+/// The goodput expected of a cell, in 10^6 bit/s. `None` if the model does not cover the cell.
 pub fn goodput_mbps(cell: &Cell) -> Option<f64> {
     expectation(cell).map(|expected| expected.goodput_mbps)
 }
 
-/// What is expected of a cell. `None` for what the model knows nothing of: a fixed timer that is shorter than the round
-/// trip, and bursts of losses with a mean length from the window up.
+/// The expected result of a cell. `None` if the model does not cover it: with a fixed timer shorter than the round
+/// trip, or with losses in bursts whose mean length is at least the window.
 pub fn expectation(cell: &Cell) -> Option<Expectation> {
     match cell.window {
         WindowSetting::Fixed(_) => of_fixed_window(cell),
@@ -96,7 +100,7 @@ pub fn expectation(cell: &Cell) -> Option<Expectation> {
     }
 }
 
-/// A window that finds itself is expected to be the best of these.
+/// The automatic window is expected to perform like the best of these.
 const WINDOWS: [u16; 19] = [
     1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024,
 ];
@@ -127,7 +131,7 @@ fn of_fixed_window(cell: &Cell) -> Option<Expectation> {
     })
 }
 
-/// How long a cell takes, in slots, and why.
+/// The time of a cell in slots, and what limits it.
 fn duration(path: &Path) -> Option<(f64, Limit)> {
     let receivers = path.receivers as f64;
     if let Some(slots) = queue::overflowing(&path.sharing_the_queue()) {
@@ -147,7 +151,7 @@ fn duration(path: &Path) -> Option<(f64, Limit)> {
     })
 }
 
-/// The chance that a segment, being the next one expected, has to be gone back to.
+/// The probability that the sender has to go back to a segment when it is the next one expected.
 fn chance_to_go_back(path: &Path) -> Option<f64> {
     let Some(packets) = path.burst.filter(|_| path.loss > 0.0) else {
         return Some(group::chance(path));
@@ -155,8 +159,8 @@ fn chance_to_go_back(path: &Path) -> Option<f64> {
     if path.window as f64 <= packets {
         return None;
     }
-    // Gilbert's chain: a burst begins and ends with these chances at each packet, and what it remembers of a packet a
-    // window ago is their rest.
+    // Gilbert's chain: at each packet a burst begins and ends with these probabilities. The correlation with a packet a
+    // window earlier is the remainder, to the power of the window.
     let (begins, ends) = (path.loss / (1.0 - path.loss) / packets, 1.0 / packets);
     let remembered = (1.0 - begins - ends).max(0.0).powf(path.window as f64);
     let lost_again = path.loss + (1.0 - path.loss) * remembered;
@@ -164,7 +168,7 @@ fn chance_to_go_back(path: &Path) -> Option<f64> {
     Some(times / (1.0 + times))
 }
 
-/// One stream as if it were alone.
+/// One stream, as if it were alone on the link.
 struct Stream<'a> {
     path: &'a Path,
     lossless: f64,
@@ -186,7 +190,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The quantile of the time for the file, so many times in a row.
+    /// The quantile of the time to send the file `times` times in succession.
     fn quantile(&self, times: f64, quantile: f64) -> (f64, Limit) {
         let segments = times * self.path.segments as f64;
         let costs = self.losses.costs();
@@ -203,7 +207,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// How long the sender's link takes for all that streams at once send.
+/// The time that the sender's link needs for everything that parallel streams send.
 fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
     let segments = (path.receivers * path.segments) as f64;
     let losses = losses::of_link(path, chance);
@@ -223,7 +227,7 @@ mod tests {
     use crate::product::cells;
     use crate::simulation::tests::simulate_cell;
 
-    /// What is simulated for a cell, and what is expected of it, in seconds.
+    /// The simulated and the expected time of a cell, in seconds.
     struct Compared {
         simulated: f64,
         expected: Expectation,
@@ -235,7 +239,7 @@ mod tests {
         }
     }
 
-    /// The median of ten simulated runs beside the model, for every cell of these axes.
+    /// The median of ten simulated runs and the model, for every cell of these axes.
     fn compare(settings: &[&str]) -> Vec<Compared> {
         let cells = cells(&axes(settings)).unwrap();
         let compared = cells.iter().map(|cell| {
@@ -251,7 +255,7 @@ mod tests {
         compared.collect()
     }
 
-    /// At least `within` of the cells within 10 % of the model, half of them within `median`.
+    /// Asserts that at least `within` of the cells are within 10 % of the model, and half of them within `median`.
     fn assert_near(compared: &[Compared], within: f64, median: f64) {
         let mut differences: Vec<_> = compared.iter().map(Compared::difference).collect();
         differences.sort_by(f64::total_cmp);

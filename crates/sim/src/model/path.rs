@@ -1,4 +1,4 @@
-//! A cell as the model sees it: everything counted in slots.
+//! The parameters of a cell for the model, in slots.
 
 use backroom_gbn::{Recovery, Timeout};
 use backroom_vocabulary::Delivery;
@@ -8,40 +8,39 @@ use crate::loss::Burst;
 use crate::values::{LossSide, Time};
 use crate::wire;
 
-/// What the model knows of a cell. Times are in slots: a slot is what a full segment's transmission takes.
+/// The parameters of a cell. Times are in slots: a slot is the transmission time of a full segment.
 #[derive(Clone, Debug)]
 pub(super) struct Path {
-    /// How long a slot is, in seconds: what a segment takes with its copies.
+    /// Length of a slot in seconds: the transmission time of a segment and its copies.
     pub(super) slot_s: f64,
-    /// From the begin of a segment's transmission until its ACK is there, with an empty queue.
+    /// Time from the start of a segment's transmission to the arrival of its ACK, with an empty queue.
     pub(super) round_trip: f64,
     /// Segments that may be outstanding.
     pub(super) window: usize,
     /// Segments of the file.
     pub(super) segments: usize,
-    /// The chance that a segment is lost: that all its copies are.
+    /// Probability that a segment is lost, that is, all its copies.
     pub(super) loss: f64,
-    /// The chance that of a segment that arrives no ACK does: each copy that arrives has one.
+    /// Probability that none of the ACKs of a segment that arrived reaches the sender. Each copy that arrives has an
+    /// ACK.
     pub(super) ack_loss: f64,
-    /// Mean number of segments lost in a row, where that is not left to chance.
+    /// Mean number of segments lost in a row; `None` for independent losses.
     pub(super) burst: Option<f64>,
-    /// Whether lost segments took their time on the sender's link: they did where the receivers' side loses them.
+    /// Whether lost segments occupy the link of the sender: true if they are lost at the receivers' side.
     pub(super) lost_take_slots: bool,
     /// Segments that the link's queue holds.
     pub(super) queue: Option<usize>,
-    /// How many receive.
     pub(super) receivers: usize,
-    /// How they are reached.
     pub(super) delivery: Delivery,
-    /// Whether a gap is enough to go back.
+    /// Whether an ACK that reports a gap makes the sender go back.
     pub(super) fast: bool,
-    /// The fixed timer, if it is that.
+    /// The timer, if it is fixed.
     pub(super) fixed_timer: Option<f64>,
 }
 
-/// What copies make of the network's losses.
+/// The effect of copies on the losses of the network.
 struct Copied {
-    /// Packets that a segment's copies take of the link, on average.
+    /// Mean number of packets of a segment that occupy the link.
     slots: f64,
     loss: f64,
     ack_loss: f64,
@@ -55,7 +54,7 @@ impl Copied {
             Burst::Random => None,
             Burst::Mean(packets) => Some(packets),
         };
-        // In a burst a packet is lost after another with a chance of its own.
+        // In a burst, the packet after a lost one is lost with a higher probability.
         let next_lost = burst.map_or(lost, |packets| 1.0 - 1.0 / packets);
         let loss = lost * next_lost.powi(copies - 1);
         let unanswered = (1.0 - (1.0 - lost).powi(2)).powi(copies);
@@ -64,7 +63,7 @@ impl Copied {
             Some(_) => lost,
         };
         let slots = match cell.loss_side {
-            // Only segments of which a copy is left take slots.
+            // Only segments with a copy that was not lost take slots.
             LossSide::Sender => f64::from(copies) * (1.0 - lost) / (1.0 - loss),
             LossSide::Receivers => f64::from(copies),
         };
@@ -77,7 +76,7 @@ impl Copied {
     }
 }
 
-/// Where a link has no rate: short beside any delay there is.
+/// The slot of a link without a rate, in seconds: short compared with any delay.
 const LEAST_SLOT_S: f64 = 1e-9;
 
 impl Path {
@@ -91,7 +90,7 @@ impl Path {
         let packet_s = seconds_of(cell.segment_bytes.checked_add(wire::DATA_OVERHEAD_BYTES)?)
             .max(LEAST_SLOT_S);
         let losses = Copied::new(cell);
-        // The copies that the network makes take their time on the link, too.
+        // Duplicates that the network makes occupy the link, too.
         let slot_s = packet_s * losses.slots * (1.0 + cell.link.duplicate);
         let delay_ms = Time(cell.link.delay).ms();
         let round_trip_s = packet_s + 2.0 * delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
@@ -120,12 +119,12 @@ impl Path {
         })
     }
 
-    /// A time in slots.
+    /// Converts seconds to slots.
     pub(super) fn slots(&self, seconds: f64) -> f64 {
         seconds / self.slot_s
     }
 
-    /// The chance that a packet is not lost.
+    /// Probability that a segment is not lost.
     pub(super) fn kept(&self) -> f64 {
         1.0 - self.loss
     }
@@ -135,7 +134,7 @@ impl Path {
         self.window as f64 >= self.round_trip
     }
 
-    /// Slots that so many segments take which are sent and go to waste, behind one that was lost.
+    /// Slots wasted by a lost segment: by the `segments` sent behind it and, if it occupied the link, by itself.
     pub(super) fn wasted_slots(&self, segments: usize) -> f64 {
         if self.lost_take_slots {
             1.0 + segments as f64
@@ -144,8 +143,8 @@ impl Path {
         }
     }
 
-    /// How many segments of the window follow a lost one, with the share of the file's segments of which that is true:
-    /// a whole window, but for the last ones.
+    /// How many segments of the window follow a lost one, with the fraction of the file's segments for which this is
+    /// true: the rest of a window, except at the end of the file.
     pub(super) fn behind_a_loss(&self) -> impl Iterator<Item = (usize, f64)> {
         let (segments, window) = (self.segments, self.window);
         let with_whole_window = (segments + 1).saturating_sub(window);
@@ -155,14 +154,14 @@ impl Path {
             .map(move |(behind, count)| (behind, count as f64 / segments as f64))
     }
 
-    /// Slots that go to waste after a loss, on average.
+    /// Mean number of slots wasted after a loss.
     pub(super) fn mean_wasted_slots(&self) -> f64 {
         self.behind_a_loss()
             .map(|(behind, share)| share * self.wasted_slots(behind))
             .sum()
     }
 
-    /// One stream's time if nothing is lost: windows that each take a round trip, or a slot for each segment.
+    /// Time of one stream without loss: each window takes a round trip, or a slot per segment if that is longer.
     pub(super) fn lossless(&self) -> f64 {
         let full_windows = (self.segments - 1) / self.window;
         let rest = self.segments - 1 - full_windows * self.window;
@@ -171,7 +170,7 @@ impl Path {
             + self.round_trip
     }
 
-    /// Streams at once as the one that they would be in a limited queue.
+    /// Parallel streams as the single stream that they resemble in a limited queue.
     pub(super) fn sharing_the_queue(&self) -> Self {
         let streams = match self.delivery {
             Delivery::Parallel => self.receivers,
@@ -183,12 +182,12 @@ impl Path {
         }
     }
 
-    /// Slots for each segment if nothing is lost, in the long run.
+    /// Slots per segment without loss, in the long run.
     pub(super) fn slots_per_segment(&self) -> f64 {
         (self.round_trip / self.window as f64).max(1.0)
     }
 
-    /// How many segments in a row get through before one is lost, on average, where there are at most so many.
+    /// Mean number of segments that get through before one is lost, of at most `at_most`.
     pub(super) fn until_loss(&self, at_most: f64) -> f64 {
         if self.loss == 0.0 {
             at_most
@@ -197,9 +196,9 @@ impl Path {
         }
     }
 
-    /// The chance that a segment sent gets no answer: it is lost, or all receivers' ACKs of it are.
+    /// Probability that a segment gets no answer: it is lost, or the ACKs of all receivers are.
     ///
-    /// Only one receiver has to tell of a gap.
+    /// One receiver is enough to report a gap.
     pub(super) fn unanswered(&self) -> f64 {
         let acks_lost = if self.loses_for_all() {
             self.ack_loss.powi(self.group_size() as i32)
@@ -209,18 +208,18 @@ impl Path {
         1.0 - self.kept() * (1.0 - acks_lost)
     }
 
-    /// The chance that some receiver's ACK of a segment is lost, and with it what the window would have allowed.
+    /// Probability that some receiver's ACK of a segment is lost, so that the window does not advance.
     pub(super) fn some_ack_lost(&self) -> f64 {
         1.0 - (1.0 - self.ack_loss).powi(self.group_size() as i32)
     }
 
-    /// Whether a segment that is lost is so for all receivers of the stream.
+    /// Whether a lost segment is lost for all receivers of the stream.
     fn loses_for_all(&self) -> bool {
         self.group_size() == 1 || !self.lost_take_slots
     }
 
-    /// The slots between a loss and the next segment of which the sender learns, where one of the next `behind` is
-    /// that: a lost segment takes none, one whose ACK is lost takes one.
+    /// Mean number of slots between a loss and the next answered segment, given that one of the next `behind` segments
+    /// is answered. A lost segment takes a slot only if it occupied the link; one whose ACK is lost always does.
     pub(super) fn slots_until_answered(&self, behind: usize) -> f64 {
         let unanswered = self.unanswered();
         let (mut expected, mut chance) = (0.0, 1.0 - unanswered);
@@ -243,15 +242,15 @@ impl Path {
         }
     }
 
-    /// The chances that a segment has to be sent more than once, more than twice, and so on, until every receiver has
-    /// it and the sender knows: with a window of one.
+    /// With a window of one: the probabilities that a segment is sent more than once, more than twice, and so on, until
+    /// every receiver has it and the sender knows.
     pub(super) fn sent_again(&self) -> Vec<f64> {
         let receivers = self.group_size() as i32;
         let known_by_all = |times: usize| {
             if !self.loses_for_all() {
                 return (1.0 - self.unanswered().powi(times as i32)).powi(receivers);
             }
-            // Of so many transmissions some leave the sender; of each, every receiver's ACK may be lost.
+            // Of `times` transmissions, `left` leave the sender. For each of them, every receiver's ACK may be lost.
             (0..=times)
                 .map(|left| {
                     let ways = binomial(times, left);
@@ -267,8 +266,9 @@ impl Path {
             .collect()
     }
 
-    /// The chance that a segment is sent again so many times and that then a round trip can be measured, where `ends` is
-    /// the chance of the former: the ACK that ends it has to come from a receiver that got the segment no earlier.
+    /// Probability that a segment is resent `times` times and that a round trip can then be measured. `ends` is the
+    /// probability of the former. The ACK that ends the wait has to come from a receiver that did not get the segment
+    /// earlier.
     pub(super) fn measured_after(&self, times: i32, ends: f64) -> f64 {
         if self.loses_for_all() {
             let all_answer = (1.0 - self.ack_loss).powi(self.group_size() as i32);
@@ -278,7 +278,7 @@ impl Path {
         }
     }
 
-    /// How many receivers one stream has.
+    /// Number of receivers of one stream.
     pub(super) fn group_size(&self) -> usize {
         match self.delivery {
             Delivery::Sequential | Delivery::Parallel => 1,
@@ -287,7 +287,7 @@ impl Path {
     }
 }
 
-/// So many losses in a row are not looked beyond.
+/// Maximum number of successive losses that the model considers.
 const MOST_FAILED: usize = 60;
 
 fn binomial(n: usize, k: usize) -> f64 {

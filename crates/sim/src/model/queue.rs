@@ -1,17 +1,18 @@
-//! A queue that does not hold what the window puts into it.
+//! Queues that overflow.
 
 use super::path::Path;
 use super::timer::Timer;
 
-/// How long one stream takes whose queue overflows, in slots; `None` where the queue holds whatever the window puts into it.
+/// Time in slots of one stream whose queue overflows; `None` if the queue holds everything that the window puts into
+/// it.
 ///
-/// Going back puts a window into the queue at once. What finds no room is lost, and becomes the next segment that is
-/// gone back to: so a window larger than the queue goes back even where the link itself loses nothing.
+/// Going back puts a whole window into the queue at once. The segment that finds no room is lost, and is the next one
+/// to go back to. So a window larger than the queue goes back even if the link itself loses nothing.
 ///
-/// - A queue shorter than the round trip is empty by then. Each time, so many segments get through as the queue holds or
-///   as come before the next loss.
-/// - A longer one still holds what ACKs have released meanwhile, which goes to waste, and has room for no more than a
-///   round trip's worth. The next time it is empty again: the two take turns.
+/// - A queue shorter than the round trip is empty by then. Each time, as many segments get through as the queue holds
+///   or as come before the next loss.
+/// - A longer queue still holds segments that ACKs have released in the meantime. They are wasted, and leave room for
+///   at most a round trip of segments. The next time the queue is empty again, so the two cases alternate.
 pub(super) fn overflowing(path: &Path) -> Option<f64> {
     let capacity = path.queue? as f64;
     let (window, round_trip) = (path.window as f64, path.round_trip);
@@ -33,7 +34,8 @@ pub(super) fn overflowing(path: &Path) -> Option<f64> {
     let (gained, took) = if !path.fast {
         (into_empty, into_empty + round_trip - 1.0 + timer)
     } else if capacity <= round_trip {
-        // The overflow shows only when the first ACKs' segments arrive, a loss as soon as the next segment does.
+        // An overflow is noticed only when the segments that the first ACKs released arrive, a loss as soon as the next
+        // segment does.
         let all_kept = path.kept().powf(capacity);
         (
             into_empty,

@@ -1,4 +1,4 @@
-//! How long the retransmission timer runs: RFC 6298's estimator fed with the round trips that can be expected.
+//! The retransmission timer: RFC 6298's estimator applied to the expected round trips.
 
 use backroom_gbn::{DEFAULT_FLOOR, MAX_BACK_OFF};
 
@@ -7,17 +7,17 @@ use super::path::Path;
 /// The timer of a cell, in slots.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
-    /// What it runs for before it is doubled.
+    /// Length before any doubling.
     pub(super) first: f64,
-    /// No doubling beyond this; `None` where it is fixed.
+    /// Maximum length after doubling; `None` for a fixed timer, which is not doubled.
     cap: Option<f64>,
 }
 
-/// Losses of the same segment in a row that are looked at.
+/// Maximum number of successive losses of a segment that the model considers.
 const DOUBLINGS: i32 = 8;
 
 impl Timer {
-    /// The timer where every loss is noticed by it, and no later loss of the same window is noticed before.
+    /// The timer, if it reveals every loss and no later loss of the same window is noticed earlier.
     pub(super) fn of(path: &Path) -> Self {
         if let Some(first) = path.fixed_timer {
             return Self { first, cap: None };
@@ -33,7 +33,7 @@ impl Timer {
         }
     }
 
-    /// What it runs for after so many timeouts in a row.
+    /// Length after `times` timeouts in a row.
     pub(super) fn doubled(self, times: i32) -> f64 {
         match self.cap {
             None => self.first,
@@ -41,8 +41,7 @@ impl Timer {
         }
     }
 
-    /// What it runs for, on average, where the first segment after going back is lost again: each further time it is
-    /// doubled.
+    /// Mean length if the first segment after going back may be lost again: the timer doubles each time.
     pub(super) fn of_repeated(self, loss: f64) -> f64 {
         (0..DOUBLINGS)
             .map(|times| (1.0 - loss) * loss.powi(times) * self.doubled(times))
@@ -77,10 +76,10 @@ impl Estimate {
     }
 }
 
-/// The mean timer over a transfer's losses, where the window stands in the queue and only the timer notices.
+/// The mean timer over the losses of a transfer, if the window waits in the queue and only the timer reveals losses.
 ///
-/// After going back the queue is short, and the first round trip measured is that of the path; every further one, once
-/// a window, is that of the whole window. So the timer depends on how many windows get through between two losses.
+/// After going back the queue is short, and the first round trip measured is that of the path. Each further one, once
+/// per window, is that of the whole window. So the timer depends on how many windows get through between two losses.
 fn over_the_cycles(path: &Path) -> f64 {
     const MOST_CYCLES: f64 = 60.0;
     let (loss, kept) = (path.loss, path.kept());
@@ -108,8 +107,8 @@ fn over_the_cycles(path: &Path) -> f64 {
     sum / f64::from(cycles)
 }
 
-/// The mean estimate and timer at a loss, before which another window gets through, and another, each with that
-/// chance.
+/// The mean estimate and timer at a loss. Before the loss, each further window gets through with the probability
+/// `another`.
 fn over_the_windows(first: Estimate, window: f64, another: f64, floor: f64) -> (Estimate, f64) {
     const NEGLIGIBLE: f64 = 1e-4;
     const MOST_WINDOWS: usize = 60;

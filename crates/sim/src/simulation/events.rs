@@ -1,11 +1,11 @@
-//! The one queue of what will happen.
+//! The event queue.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// Events in the order of their times; those of the same time in the order in which they were scheduled, so that a
-/// run depends on nothing but its seed.
+/// Events ordered by time. Events at the same time keep the order in which they were scheduled, so that a run depends
+/// only on its seed.
 #[derive(Debug)]
 pub(super) struct EventQueue<E> {
     heap: BinaryHeap<Scheduled<E>>,
@@ -40,14 +40,14 @@ impl<E> EventQueue<E> {
         self.heap.pop().map(|next| (next.at, next.event))
     }
 
-    /// Events that have not happened yet.
+    /// Number of events that have not happened yet.
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
 }
 
 impl<E> Ord for Scheduled<E> {
-    /// The heap gives its greatest first, and the earliest has to be that.
+    /// Reversed, because the heap yields its greatest element first and that has to be the earliest event.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.place).cmp(&(self.at, self.place))
     }

@@ -17,8 +17,8 @@ use crate::measurement::Measurement;
 
 /// Simulates one run of `cell`.
 ///
-/// Virtual time starts at `epoch`; only differences from it matter. `observer` sees every step and changes nothing.
-/// `keep_going` is asked now and then. Returns `None` if it says no.
+/// Virtual time starts at `epoch`; only differences from it matter. `observer` receives every step and does not affect
+/// the run. `keep_going` is called from time to time; if it returns false, the simulation stops and returns `None`.
 pub fn simulate(
     cell: &Cell,
     seed: u64,

@@ -22,7 +22,7 @@ struct Member {
     ingress: Link,
 }
 
-/// An egress link with the sum of the delays that packets had on it, without queueing and transmission.
+/// An egress link with the sum of the delays of its packets, excluding queueing and transmission.
 #[derive(Debug)]
 struct Egress {
     link: Link,
@@ -30,7 +30,7 @@ struct Egress {
     delivered: u32,
 }
 
-/// When the copies of a packet arrive, one or two if it was duplicated, or why none does.
+/// Arrival times of a packet, two if it was duplicated, or why it was dropped.
 pub(super) type Arrivals = Result<[Option<Instant>; 2], DropCause>;
 
 impl Network {
@@ -56,7 +56,7 @@ impl Network {
         self.sender.egress.send(now, bytes)
     }
 
-    /// Lets in a data segment that has arrived at `receiver`, or loses it.
+    /// Passes a data segment through the ingress of `receiver`, which may drop it.
     pub(super) fn admit_data(
         &mut self,
         now: Instant,
@@ -71,12 +71,12 @@ impl Network {
         self.receivers[receiver].egress.send(now, bytes)
     }
 
-    /// Lets in an ACK that has arrived at the sender, or loses it.
+    /// Passes an ACK through the ingress of the sender, which may drop it.
     pub(super) fn admit_ack(&mut self, now: Instant, bytes: usize) -> Result<(), DropCause> {
         admit(&mut self.sender.ingress, now, bytes)
     }
 
-    /// What the links counted. Packets are counted where loss is decided.
+    /// The links' counts. Packets are counted on the side where loss is decided.
     pub(super) fn measurement(&self) -> NetworkMeasurement {
         let members = || std::iter::once(&self.sender).chain(&self.receivers);
         let deciding = members().map(|member| match self.loss_side {
@@ -99,7 +99,8 @@ impl Network {
         })
     }
 
-    /// The bare round trip: the mean delay of the sender's egress and the longest mean of the receivers'.
+    /// The round trip without queueing and transmission: the mean delay of the sender's egress plus the largest mean
+    /// delay of the receivers'.
     fn rtt_ms(&self) -> Option<f64> {
         let back = self
             .receivers

@@ -29,7 +29,7 @@ impl<O: Observer> Observer for &mut O {
 /// One step of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Since the run began.
+    /// Time since the run began.
     pub at: Duration,
     /// The stream, from 0.
     pub lane: usize,
@@ -44,22 +44,22 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the doc of the enum describes the fields")]
 pub enum StepKind {
-    /// The sender handed a segment to its link; `again` if not for the first time.
+    /// The sender handed a segment to its link; `again` if it had been sent before.
     Sent { seq: u64, round: u16, again: bool },
-    /// The sender's link dropped it, for all receivers.
+    /// The link of the sender dropped the segment, for all receivers.
     LostAtEgress {
         seq: u64,
         round: u16,
         cause: DropCause,
     },
-    /// It was lost where it would have entered `receiver`.
+    /// The ingress of `receiver` dropped the segment.
     LostAtIngress {
         receiver: usize,
         seq: u64,
         round: u16,
         cause: DropCause,
     },
-    /// It arrived.
+    /// The segment arrived at `receiver`.
     Arrived {
         receiver: usize,
         seq: u64,
@@ -68,12 +68,12 @@ pub enum StepKind {
     },
     /// A receiver handed an ACK to its link.
     AckSent { receiver: usize, ack: Ack },
-    /// Its link dropped that ACK.
+    /// The link of the receiver dropped the ACK.
     AckLostAtEgress { receiver: usize, cause: DropCause },
-    /// The oldest ACK of `receiver` that is on the way was lost where it would have entered the sender.
+    /// The ingress of the sender dropped the oldest ACK of `receiver` in flight.
     AckLostAtIngress { receiver: usize, cause: DropCause },
-    /// The oldest ACK of `receiver` that is on the way arrived.
+    /// The oldest ACK of `receiver` in flight arrived at the sender.
     AckArrived { receiver: usize, ack: Ack },
-    /// The sender goes back.
+    /// The sender went back to segment `to`.
     GoBack { to: u64, cause: GoBackCause },
 }

@@ -32,9 +32,9 @@ pub(super) struct Simulation<'a, O> {
 #[derive(Debug)]
 struct Lane {
     stream: StreamEnds,
-    /// Place of the stream's first receiver among all receivers.
+    /// Index of the stream's first receiver among all receivers.
     first_receiver: usize,
-    /// The earliest wake-up that is scheduled and has not come.
+    /// The earliest wake-up that is scheduled and not past.
     wake_up: Option<Instant>,
     finished: bool,
 }
@@ -54,17 +54,17 @@ enum Event {
         receiver: usize,
         ack: Ack,
     },
-    /// A sender asked to be told the time.
+    /// A timer of a sender may have expired.
     WakeUp { lane: usize },
 }
 
 /// Longest run, in virtual time.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Most transmissions of a run. More would take minutes, and no cell of practical interest needs them.
+/// Maximum number of transmissions in a run. More would take minutes, and no cell of practical interest needs them.
 const MAX_SENT: u64 = 200_000_000;
 
-/// Events between two checks whether the sweep was cancelled.
+/// Number of events between two calls of `keep_going`.
 const EVENTS_BETWEEN_CHECKS: u32 = 1 << 16;
 
 impl<'a, O: Observer> Simulation<'a, O> {
@@ -94,7 +94,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// Runs until every receiver has the file or the run is given up. `None`: `keep_going` said no.
+    /// Runs until every receiver has the file or the run is given up. `None` if `keep_going` returned false.
     pub(super) fn carry_out(mut self, mut keep_going: impl FnMut() -> bool) -> Option<Measurement> {
         match self.cell.delivery {
             Delivery::Sequential => self.transmit(0),
@@ -149,7 +149,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// A segment reaches a receiver, which answers each with an ACK of its own.
+    /// Handles a segment that reached a receiver, which answers each segment with an ACK.
     fn handle_data(&mut self, lane: usize, receiver: usize, seq: u64, round: u16) {
         let bytes = self.data_packet_bytes(seq);
         let member = self.lanes[lane].first_receiver + receiver;
@@ -197,7 +197,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// An ACK reaches the sender.
+    /// Handles an ACK that reached the sender.
     fn handle_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
         let bytes = usize::from(wire::ACK_PACKET_BYTES);
         if let Err(cause) = self.network.admit_ack(self.now, bytes) {
@@ -225,7 +225,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         });
     }
 
-    /// Sends the first window of every lane, in turns.
+    /// Sends the first window of every lane, one segment of each lane in turn.
     fn begin_together(&mut self) {
         let mut sent = true;
         while sent {
@@ -237,7 +237,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         (0..self.lanes.len()).for_each(|lane| self.transmit(lane));
     }
 
-    /// Sends one segment with its copies. False where the window allows none.
+    /// Sends one segment with its copies. Returns false if the window allows none.
     fn transmit_one(&mut self, lane: usize) -> bool {
         let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) else {
             return false;
@@ -248,7 +248,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         true
     }
 
-    /// Sends all that the lane's window allows, and schedules the wake-up its sender asks for.
+    /// Sends all that the window of the lane allows, and schedules the next wake-up of its sender.
     fn transmit(&mut self, lane: usize) {
         while self.transmit_one(lane) {}
         let sending = &mut self.lanes[lane];
@@ -299,7 +299,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// Tells every sender among how many streams of its member the link is shared.
+    /// Tells every sender how many unfinished streams share the link.
     fn share_among_unfinished(&mut self) {
         for lane in &mut self.lanes {
             lane.stream.set_sharing(self.unfinished);
@@ -323,7 +323,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             .then(|| "gave up after a week of virtual time".to_owned())
     }
 
-    /// The IP packet that carries segment `seq`. The last one carries what is left of the file.
+    /// Size of the IP packet with segment `seq`. The last segment carries the rest of the file.
     fn data_packet_bytes(&self, seq: u64) -> usize {
         let segment_bytes = u64::from(self.cell.segment_bytes);
         let payload = self
@@ -334,7 +334,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         payload as usize + usize::from(wire::DATA_OVERHEAD_BYTES)
     }
 
-    /// Over the segments of all streams.
+    /// Quantiles over the segments of all streams.
     fn segment_delay(&self) -> Option<DelayQuantiles> {
         let (first, others) = self.lanes.split_first()?;
         let mut delays = first.stream.delays().clone();

@@ -9,7 +9,7 @@ use backroom_gbn::{
 
 use crate::cell::Cell;
 
-/// A stream with the sending and receiving state machines of all its ends.
+/// A stream with the state machines of its sender and its receivers.
 #[derive(Debug)]
 pub(super) struct StreamEnds {
     sender: Sender,
@@ -17,19 +17,19 @@ pub(super) struct StreamEnds {
     delays: SegmentDelays,
     base: u64,
     lost_receivers: usize,
-    /// Where it went back to and why, until somebody asks.
+    /// Where the sender went back to, and why; cleared by `take_go_back`.
     go_back: Option<(u64, GoBackCause)>,
     finished: bool,
 }
 
-/// Space is never short in the simulator: a delivered segment is gone at once.
+/// The receive buffer never fills up in the simulator, because a delivered segment is removed at once.
 const FREE_SEGMENTS: u32 = u32::MAX;
 
-/// What a member sends of one stream before it is the turn of the others.
+/// Segments that a stream sends before the next stream's turn.
 const SEGMENTS_A_TURN: usize = 1;
 
 impl StreamEnds {
-    /// A stream that sends the file of `cell` to so many receivers.
+    /// A stream that sends the file of `cell` to `receivers` receivers.
     pub(super) fn new(cell: &Cell, receivers: u16) -> Self {
         let config = SenderConfig {
             window: cell.window,
@@ -54,12 +54,12 @@ impl StreamEnds {
         }
     }
 
-    /// Tells the sender how many streams its member still sends.
+    /// Tells the sender how many streams share the link.
     pub(super) fn set_sharing(&mut self, streams: usize) {
         self.sender.set_sharing(streams as u32);
     }
 
-    /// How many receivers it serves.
+    /// Number of receivers.
     pub(super) fn receivers(&self) -> usize {
         self.receivers.len()
     }
@@ -71,7 +71,7 @@ impl StreamEnds {
         Some(transmit)
     }
 
-    /// Takes in a segment that reached a receiver. Returns what became of it, and the ACK.
+    /// Handles a segment that reached a receiver. Returns what the receiver did with it, and the ACK.
     pub(super) fn handle_segment(
         &mut self,
         receiver: usize,
@@ -84,25 +84,25 @@ impl StreamEnds {
         (received, receiving.poll_transmit())
     }
 
-    /// Takes in an ACK that reached the sender.
+    /// Handles an ACK that reached the sender.
     pub(super) fn handle_ack(&mut self, now: Instant, receiver: usize, ack: Ack) {
         self.sender
             .handle_ack(now, ReceiverId(receiver as u16), ack);
         self.handle_events(now);
     }
 
-    /// Tells the sender the time. Too early does nothing.
+    /// Handles timeouts of the sender that are due at `now`, if any.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.sender.handle_timeout(now);
         self.handle_events(now);
     }
 
-    /// When the sender wants to be told.
+    /// When to call `handle_timeout` next.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.sender.poll_timeout()
     }
 
-    /// Whether nothing is left to do: every receiver has the file or has been given up.
+    /// Whether every receiver has the file or has been given up.
     pub(super) fn is_finished(&self) -> bool {
         self.finished
     }
@@ -112,7 +112,7 @@ impl StreamEnds {
         self.base
     }
 
-    /// Where the sender has gone back to since this was last asked, and why.
+    /// Where the sender went back to since the last call, and why.
     pub(super) fn take_go_back(&mut self) -> Option<(u64, GoBackCause)> {
         self.go_back.take()
     }
@@ -127,7 +127,7 @@ impl StreamEnds {
         &self.delays
     }
 
-    /// What the sender counted.
+    /// The counts of the sender.
     pub(super) fn stats(&self) -> &SenderStats {
         self.sender.stats()
     }

@@ -1,4 +1,4 @@
-//! What simulated runs measure.
+//! Tests of simulated runs.
 
 use super::*;
 use crate::axes::tests::cell;
@@ -18,7 +18,7 @@ pub(crate) fn simulate_cell(cell: &Cell, seed: u64) -> Measurement {
     super::simulate(cell, seed, epoch(), NoObserver, || true).unwrap()
 }
 
-/// The one cell with the settings in `axes`, which white space separates.
+/// The single cell with the settings in `axes`, separated by white space.
 fn parse(axes: &str) -> Cell {
     let settings: Vec<_> = axes.split_whitespace().collect();
     cell(&settings)
@@ -156,8 +156,8 @@ fn an_observer_sees_every_step_and_changes_nothing() {
     let mut steps = Steps::default();
     let observed = super::simulate(&parse(axes), 1, epoch(), &mut steps, || true).unwrap();
     assert_eq!(observed, simulate(axes));
-    let count = |wanted: fn(&StepKind) -> bool| {
-        steps.0.iter().filter(|step| wanted(&step.kind)).count() as u64
+    let count = |is_counted: fn(&StepKind) -> bool| {
+        steps.0.iter().filter(|step| is_counted(&step.kind)).count() as u64
     };
     let network = observed.network.unwrap();
     assert_eq!(
@@ -181,7 +181,7 @@ fn an_observer_sees_every_step_and_changes_nothing() {
 }
 
 #[test]
-fn a_run_stops_when_it_is_told_to() {
+fn a_cancelled_run_stops() {
     let cell = parse("file=64MiB loss=0.05");
     assert_eq!(
         super::simulate(&cell, 1, epoch(), NoObserver, || false),

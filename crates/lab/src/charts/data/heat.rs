@@ -7,7 +7,7 @@ use crate::labels;
 use crate::scenario::{ChartSpec, Quantity};
 use crate::statistics::{CellSummary, Panel, Pivot};
 
-/// `None` without a measurement.
+/// `None` if no cell has a value.
 pub(super) fn heat_map(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<HeatMap> {
     let panels: Vec<_> = pivot
         .panels

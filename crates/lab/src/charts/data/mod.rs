@@ -1,4 +1,4 @@
-//! From the cells of a sweep to the data of charts.
+//! Converts the cells of a sweep to the data of charts.
 
 mod heat;
 mod plane;
@@ -61,7 +61,7 @@ fn all_cells<'a>(pivot: &Pivot<'a>) -> impl Iterator<Item = &'a CellSummary> {
         .copied()
 }
 
-/// The settings that all cells have in common, without the obvious ones.
+/// The settings that all cells share and that have an effect, and the statistic shown.
 fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
     let common = |axis: &Axis| {
         all_cells(pivot).all(|cell| axis.value(&cell.first.cell) == axis.value(pivot.example))

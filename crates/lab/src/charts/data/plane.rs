@@ -7,7 +7,7 @@ use crate::labels;
 use crate::scenario::{ChartKind, ChartSpec, Quantity};
 use crate::statistics::{CellSummary, Pivot};
 
-/// `None` without a measurement.
+/// `None` if no cell has a value.
 pub(super) fn plane(spec: &ChartSpec, pivot: &Pivot<'_>, xs: &[f64]) -> Option<Plane> {
     let boxes = spec.kind == ChartKind::Boxes;
     let x = ChartAxis {

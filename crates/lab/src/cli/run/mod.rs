@@ -1,4 +1,4 @@
-//! `run`: a scenario from its file to its charts.
+//! `run`: measures a scenario and writes its results.
 
 mod peers;
 mod sweep;
@@ -25,57 +25,57 @@ use crate::sim::Simulator;
 use crate::sweep::{ForeignRow, Precision};
 use backroom_sim::Axis;
 
-/// With `--until-ci` a cell is measured at least so often, where nothing else is said.
-const LEAST_UNTIL_CI: u32 = 10;
+/// Minimum repetitions of a cell with `--until-ci`, unless `--reps` is given.
+const MIN_UNTIL_CI: u32 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// A built-in scenario (see `list`) or a TOML file
+    /// Built-in scenario (see `list`) or TOML file
     scenario: String,
-    /// What carries the runs out
+    /// Runner that carries out the runs
     #[arg(long, default_value = "auto", value_parser = choice::runners())]
     runner: String,
-    /// What shapes the containers' network
+    /// Shaper of the containers' network
     #[arg(long, value_enum, default_value = "auto")]
     shaper: ShaperChoice,
-    /// The image that containers are made of
+    /// Image of the containers
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IMAGE, hide_short_help = true)]
     image: String,
     #[arg(long, value_name = "KEY=V,V...", value_parser = setting, help = set_help())]
     set: Vec<Setting>,
-    /// How often each cell is measured, at least
+    /// Minimum number of runs of each cell
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Scenario::MAX_REPETITIONS)))]
     reps: Option<u32>,
-    /// Repeat each cell until the 95 % interval of its median goodput is, from end to end, no wider than this part of the
-    /// median, or 30 runs are made; at least 10 without --reps
+    /// Repeat each cell until the 95 % interval of its median goodput is no wider than this fraction of the median, or
+    /// 30 runs are done; at least 10 runs without --reps
     #[arg(long, value_name = "5%")]
     until_ci: Option<Precision>,
-    /// Go on with a sweep that was broken off, repeating nothing; its scenario and settings have to be the same
+    /// Continue an interrupted sweep without repeating its runs; the scenario and settings must be the same
     #[arg(long)]
     resume: bool,
-    /// How many runs are carried out at once [default: simulated one for each processor, in containers what the machine holds]
+    /// Number of concurrent runs [default: one per processor in the simulator, what the machine sustains in containers]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU16>,
-    /// Seed of the first repetition; each further one counts up from it
+    /// Seed of the first repetition; incremented for each further one
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Of the scenario `peers`, only this comparison: three, loss-1, loss-5, path or uplink
+    /// For the scenario `peers`, run only this comparison: three, loss-1, loss-5, path or uplink
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Where the results go [default: results/SCENARIO/RUNNER]; beside those of containers, the simulator's go to DIR/sim
-    /// [default: results/SCENARIO/sim]
+    /// Folder for the results [default: results/SCENARIO/RUNNER]; after runs in containers, the simulator's results go
+    /// to DIR/sim [default: results/SCENARIO/sim]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// A `--set`.
+/// A parsed `--set`.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
     pub(super) axis: Axis,
     pub(super) values: Vec<String>,
 }
 
-/// The help of `--set`. `list` describes each key.
+/// The help text of `--set`. `list` describes each key.
 pub(super) fn set_help() -> String {
     let keys = Axis::ALL.map(Axis::key).join(", ");
     format!("Set one or more values for a key: {keys} (`list` describes them)")
@@ -84,7 +84,7 @@ pub(super) fn set_help() -> String {
 pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let (key, values) = text
         .split_once('=')
-        .ok_or_else(|| "it is KEY=V,V... like window=10,20".to_owned())?;
+        .ok_or_else(|| "expected KEY=V,V..., such as window=10,20".to_owned())?;
     Ok(Setting {
         axis: key
             .trim()
@@ -121,8 +121,8 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     carry_out(arguments, &scenario, &plan, backend, &options, &stopped)
 }
 
-/// Carries `plan` out. What was not simulated is then simulated into a folder beside it, which takes seconds: every cell
-/// is shown next to what the simulator has of it.
+/// Carries out `plan`. After runs in containers, simulates the same plan into a folder beside it, which takes seconds,
+/// so that each cell is shown next to its simulation.
 fn carry_out(
     arguments: &RunArgs,
     scenario: &Scenario,
@@ -137,20 +137,20 @@ fn carry_out(
     let measured =
         Sweep::new(arguments, scenario, plan, path, arguments.resume).carry_out(runners)?;
     if kind != RunnerKind::SIM {
-        let beside = match &arguments.out {
+        let sim_folder = match &arguments.out {
             Some(path) => path.join(SIM_FOLDER),
             None => folder(arguments, scenario, RunnerKind::SIM),
         };
-        eprintln!("simulating the same plan into {}", beside.display());
+        eprintln!("simulating the same plan into {}", sim_folder.display());
         let simulators = Simulator.start(plan, options, stopped).map_err(failure)?;
-        Sweep::new(arguments, scenario, plan, beside, false)
+        Sweep::new(arguments, scenario, plan, sim_folder, false)
             .carry_out(simulators)?
             .write()?;
     }
     measured.finish()
 }
 
-/// The scenario with all that the command line changes.
+/// The scenario with the changes from the command line.
 fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
     let mut scenario = Scenario::load(&arguments.scenario)?;
     for setting in &arguments.set {
@@ -158,14 +158,14 @@ fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
     }
     scenario.repetitions = match (arguments.reps, arguments.until_ci) {
         (Some(repetitions), _) => repetitions,
-        (None, Some(_)) => scenario.repetitions.max(LEAST_UNTIL_CI),
+        (None, Some(_)) => scenario.repetitions.max(MIN_UNTIL_CI),
         (None, None) => scenario.repetitions,
     };
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     Ok(scenario)
 }
 
-/// Where the results go.
+/// The folder for the results.
 fn folder(arguments: &RunArgs, scenario: &Scenario, kind: RunnerKind) -> PathBuf {
     arguments.out.clone().unwrap_or_else(|| {
         PathBuf::from("results")

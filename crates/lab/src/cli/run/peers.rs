@@ -12,7 +12,7 @@ use crate::docker::DEFAULT_IMAGE;
 use crate::peers;
 use crate::runner::RunnerName;
 
-/// Returns only if the program cannot be started.
+/// Replaces this process by `backroom-peers`. Returns only if that fails or an option is not supported.
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let unsupported = [
         (!arguments.set.is_empty(), "--set"),
@@ -28,8 +28,8 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         let error = anyhow!("the scenario {} does not support {option}", peers::NAME);
         return Err(Failure::Usage(error));
     }
-    let mut words = vec![OsString::from("run")];
-    let mut add = |option: &str, value: OsString| words.extend([option.into(), value]);
+    let mut forwarded = vec![OsString::from("run")];
+    let mut add = |option: &str, value: OsString| forwarded.extend([option.into(), value]);
     if let Some(shaper) = arguments.shaper.shaper() {
         add("--shaper", shaper.name().to_string().into());
     }
@@ -48,10 +48,11 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     if let Some(folder) = &arguments.out {
         add("--out", folder.into());
     }
-    Err(Failure::Usage(peers::exec(&words)))
+    Err(Failure::Usage(peers::exec(&forwarded)))
 }
 
-/// If `folder` has results of `run peers`, lets `backroom-peers` draw them again. Then it returns only on failure.
+/// If `folder` has results of `run peers`, replaces this process by `backroom-peers`, which rebuilds them, and returns
+/// only if that fails.
 pub(in crate::cli) fn rebuild(folder: &Path) -> Result<(), Failure> {
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap_or_default();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A plan carried out into a folder.
+//! Carries out a plan and writes the results to a folder.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::scenario::Scenario;
 use crate::statistics::CellSummary;
 use crate::sweep::{self, Precision};
 
-/// What is to be carried out, and where its results go.
+/// A plan to carry out, and the folder for its results.
 pub(super) struct Sweep<'a> {
     scenario: &'a Scenario,
     plan: &'a Plan,
@@ -28,7 +28,7 @@ pub(super) struct Sweep<'a> {
     resume: bool,
 }
 
-/// A sweep that ran to its end.
+/// A completed sweep.
 pub(super) struct Measured<'a> {
     scenario: &'a Scenario,
     folder: ResultsFolder,
@@ -53,7 +53,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Measures what is not measured yet. A sweep that does not end has rows and a manifest that says so.
+    /// Carries out the runs that have no row yet. If the sweep ends early, the folder keeps the rows and the manifest.
     pub(super) fn carry_out(self, runners: Runners) -> Result<Measured<'a>, Failure> {
         let mut manifest = Manifest::new(self.scenario, &runners, self.precision);
         manifest.planned = self.plan.runs.len();
@@ -88,7 +88,7 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Opens the folder, and says in it what is about to be measured before anything is.
+    /// Opens the folder and writes the manifest before anything is measured.
     fn begin(
         &self,
         manifest: &mut Manifest,
@@ -97,7 +97,7 @@ impl<'a> Sweep<'a> {
             let folder = ResultsFolder::open(&self.path).map_err(broken)?;
             let earlier = folder
                 .earlier_rows(manifest)
-                .context("nothing to go on with")
+                .context("cannot resume")
                 .map_err(Failure::Usage)?;
             (folder, earlier)
         } else {
@@ -107,14 +107,14 @@ impl<'a> Sweep<'a> {
         folder.write_manifest(manifest).map_err(broken)?;
         let rows = folder.runs_after(&earlier).map_err(broken)?;
         if self.resume {
-            eprintln!("going on after {} runs", earlier.records.len());
+            eprintln!("resuming after {} runs", earlier.records.len());
         }
         Ok((folder, rows, earlier.records))
     }
 }
 
 impl Measured<'_> {
-    /// Writes what the rows come to, and says it.
+    /// Writes the summary, charts and report, and prints tables, remarks and file names.
     pub(super) fn finish(self) -> Result<(), Failure> {
         let scenario = self.scenario;
         let (folder, cells, charts) = self.write()?;
@@ -141,7 +141,7 @@ impl Measured<'_> {
         ignore_broken_pipe(print()).map_err(|error| Failure::Broken(error.into()))
     }
 
-    /// Makes of the rows what is to be made of them: the folder, its cells and the names of its charts.
+    /// Writes the summary, charts, manifest and report. Returns the folder, its cells and the names of the charts.
     pub(super) fn write(
         mut self,
     ) -> Result<(ResultsFolder, Vec<CellSummary>, Vec<String>), Failure> {
@@ -164,5 +164,5 @@ impl Measured<'_> {
 }
 
 fn broken(error: crate::results::ResultsError) -> Failure {
-    Failure::Broken(anyhow::Error::new(error).context("the results can't be written"))
+    Failure::Broken(anyhow::Error::new(error).context("cannot write the results"))
 }

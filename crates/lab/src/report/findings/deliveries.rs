@@ -17,10 +17,10 @@ pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
         .iter()
         .filter_map(|setting| {
             let stretches = stretches(setting);
-            let told: Vec<_> = stretches.iter().map(Stretch::told).collect();
+            let sentences: Vec<_> = stretches.iter().map(Stretch::describe).collect();
             let name = named(&rest, &setting.first()?.first);
-            let once = once_against_many(&stretches);
-            (!told.is_empty()).then(|| format!("{name}: {}.{once}", told.join("; ")))
+            let multicast = multicast_range(&stretches);
+            (!sentences.is_empty()).then(|| format!("{name}: {}.{multicast}", sentences.join("; ")))
         })
         .collect()
 }
@@ -42,7 +42,7 @@ impl Stretch {
         }
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let receivers = self.receivers();
         match self.winner {
             None => format!("no difference for {receivers}"),
@@ -115,14 +115,14 @@ fn may_be_equal(one: &CellSummary, other: &CellSummary) -> bool {
 }
 
 /// Where IP multicast is faster and slower than the other deliveries: a sentence after a space, or nothing.
-fn once_against_many(stretches: &[Stretch]) -> String {
-    let once = |stretch: &&Stretch| stretch.winner == Some(Delivery::IpMulticast);
+fn multicast_range(stretches: &[Stretch]) -> String {
+    let is_multicast = |stretch: &&Stretch| stretch.winner == Some(Delivery::IpMulticast);
     let loses: Vec<_> = stretches
         .iter()
-        .filter(|stretch| stretch.winner.is_some() && !once(stretch))
+        .filter(|stretch| stretch.winner.is_some() && !is_multicast(stretch))
         .map(Stretch::receivers)
         .collect();
-    match (stretches.last().filter(once), loses.as_slice()) {
+    match (stretches.last().filter(is_multicast), loses.as_slice()) {
         (None, _) => String::new(),
         (Some(wins), []) => format!(
             " IP multicast is the fastest from {} receivers on, and never slower.",
@@ -152,14 +152,14 @@ mod tests {
     #[test]
     fn the_sentence_names_where_multicast_is_faster_and_slower() {
         let [parallel, once] = [Delivery::Parallel, Delivery::IpMulticast].map(Some);
-        let said = |stretches: &[Stretch]| once_against_many(stretches);
-        assert_eq!(said(&[stretch(parallel, 2, 32)]), "");
+        let sentence = |stretches: &[Stretch]| multicast_range(stretches);
+        assert_eq!(sentence(&[stretch(parallel, 2, 32)]), "");
         assert_eq!(
-            said(&[stretch(None, 2, 2), stretch(once, 4, 32)]),
+            sentence(&[stretch(None, 2, 2), stretch(once, 4, 32)]),
             " IP multicast is the fastest from 4 receivers on, and never slower."
         );
         assert_eq!(
-            said(&[
+            sentence(&[
                 stretch(parallel, 2, 8),
                 stretch(None, 12, 12),
                 stretch(once, 16, 32)
