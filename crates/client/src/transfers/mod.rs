@@ -1,7 +1,7 @@
 //! Files that are being sent and received. Each transfer has a number and tasks of its own, and sends events to the session.
 //!
-//! An outgoing file ([`outgoing`]) has one task for each receiver ([`recipient`]) and one for those that a multicast group serves
-//! ([`group`]); an incoming file ([`incoming`]) has one task. The session carries their messages to the other members, and hands
+//! An outgoing file (`outgoing`) has one task for each receiver (`recipient`) and one for those that a multicast group serves
+//! (`group`); an incoming file (`incoming`) has one task. The session carries their messages to the other members, and hands
 //! over the replies.
 
 mod board;
