@@ -4,7 +4,7 @@
 //! a simulation, or lines from clients -> Trace -> the steps of one receiver -> diagrams, lines, a capture
 //! ```
 //!
-//! A [`Trace`] has the steps of one transfer. [`read`] and [`write`] are its JSON lines, [`flights`] pairs the steps of
+//! A [`Trace`] has the steps of one transfer. [`read`] and [`write()`] are its JSON lines, [`flights`] pairs the steps of
 //! each packet, [`diagram`] draws them and [`write_pcapng`] makes a capture for Wireshark.
 
 mod capture;

@@ -1,7 +1,7 @@
 //! The table of axes: everything about a cell that can be set or swept.
 //!
 //! `--set`, scenario files, the product of the axes, columns of `runs.csv`, commands that repeat a run, and labels and
-//! sentences of charts all use this table. To add an axis, add a [`Definition`] to the module of its kind and a line to
+//! sentences of charts all use this table. To add an axis, add a `Definition` to the module of its kind and a line to
 //! [`Axis::ALL`], and implement its effect in the simulation, the model and the clients.
 
 mod definition;
