@@ -112,7 +112,10 @@ impl Sender {
             timed_from: base,
             probe: Probe::None,
             events: Events::default(),
-            stats: SenderStats::new(rto.current()),
+            stats: SenderStats {
+                rto: rto.current(),
+                ..SenderStats::default()
+            },
             rto,
         }
     }
@@ -286,7 +289,7 @@ impl Sender {
 
     /// The number of segments sent and not acknowledged by every live receiver. Never more than the largest window used.
     pub fn outstanding(&self) -> u64 {
-        if self.group.is_empty() {
+        if self.group.live.is_empty() {
             0
         } else {
             self.next_seq_num - self.base()
@@ -300,7 +303,7 @@ impl Sender {
 
     /// The live receivers, sorted by id.
     pub fn receivers(&self) -> &[ReceiverProgress] {
-        self.group.live()
+        &self.group.live
     }
 
     /// Whether no receiver is left to serve; see [`SenderEvent::Finished`].
@@ -315,7 +318,7 @@ impl Sender {
 
     /// The end of the segments that the window and the receivers' space allow to be sent.
     fn sendable_end(&self) -> u64 {
-        if self.group.is_empty() {
+        if self.group.live.is_empty() {
             return self.base();
         }
         let probe_end = match self.probe {

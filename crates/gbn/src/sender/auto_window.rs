@@ -126,7 +126,6 @@ impl AutoWindow {
         }
     }
 
-    /// Sets the number of streams of this member that share its link, this one included.
     pub(super) fn set_sharing(&mut self, streams: u32) {
         self.sharing = f64::from(streams.max(1));
         let has_begun = |startup: Startup| startup.first_sent.is_some();
@@ -158,12 +157,10 @@ impl AutoWindow {
         }
     }
 
-    /// The current window.
     pub(super) fn window(&self) -> Window {
         Window::try_from(self.window as u16).unwrap_or(Window::MIN)
     }
 
-    /// Records a transmission.
     pub(super) fn handle_transmit(&mut self, now: Instant, segments: u64) {
         self.pacer.spend(segments);
         if let Some(startup) = &mut self.startup {
@@ -178,8 +175,7 @@ impl AutoWindow {
 
     /// The time at which more may be sent without an ACK.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let pacer = self.pacer.poll_timeout();
-        self.next_growth().into_iter().chain(pacer).min()
+        self.next_growth().into_iter().chain(self.pacer.next_at).min()
     }
 
     /// The time at which the window grows without an ACK: only during startup, before the first one.
@@ -223,7 +219,6 @@ impl AutoWindow {
         self.path.record_rtt(now, upper_bound);
     }
 
-    /// Records a go-back.
     pub(super) fn handle_loss(&mut self) {
         self.path.record_loss();
     }
@@ -276,7 +271,7 @@ impl AutoWindow {
     /// Measures the rate from trains of segments of one round.
     fn follow_train(&mut self, sample: &AckSample) {
         let Some(train) = self.train.filter(|train| train.includes(sample)) else {
-            self.train = Some(PacketTrain::new(sample));
+            self.train = Some(PacketTrain { first: *sample });
             return;
         };
         let segments = train.segments(sample);
@@ -286,7 +281,7 @@ impl AutoWindow {
             if segments >= shortest && train.is_measurable(sample) {
                 self.path.record_rate(train.rate(sample));
                 if segments >= 2 * shortest {
-                    self.train = Some(PacketTrain::new(sample));
+                    self.train = Some(PacketTrain { first: *sample });
                 }
             }
             return;

@@ -35,7 +35,7 @@ pub struct ReceiverProgress {
 /// The live receivers, sorted by id, with the minima of their positions and of their space.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
-    live: Vec<ReceiverProgress>,
+    pub(super) live: Vec<ReceiverProgress>,
     base: Minimum,
     space_end: Minimum,
 }
@@ -98,15 +98,6 @@ impl Group {
         self.space_end.value
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.live.is_empty()
-    }
-
-    pub(super) fn live(&self) -> &[ReceiverProgress] {
-        &self.live
-    }
-
-    /// Updates the state of the receiver that sent an ACK.
     pub(super) fn acknowledge(
         &mut self,
         from: ReceiverId,

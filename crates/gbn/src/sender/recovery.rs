@@ -56,7 +56,7 @@ impl Sender {
     /// Whether there are segments to send, but some receiver has no space for any of them.
     pub(super) fn is_out_of_space(&self) -> bool {
         let base = self.base();
-        !self.group.is_empty() && self.group.space_end() <= base && base < self.available
+        !self.group.live.is_empty() && self.group.space_end() <= base && base < self.available
     }
 
     /// Schedules a zero-window probe.

@@ -8,7 +8,7 @@ use crate::config::{INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, Timeout};
 #[derive(Debug, Clone)]
 pub(super) struct Rto {
     timeout: Timeout,
-    rtt: Option<Rtt>,
+    pub(super) rtt: Option<Rtt>,
     /// Timeouts since the last round-trip measurement.
     back_offs: u32,
 }
@@ -27,10 +27,6 @@ impl Rto {
             rtt: None,
             back_offs: 0,
         }
-    }
-
-    pub(super) fn rtt(&self) -> Option<Rtt> {
-        self.rtt
     }
 
     /// Records an unambiguous measurement and ends the back-off (RFC 6298 sections 2.2, 2.3 and 5.7).

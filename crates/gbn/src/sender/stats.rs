@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rto::Rto;
 
 /// The counters of a [`Sender`](crate::Sender), in segments and ACKs, and its measurements of the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SenderStats {
     /// Distinct segments sent.
     pub segments: u64,
@@ -36,28 +36,10 @@ pub struct SenderStats {
 }
 
 impl SenderStats {
-    pub(super) fn new(rto: Duration) -> Self {
-        Self {
-            segments: 0,
-            segments_sent: 0,
-            segments_retransmitted: 0,
-            segments_copied: 0,
-            timeouts: 0,
-            go_backs: 0,
-            window_probes: 0,
-            acks: 0,
-            acks_refused: 0,
-            srtt: None,
-            rttvar: None,
-            min_rtt: None,
-            rto,
-        }
-    }
-
     pub(super) fn record_rto(&mut self, rto: &Rto) {
         self.rto = rto.current();
-        self.srtt = rto.rtt().map(|rtt| rtt.smoothed);
-        self.rttvar = rto.rtt().map(|rtt| rtt.variation);
-        self.min_rtt = rto.rtt().map(|rtt| rtt.min);
+        self.srtt = rto.rtt.map(|rtt| rtt.smoothed);
+        self.rttvar = rto.rtt.map(|rtt| rtt.variation);
+        self.min_rtt = rto.rtt.map(|rtt| rtt.min);
     }
 }

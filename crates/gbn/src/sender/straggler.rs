@@ -93,16 +93,15 @@ impl StragglerDetector {
         if self.watched.len() == receivers.len() {
             return;
         }
-        let mut old = std::mem::take(&mut self.watched).into_iter().peekable();
-        for receiver in receivers {
-            while old.next_if(|watched| watched.id < receiver.id).is_some() {}
-            let known = old.next_if(|watched| watched.id == receiver.id);
-            self.watched.push(known.unwrap_or(Watched {
+        let old = std::mem::take(&mut self.watched);
+        self.watched.extend(receivers.iter().map(|receiver| {
+            let known = old.iter().find(|watched| watched.id == receiver.id);
+            known.copied().unwrap_or(Watched {
                 id: receiver.id,
                 blocked_share: 0.0,
                 is_blocking: false,
-            }));
-        }
+            })
+        }));
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Pacer {
     tokens: f64,
     filled: Option<Instant>,
     /// When the next segment may be sent, if one was held back.
-    next_at: Option<Instant>,
+    pub(super) next_at: Option<Instant>,
 }
 
 impl Pacer {
@@ -54,12 +54,7 @@ impl Pacer {
         self.tokens = (self.tokens - segments as f64).max(0.0);
     }
 
-    /// The time at which the next segment may be sent, if one was held back.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.next_at
-    }
-
-    /// Handles the time of [`Self::poll_timeout`].
+    /// Handles the time [`Self::next_at`].
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.next_at = self.next_at.filter(|at| *at > now);
     }
@@ -90,7 +85,7 @@ mod tests {
     fn an_unknown_path_is_not_paced() {
         let mut pacer = Pacer::default();
         assert_eq!(pacer.grant(Instant::now(), 1_000), 1_000);
-        assert_eq!(pacer.poll_timeout(), None);
+        assert_eq!(pacer.next_at, None);
     }
 
     #[test]
@@ -125,8 +120,8 @@ mod tests {
         pacer.set(1.0, Duration::from_millis(100));
         let start = Instant::now();
         assert_eq!(pacer.grant(start, 1), 0);
-        let at = pacer.poll_timeout().unwrap();
+        let at = pacer.next_at.unwrap();
         assert_eq!(pacer.grant(at, 1), 1);
-        assert_eq!(pacer.poll_timeout(), None);
+        assert_eq!(pacer.next_at, None);
     }
 }

@@ -20,7 +20,6 @@ const LOSS_MEMORY_SEGMENTS: f64 = 1_000.0;
 /// The weight of a new ACK in the mean number of segments per ACK.
 const ACK_WEIGHT: f64 = 1.0 / 16.0;
 
-/// Estimates of the path.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Path {
     min_rtt: WindowedFilter<Duration>,
@@ -45,7 +44,7 @@ struct WindowedFilter<T> {
 /// Consecutively acknowledged segments of one round: a packet train.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PacketTrain {
-    first: AckSample,
+    pub(super) first: AckSample,
 }
 
 impl Path {
@@ -144,10 +143,6 @@ impl<T: Copy> WindowedFilter<T> {
 }
 
 impl PacketTrain {
-    pub(super) fn new(first: &AckSample) -> Self {
-        Self { first: *first }
-    }
-
     /// Whether a sample continues this train.
     pub(super) fn includes(&self, sample: &AckSample) -> bool {
         self.first.round == sample.round
