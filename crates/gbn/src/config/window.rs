@@ -22,12 +22,6 @@ impl Window {
     }
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
 impl TryFrom<u32> for Window {
     type Error = ConfigError;
 
@@ -45,16 +39,6 @@ impl TryFrom<u16> for Window {
 
     fn try_from(segments: u16) -> Result<Self, ConfigError> {
         Self::try_from(u32::from(segments))
-    }
-}
-
-impl FromStr for Window {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        text.parse()
-            .map(Self)
-            .map_err(|_| ConfigError::Window(text.to_owned()))
     }
 }
 
@@ -104,8 +88,8 @@ impl FromStr for WindowSetting {
             return Ok(Self::Auto);
         }
         text.parse()
-            .map(Self::Fixed)
-            .map_err(|_: ConfigError| ConfigError::WindowSetting(text.to_owned()))
+            .map(|segments| Self::Fixed(Window(segments)))
+            .map_err(|_| ConfigError::WindowSetting(text.to_owned()))
     }
 }
 
@@ -125,13 +109,10 @@ mod tests {
     #[test]
     fn a_window_is_1_to_65535_segments() {
         for (text, segments) in [("1", 1), ("65535", u16::MAX), ("64", 64)] {
-            let window: Window = text.parse().unwrap();
+            let setting: WindowSetting = text.parse().unwrap();
+            let window = setting.fixed().unwrap();
             assert_eq!(window.segments(), segments);
             assert_eq!(window.to_string(), text);
-        }
-        for text in ["0", "65536", "-1", "", "ten", "1.5", "auto"] {
-            let error = text.parse::<Window>().unwrap_err().to_string();
-            assert!(error.contains("from 1 to 65535"), "{error}");
         }
         assert!(Window::try_from(0_u16).is_err());
         assert!(Window::try_from(65_536_u32).is_err());
@@ -143,7 +124,7 @@ mod tests {
             let setting: WindowSetting = text.parse().unwrap();
             assert_eq!(setting.to_string(), text);
         }
-        for text in ["0", "65536", "Auto", ""] {
+        for text in ["0", "65536", "-1", "", "ten", "1.5", "Auto"] {
             let error = text.parse::<WindowSetting>().unwrap_err().to_string();
             assert!(error.contains("`auto` or a whole number"), "{error}");
         }
