@@ -64,14 +64,9 @@ struct Gap {
 impl Receiver {
     /// Creates a receiver that expects segment 0 and has space for `free_segments`.
     pub fn new(free_segments: u32) -> Self {
-        Self::starting_at(0, free_segments)
-    }
-
-    /// Creates a receiver that already has all segments below `expected_seq_num` from another stream.
-    pub fn starting_at(expected_seq_num: u64, free_segments: u32) -> Self {
         Self {
-            expected_seq_num,
-            arrived_end: expected_seq_num,
+            expected_seq_num: 0,
+            arrived_end: 0,
             accepted_round: None,
             free_segments,
             gap: None,
