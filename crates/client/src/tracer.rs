@@ -223,16 +223,12 @@ fn step_kinds(kind: TraceKind) -> Vec<StepKind> {
     // The counter is in the datagram's header. The transport's steps have only the ACK.
     let counter = None;
     match kind {
-        TraceKind::Transmit {
-            first,
-            count,
-            round,
-            retransmission,
-        } => (first..first + count as u64)
+        TraceKind::Transmit(run) => run
+            .segments()
             .map(|seq| StepKind::Send {
                 seq,
-                round,
-                retransmission,
+                round: run.round,
+                retransmission: run.retransmission,
             })
             .collect(),
         TraceKind::Refused { count } => vec![StepKind::Refused {

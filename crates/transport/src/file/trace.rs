@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use backroom_gbn::{Ack, GoBackCause, Received};
+use backroom_gbn::{Ack, GoBackCause, Received, Transmit};
 use backroom_protocol::segment::StreamId;
 use tokio::sync::mpsc;
 
@@ -23,16 +23,7 @@ pub struct TraceEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceKind {
     /// Sender: handed a run of segments to the kernel, each once. Further copies are runs of their own.
-    Transmit {
-        /// The sequence number of the first segment.
-        first: u64,
-        /// The number of segments.
-        count: usize,
-        /// The round they were sent in.
-        round: u16,
-        /// Whether they had been sent before.
-        retransmission: bool,
-    },
+    Transmit(Transmit),
     /// Sender: the kernel refused segments. They count as lost.
     Refused {
         /// The number of segments.
@@ -100,11 +91,8 @@ pub fn trace_channel(capacity: usize) -> (TraceSink, TraceReceiver) {
 impl TraceSink {
     fn record(&self, now: Instant, stream: StreamId, kind: TraceKind) {
         let at = self.started_at + now.saturating_duration_since(self.started);
-        if self
-            .events
-            .try_send(TraceEvent { at, stream, kind })
-            .is_err()
-        {
+        let event = TraceEvent { at, stream, kind };
+        if self.events.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -113,24 +101,11 @@ impl TraceSink {
 /// Records the steps of one stream, if anyone wants them.
 #[derive(Debug)]
 pub(super) struct StreamTrace {
-    sink: Option<TraceSink>,
-    stream: StreamId,
+    pub(super) sink: Option<TraceSink>,
+    pub(super) stream: StreamId,
 }
 
 impl StreamTrace {
-    pub(super) fn new(sink: Option<TraceSink>, stream: StreamId) -> Self {
-        Self { sink, stream }
-    }
-
-    pub(super) fn is_enabled(&self) -> bool {
-        self.sink.is_some()
-    }
-
-    /// From now on the steps belong to `stream`.
-    pub(super) fn change_stream(&mut self, stream: StreamId) {
-        self.stream = stream;
-    }
-
     pub(super) fn record(&self, now: Instant, kind: TraceKind) {
         if let Some(sink) = &self.sink {
             sink.record(now, self.stream, kind);

@@ -152,7 +152,7 @@ async fn trace_tells_all(sent: &[u8], copies: Copies) {
     let (mut transmitted, mut arrived, mut acks_sent, mut acks_received) = (0, 0, 0, 0);
     while let Some(event) = within_a_minute(events.receive()).await {
         match event.kind {
-            TraceKind::Transmit { count, .. } => transmitted += count as u64,
+            TraceKind::Transmit(run) => transmitted += run.count as u64,
             TraceKind::Segment { .. } => arrived += 1,
             TraceKind::AckSent(_) => acks_sent += 1,
             TraceKind::AckReceived(_) => acks_received += 1,

@@ -98,10 +98,12 @@ impl ReceiveStream {
         let group = group.map(|membership| {
             GroupLane::new(membership, stream, receiver_number, &ack_key, segment_bytes)
         });
-        let traced = group.as_ref().map_or(stream, |group| group.stream);
         Ok(Self {
             endpoint,
-            trace: StreamTrace::new(control.trace, traced),
+            trace: StreamTrace {
+                sink: control.trace,
+                stream: group.as_ref().map_or(stream, |group| group.stream),
+            },
             progress: control.progress,
             inbox,
             part,

@@ -132,7 +132,10 @@ impl SendStream {
             last_ack: None,
             refused: 0,
             dropped: 0,
-            trace: StreamTrace::new(control.trace, spec.stream),
+            trace: StreamTrace {
+                sink: control.trace,
+                stream: spec.stream,
+            },
             _counted: control.streams.enter(),
             stream_count: control.streams,
         }

@@ -100,7 +100,7 @@ impl ReceiveStream {
         let segment = self.opener.open(datagram.contents).ok();
         if segment.is_some() && self.group.take().is_some() {
             self.gbn.change_stream();
-            self.trace.change_stream(self.stream);
+            self.trace.stream = self.stream;
             self.peer = None;
         }
         let (received, segment) = self.take_segment(segment, from, now)?;

@@ -109,23 +109,7 @@ impl SendStream {
 
     fn record_sent(&mut self, run: &Transmit, refused: usize, now: Instant) {
         self.refused += refused as u64;
-        if !self.trace.is_enabled() {
-            return;
-        }
-        let Transmit {
-            first,
-            count,
-            round,
-            retransmission,
-            ..
-        } = *run;
-        let kind = TraceKind::Transmit {
-            first,
-            count,
-            round,
-            retransmission,
-        };
-        self.trace.record(now, kind);
+        self.trace.record(now, TraceKind::Transmit(*run));
         if refused > 0 {
             self.trace
                 .record(now, TraceKind::Refused { count: refused });
