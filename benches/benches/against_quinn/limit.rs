@@ -75,8 +75,8 @@ fn send(
         for (seq, datagram) in (first..segments).zip(datagrams.chunks_mut(datagram_bytes)) {
             sealer.seal(seq, 0, datagram)?;
         }
-        while let Err(error) = endpoint.try_send(to, None, &datagrams, datagram_bytes) {
-            anyhow::ensure!(error.kind() == io::ErrorKind::WouldBlock, error);
+        let send = || endpoint.try_send(to, None, &datagrams, datagram_bytes);
+        while send().datagrams == 0 {
             endpoint.wait_writable(SILENCE)?;
         }
     }
@@ -96,7 +96,7 @@ fn receive(
     let begun = Instant::now();
     let (mut opened, mut last) = (0, begun);
     while endpoint.wait_readable(SILENCE)? {
-        while endpoint.try_receive(&mut buffers).is_ok() {
+        while endpoint.try_receive(&mut buffers)? {
             let segments = buffers
                 .datagrams()
                 .filter_map(|datagram| opener.open(datagram.contents).ok());

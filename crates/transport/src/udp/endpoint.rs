@@ -105,16 +105,13 @@ impl UdpEndpoint {
 
     /// Sends `run`: datagrams of `datagram_bytes` each; only the last may be shorter. `source` is the local address to
     /// send from if the socket is bound to a wildcard address.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if no datagram was sent because the socket buffer is full.
     pub fn try_send(
         &self,
         to: SocketAddr,
         source: Option<IpAddr>,
         run: &[u8],
         datagram_bytes: usize,
-    ) -> io::Result<Sent> {
+    ) -> Sent {
         let max_batch = || self.max_batch(datagram_bytes);
         send_run(run, datagram_bytes, max_batch, |batch| {
             self.try_send_batch(to, source, batch, datagram_bytes)
@@ -138,23 +135,20 @@ impl UdpEndpoint {
         self.offload.try_send((&self.socket).into(), &transmit)
     }
 
-    /// Fills `buffers` with what has arrived; [`ReceiveBuffers::datagrams`] yields it.
+    /// Fills `buffers` with what has arrived; [`ReceiveBuffers::datagrams`] yields it. False if nothing has arrived.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if nothing has arrived. Any other error means that the socket is broken: errors that
-    /// the network can cause are consumed here.
-    pub fn try_receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<()> {
+    /// The system's error if the socket is broken. Errors that the network can cause are consumed here.
+    pub fn try_receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<bool> {
         let mut errors = 0;
         loop {
-            let outcome = buffers
+            let received = buffers
                 .fill(|slices, metas| self.offload.recv((&self.socket).into(), slices, metas));
-            match outcome {
-                Err(error)
-                    if error.kind() != io::ErrorKind::WouldBlock && errors < MAX_RECEIVE_ERRORS =>
-                {
-                    errors += 1;
-                }
-                outcome => return outcome,
+            match received {
+                Ok(()) => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if errors == MAX_RECEIVE_ERRORS => return Err(error),
+                Err(_) => errors += 1,
             }
         }
     }
@@ -207,14 +201,9 @@ mod tests {
         let mut received = Vec::new();
         while received.len() < count {
             assert!(endpoint.wait_readable(Duration::from_secs(20)).unwrap());
-            match endpoint.try_receive(&mut buffers) {
-                Ok(()) => received.extend(
-                    buffers
-                        .datagrams()
-                        .map(|datagram| datagram.contents.to_vec()),
-                ),
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
+            endpoint.try_receive(&mut buffers).unwrap();
+            let datagrams = buffers.datagrams();
+            received.extend(datagrams.map(|datagram| datagram.contents.to_vec()));
         }
         received
     }
@@ -234,9 +223,7 @@ mod tests {
             let (from, to) = (endpoint(gso), endpoint(true));
             assert_eq!(from.max_batch(1_237) > 1, gso, "this kernel has GSO");
             let run = numbered(200, 1_237);
-            let sent = from
-                .try_send(to.local_addr().unwrap(), None, &run, 1_237)
-                .unwrap();
+            let sent = from.try_send(to.local_addr().unwrap(), None, &run, 1_237);
             assert_eq!(
                 sent,
                 Sent {
@@ -257,7 +244,7 @@ mod tests {
         assert!(refused.is_err());
         assert_eq!(from.max_batch(1_237), 1);
         let run = numbered(60, 1_237);
-        let sent = from.try_send(address, None, &run, 1_237).unwrap();
+        let sent = from.try_send(address, None, &run, 1_237);
         assert_eq!(
             sent,
             Sent {
@@ -273,7 +260,7 @@ mod tests {
         let from = endpoint(true);
         let to = endpoint(true).local_addr().unwrap();
         let too_long = vec![0; MAX_UDP_PAYLOAD_BYTES + 1];
-        let sent = from.try_send(to, None, &too_long, too_long.len()).unwrap();
+        let sent = from.try_send(to, None, &too_long, too_long.len());
         assert_eq!(
             sent,
             Sent {
@@ -282,7 +269,7 @@ mod tests {
             }
         );
         // Nobody is bound to that port any more.
-        let sent = from.try_send(to, None, b"anybody there?", 100).unwrap();
+        let sent = from.try_send(to, None, b"anybody there?", 100);
         assert_eq!(
             sent,
             Sent {
@@ -290,13 +277,13 @@ mod tests {
                 lost: 0
             }
         );
-        let sent = from.try_send(to, None, b"hello?", 100).unwrap();
+        let sent = from.try_send(to, None, b"hello?", 100);
         assert_eq!(
             sent.datagrams, 1,
             "a port that answered with an ICMP error is no error of ours"
         );
         let broadcast = SocketAddr::from(([255, 255, 255, 255], to.port()));
-        let sent = from.try_send(broadcast, None, b"forbidden", 100).unwrap();
+        let sent = from.try_send(broadcast, None, b"forbidden", 100);
         assert_eq!(
             sent,
             Sent {
@@ -311,7 +298,7 @@ mod tests {
         let (from, to) = (endpoint(true), endpoint(true));
         let address = to.local_addr().unwrap();
         for datagram in [&b"one"[..], b"", b"two"] {
-            from.try_send(address, None, datagram, 100).unwrap();
+            from.try_send(address, None, datagram, 100);
         }
         assert_eq!(receive(&to, 2), [b"one", b"two"]);
     }

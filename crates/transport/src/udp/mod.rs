@@ -1,7 +1,7 @@
 //! One UDP socket of one stream, with segmentation offload (GSO) for sending and receive offload (GRO).
 //!
 //! A datagram that the network or the kernel refuses counts as lost, because Go-Back-N repairs exactly that. Only a full
-//! socket buffer is reported, as [`std::io::ErrorKind::WouldBlock`].
+//! socket buffer is reported.
 
 mod batch;
 mod endpoint;

@@ -1,6 +1,5 @@
 //! Finds the receivers that a multicast group reaches.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use backroom_protocol::segment::{ACK_BYTES, ProbeSealer};
@@ -10,7 +9,7 @@ use super::receivers::Receivers;
 use super::result::SendError;
 use super::stream::StreamSpec;
 use crate::file::thread::Inbox;
-use crate::udp::{ReceiveBuffers, UdpEndpoint};
+use crate::udp::UdpEndpoint;
 
 /// Probes are repeated for half a second in all. That is longer than the round trip of any local network, and often enough that
 /// loss does not hide a receiver.
@@ -35,14 +34,18 @@ pub(super) fn probe<M>(
         }
         let probe = sealer.seal()?;
         // A probe that does not fit the socket buffer is lost, as it might be on the network.
-        let _ = endpoint.try_send(spec.to, None, &probe, probe.len());
+        endpoint.try_send(spec.to, None, &probe, probe.len());
         let next_probe = Instant::now() + PROBE_INTERVAL;
         while !have_all_answered(receivers) && Instant::now() < next_probe {
             inbox.wait(&[(endpoint, PollFlags::IN)], Some(next_probe))?;
             if inbox.is_cancelled() {
                 return Err(SendError::Cancelled);
             }
-            take_answers(endpoint, &mut buffers, receivers)?;
+            endpoint.try_receive(&mut buffers)?;
+            let now = Instant::now();
+            for datagram in buffers.datagrams() {
+                receivers.open(datagram.contents, now);
+            }
         }
     }
     Ok(())
@@ -50,22 +53,4 @@ pub(super) fn probe<M>(
 
 fn have_all_answered(receivers: &Receivers) -> bool {
     receivers.all().iter().all(|one| one.last_ack.is_some())
-}
-
-fn take_answers(
-    endpoint: &UdpEndpoint,
-    buffers: &mut ReceiveBuffers,
-    receivers: &mut Receivers,
-) -> io::Result<()> {
-    match endpoint.try_receive(buffers) {
-        Ok(()) => {
-            let now = Instant::now();
-            for datagram in buffers.datagrams() {
-                receivers.open(datagram.contents, now);
-            }
-            Ok(())
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        Err(error) => Err(error),
-    }
 }

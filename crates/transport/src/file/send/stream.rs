@@ -153,7 +153,7 @@ impl SendStream {
         let now = Instant::now();
         self.gbn.handle_timeout(now);
         self.handle_events(now);
-        let more_to_send = self.transmit(now)?;
+        let more_to_send = self.transmit(now);
         // Only what is sent next is read, so that it is still in the processor's cache then.
         let has_read = self.is_starved() && self.read()?;
         Ok(more_acks || more_to_send || has_read)

@@ -1,6 +1,5 @@
 //! Takes the datagrams that have arrived, and answers them.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -21,10 +20,8 @@ impl ReceiveStream {
         &mut self,
         buffers: &mut ReceiveBuffers,
     ) -> Result<bool, ReceiveError> {
-        match self.endpoint.try_receive(buffers) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error.into()),
+        if !self.endpoint.try_receive(buffers)? {
+            return Ok(false);
         }
         let now = Instant::now();
         let mut pieces = Pieces::new();
@@ -48,9 +45,9 @@ impl ReceiveStream {
         let Some(mut group) = self.group.take() else {
             return Ok(false);
         };
-        let received = group.endpoint.try_receive(&mut group.buffers);
+        let has_received = group.endpoint.try_receive(&mut group.buffers)?;
         let now = Instant::now();
-        let is_probed = received.is_ok() && self.handle_group_datagrams(&mut group, now);
+        let is_probed = has_received && self.handle_group_datagrams(&mut group, now);
         let is_ack_due = self.last_byte.is_some() || group.pace.is_due(now);
         self.group = Some(group);
         if is_probed {
@@ -59,11 +56,7 @@ impl ReceiveStream {
         if is_ack_due {
             self.acknowledge(now)?;
         }
-        match received {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(has_received)
     }
 
     /// True if there was a probe among them.
@@ -175,14 +168,12 @@ impl ReceiveStream {
             }
             None => self.acks.seal(ack::to_wire(ack))?,
         };
-        match self
+        let sent = self
             .endpoint
-            .try_send(to, source, &datagram, datagram.len())
-        {
-            Ok(_) => self.trace.record(now, TraceKind::AckSent(ack)),
-            // A full socket buffer loses the ACK, as the network might. The next one says the same.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
+            .try_send(to, source, &datagram, datagram.len());
+        // A full socket buffer loses the ACK, as the network might. The next one says the same.
+        if sent.datagrams > 0 {
+            self.trace.record(now, TraceKind::AckSent(ack));
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::io;
 use std::time::Instant;
 
 use super::SendStream;
-use crate::file::send::result::SendError;
 use crate::file::trace::TraceKind;
 
 /// How often the socket is read at most before the timer and the transmissions get their turn.
@@ -12,13 +11,12 @@ const RECEIVES_PER_TURN: usize = 8;
 
 impl SendStream {
     /// Takes the ACKs that have arrived. True if there may be more.
-    pub(super) fn take_acks(&mut self) -> Result<bool, SendError> {
+    pub(super) fn take_acks(&mut self) -> io::Result<bool> {
         for _ in 0..RECEIVES_PER_TURN {
-            match self.endpoint.try_receive(&mut self.ack_buffers) {
-                Ok(()) => self.handle_acks(Instant::now()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error.into()),
+            if !self.endpoint.try_receive(&mut self.ack_buffers)? {
+                return Ok(false);
             }
+            self.handle_acks(Instant::now());
             if !self.ack_buffers.is_full() {
                 return Ok(false);
             }

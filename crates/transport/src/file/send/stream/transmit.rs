@@ -1,6 +1,5 @@
 //! Hands the kernel what Go-Back-N wants to send.
 
-use std::io;
 use std::time::Instant;
 
 use backroom_gbn::{Copies, Transmit};
@@ -9,7 +8,6 @@ use backroom_protocol::segment::set_round;
 use super::SendStream;
 use super::unsent::Unsent;
 use crate::file::send::reader::SEALED_ROUND;
-use crate::file::send::result::SendError;
 use crate::file::trace::TraceKind;
 use crate::udp::Sent;
 
@@ -18,23 +16,23 @@ const BATCHES_PER_TURN: usize = 2;
 
 impl SendStream {
     /// Sends what may be sent, up to [`BATCHES_PER_TURN`]. True if there may be more to send.
-    pub(super) fn transmit(&mut self, now: Instant) -> Result<bool, SendError> {
+    pub(super) fn transmit(&mut self, now: Instant) -> bool {
         for _ in 0..BATCHES_PER_TURN {
             let Some(unsent) = self.take_blocked().or_else(|| self.next_run(now)) else {
-                return Ok(false);
+                return false;
             };
             self.first_transmit.get_or_insert(now);
             let run = unsent.run();
             self.run_end = run.segments().end;
             self.blocked = match run.copies {
-                Copies::ONE => self.send_run(run, now)?,
-                _ => self.send_copies(unsent, now)?,
+                Copies::ONE => self.send_run(run, now),
+                _ => self.send_copies(unsent, now),
             };
             if self.blocked.is_some() {
-                return Ok(false);
+                return false;
             }
         }
-        Ok(true)
+        true
     }
 
     /// A run that ends where a batch ends is sent in one piece. With copies runs are shorter, so that ACKs are looked at again
@@ -54,13 +52,14 @@ impl SendStream {
     }
 
     /// Hands a run to the kernel. Returns what it had no room for.
-    fn send_run(&mut self, run: Transmit, now: Instant) -> Result<Option<Unsent>, SendError> {
+    fn send_run(&mut self, run: Transmit, now: Instant) -> Option<Unsent> {
         let mut rest = run;
         while rest.count > 0 {
             let count = self.layout.within_batch(rest.first, rest.count);
-            let Some(sent) = self.try_send(rest, count)? else {
-                return Ok(Some(Unsent::new(rest)));
-            };
+            let sent = self.try_send(rest, count);
+            if sent.datagrams == 0 {
+                return Some(Unsent::new(rest));
+            }
             let run = Transmit {
                 count: sent.datagrams,
                 ..rest
@@ -69,26 +68,26 @@ impl SendStream {
             rest.first += sent.datagrams as u64;
             rest.count -= sent.datagrams;
         }
-        Ok(None)
+        None
     }
 
     /// Hands the copies of a run to the kernel. Returns those it had no room for. Each datagram is a call of its own: a network
     /// that sees a GSO batch before it is split loses it as a whole, and copies should be lost independently.
-    fn send_copies(&mut self, unsent: Unsent, now: Instant) -> Result<Option<Unsent>, SendError> {
+    fn send_copies(&mut self, unsent: Unsent, now: Instant) -> Option<Unsent> {
         let mut rest = unsent;
         while let Some(one) = rest.next_datagram() {
-            let Some(sent) = self.try_send(one, 1)? else {
-                return Ok(Some(rest));
-            };
+            let sent = self.try_send(one, 1);
+            if sent.datagrams == 0 {
+                return Some(rest);
+            }
             self.record_sent(&one, sent.lost, now);
             rest.record_sent();
         }
-        Ok(None)
+        None
     }
 
-    /// Hands the first `count` segments of a run, which lie in one batch, to the kernel. `None` if it has no room for any of
-    /// them.
-    fn try_send(&mut self, run: Transmit, count: usize) -> Result<Option<Sent>, SendError> {
+    /// Hands the first `count` segments of a run, which lie in one batch, to the kernel.
+    fn try_send(&mut self, run: Transmit, count: usize) -> Sent {
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let datagrams = self.store.run(run.first, count);
         // A datagram is sealed with `SEALED_ROUND`, and keeps the round of its last transmission.
@@ -97,14 +96,8 @@ impl SendStream {
                 .chunks_mut(datagram_bytes)
                 .for_each(|datagram| set_round(datagram, run.round));
         }
-        match self
-            .endpoint
+        self.endpoint
             .try_send(self.to, None, datagrams, datagram_bytes)
-        {
-            Ok(sent) => Ok(Some(sent)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn record_sent(&mut self, run: &Transmit, refused: usize, now: Instant) {
