@@ -53,25 +53,22 @@ impl UdpEndpoint {
     /// # Errors
     /// The system's error, for example that the address is in use.
     pub fn bind(address: SocketAddr, options: UdpOptions) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM.cloexec().nonblocking(),
-            Some(Protocol::UDP),
-        )?;
-        Self::set_up(socket, address, options, |_| Ok(()))
+        Self::open(address, options, false)
     }
 
-    pub(super) fn set_up(
-        socket: Socket,
+    pub(super) fn open(
         address: SocketAddr,
         options: UdpOptions,
-        once_bound: impl FnOnce(&Socket) -> io::Result<()>,
+        reuse_address: bool,
     ) -> io::Result<Self> {
+        let domain = Domain::for_address(address);
+        let socket_type = Type::DGRAM.cloexec().nonblocking();
+        let socket = Socket::new(domain, socket_type, Some(Protocol::UDP))?;
+        socket.set_reuse_address(reuse_address)?;
         // A kernel that grants less still works, with a smaller burst.
         socket.set_send_buffer_size(options.send_buffer_bytes)?;
         socket.set_recv_buffer_size(options.receive_buffer_bytes)?;
         socket.bind(&address.into())?;
-        once_bound(&socket)?;
         let socket = UdpSocket::from(socket);
         let offload = UdpSocketState::new((&socket).into())?;
         Ok(Self {

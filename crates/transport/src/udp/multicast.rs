@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::SockRef;
 
 use super::endpoint::{UdpEndpoint, UdpOptions};
 
@@ -19,7 +19,7 @@ impl UdpEndpoint {
     pub fn bind_for_groups(interface: Ipv4Addr, options: UdpOptions) -> io::Result<Self> {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let endpoint = Self::bind(any, options)?;
-        let socket = socket2::SockRef::from(&endpoint.socket);
+        let socket = SockRef::from(&endpoint.socket);
         socket.set_multicast_if_v4(&interface)?;
         socket.set_multicast_ttl_v4(TIME_TO_LIVE)?;
         socket.set_multicast_loop_v4(true)?;
@@ -36,16 +36,11 @@ impl UdpEndpoint {
         interface: Ipv4Addr,
         options: UdpOptions,
     ) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::IPV4,
-            Type::DGRAM.cloexec().nonblocking(),
-            Some(Protocol::UDP),
-        )?;
-        socket.set_reuse_address(true)?;
         // Binding to the group's address excludes datagrams sent to the same port of this host.
-        Self::set_up(socket, SocketAddr::V4(group), options, |socket| {
-            socket.set_multicast_all_v4(false)?;
-            socket.join_multicast_v4(group.ip(), &interface)
-        })
+        let endpoint = Self::open(SocketAddr::V4(group), options, true)?;
+        let socket = SockRef::from(&endpoint.socket);
+        socket.set_multicast_all_v4(false)?;
+        socket.join_multicast_v4(group.ip(), &interface)?;
+        Ok(endpoint)
     }
 }
