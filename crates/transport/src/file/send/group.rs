@@ -117,13 +117,7 @@ pub async fn send_to_group(
 ) -> Result<SendTotals, SendFailure> {
     let GroupChannels { ends, removed } = channels;
     let transfer = |control, inbox| send(endpoint, request, control, inbox, EndReporter(ends));
-    let (result, totals) = thread::run(control, removed, transfer)
-        .await
-        .unwrap_or_else(|error| (Err(error.into()), SendTotals::zero()));
-    match result {
-        Ok(()) => Ok(totals),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
+    thread::run(control, removed, transfer).await?
 }
 
 fn send(
@@ -132,19 +126,22 @@ fn send(
     control: Control,
     mut inbox: Inbox<u16>,
     ends: EndReporter,
-) -> (Result<(), SendError>, SendTotals) {
+) -> Result<SendTotals, SendFailure> {
     let receivers = std::mem::take(&mut request.receivers);
     let min_receivers = request.min_receivers;
     let spec = stream_spec(request);
-    let reached = reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends);
-    let receivers = match reached {
-        Ok(receivers) if receivers.all().is_empty() => return (Ok(()), SendTotals::zero()),
-        Ok(receivers) => receivers,
-        Err(error) => return (Err(error), SendTotals::zero()),
-    };
+    let receivers =
+        reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends)?;
+    if receivers.all().is_empty() {
+        return Ok(SendTotals::zero());
+    }
     let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
     let served = serve(&mut stream, &mut inbox, &ends);
-    (served, stream.totals())
+    let totals = stream.totals();
+    match served {
+        Ok(()) => Ok(totals),
+        Err(error) => Err(SendFailure { error, totals }),
+    }
 }
 
 fn stream_spec(request: GroupRequest) -> StreamSpec {
@@ -183,14 +180,13 @@ fn reachable_receivers(
             ends.unreachable(receiver.number, receiver.free_segments);
             continue;
         }
-        let GroupReceiver {
-            number,
-            ack_key,
-            free_segments,
-            progress,
-            ..
-        } = receiver;
-        states.insert(number, &ack_key, 0, free_segments, progress);
+        states.insert(
+            receiver.number,
+            &receiver.ack_key,
+            0,
+            receiver.free_segments,
+            receiver.progress,
+        );
     }
     probe(endpoint, spec, &mut states, inbox)?;
     let reached = states.all().iter().filter(|one| one.last_ack.is_some());

@@ -60,6 +60,16 @@ impl SendTotals {
     }
 }
 
+/// A failure before anything was sent.
+impl<E: Into<SendError>> From<E> for SendFailure {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            totals: SendTotals::zero(),
+        }
+    }
+}
+
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {

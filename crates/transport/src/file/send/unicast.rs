@@ -8,7 +8,7 @@ use backroom_protocol::Key;
 use backroom_protocol::segment::{SegmentBytes, StreamId};
 
 use super::receivers::Receivers;
-use super::result::{SendError, SendFailure, SendOutcome, SendTotals};
+use super::result::{SendError, SendFailure, SendOutcome};
 use super::route::check_route;
 use super::stream::{SendStream, StreamSpec};
 use crate::file::control::Control;
@@ -57,25 +57,16 @@ pub async fn send_file(
     control: &Control,
 ) -> Result<SendOutcome, SendFailure> {
     let transfer = |control, inbox| send(endpoint, request, control, inbox);
-    let (result, totals) = thread::run(control, thread::no_messages(), transfer)
-        .await
-        .unwrap_or_else(|error| (Err(error.into()), SendTotals::zero()));
-    match result {
-        Ok(hash) => Ok(SendOutcome { hash, totals }),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
+    thread::run(control, thread::no_messages(), transfer).await?
 }
 
-/// The file's hash, if one is made, and what it took.
 fn send(
     endpoint: UdpEndpoint,
     request: SendRequest,
     control: Control,
     inbox: Inbox<Infallible>,
-) -> (Result<Option<[u8; 32]>, SendError>, SendTotals) {
-    if let Err(error) = check_route(request.receiver, request.segment_bytes) {
-        return (Err(error), SendTotals::zero());
-    }
+) -> Result<SendOutcome, SendFailure> {
+    check_route(request.receiver, request.segment_bytes)?;
     let mut receivers = Receivers::new(request.stream);
     receivers.insert(
         request.receiver_number,
@@ -96,7 +87,14 @@ fn send(
     };
     let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
     let served = serve(&mut stream, &inbox, request.receiver);
-    (served.map(|()| stream.hash()), stream.totals())
+    let totals = stream.totals();
+    match served {
+        Ok(()) => Ok(SendOutcome {
+            hash: stream.hash(),
+            totals,
+        }),
+        Err(error) => Err(SendFailure { error, totals }),
+    }
 }
 
 /// Sends until the receiver has acknowledged everything.
