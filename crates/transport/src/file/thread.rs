@@ -10,7 +10,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +31,10 @@ const MAX_SOCKETS: usize = 2;
 /// What reaches a transfer's thread from outside.
 #[derive(Debug)]
 pub(super) struct Inbox<M> {
-    messages: mpsc::Receiver<M>,
-    cancel: CancellationToken,
-    waker: Waker,
+    pub(super) messages: mpsc::Receiver<M>,
+    pub(super) cancel: CancellationToken,
+    /// Ends a wait of this thread.
+    pub(super) waker: Waker,
 }
 
 /// Runs `transfer` on a thread of its own. There it may wait for the disk without blocking other transfers, and the bytes that
@@ -129,23 +129,6 @@ fn reduce_timer_slack() {
 }
 
 impl<M> Inbox<M> {
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
-    }
-
-    /// The next message, if there is one.
-    ///
-    /// # Errors
-    /// [`TryRecvError::Empty`], or [`TryRecvError::Disconnected`] if there will be none.
-    pub(super) fn try_receive(&mut self) -> Result<M, TryRecvError> {
-        self.messages.try_recv()
-    }
-
-    /// What ends a wait of this thread.
-    pub(super) fn waker(&self) -> &Waker {
-        &self.waker
-    }
-
     /// Blocks until a socket is ready, something arrived from outside, or the deadline has passed. May return early.
     pub(super) fn wait(
         &self,
@@ -172,6 +155,7 @@ impl<M> Inbox<M> {
 mod tests {
     use std::sync::{Arc, Barrier};
 
+    use tokio::sync::mpsc::error::TryRecvError;
     use tokio::task::JoinSet;
 
     use super::*;
@@ -199,9 +183,9 @@ mod tests {
                     inbox.wait(&[], None).unwrap();
                 }
             };
-            wait(&|inbox| inbox.try_receive() == Ok(7));
-            wait(&|inbox| inbox.try_receive() == Err(TryRecvError::Disconnected));
-            wait(&|inbox| inbox.is_cancelled());
+            wait(&|inbox| inbox.messages.try_recv() == Ok(7));
+            wait(&|inbox| inbox.messages.try_recv() == Err(TryRecvError::Disconnected));
+            wait(&|inbox| inbox.cancel.is_cancelled());
         });
         let steps = async {
             is_waiting.recv().await;
@@ -225,7 +209,7 @@ mod tests {
         let control = Control::default();
         let transfer = run(&control, no_messages(), |_, inbox| {
             started.send(()).unwrap();
-            while !inbox.is_cancelled() {
+            while !inbox.cancel.is_cancelled() {
                 inbox.wait(&[], None).unwrap();
             }
             cancelled.send(()).unwrap();

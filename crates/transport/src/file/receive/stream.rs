@@ -93,7 +93,7 @@ impl ReceiveStream {
             free_segments,
             segment_bytes,
             with_hash,
-            inbox.waker().clone(),
+            inbox.waker.clone(),
         );
         let group = group.map(|membership| {
             GroupLane::new(membership, stream, receiver_number, &ack_key, segment_bytes)
@@ -138,7 +138,7 @@ impl ReceiveStream {
         };
         self.part.sync()?;
         // The caller may have given up during the sync. It then expects that there is no file.
-        if self.inbox.is_cancelled() {
+        if self.inbox.cancel.is_cancelled() {
             return Err(ReceiveError::Cancelled);
         }
         Ok(ReceiveOutcome {
@@ -155,7 +155,7 @@ impl ReceiveStream {
         loop {
             let is_writing = self.reclaim_space()?;
             let has_more_work = self.take_datagrams(buffers)? | self.take_group_datagrams()?;
-            if self.inbox.is_cancelled() {
+            if self.inbox.cancel.is_cancelled() {
                 return Err(ReceiveError::Cancelled);
             }
             if sender_hash.is_none() {
@@ -176,7 +176,7 @@ impl ReceiveStream {
     /// Takes the sender's messages. Returns the hash once the sender has finished.
     fn take_messages(&mut self) -> Result<Option<Option<[u8; 32]>>, ReceiveError> {
         loop {
-            match self.inbox.try_receive() {
+            match self.inbox.messages.try_recv() {
                 Ok(SenderMessage::Finished(hash)) => return Ok(Some(hash)),
                 Ok(SenderMessage::Wait) => self.last_activity = Instant::now(),
                 Err(TryRecvError::Empty) => return Ok(None),

@@ -12,7 +12,7 @@ use super::probe::probe;
 use super::receivers::{ReceiverState, Receivers};
 use super::result::{SendError, SendFailure, SendTotals};
 use super::route::check_route;
-use super::stream::{Departure, SendStream, StreamSpec};
+use super::stream::{SendStream, StreamSpec};
 use crate::file::control::{Control, Progress};
 use crate::file::source::SourceFile;
 use crate::file::thread::{self, Inbox};
@@ -135,7 +135,7 @@ fn send(
     if receivers.all().is_empty() {
         return Ok(SendTotals::zero());
     }
-    let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
+    let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
     let served = serve(&mut stream, &mut inbox, &ends);
     let totals = stream.totals();
     match served {
@@ -206,33 +206,29 @@ fn serve(
     let mut stragglers = StragglerDetector::default();
     loop {
         let mut has_more_work = stream.turn()?;
-        while let Some(departure) = stream.next_departure() {
-            let Departure {
-                receiver,
-                has_finished,
-            } = departure;
-            let cause = (!has_finished).then_some(MoveCause::Unresponsive);
-            ends.departed(stream, &receiver, cause);
+        while let Some(departure) = stream.departures.pop_front() {
+            let cause = (!departure.has_finished).then_some(MoveCause::Unresponsive);
+            ends.departed(stream, &departure.receiver, cause);
         }
-        let straggler = stragglers.observe(Instant::now(), stream.sender());
+        let straggler = stragglers.observe(Instant::now(), &stream.gbn);
         if let Some(straggler) = straggler.and_then(|id| stream.remove_receiver(id)) {
             ends.departed(stream, &straggler, Some(MoveCause::Slow));
             has_more_work = true;
         }
-        while let Ok(number) = inbox.try_receive() {
+        while let Ok(number) = inbox.messages.try_recv() {
             stream.remove_receiver(ReceiverId(number));
             has_more_work = true;
         }
-        if inbox.is_cancelled() {
+        if inbox.cancel.is_cancelled() {
             return Err(SendError::Cancelled);
         }
-        if stream.is_finished() {
+        if stream.gbn.is_finished() {
             return Ok(());
         }
         if !has_more_work {
-            let straggler_check = stragglers.poll_timeout(stream.sender());
-            let deadline = stream.deadline().into_iter().chain(straggler_check).min();
-            stream.wait(inbox, deadline)?;
+            let straggler_check = stragglers.poll_timeout(&stream.gbn);
+            let timer = stream.gbn.poll_timeout();
+            stream.wait(inbox, timer.into_iter().chain(straggler_check).min())?;
         }
     }
 }
@@ -255,12 +251,12 @@ impl EndReporter {
 
     /// Without a cause the receiver has every segment.
     fn departed(&self, stream: &SendStream, receiver: &ReceiverState, cause: Option<MoveCause>) {
-        let elapsed = elapsed(stream, receiver);
+        let elapsed = stream.elapsed(receiver.last_ack);
         let end = match (cause, stream.hash()) {
             (None, Some(hash)) => GroupEnd::Finished { hash, elapsed },
             (cause, _) => GroupEnd::Moved {
                 cause: cause.unwrap_or(MoveCause::Unresponsive),
-                first_segment: receiver.cumulative.min(stream.segments()),
+                first_segment: receiver.cumulative.min(stream.layout.segments),
                 free_segments: receiver.free_segments,
                 elapsed,
             },
@@ -272,13 +268,5 @@ impl EndReporter {
         let Self(ends) = self;
         // It has capacity for all receivers; a caller that has dropped it needs no report.
         let _ = ends.try_send((number, end));
-    }
-}
-
-/// From the first transmission to the receiver's last ACK.
-fn elapsed(stream: &SendStream, receiver: &ReceiverState) -> Duration {
-    match (stream.first_transmit(), receiver.last_ack) {
-        (Some(first), Some(last)) => last.saturating_duration_since(first),
-        _ => Duration::ZERO,
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn probe<M>(
         let next_probe = Instant::now() + PROBE_INTERVAL;
         while !have_all_answered(receivers) && Instant::now() < next_probe {
             inbox.wait(&[(endpoint, PollFlags::IN)], Some(next_probe))?;
-            if inbox.is_cancelled() {
+            if inbox.cancel.is_cancelled() {
                 return Err(SendError::Cancelled);
             }
             endpoint.try_receive(&mut buffers)?;

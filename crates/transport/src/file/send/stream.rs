@@ -66,16 +66,16 @@ pub(super) struct SendStream {
     endpoint: UdpEndpoint,
     to: SocketAddr,
     copies: Copies,
-    layout: Layout,
-    gbn: Sender,
+    pub(super) layout: Layout,
+    pub(super) gbn: Sender,
     reader: Reader,
     store: SegmentStore,
     /// How many segments may be kept that are not acknowledged.
     max_kept: u64,
     receivers: Receivers,
     ack_buffers: ReceiveBuffers,
-    /// Receivers that have left, and whether they have every segment.
-    departures: VecDeque<(ReceiverId, bool)>,
+    /// Receivers that have finished or stopped responding, for the driver to take.
+    pub(super) departures: VecDeque<Departure>,
     /// What the socket buffer had no room for.
     blocked: Option<Unsent>,
     /// The segment after the last run, where the next run most likely begins.
@@ -183,16 +183,20 @@ impl SendStream {
                     self.blocked = None;
                     self.trace.record(now, TraceKind::GoBack { to, cause });
                 }
-                SenderEvent::ReceiverLost { receiver } => {
-                    self.departures.push_back((receiver, false));
-                }
-                SenderEvent::ReceiverFinished { receiver } => {
-                    self.departures.push_back((receiver, true));
-                }
+                SenderEvent::ReceiverLost { receiver } => self.end_serving(receiver, false),
+                SenderEvent::ReceiverFinished { receiver } => self.end_serving(receiver, true),
                 // `is_finished` tells as well.
                 SenderEvent::Finished => {}
             }
         }
+    }
+
+    fn end_serving(&mut self, id: ReceiverId, has_finished: bool) {
+        let departure = self.receivers.remove(id).map(|receiver| Departure {
+            receiver,
+            has_finished,
+        });
+        self.departures.extend(departure);
     }
 
     /// Whether all that was read has been sent, and more may be kept until it is acknowledged.
@@ -200,11 +204,6 @@ impl SendStream {
         let end = self.store.end();
         let kept = end.saturating_sub(self.gbn.base());
         end < self.layout.segments && end <= self.gbn.next_seq_num() && kept < self.max_kept
-    }
-
-    /// When [`SendStream::turn`] has something to do though nothing arrives.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.gbn.poll_timeout()
     }
 
     /// Blocks until there may be something to do, or `deadline`.
@@ -216,38 +215,10 @@ impl SendStream {
         inbox.wait(&[(&self.endpoint, flags)], deadline)
     }
 
-    /// The next receiver that has finished, or stopped responding.
-    pub(super) fn next_departure(&mut self) -> Option<Departure> {
-        loop {
-            let (id, has_finished) = self.departures.pop_front()?;
-            if let Some(receiver) = self.receivers.remove(id) {
-                return Some(Departure {
-                    receiver,
-                    has_finished,
-                });
-            }
-        }
-    }
-
     /// Stops serving a receiver. `None` if it was not served.
     pub(super) fn remove_receiver(&mut self, id: ReceiverId) -> Option<ReceiverState> {
         self.gbn.remove_receiver(id);
         self.receivers.remove(id)
-    }
-
-    /// Whether no receiver is left to serve.
-    pub(super) fn is_finished(&self) -> bool {
-        self.gbn.is_finished()
-    }
-
-    /// The state of Go-Back-N.
-    pub(super) fn sender(&self) -> &Sender {
-        &self.gbn
-    }
-
-    /// The number of segments of the file.
-    pub(super) fn segments(&self) -> u64 {
-        self.layout.segments
     }
 
     /// The hash of the file, if one is made. Complete once a receiver has finished.
@@ -255,19 +226,19 @@ impl SendStream {
         self.reader.hash()
     }
 
-    pub(super) fn first_transmit(&self) -> Option<Instant> {
-        self.first_transmit
+    /// From the first transmission to an ACK.
+    pub(super) fn elapsed(&self, ack: Option<Instant>) -> Duration {
+        match (self.first_transmit, ack) {
+            (Some(first), Some(ack)) => ack.saturating_duration_since(first),
+            _ => Duration::ZERO,
+        }
     }
 
     /// What it took so far.
     pub(super) fn totals(&self) -> SendTotals {
-        let elapsed = match (self.first_transmit, self.last_ack) {
-            (Some(first), Some(last)) => last.saturating_duration_since(first),
-            _ => Duration::ZERO,
-        };
         SendTotals {
             bytes: self.layout.bytes_below(self.gbn.base()),
-            elapsed,
+            elapsed: self.elapsed(self.last_ack),
             stats: *self.gbn.stats(),
             refused: self.refused,
             dropped: self.dropped,

@@ -85,7 +85,7 @@ fn send(
         with_hash: request.with_hash,
         config: request.config,
     };
-    let mut stream = SendStream::new(endpoint, spec, receivers, control, inbox.waker());
+    let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
     let served = serve(&mut stream, &inbox, request.receiver);
     let totals = stream.totals();
     match served {
@@ -105,17 +105,17 @@ fn serve(
 ) -> Result<(), SendError> {
     loop {
         let has_more_work = stream.turn()?;
-        if let Some(departure) = stream.next_departure() {
+        if let Some(departure) = stream.departures.pop_front() {
             return match departure.has_finished {
                 true => Ok(()),
                 false => Err(SendError::ReceiverLost { receiver }),
             };
         }
-        if inbox.is_cancelled() {
+        if inbox.cancel.is_cancelled() {
             return Err(SendError::Cancelled);
         }
         if !has_more_work {
-            stream.wait(inbox, stream.deadline())?;
+            stream.wait(inbox, stream.gbn.poll_timeout())?;
         }
     }
 }
