@@ -27,7 +27,7 @@ pub(super) struct AckPace {
     is_urgent: bool,
     last_ack: Option<Instant>,
     /// When a delayed ACK is due though nothing more arrives.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl AckPace {
@@ -73,11 +73,6 @@ impl AckPace {
         self.is_urgent = false;
         self.last_ack = Some(now);
         self.deadline = None;
-    }
-
-    /// When a delayed ACK is due though nothing more arrives.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
     }
 }
 
@@ -127,20 +122,20 @@ mod tests {
             pace.record_segment(Received::Copy, 0);
         }
         assert!(!pace.is_due(now) && !pace.is_due(now + INTERVAL_PER_SEGMENT * 100));
-        assert_eq!(pace.deadline(), None, "nothing is owed");
+        assert_eq!(pace.deadline, None, "nothing is owed");
     }
 
     #[test]
     fn a_delayed_ack_becomes_due_though_nothing_more_arrives() {
         let (mut pace, now) = pace();
         assert!(!pace.is_due(now));
-        assert_eq!(pace.deadline(), None, "nothing is owed");
+        assert_eq!(pace.deadline, None, "nothing is owed");
         pace.record_segment(Received::Deliver, 0);
         assert!(!pace.is_due(now));
-        let deadline = pace.deadline().unwrap();
+        let deadline = pace.deadline.unwrap();
         assert!(pace.is_due(deadline));
         pace.record_ack(deadline);
-        assert_eq!(pace.deadline(), None);
+        assert_eq!(pace.deadline, None);
     }
 
     #[test]
@@ -153,7 +148,7 @@ mod tests {
             pace.record_ack(now);
             pace.record_segment(Received::Deliver, 0);
             assert!(!pace.is_due(now), "{ack_every}");
-            let longest = pace.deadline().unwrap() - now;
+            let longest = pace.deadline.unwrap() - now;
             assert_eq!(longest, Duration::from_micros(longest_us), "{ack_every}");
         }
     }

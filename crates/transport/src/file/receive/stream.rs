@@ -194,14 +194,10 @@ impl ReceiveStream {
         let own = (&self.endpoint, PollFlags::IN);
         match &self.group {
             Some(group) => {
-                let deadline = group
-                    .pace
-                    .deadline()
-                    .into_iter()
-                    .chain([idle_deadline])
-                    .min();
+                let ack_deadline = group.pace.deadline.unwrap_or(idle_deadline);
                 let sockets = [own, (&group.endpoint, PollFlags::IN)];
-                self.inbox.wait(&sockets, deadline)?;
+                self.inbox
+                    .wait(&sockets, Some(ack_deadline.min(idle_deadline)))?;
             }
             None => self.inbox.wait(&[own], Some(idle_deadline))?,
         }
@@ -218,7 +214,7 @@ impl ReceiveStream {
     fn reclaim_space(&mut self) -> Result<bool, ReceiveError> {
         let had_none = self.gbn.free_segments() == 0;
         let is_writing = self.writer.reclaim();
-        self.gbn.set_free_segments(self.writer.free_segments());
+        self.gbn.set_free_segments(self.writer.free_segments);
         if had_none && self.gbn.free_segments() > 0 {
             self.acknowledge(Instant::now())?;
         }

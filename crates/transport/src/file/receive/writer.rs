@@ -35,7 +35,8 @@ pub(super) struct Writer {
     filling: Chunk,
     chunk_bytes: usize,
     spare: Vec<Chunk>,
-    free_segments: u32,
+    /// The number of segments that may be pushed.
+    pub(super) free_segments: u32,
     disk: Disk,
     slow_disk: SlowDiskDetector,
     waker: Waker,
@@ -93,11 +94,6 @@ impl Writer {
             slow_disk: SlowDiskDetector::default(),
             waker,
         }
-    }
-
-    /// The number of segments that may be pushed.
-    pub(super) fn free_segments(&self) -> u32 {
-        self.free_segments
     }
 
     /// Takes the payloads of the next segments. Only called while there is space.
@@ -330,12 +326,12 @@ mod tests {
         writer.start_thread();
         // A pipe holds 64 KiB, much less than these: the thread is stuck until somebody reads.
         writer.push(&mut [IoSlice::new(&[7; SEGMENT]); 32]);
-        assert_eq!(writer.free_segments(), 0);
+        assert_eq!(writer.free_segments, 0);
         let reading = thread::spawn(move || {
             let mut read = Vec::new();
             disk.read_to_end(&mut read).map(|_| read)
         });
-        while writer.free_segments() < 32 {
+        while writer.free_segments < 32 {
             wait(&writer);
             assert!(writer.reclaim());
         }
@@ -356,7 +352,7 @@ mod tests {
             writer.push(&mut [IoSlice::new(&[7; SEGMENT]); 5]);
             let bytes = std::fs::metadata(file.path()).unwrap().len();
             assert_eq!(
-                (bytes, writer.free_segments()),
+                (bytes, writer.free_segments),
                 (written as u64, free_segments)
             );
             writer.finish().unwrap();

@@ -38,11 +38,6 @@ impl Contents {
         }
     }
 
-    /// The first segment of the next batch.
-    pub(super) fn next_segment(&self) -> u64 {
-        self.next_segment
-    }
-
     /// Whether everything has been read.
     pub(super) fn is_at_end(&self) -> bool {
         self.next_segment >= self.layout.segments
@@ -67,6 +62,7 @@ impl Contents {
         let segment_bytes = usize::from(self.layout.segment_bytes.value());
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let overhead = datagram_bytes - segment_bytes;
+        batch.first_segment = first;
         batch.segments = (end - first) as usize;
         batch.datagrams.resize(bytes + batch.segments * overhead, 0);
         let payloads = batch.datagrams.chunks_mut(datagram_bytes).map(|datagram| {

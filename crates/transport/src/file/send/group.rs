@@ -132,7 +132,7 @@ fn send(
     let spec = stream_spec(request);
     let receivers =
         reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends)?;
-    if receivers.all().is_empty() {
+    if receivers.all.is_empty() {
         return Ok(SendTotals::zero());
     }
     let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
@@ -189,7 +189,7 @@ fn reachable_receivers(
         );
     }
     probe(endpoint, spec, &mut states, inbox)?;
-    let reached = states.all().iter().filter(|one| one.last_ack.is_some());
+    let reached = states.all.iter().filter(|one| one.last_ack.is_some());
     let too_few = reached.count() < min_receivers;
     for receiver in states.extract(|one| too_few || one.last_ack.is_none()) {
         ends.unreachable(receiver.id.0, receiver.free_segments);

@@ -52,5 +52,5 @@ pub(super) fn probe<M>(
 }
 
 fn have_all_answered(receivers: &Receivers) -> bool {
-    receivers.all().iter().all(|one| one.last_ack.is_some())
+    receivers.all.iter().all(|one| one.last_ack.is_some())
 }

@@ -20,17 +20,12 @@ const AHEAD: usize = 8;
 pub(super) struct ReadAhead {
     batches: mpsc::Receiver<Result<ReadBatch, SourceError>>,
     used: mpsc::Sender<Batch>,
-    hash: Option<[u8; 32]>,
+    /// The hash of the file once all of it was taken, if one is made.
+    pub(super) hash: Option<[u8; 32]>,
 }
 
-/// A batch before it is sealed.
-#[derive(Debug)]
-struct ReadBatch {
-    batch: Batch,
-    first_segment: u64,
-    /// The hash of the whole file, with the last batch.
-    hash: Option<[u8; 32]>,
-}
+/// A batch before it is sealed. The last one comes with the hash of the whole file.
+type ReadBatch = (Batch, Option<[u8; 32]>);
 
 impl ReadAhead {
     /// Reads on from where `contents` is, and wakes the sender's thread after each batch. The thread ends with the file, or
@@ -55,31 +50,26 @@ impl ReadAhead {
         })
     }
 
-    /// The next batch and its first segment, if it has been read.
+    /// The next batch, if it has been read.
     ///
     /// # Errors
     /// If the file can't be read.
-    pub(super) fn take(&mut self) -> Result<Option<(u64, Batch)>, SendError> {
-        let read = match self.batches.try_recv() {
+    pub(super) fn take(&mut self) -> Result<Option<Batch>, SendError> {
+        let (batch, hash) = match self.batches.try_recv() {
             Ok(read) => read?,
             Err(TryRecvError::Empty) => return Ok(None),
             Err(TryRecvError::Disconnected) => {
                 return Err(io::Error::other("the thread that reads the file panicked").into());
             }
         };
-        self.hash = read.hash;
-        Ok(Some((read.first_segment, read.batch)))
+        self.hash = hash;
+        Ok(Some(batch))
     }
 
     /// Takes back a batch that is no longer needed, for its memory.
     pub(super) fn recycle(&mut self, batch: Batch) {
         // Fails if there are more than the thread needs, or if it has ended.
         let _ = self.used.try_send(batch);
-    }
-
-    /// The hash of the file once all of it was taken, if one is made.
-    pub(super) fn hash(&self) -> Option<[u8; 32]> {
-        self.hash
     }
 }
 
@@ -109,16 +99,11 @@ fn read_next(
     mut batch: Batch,
     is_wanted: impl Fn() -> bool,
 ) -> Result<Option<ReadBatch>, SourceError> {
-    let first_segment = contents.next_segment();
     while !contents.read(&mut batch)? {
         if !is_wanted() {
             return Ok(None);
         }
     }
     let hash = contents.is_at_end().then(|| contents.hash()).flatten();
-    Ok(Some(ReadBatch {
-        batch,
-        first_segment,
-        hash,
-    }))
+    Ok(Some((batch, hash)))
 }

@@ -73,20 +73,19 @@ impl Reader {
     pub(super) fn read(&mut self) -> Result<Read, SendError> {
         match &mut self.disk {
             Disk::Fast(contents) => {
-                let first = contents.next_segment();
                 let mut batch = self.spare.pop().unwrap_or_default();
                 let begun = Instant::now();
                 let has_read = contents.read(&mut batch)?;
                 self.record_read(begun.elapsed());
                 if has_read {
-                    self.seal(first, batch)
+                    self.seal(batch)
                 } else {
                     self.recycle(batch);
                     Ok(Read::Skipped)
                 }
             }
             Disk::Slow(ahead) => match ahead.take()? {
-                Some((first, batch)) => self.seal(first, batch),
+                Some(batch) => self.seal(batch),
                 None => Ok(Read::Pending),
             },
         }
@@ -104,7 +103,7 @@ impl Reader {
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         match &self.disk {
             Disk::Fast(contents) => contents.hash(),
-            Disk::Slow(ahead) => ahead.hash(),
+            Disk::Slow(ahead) => ahead.hash,
         }
     }
 
@@ -125,10 +124,10 @@ impl Reader {
         }
     }
 
-    fn seal(&mut self, first: u64, mut batch: Batch) -> Result<Read, SendError> {
+    fn seal(&mut self, mut batch: Batch) -> Result<Read, SendError> {
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let datagrams = batch.datagrams.chunks_mut(datagram_bytes);
-        for (seq, datagram) in (first..).zip(datagrams) {
+        for (seq, datagram) in (batch.first_segment..).zip(datagrams) {
             self.sealer.seal(seq, SEALED_ROUND, datagram)?;
         }
         Ok(Read::Batch(batch))

@@ -27,7 +27,7 @@ pub(super) struct ReceiverState {
 #[derive(Debug)]
 pub(super) struct Receivers {
     stream: StreamId,
-    all: Vec<ReceiverState>,
+    pub(super) all: Vec<ReceiverState>,
 }
 
 impl Receivers {
@@ -57,10 +57,6 @@ impl Receivers {
         };
         let index = self.all.partition_point(|other| other.id < receiver.id);
         self.all.insert(index, receiver);
-    }
-
-    pub(super) fn all(&self) -> &[ReceiverState] {
-        &self.all
     }
 
     pub(super) fn remove(&mut self, id: ReceiverId) -> Option<ReceiverState> {

@@ -7,6 +7,7 @@ use crate::file::layout::Layout;
 /// Consecutive datagrams, one after the other. Only the last one of the file may be shorter.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
+    pub(super) first_segment: u64,
     pub(super) datagrams: Vec<u8>,
     pub(super) segments: usize,
 }
@@ -17,25 +18,18 @@ pub(super) struct Batch {
 pub(super) struct SegmentStore {
     layout: Layout,
     batches: VecDeque<Batch>,
-    first_batch: u64,
-    end: u64,
+    /// The first segment that was not pushed yet.
+    pub(super) end: u64,
 }
 
 impl SegmentStore {
     /// A store that begins with the batch of `first_segment`.
     pub(super) fn new(layout: Layout, first_segment: u64) -> Self {
-        let start = layout.batch_start(first_segment);
         Self {
             layout,
             batches: VecDeque::new(),
-            first_batch: start / layout.segments_per_batch as u64,
-            end: start,
+            end: layout.batch_start(first_segment),
         }
-    }
-
-    /// The first segment that was not pushed yet.
-    pub(super) fn end(&self) -> u64 {
-        self.end
     }
 
     pub(super) fn push(&mut self, batch: Batch) {
@@ -45,26 +39,25 @@ impl SegmentStore {
 
     /// Takes out a batch that lies entirely below `base`, for its memory.
     pub(super) fn pop_below(&mut self, base: u64) -> Option<Batch> {
-        let front = self.batches.front()?;
-        let end = self.first_batch * self.layout.segments_per_batch as u64 + front.segments as u64;
-        if end > base {
+        let oldest = self.batches.front()?;
+        if oldest.first_segment + oldest.segments as u64 > base {
             return None;
         }
-        self.first_batch += 1;
         self.batches.pop_front()
     }
 
     /// The datagrams of `count` segments from `first` on. They must be stored, and in one batch ([`Layout::within_batch`]);
     /// otherwise the result is empty.
     pub(super) fn run(&mut self, first: u64, count: usize) -> &mut [u8] {
-        let per_batch = self.layout.segments_per_batch as u64;
-        let Some(index) = (first / per_batch).checked_sub(self.first_batch) else {
+        let oldest = self.batches.front().map(|batch| batch.first_segment);
+        let Some(skipped) = oldest.and_then(|oldest| first.checked_sub(oldest)) else {
             return &mut [];
         };
-        let Some(batch) = self.batches.get_mut(index as usize) else {
+        let index = skipped as usize / self.layout.segments_per_batch;
+        let Some(batch) = self.batches.get_mut(index) else {
             return &mut [];
         };
-        let offset = (first % per_batch) as usize;
+        let offset = (first - batch.first_segment) as usize;
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let end = ((offset + count) * datagram_bytes).min(batch.datagrams.len());
         batch
@@ -93,6 +86,7 @@ mod tests {
             let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
             let datagrams = (first..end).flat_map(datagram).collect();
             store.push(Batch {
+                first_segment: first,
                 datagrams,
                 segments: (end - first) as usize,
             });
@@ -103,7 +97,7 @@ mod tests {
     #[test]
     fn a_run_is_the_datagrams_of_its_segments() {
         let mut store = filled();
-        assert_eq!(store.end(), SEGMENTS);
+        assert_eq!(store.end, SEGMENTS);
         for (first, count) in [(0, 52), (51, 1), (52, 10), (100, 4), (104, 6), (109, 1)] {
             let last_bytes = if first + count as u64 == SEGMENTS {
                 38

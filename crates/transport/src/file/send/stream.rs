@@ -100,9 +100,9 @@ impl SendStream {
         waker: &Waker,
     ) -> Self {
         let layout = Layout::new(spec.source.bytes(), spec.segment_bytes);
-        let ids = receivers.all().iter().map(|receiver| receiver.id);
+        let ids = receivers.all.iter().map(|receiver| receiver.id);
         let mut gbn = Sender::starting_at(spec.first_segment, spec.config, ids);
-        for receiver in receivers.all() {
+        for receiver in &receivers.all {
             gbn.set_free_segments(receiver.id, receiver.free_segments);
         }
         let sealer = SegmentSealer::new(spec.stream, &spec.stream_key);
@@ -144,8 +144,8 @@ impl SendStream {
     /// Does a bounded amount of work without waiting. True if there may be more to do.
     pub(super) fn turn(&mut self) -> Result<bool, SendError> {
         self.gbn.set_sharing(self.stream_count.get());
-        self.gbn.make_available(self.store.end());
-        if self.store.end() == self.layout.segments {
+        self.gbn.make_available(self.store.end);
+        if self.store.end == self.layout.segments {
             self.gbn.finish();
         }
         // ACKs come before the timer: those that arrived while this thread waited for the processor are not late.
@@ -201,7 +201,7 @@ impl SendStream {
 
     /// Whether all that was read has been sent, and more may be kept until it is acknowledged.
     fn is_starved(&self) -> bool {
-        let end = self.store.end();
+        let end = self.store.end;
         let kept = end.saturating_sub(self.gbn.base());
         end < self.layout.segments && end <= self.gbn.next_seq_num() && kept < self.max_kept
     }

@@ -34,7 +34,7 @@ impl ReceiveStream {
         self.update_progress();
         // The group's ACKs have their own pace.
         if self.group.is_none() {
-            self.gbn.set_free_segments(self.writer.free_segments());
+            self.gbn.set_free_segments(self.writer.free_segments);
             self.acknowledge(now)?;
         }
         Ok(true)

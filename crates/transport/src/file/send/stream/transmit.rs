@@ -22,7 +22,7 @@ impl SendStream {
                 return false;
             };
             self.first_transmit.get_or_insert(now);
-            let run = unsent.run();
+            let run = unsent.run;
             self.run_end = run.segments().end;
             self.blocked = match run.copies {
                 Copies::ONE => self.send_run(run, now),

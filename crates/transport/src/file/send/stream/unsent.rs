@@ -6,7 +6,8 @@ use backroom_gbn::Transmit;
 /// not sent again, and the missing ones go before the next segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unsent {
-    run: Transmit,
+    /// The segments that lack at least one copy.
+    pub(super) run: Transmit,
     /// How many copies of the first segment were sent.
     copies_sent: u8,
 }
@@ -17,11 +18,6 @@ impl Unsent {
             run,
             copies_sent: 0,
         }
-    }
-
-    /// The segments that lack at least one copy.
-    pub(super) fn run(&self) -> Transmit {
-        self.run
     }
 
     /// The next datagram to send.
