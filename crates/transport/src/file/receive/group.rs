@@ -41,11 +41,7 @@ impl GroupLane {
         ack_key: &Key,
         segment_bytes: SegmentBytes,
     ) -> Self {
-        let GroupMembership {
-            endpoint,
-            stream_key,
-            ack_every,
-        } = membership;
+        let (endpoint, stream_key) = (membership.endpoint, membership.stream_key);
         let stream = StreamId {
             lane: GROUP_LANE,
             ..own
@@ -58,7 +54,7 @@ impl GroupLane {
             opener: SegmentOpener::new(stream, &stream_key),
             probes: ProbeOpener::new(stream, &stream_key),
             acks: AckSealer::new(stream, receiver, ack_key),
-            pace: AckPace::new(ack_every),
+            pace: AckPace::new(membership.ack_every),
         }
     }
 }

@@ -75,29 +75,19 @@ impl ReceiveStream {
         control: Control,
         inbox: Inbox<SenderMessage>,
     ) -> Result<Self, ReceiveError> {
-        let ReceiveRequest {
-            part,
-            stream,
-            stream_key,
-            segment_bytes,
-            bytes,
-            receiver_number,
-            ack_key,
-            group,
-            with_hash,
-            options,
-        } = request;
-        let free_segments = options.free_segments(segment_bytes);
+        let (stream, segment_bytes) = (request.stream, request.segment_bytes);
+        let (receiver, ack_key) = (request.receiver_number, &request.ack_key);
+        let free_segments = request.options.free_segments(segment_bytes);
         let writer = Writer::new(
-            part.writer()?,
+            request.part.writer()?,
             free_segments,
             segment_bytes,
-            with_hash,
+            request.with_hash,
             inbox.waker.clone(),
         );
-        let group = group.map(|membership| {
-            GroupLane::new(membership, stream, receiver_number, &ack_key, segment_bytes)
-        });
+        let group = request
+            .group
+            .map(|membership| GroupLane::new(membership, stream, receiver, ack_key, segment_bytes));
         Ok(Self {
             endpoint,
             trace: StreamTrace {
@@ -106,13 +96,13 @@ impl ReceiveStream {
             },
             progress: control.progress,
             inbox,
-            part,
+            part: request.part,
             stream,
-            layout: Layout::new(bytes, segment_bytes),
-            idle_time: options.idle_time,
+            layout: Layout::new(request.bytes, segment_bytes),
+            idle_time: request.options.idle_time,
             gbn: Receiver::new(free_segments),
-            opener: SegmentOpener::new(stream, &stream_key),
-            acks: AckSealer::new(stream, receiver_number, &ack_key),
+            opener: SegmentOpener::new(stream, &request.stream_key),
+            acks: AckSealer::new(stream, receiver, ack_key),
             group,
             writer,
             peer: None,

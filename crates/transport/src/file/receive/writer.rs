@@ -144,19 +144,20 @@ impl Writer {
         });
         let chunk = mem::replace(&mut self.filling, next);
         match &mut self.disk {
-            Disk::Fast(_) => self.write(chunk),
-            Disk::Slow(thread) => thread.take(chunk),
+            Disk::Fast(output) => {
+                let begun = Instant::now();
+                let written = output.write(&chunk.bytes);
+                self.record_write(begun.elapsed(), written);
+                self.take_back(chunk);
+            }
+            Disk::Slow(thread) => {
+                if let Some(chunks) = &thread.chunks {
+                    // A thread that has failed gives the reason in `finish`.
+                    let _ = chunks.send(chunk);
+                }
+            }
             Disk::Ended(_) => self.take_back(chunk),
         }
-    }
-
-    fn write(&mut self, chunk: Chunk) {
-        if let Disk::Fast(output) = &mut self.disk {
-            let begun = Instant::now();
-            let written = output.write(&chunk.bytes);
-            self.record_write(begun.elapsed(), written);
-        }
-        self.take_back(chunk);
     }
 
     /// Leaves the rest of a slow disk to another thread, so that ACKs do not wait for it.
@@ -209,10 +210,9 @@ impl Writer {
     pub(super) fn finish(&mut self) -> io::Result<Option<[u8; 32]>> {
         self.end();
         match mem::replace(&mut self.disk, Disk::Ended(Ok(None))) {
-            Disk::Slow(thread) => match thread.thread.join() {
-                Ok(result) => result,
-                Err(_) => Err(io::Error::other("the thread that writes the file panicked")),
-            },
+            Disk::Slow(thread) => thread.thread.join().unwrap_or_else(|_| {
+                Err(io::Error::other("the thread that writes the file panicked"))
+            }),
             Disk::Ended(result) => result,
             Disk::Fast(output) => Ok(output.hash()),
         }
@@ -241,8 +241,7 @@ impl Output {
     }
 
     fn hash(&self) -> Option<[u8; 32]> {
-        let hasher = self.hasher.as_ref()?;
-        Some(hasher.finalize().into())
+        Some(self.hasher.as_ref()?.finalize().into())
     }
 }
 
@@ -263,13 +262,6 @@ impl WriterThread {
             written,
             thread,
         })
-    }
-
-    fn take(&mut self, chunk: Chunk) {
-        if let Some(chunks) = &self.chunks {
-            // A thread that has failed gives the reason in `finish`.
-            let _ = chunks.send(chunk);
-        }
     }
 }
 

@@ -46,24 +46,16 @@ impl SegmentStore {
         self.batches.pop_front()
     }
 
-    /// The datagrams of `count` segments from `first` on. They must be stored, and in one batch ([`Layout::within_batch`]);
-    /// otherwise the result is empty.
-    pub(super) fn run(&mut self, first: u64, count: usize) -> &mut [u8] {
-        let oldest = self.batches.front().map(|batch| batch.first_segment);
-        let Some(skipped) = oldest.and_then(|oldest| first.checked_sub(oldest)) else {
-            return &mut [];
-        };
+    /// The datagrams of `count` segments from `first` on, if they are stored. They must be in one batch
+    /// ([`Layout::within_batch`]).
+    pub(super) fn run(&mut self, first: u64, count: usize) -> Option<&mut [u8]> {
+        let skipped = first.checked_sub(self.batches.front()?.first_segment)?;
         let index = skipped as usize / self.layout.segments_per_batch;
-        let Some(batch) = self.batches.get_mut(index) else {
-            return &mut [];
-        };
+        let batch = self.batches.get_mut(index)?;
         let offset = (first - batch.first_segment) as usize;
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
         let end = ((offset + count) * datagram_bytes).min(batch.datagrams.len());
-        batch
-            .datagrams
-            .get_mut(offset * datagram_bytes..end)
-            .unwrap_or_default()
+        batch.datagrams.get_mut(offset * datagram_bytes..end)
     }
 }
 
@@ -104,7 +96,7 @@ mod tests {
             } else {
                 1_237
             };
-            let run = store.run(first, count);
+            let run = store.run(first, count).unwrap();
             assert_eq!(run.len(), (count - 1) * 1_237 + last_bytes);
             assert!(
                 run.chunks(1_237)
@@ -121,10 +113,10 @@ mod tests {
         assert_eq!(store.pop_below(52).unwrap().segments, 52);
         assert!(store.pop_below(103).is_none());
         assert!(
-            store.run(51, 1).is_empty(),
+            store.run(51, 1).is_none(),
             "what was freed is not there any more"
         );
-        assert_eq!(store.run(52, 1)[0], 52);
+        assert_eq!(store.run(52, 1).unwrap()[0], 52);
         assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 52);
         assert_eq!(store.pop_below(SEGMENTS).unwrap().segments, 6);
         assert!(store.pop_below(SEGMENTS).is_none());

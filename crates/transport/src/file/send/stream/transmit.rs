@@ -89,7 +89,7 @@ impl SendStream {
     /// Hands the first `count` segments of a run, which lie in one batch, to the kernel.
     fn try_send(&mut self, run: Transmit, count: usize) -> Sent {
         let datagram_bytes = self.layout.segment_bytes.datagram_bytes();
-        let datagrams = self.store.run(run.first, count);
+        let datagrams = self.store.run(run.first, count).unwrap_or_default();
         // A datagram is sealed with `SEALED_ROUND`, and keeps the round of its last transmission.
         if run.retransmission || run.round != SEALED_ROUND {
             datagrams
