@@ -35,7 +35,11 @@ pub(crate) fn fan_out(criterion: &mut Criterion) {
         bencher.iter(|| {
             runtime.block_on(async {
                 let post = envelopes.seal(&content, &keys).expect("good recipients");
-                sender.send(&ClientMessage::Post(post)).await.expect("sent");
+                sender
+                    .writer
+                    .send(&ClientMessage::Post(post))
+                    .await
+                    .expect("sent");
                 for recipient in &mut recipients {
                     while !matches!(next(recipient).await, ServerMessage::Delivery { .. }) {}
                 }
@@ -105,7 +109,7 @@ async fn join(
         name: name.parse().expect("allowed"),
         public_key,
     };
-    connection.send(&join).await.expect("sent");
+    connection.writer.send(&join).await.expect("sent");
     match next(&mut connection).await {
         ServerMessage::Joined { you, .. } => (connection, you),
         answer => panic!("not let in: {answer:?}"),
@@ -114,6 +118,7 @@ async fn join(
 
 async fn next(member: &mut Member) -> ServerMessage {
     member
+        .reader
         .receive()
         .await
         .expect("a message")

@@ -111,8 +111,8 @@ async fn join_over(
         name: name.clone(),
         public_key: identity.public_key(),
     };
-    connection.send(&join).await?;
-    let answer = tokio::time::timeout(REPLY_TIMEOUT, connection.receive())
+    connection.writer.send(&join).await?;
+    let answer = tokio::time::timeout(REPLY_TIMEOUT, connection.reader.receive())
         .await
         .map_err(|_| JoinError::NoReply)?;
     match answer? {

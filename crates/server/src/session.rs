@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use backroom_protocol::room::{ClientMessage, MemberId, Refusal, ServerMessage};
 use backroom_protocol::{Name, PublicKey, Reason};
-use backroom_transport::connection::{
-    AcceptError, Acceptor, ConnectionError, Reader, ServerConnection, Writer,
-};
+use backroom_transport::connection::{AcceptError, Acceptor, ConnectionError, Reader, Writer};
 use tokio::net::TcpStream;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -97,8 +95,8 @@ impl Sessions {
                 return None;
             }
         };
-        let local = canonical(connection.local_addr()).ip();
-        let (mut reader, mut writer) = ServerConnection::split(connection);
+        let local = canonical(connection.local_addr).ip();
+        let (mut reader, mut writer) = (connection.reader, connection.writer);
         match first_message(&mut reader).await {
             Ok((name, public_key)) => {
                 let member = Member {

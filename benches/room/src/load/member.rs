@@ -81,8 +81,8 @@ impl Member {
         let public_key = identity.public_key();
         let name = Name::new(&format!("member {number}"))?;
         let join = ClientMessage::Join { name, public_key };
-        connection.send(&join).await?;
-        let id = match connection.receive().await? {
+        connection.writer.send(&join).await?;
+        let id = match connection.reader.receive().await? {
             Some(ServerMessage::Joined { you, .. }) => you,
             Some(ServerMessage::Refused(refusal)) => return Err(refusal.into()),
             _ => bail!("the server did not reply to the join of member {number}"),
@@ -126,7 +126,7 @@ async fn serve(
     envelopes: Arc<Mutex<Envelopes>>,
     mut posts: mpsc::Receiver<Post>,
 ) {
-    let (mut reader, mut writer) = connection.split();
+    let (mut reader, mut writer) = (connection.reader, connection.writer);
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -105,10 +105,9 @@ impl Session {
             members,
             server: _,
         } = membership;
-        let (reader, writer) = connection.split();
         Self {
-            reader,
-            writer,
+            reader: connection.reader,
+            writer: connection.writer,
             envelopes: Envelopes::new(identity, own_id),
             posts: VecDeque::new(),
             roster: Roster::new(own_id, members),

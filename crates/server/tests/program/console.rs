@@ -15,7 +15,7 @@ async fn users_and_votes_are_listed() {
     for member in [&ann, &eve] {
         let line = server.stdout.line().await.unwrap();
         assert!(
-            line.contains(&member.connection.local_addr().to_string()),
+            line.contains(&member.connection.local_addr.to_string()),
             "{line}"
         );
     }

@@ -188,8 +188,11 @@ impl Member {
             name: Name::new(name).unwrap(),
             public_key: Identity::generate().unwrap().public_key(),
         };
-        connection.send(&join).await.unwrap();
-        match soon("an answer", connection.receive()).await.unwrap() {
+        connection.writer.send(&join).await.unwrap();
+        match soon("an answer", connection.reader.receive())
+            .await
+            .unwrap()
+        {
             Some(ServerMessage::Joined { you: id, members }) => Ok(Self {
                 id,
                 roster: members,
@@ -201,7 +204,7 @@ impl Member {
     }
 
     pub(crate) async fn says(&mut self, message: ClientMessage) {
-        soon("the way out", self.connection.send(&message))
+        soon("the way out", self.connection.writer.send(&message))
             .await
             .unwrap();
     }
@@ -225,7 +228,7 @@ impl Member {
     }
 
     pub(crate) async fn next(&mut self) -> ServerMessage {
-        let message = soon("a message", self.connection.receive()).await;
+        let message = soon("a message", self.connection.reader.receive()).await;
         message.unwrap().expect("the connection ended")
     }
 
@@ -258,7 +261,7 @@ impl Member {
 
     /// Waits for the end of the connection. Fails on any other message.
     pub(crate) async fn expect_end(&mut self) {
-        match soon("the end", self.connection.receive()).await {
+        match soon("the end", self.connection.reader.receive()).await {
             Ok(None) | Err(ConnectionError::Lost(_)) => {}
             other => panic!("the end was expected, not {other:?}"),
         }

@@ -20,7 +20,7 @@ async fn joins_and_leaves_are_printed_and_announced() {
     let mut bob = server.join("Bob").await;
     assert_eq!(names(&bob), ["Ann", "Bob"]);
     let introduced = bob.roster[1].clone();
-    assert_eq!(introduced.address, bob.connection.local_addr());
+    assert_eq!(introduced.address, bob.connection.local_addr);
     ann.expect(ServerMessage::MemberJoined(introduced)).await;
     bob.says(ClientMessage::Leave).await;
     server.stdout.expect("Client Disconnected: Bob").await;
@@ -81,7 +81,7 @@ async fn two_ports_share_one_room() {
     let mut ann = server.join("Ann").await;
     server.addresses.reverse();
     let mut bob = server.join("Bob").await;
-    assert_ne!(ann.connection.peer_addr(), bob.connection.peer_addr());
+    assert_ne!(ann.connection.peer_addr, bob.connection.peer_addr);
     assert_eq!(names(&bob), ["Ann", "Bob"]);
     ann.expect(ServerMessage::MemberJoined(bob.roster[1].clone()))
         .await;
@@ -93,14 +93,16 @@ async fn two_ports_share_one_room() {
 async fn a_first_message_that_is_not_a_join_is_refused_with_a_reason() {
     let server = Server::start(&[]).await;
     let mut connection = server.connect().await.unwrap();
-    connection.send(&ClientMessage::Users).await.unwrap();
-    let answer = soon("an answer", connection.receive()).await.unwrap();
+    connection.writer.send(&ClientMessage::Users).await.unwrap();
+    let answer = soon("an answer", connection.reader.receive())
+        .await
+        .unwrap();
     let Some(ServerMessage::Refused(Refusal::Other(reason))) = answer else {
         panic!("a refusal was expected, not {answer:?}");
     };
     assert!(reason.as_str().contains("must be a join"), "{reason}");
     assert!(
-        soon("the end", connection.receive())
+        soon("the end", connection.reader.receive())
             .await
             .unwrap()
             .is_none()

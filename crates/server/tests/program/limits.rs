@@ -52,7 +52,7 @@ async fn a_client_that_never_sends_a_join_times_out() {
         Ok(connection) => connection,
         Err(_) => server.connect().await.unwrap(),
     };
-    let end = soon("the end", silent.receive()).await;
+    let end = soon("the end", silent.reader.receive()).await;
     assert!(!matches!(end, Ok(Some(_))), "{end:?}");
 }
 

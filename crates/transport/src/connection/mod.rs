@@ -1,8 +1,8 @@
 //! The encrypted TCP connection between a member and the room.
 //!
 //! [`connect`] and [`Acceptor::accept`] run the handshake, with a time limit for every step and a size limit for every frame.
-//! The result is a [`Connection`]: records in both directions, each with one message. It splits into a [`Reader`] and a
-//! [`Writer`]. Both are cancel-safe: a future that is dropped half-way loses nothing.
+//! The result is a [`Connection`]: records in both directions, each with one message. Its [`Reader`] and its [`Writer`] may go to
+//! two tasks. Both are cancel-safe: a future that is dropped half-way loses nothing.
 //!
 //! A message to many members is encoded once ([`Encoded`]) and sealed for each of them.
 

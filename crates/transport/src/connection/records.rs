@@ -9,7 +9,6 @@ use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use super::encoded::Message;
-use super::error::ConnectionError;
 use super::reader::Reader;
 use super::writer::Writer;
 
@@ -22,10 +21,14 @@ pub type ServerConnection = Connection<ClientMessage, ServerMessage>;
 /// A joined connection that receives `In` and sends `Out`.
 #[derive(Debug)]
 pub struct Connection<In, Out> {
-    reader: Reader<In>,
-    writer: Writer<Out>,
-    local_addr: SocketAddr,
-    peer_addr: SocketAddr,
+    /// The receiving half.
+    pub reader: Reader<In>,
+    /// The sending half.
+    pub writer: Writer<Out>,
+    /// The local address.
+    pub local_addr: SocketAddr,
+    /// The remote address.
+    pub peer_addr: SocketAddr,
 }
 
 impl<In: Message, Out: Message> Connection<In, Out> {
@@ -44,36 +47,5 @@ impl<In: Message, Out: Message> Connection<In, Out> {
             local_addr,
             peer_addr,
         })
-    }
-
-    /// The local address.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
-    }
-
-    /// The remote address.
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.peer_addr
-    }
-
-    /// The next message, or `None` if the other side has closed the connection. Cancel-safe.
-    ///
-    /// # Errors
-    /// [`ConnectionError`]; the connection can't be used after that.
-    pub async fn receive(&mut self) -> Result<Option<In>, ConnectionError> {
-        self.reader.receive().await
-    }
-
-    /// Sends one message. Cancel-safe, see [`Writer::send`].
-    ///
-    /// # Errors
-    /// [`ConnectionError`]
-    pub async fn send(&mut self, message: &Out) -> Result<(), ConnectionError> {
-        self.writer.send(message).await
-    }
-
-    /// Splits it for two tasks.
-    pub fn split(self) -> (Reader<In>, Writer<Out>) {
-        (self.reader, self.writer)
     }
 }

@@ -49,21 +49,22 @@ fn post(number: u32, bytes: usize) -> ClientMessage {
 #[tokio::test]
 async fn messages_pass_in_both_directions_and_the_end_is_seen() {
     let (mut member, mut room) = joined().await;
-    assert_eq!(member.peer_addr(), room.local_addr());
-    assert_eq!(member.local_addr(), room.peer_addr());
+    assert_eq!(member.peer_addr, room.local_addr);
+    assert_eq!(member.local_addr, room.peer_addr);
     for number in 0..100 {
         let message = post(number, number as usize * 600);
-        member.send(&message).await.unwrap();
+        member.writer.send(&message).await.unwrap();
         assert_eq!(
-            within_a_minute(room.receive()).await.unwrap(),
+            within_a_minute(room.reader.receive()).await.unwrap(),
             Some(message)
         );
-        room.send(&ServerMessage::MemberLeft {
-            id: MemberId(number),
-        })
-        .await
-        .unwrap();
-        let left = within_a_minute(member.receive()).await.unwrap();
+        room.writer
+            .send(&ServerMessage::MemberLeft {
+                id: MemberId(number),
+            })
+            .await
+            .unwrap();
+        let left = within_a_minute(member.reader.receive()).await.unwrap();
         assert_eq!(
             left,
             Some(ServerMessage::MemberLeft {
@@ -71,14 +72,14 @@ async fn messages_pass_in_both_directions_and_the_end_is_seen() {
             })
         );
     }
-    let (_, mut writer) = member.split();
+    let mut writer = member.writer;
     writer.send(&ClientMessage::Leave).await.unwrap();
     writer.close().await.unwrap();
     assert_eq!(
-        within_a_minute(room.receive()).await.unwrap(),
+        within_a_minute(room.reader.receive()).await.unwrap(),
         Some(ClientMessage::Leave)
     );
-    assert_eq!(within_a_minute(room.receive()).await.unwrap(), None);
+    assert_eq!(within_a_minute(room.reader.receive()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn what_is_encoded_once_reaches_every_member() {
     for _ in 0..3 {
         let joining = async { tokio::join!(connect(address, &login), accept_one(&listener)) };
         let (member, room) = within_a_minute(joining).await;
-        let (mut member, (_, mut to_member)) = (member.unwrap(), room.unwrap().split());
+        let (mut member, mut to_member) = (member.unwrap(), room.unwrap().writer);
         to_member.feed(&delivery).unwrap();
         to_member.feed(&closing).unwrap();
         assert!(to_member.buffered_bytes() > 0);
@@ -106,14 +107,14 @@ async fn what_is_encoded_once_reaches_every_member() {
             sealed: b"key".to_vec(),
         };
         assert_eq!(
-            within_a_minute(member.receive()).await.unwrap(),
+            within_a_minute(member.reader.receive()).await.unwrap(),
             Some(expected)
         );
         let expected = ServerMessage::Closing {
             reason: Reason::new("enough"),
         };
         assert_eq!(
-            within_a_minute(member.receive()).await.unwrap(),
+            within_a_minute(member.reader.receive()).await.unwrap(),
             Some(expected)
         );
     }
@@ -123,7 +124,7 @@ async fn what_is_encoded_once_reaches_every_member() {
 async fn sending_that_is_dropped_half_way_goes_on_where_it_was() {
     const POSTS: u32 = 400;
     let (member, mut room) = joined().await;
-    let (_reader, mut writer) = member.split();
+    let (_reader, mut writer) = (member.reader, member.writer);
     for number in 0..POSTS {
         writer
             .feed(&Encoded::new(&post(number, 60_000)).unwrap())
@@ -138,7 +139,10 @@ async fn sending_that_is_dropped_half_way_goes_on_where_it_was() {
     assert!(writer.buffered_bytes() > 0);
     let read = async {
         for number in 0..POSTS {
-            assert_eq!(room.receive().await.unwrap(), Some(post(number, 60_000)));
+            assert_eq!(
+                room.reader.receive().await.unwrap(),
+                Some(post(number, 60_000))
+            );
         }
     };
     let (flushed, ()) = within_a_minute(async { tokio::join!(writer.flush(), read) }).await;

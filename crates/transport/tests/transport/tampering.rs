@@ -27,6 +27,7 @@ async fn receiving_that_is_dropped_between_any_two_bytes_loses_nothing() {
     let (mut member, mut room, _relay) = joined_through(|bytes| bytes).await;
     for number in 0..20 {
         member
+            .writer
             .send(&ClientMessage::Kick {
                 target: MemberId(number),
             })
@@ -37,7 +38,7 @@ async fn receiving_that_is_dropped_between_any_two_bytes_loses_nothing() {
                 // Polled once and dropped, again and again, while the record trickles in.
                 tokio::select! {
                     biased;
-                    message = room.receive() => break message.unwrap(),
+                    message = room.reader.receive() => break message.unwrap(),
                     () = tokio::task::yield_now() => {}
                 }
             }
@@ -58,8 +59,8 @@ async fn a_changed_record_ends_the_connection() {
         bytes
     })
     .await;
-    member.send(&ClientMessage::Ping).await.unwrap();
-    let received = within_a_minute(room.receive()).await;
+    member.writer.send(&ClientMessage::Ping).await.unwrap();
+    let received = within_a_minute(room.reader.receive()).await;
     assert!(
         matches!(
             received,
@@ -72,12 +73,12 @@ async fn a_changed_record_ends_the_connection() {
 #[tokio::test]
 async fn a_repeated_record_ends_the_connection() {
     let (mut member, mut room, _relay) = joined_through(|bytes| bytes.repeat(2)).await;
-    member.send(&ClientMessage::Ping).await.unwrap();
+    member.writer.send(&ClientMessage::Ping).await.unwrap();
     assert_eq!(
-        within_a_minute(room.receive()).await.unwrap(),
+        within_a_minute(room.reader.receive()).await.unwrap(),
         Some(ClientMessage::Ping)
     );
-    let received = within_a_minute(room.receive()).await;
+    let received = within_a_minute(room.reader.receive()).await;
     assert!(
         matches!(
             received,
@@ -90,8 +91,8 @@ async fn a_repeated_record_ends_the_connection() {
 #[tokio::test]
 async fn a_record_longer_than_any_is_refused_before_it_is_read() {
     let (mut member, mut room, _relay) = joined_through(|_| u32::MAX.to_be_bytes().to_vec()).await;
-    member.send(&ClientMessage::Ping).await.unwrap();
-    let received = within_a_minute(room.receive()).await;
+    member.writer.send(&ClientMessage::Ping).await.unwrap();
+    let received = within_a_minute(room.reader.receive()).await;
     assert!(
         matches!(
             received,
@@ -108,10 +109,10 @@ async fn a_record_cut_short_is_a_lost_connection() {
         bytes
     })
     .await;
-    member.send(&ClientMessage::Ping).await.unwrap();
-    let (_, mut writer) = member.split();
+    member.writer.send(&ClientMessage::Ping).await.unwrap();
+    let mut writer = member.writer;
     writer.close().await.unwrap();
-    let received = within_a_minute(room.receive()).await;
+    let received = within_a_minute(room.reader.receive()).await;
     assert!(
         matches!(received, Err(ConnectionError::Lost(_))),
         "{received:?}"
