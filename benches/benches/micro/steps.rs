@@ -3,12 +3,12 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use backroom_gbn::{Receiver, ReceiverId, Sender, SenderConfig, Window};
+use backroom_gbn::{Ack, Receiver, ReceiverId, Sender, SenderConfig, Window};
 use backroom_link::{Link, LinkConfig, Loss};
 use backroom_protocol::handshake::{ClientHandshake, ServerHandshake, SessionKeys};
 use backroom_protocol::record::RECORD_HEADER_BYTES;
 use backroom_protocol::segment::{
-    Ack, AckOpener, AckSealer, SegmentBytes, SegmentOpener, SegmentSealer, StreamId, set_round,
+    AckOpener, AckSealer, SegmentBytes, SegmentOpener, SegmentSealer, StreamId, set_round,
 };
 use backroom_protocol::{
     Cast, Content, Envelopes, Identity, Key, MemberId, Password, StretchParams, StretchedPassword,

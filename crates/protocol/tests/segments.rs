@@ -1,9 +1,9 @@
 //! The datagrams of a file: which open, and which are dropped.
 
+use backroom_gbn::Ack;
 use backroom_protocol::segment::{
-    ACK_BYTES, Ack, AckOpener, AckSealer, HEADER_BYTES, MAX_SEGMENT_BYTES, OpenError,
-    SEGMENT_OVERHEAD, SEGMENTS_PER_EPOCH, SealError, SegmentBytes, SegmentOpener, SegmentSealer,
-    StreamId, set_round,
+    ACK_BYTES, AckOpener, AckSealer, HEADER_BYTES, MAX_SEGMENT_BYTES, OpenError, SEGMENT_OVERHEAD,
+    SEGMENTS_PER_EPOCH, SealError, SegmentBytes, SegmentOpener, SegmentSealer, StreamId, set_round,
 };
 use backroom_protocol::{Key, TransferId};
 use proptest::prelude::*;

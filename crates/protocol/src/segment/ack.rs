@@ -2,6 +2,7 @@
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
+use backroom_gbn::Ack;
 
 use super::error::{OpenError, SealError};
 use super::size::HEADER_BYTES;
@@ -17,20 +18,6 @@ const MAX_ACKS: u64 = 1 << 40;
 
 const BODY_BYTES: usize = 17;
 const KEY_LABEL: &[u8] = b"backroom ack v1";
-
-/// The content of an ACK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ack {
-    /// The next segment expected: all segments below it have arrived.
-    pub cumulative: u64,
-    /// The round in which segment `cumulative - 1` was accepted, or 0 if no segment was. The sender uses it to measure
-    /// round trips.
-    pub accepted_round: u16,
-    /// The round of a segment above `cumulative` that arrived, if any.
-    pub gap_round: Option<u16>,
-    /// The receive window: the number of segments, from `cumulative` on, that the receiver has space for.
-    pub free_segments: u32,
-}
 
 /// Seals the ACKs of one receiver.
 #[derive(Debug)]
@@ -75,7 +62,7 @@ impl AckSealer {
         header[LANE_END..RECEIVER_END].copy_from_slice(&self.receiver.to_be_bytes());
         header[RECEIVER_END..].copy_from_slice(&counter.to_be_bytes());
         let (body, tag) = rest.split_at_mut(BODY_BYTES);
-        body.copy_from_slice(&ack.emit());
+        body.copy_from_slice(&emit(ack));
         let sealed = self
             .cipher
             .encrypt_inout_detached(&nonce(counter), header, body.into())
@@ -115,7 +102,7 @@ impl AckOpener {
             .map_err(|_| OpenError::NotAuthentic)?;
         // Only after authentication: a forged counter must not block the receiver's ACKs.
         self.min_counter = counter.saturating_add(1);
-        Ack::parse(body)
+        parse(body)
     }
 }
 
@@ -155,35 +142,33 @@ impl StreamId {
     }
 }
 
-impl Ack {
-    fn emit(self) -> [u8; BODY_BYTES] {
-        let mut body = [0; BODY_BYTES];
-        body[..8].copy_from_slice(&self.cumulative.to_be_bytes());
-        body[8..10].copy_from_slice(&self.accepted_round.to_be_bytes());
-        body[10] = u8::from(self.gap_round.is_some());
-        body[11..13].copy_from_slice(&self.gap_round.unwrap_or(0).to_be_bytes());
-        body[13..].copy_from_slice(&self.free_segments.to_be_bytes());
-        body
-    }
+fn emit(ack: Ack) -> [u8; BODY_BYTES] {
+    let mut body = [0; BODY_BYTES];
+    body[..8].copy_from_slice(&ack.cumulative.to_be_bytes());
+    body[8..10].copy_from_slice(&ack.accepted_round.to_be_bytes());
+    body[10] = u8::from(ack.gap_round.is_some());
+    body[11..13].copy_from_slice(&ack.gap_round.unwrap_or(0).to_be_bytes());
+    body[13..].copy_from_slice(&ack.free_segments.to_be_bytes());
+    body
+}
 
-    fn parse(body: &[u8]) -> Result<Self, OpenError> {
-        let (cumulative, rest) = body.split_first_chunk().ok_or(OpenError::Malformed)?;
-        let (accepted_round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-        let (flag, rest) = rest.split_first().ok_or(OpenError::Malformed)?;
-        let (round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-        let free_segments = rest.try_into().map_err(|_| OpenError::Malformed)?;
-        let gap_round = match (flag, u16::from_be_bytes(*round)) {
-            (0, 0) => None,
-            (1, round) => Some(round),
-            _ => return Err(OpenError::Malformed),
-        };
-        Ok(Self {
-            cumulative: u64::from_be_bytes(*cumulative),
-            accepted_round: u16::from_be_bytes(*accepted_round),
-            gap_round,
-            free_segments: u32::from_be_bytes(free_segments),
-        })
-    }
+fn parse(body: &[u8]) -> Result<Ack, OpenError> {
+    let (cumulative, rest) = body.split_first_chunk().ok_or(OpenError::Malformed)?;
+    let (accepted_round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
+    let (flag, rest) = rest.split_first().ok_or(OpenError::Malformed)?;
+    let (round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
+    let free_segments = rest.try_into().map_err(|_| OpenError::Malformed)?;
+    let gap_round = match (flag, u16::from_be_bytes(*round)) {
+        (0, 0) => None,
+        (1, round) => Some(round),
+        _ => return Err(OpenError::Malformed),
+    };
+    Ok(Ack {
+        cumulative: u64::from_be_bytes(*cumulative),
+        accepted_round: u16::from_be_bytes(*accepted_round),
+        gap_round,
+        free_segments: u32::from_be_bytes(free_segments),
+    })
 }
 
 #[cfg(test)]
@@ -251,21 +236,17 @@ mod tests {
             gap_round: None,
             free_segments: 3,
         };
-        let mut body = ack.emit();
-        assert_eq!(Ack::parse(&body), Ok(ack));
+        let mut body = emit(ack);
+        assert_eq!(parse(&body), Ok(ack));
         body[10] = 2;
-        assert_eq!(
-            Ack::parse(&body),
-            Err(OpenError::Malformed),
-            "a flag is 0 or 1"
-        );
+        assert_eq!(parse(&body), Err(OpenError::Malformed), "a flag is 0 or 1");
         body[10..12].copy_from_slice(&[0, 1]);
         assert_eq!(
-            Ack::parse(&body),
+            parse(&body),
             Err(OpenError::Malformed),
             "no gap has no round"
         );
-        assert_eq!(Ack::parse(&body[1..]), Err(OpenError::Malformed));
+        assert_eq!(parse(&body[1..]), Err(OpenError::Malformed));
     }
 
     #[test]

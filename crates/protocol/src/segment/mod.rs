@@ -41,7 +41,7 @@ mod probe;
 mod size;
 mod stream;
 
-pub use ack::{ACK_BYTES, Ack, AckOpener, AckSealer, ack_receiver};
+pub use ack::{ACK_BYTES, AckOpener, AckSealer, ack_receiver};
 pub use data::{SEGMENTS_PER_EPOCH, Segment, SegmentOpener, SegmentSealer, set_round};
 pub use error::{OpenError, SealError};
 pub use probe::{PROBE_BYTES, ProbeOpener, ProbeSealer};

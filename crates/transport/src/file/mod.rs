@@ -13,7 +13,6 @@
 //! up gets a second thread, so that ACKs do not wait for it. A transfer needs memory for a window of segments and a few MiB,
 //! whatever the file's size.
 
-mod ack;
 mod control;
 mod layout;
 mod receive;

@@ -6,7 +6,6 @@ use backroom_gbn::{Ack, ReceiverId};
 use backroom_protocol::Key;
 use backroom_protocol::segment::{AckOpener, StreamId, ack_receiver};
 
-use crate::file::ack;
 use crate::file::control::Progress;
 
 /// What the sender knows about one receiver.
@@ -77,7 +76,7 @@ impl Receivers {
         let id = ReceiverId(ack_receiver(self.stream, datagram)?);
         let index = self.index(id)?;
         let receiver = self.all.get_mut(index)?;
-        let ack = ack::from_wire(receiver.acks.open(datagram).ok()?);
+        let ack = receiver.acks.open(datagram).ok()?;
         receiver.cumulative = ack.cumulative;
         receiver.free_segments = ack.free_segments;
         receiver.last_ack = Some(now);

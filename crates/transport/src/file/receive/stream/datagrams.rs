@@ -7,7 +7,6 @@ use backroom_gbn::{Ack, Received};
 use backroom_protocol::segment::{PROBE_BYTES, Segment};
 
 use super::ReceiveStream;
-use crate::file::ack;
 use crate::file::receive::group::GroupLane;
 use crate::file::receive::pieces::Pieces;
 use crate::file::receive::request::ReceiveError;
@@ -164,9 +163,9 @@ impl ReceiveStream {
         let datagram = match &mut self.group {
             Some(group) => {
                 group.pace.record_ack(now);
-                group.acks.seal(ack::to_wire(ack))?
+                group.acks.seal(ack)?
             }
-            None => self.acks.seal(ack::to_wire(ack))?,
+            None => self.acks.seal(ack)?,
         };
         let sent = self
             .endpoint

@@ -46,8 +46,8 @@ mod tests {
     use std::net::UdpSocket;
     use std::time::Duration;
 
-    use backroom_gbn::{SenderConfig, Timeout};
-    use backroom_protocol::segment::{Ack, AckSealer, SegmentBytes, StreamId};
+    use backroom_gbn::{Ack, SenderConfig, Timeout};
+    use backroom_protocol::segment::{AckSealer, SegmentBytes, StreamId};
     use backroom_protocol::{Key, TransferId};
 
     use super::*;
