@@ -281,10 +281,10 @@ fn public_reason(error: &PartFileError) -> String {
     match error {
         PartFileError::TooLarge { .. } => error.to_string(),
         PartFileError::NoSpace { .. } => "its disk is too full".into(),
-        PartFileError::Folder { .. } | PartFileError::Write { .. } => {
+        PartFileError::Folder(..) | PartFileError::Write(..) => {
             "it can't write to its download folder".into()
         }
-        PartFileError::NoName { .. } => "it has too many files of that name".into(),
+        PartFileError::NoName(_) => "it has too many files of that name".into(),
     }
 }
 

@@ -22,20 +22,12 @@ const STEP_TIME: Duration = Duration::from_secs(10);
 pub enum ConnectError {
     /// No server listens there, or there is no route.
     #[error(
-        "can't reach a server at {server}: {source}; check the address and the port, and whether the server is running"
+        "can't reach a server at {0}: {1}; check the address and the port, and whether the server is running"
     )]
-    Unreachable {
-        /// The server's address.
-        server: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unreachable(SocketAddr, #[source] io::Error),
     /// The server did not answer in time.
-    #[error("the server at {server} does not respond; check the address and the port")]
-    TimedOut {
-        /// The server's address.
-        server: SocketAddr,
-    },
+    #[error("the server at {0} does not respond; check the address and the port")]
+    TimedOut(SocketAddr),
     /// The password is wrong, or the handshake was modified on the network.
     #[error("wrong password")]
     WrongPassword,
@@ -43,21 +35,11 @@ pub enum ConnectError {
     #[error("the server is busy; try again in a few seconds")]
     Busy,
     /// The handshake failed for another reason.
-    #[error("can't join the server at {server}: {source}")]
-    Handshake {
-        /// The server's address.
-        server: SocketAddr,
-        /// The reason.
-        source: HandshakeError,
-    },
+    #[error("can't join the server at {0}: {1}")]
+    Handshake(SocketAddr, #[source] HandshakeError),
     /// The connection was lost before the join was complete.
-    #[error("the server at {server} closed the connection during the join: {source}")]
-    Lost {
-        /// The server's address.
-        server: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("the server at {0} closed the connection during the join: {1}")]
+    Lost(SocketAddr, #[source] io::Error),
 }
 
 /// A password and its last stretched form. Clones share both, so a load generator stretches once for a thousand members.
@@ -80,9 +62,8 @@ impl Login {
     /// result.
     async fn stretch(&self, params: StretchParams) -> io::Result<StretchedPassword> {
         let mut known = self.stretched.lock().await;
-        if let Some(stretched) = known
-            .as_ref()
-            .filter(|stretched| stretched.params() == params)
+        if let Some(stretched) = &*known
+            && stretched.params() == params
         {
             return Ok(stretched.clone());
         }
@@ -101,16 +82,16 @@ impl Login {
 pub async fn connect(server: SocketAddr, login: &Login) -> Result<ClientConnection, ConnectError> {
     let stream = timeout(STEP_TIME, TcpStream::connect(server))
         .await
-        .map_err(|_| ConnectError::TimedOut { server })?
-        .map_err(|source| ConnectError::Unreachable { server, source })?;
+        .map_err(|_| ConnectError::TimedOut(server))?
+        .map_err(|error| ConnectError::Unreachable(server, error))?;
     shake_hands(stream, login)
         .await
         .map_err(|error| match error {
-            StepError::TimedOut => ConnectError::TimedOut { server },
-            StepError::Lost(source) => ConnectError::Lost { server, source },
+            StepError::TimedOut => ConnectError::TimedOut(server),
+            StepError::Lost(error) => ConnectError::Lost(server, error),
             StepError::Handshake(HandshakeError::WrongPassword) => ConnectError::WrongPassword,
             StepError::Handshake(HandshakeError::Busy) => ConnectError::Busy,
-            StepError::Handshake(source) => ConnectError::Handshake { server, source },
+            StepError::Handshake(error) => ConnectError::Handshake(server, error),
         })
 }
 

@@ -18,23 +18,14 @@ const REFUSAL_TIME: Duration = Duration::from_secs(1);
 const REFUSAL_DISCARD_BYTES: usize = 4 << 10;
 
 /// Why a step of the handshake failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum StepError {
+    #[error("timed out")]
     TimedOut,
-    Lost(io::Error),
-    Handshake(HandshakeError),
-}
-
-impl From<io::Error> for StepError {
-    fn from(error: io::Error) -> Self {
-        Self::Lost(error)
-    }
-}
-
-impl From<HandshakeError> for StepError {
-    fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
-    }
+    #[error(transparent)]
+    Lost(#[from] io::Error),
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
 }
 
 /// A TCP stream of handshake frames.

@@ -11,34 +11,15 @@ use rustix::fs::{CWD, Mode, OFlags};
 /// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It can't be opened.
-    #[error("can't read {}: {source}", path.display())]
-    Open {
-        /// Its path.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    /// It can't be opened, or not be read to its end.
+    #[error("can't read {path}: {1}", path = .0.display())]
+    Read(PathBuf, #[source] io::Error),
     /// It is a folder, a device or the like.
-    #[error("{} is not a regular file; pack it into an archive first", path.display())]
-    NotAFile {
-        /// Its path.
-        path: PathBuf,
-    },
+    #[error("{} is not a regular file; pack it into an archive first", .0.display())]
+    NotAFile(PathBuf),
     /// It became shorter after it was opened.
-    #[error("{} was truncated while it was being sent; send it again when no program writes to it", path.display())]
-    Shrank {
-        /// Its path.
-        path: PathBuf,
-    },
-    /// It could not be read to its end.
-    #[error("can't read {}: {source}", path.display())]
-    Read {
-        /// Its path.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("{} was truncated while it was being sent; send it again when no program writes to it", .0.display())]
+    Shrank(PathBuf),
 }
 
 /// An open regular file, with the size it had when it was opened. What is appended later is not sent. Clones share the handle, so
@@ -54,12 +35,9 @@ impl SourceFile {
     /// Opens a file for sending.
     ///
     /// # Errors
-    /// [`SourceError::Open`] and [`SourceError::NotAFile`]
+    /// [`SourceError::Read`] and [`SourceError::NotAFile`]
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let open_error = |source: io::Error| SourceError::Open {
-            path: path.to_owned(),
-            source,
-        };
+        let open_error = |error| SourceError::Read(path.to_owned(), error);
         // Without NONBLOCK, opening a named pipe would block until another program writes to it.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(CWD, path, flags, Mode::empty())
@@ -67,9 +45,7 @@ impl SourceFile {
         let file = File::from(file);
         let metadata = file.metadata().map_err(open_error)?;
         if !metadata.is_file() {
-            return Err(SourceError::NotAFile {
-                path: path.to_owned(),
-            });
+            return Err(SourceError::NotAFile(path.to_owned()));
         }
         Ok(Self {
             file: Arc::new(file),
@@ -117,11 +93,11 @@ impl SourceFile {
         Ok(())
     }
 
-    fn read_error(&self, source: io::Error) -> SourceError {
+    fn read_error(&self, error: io::Error) -> SourceError {
         let path = self.path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::UnexpectedEof => SourceError::Shrank { path },
-            _ => SourceError::Read { path, source },
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => SourceError::Shrank(path),
+            _ => SourceError::Read(path, error),
         }
     }
 }
@@ -141,6 +117,6 @@ mod tests {
         assert_eq!((&first, &second), (b"234", b"5678"));
         let mut pieces = [&mut first[..], &mut second].map(IoSliceMut::new);
         let beyond = source.read_scattered(&mut pieces, 4);
-        assert!(matches!(beyond, Err(SourceError::Shrank { .. })));
+        assert!(matches!(beyond, Err(SourceError::Shrank(_))));
     }
 }

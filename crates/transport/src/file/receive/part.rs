@@ -59,27 +59,14 @@ pub enum PartFileError {
         free_bytes: u64,
     },
     /// The download folder can't be used.
-    #[error("can't use the download folder {}: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("can't use the download folder {path}: {1}", path = .0.display())]
+    Folder(PathBuf, #[source] io::Error),
     /// The `.part` file can't be created, written or renamed.
-    #[error("can't write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("can't write {path}: {1}", path = .0.display())]
+    Write(PathBuf, #[source] io::Error),
     /// Every name tried is taken.
-    #[error("{name} and all its numbered variants exist already; clean up the download folder")]
-    NoName {
-        /// The file's name.
-        name: FileName,
-    },
+    #[error("{0} and all its numbered variants exist already; clean up the download folder")]
+    NoName(FileName),
 }
 
 /// A file that is being received. It is removed if it is dropped before it is published.
@@ -111,10 +98,7 @@ impl PartFile {
                 max_bytes: limits.max_bytes,
             });
         }
-        let folder_error = |source: Errno| PartFileError::Folder {
-            path: folder.to_owned(),
-            source: source.into(),
-        };
+        let folder_error = |error: Errno| PartFileError::Folder(folder.to_owned(), error.into());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(CWD, folder, flags, Mode::empty()).map_err(folder_error)?;
         let disk = rustix::fs::fstatvfs(&handle).map_err(folder_error)?;
@@ -157,7 +141,7 @@ impl PartFile {
     pub(super) fn writer(&self) -> Result<File, PartFileError> {
         self.file
             .try_clone()
-            .map_err(|source| self.write_error(source))
+            .map_err(|error| self.write_error(error))
     }
 
     /// Flushes the file to the disk, which may take long. Without it a crash could leave half a file under the final name.
@@ -167,7 +151,7 @@ impl PartFile {
     pub(super) fn sync(&self) -> Result<(), PartFileError> {
         self.file
             .sync_data()
-            .map_err(|source| self.write_error(source))
+            .map_err(|error| self.write_error(error))
     }
 
     /// Gives the file its final name: `name.ext`, or `name (1).ext` and so on if that exists.
@@ -186,16 +170,11 @@ impl PartFile {
                 Err(error) => return Err(self.write_error(error.into())),
             }
         }
-        Err(PartFileError::NoName {
-            name: self.name.clone(),
-        })
+        Err(PartFileError::NoName(self.name.clone()))
     }
 
-    pub(super) fn write_error(&self, source: io::Error) -> PartFileError {
-        PartFileError::Write {
-            path: self.folder_path.join(&self.part_name),
-            source,
-        }
+    pub(super) fn write_error(&self, error: io::Error) -> PartFileError {
+        PartFileError::Write(self.folder_path.join(&self.part_name), error)
     }
 }
 
@@ -225,14 +204,13 @@ fn create_part(
         match created {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => {
-                return created.map_err(|source| PartFileError::Write {
-                    path: folder_path.join(format!("{name}.part")),
-                    source,
+                return created.map_err(|error| {
+                    PartFileError::Write(folder_path.join(format!("{name}.part")), error)
                 });
             }
         }
     }
-    Err(PartFileError::NoName { name: name.clone() })
+    Err(PartFileError::NoName(name.clone()))
 }
 
 /// Creates a file. Fails if anything has the name, even a dangling link.

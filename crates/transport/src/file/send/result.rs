@@ -89,19 +89,11 @@ pub enum SendError {
         receiver: SocketAddr,
     },
     /// The system has no route to the receiver.
-    #[error("no route to {receiver}: {source}")]
-    NoRoute {
-        /// The receiver's address.
-        receiver: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("no route to {0}: {1}")]
+    NoRoute(SocketAddr, #[source] io::Error),
     /// The receiver stopped sending ACKs.
-    #[error("{receiver} no longer responds; either its program has ended or a firewall drops UDP")]
-    ReceiverLost {
-        /// The receiver's address.
-        receiver: SocketAddr,
-    },
+    #[error("{0} no longer responds; either its program has ended or a firewall drops UDP")]
+    ReceiverLost(SocketAddr),
     /// The caller cancelled the transfer.
     #[error("cancelled")]
     Cancelled,

@@ -12,7 +12,7 @@ pub(super) fn check_route(
     receiver: SocketAddr,
     segment_bytes: SegmentBytes,
 ) -> Result<(), SendError> {
-    let route = Route::to(receiver).map_err(|source| SendError::NoRoute { receiver, source })?;
+    let route = Route::to(receiver).map_err(|error| SendError::NoRoute(receiver, error))?;
     let excess_bytes = segment_bytes
         .datagram_bytes()
         .saturating_sub(route.max_datagram_bytes());

@@ -108,7 +108,7 @@ fn serve(
         if let Some(departure) = stream.departures.pop_front() {
             return match departure.has_finished {
                 true => Ok(()),
-                false => Err(SendError::ReceiverLost { receiver }),
+                false => Err(SendError::ReceiverLost(receiver)),
             };
         }
         if inbox.cancel.is_cancelled() {
