@@ -86,10 +86,9 @@
 //!
 //! # Copies
 //!
-//! With [`Copies`] above one, each transmission of a segment is repeated that many times in succession,
-//! `s, s, s+1, s+1, …`: stutter Go-Back-N with a finite window. The receiver delivers the first copy that arrives and
-//! drops the others ([`Received::Copy`]), so a segment is lost only if all its copies are. All copies carry the same
-//! round and count as one transmission: round trips are measured from the call that sent them.
+//! With [`Copies`] above one, each transmission of a segment is repeated that many times in succession. The receiver
+//! delivers the first copy that arrives and drops the others ([`Received::Copy`]). All copies carry the same round and
+//! count as one transmission: round trips are measured from the call that sent them.
 //!
 //! # Groups
 //!

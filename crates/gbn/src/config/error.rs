@@ -3,12 +3,9 @@
 /// A setting that is malformed or out of range. The message names the allowed values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The value is not a window size.
-    #[error("invalid window {0:?}: expected a whole number of segments from 1 to 65535")]
-    Window(String),
     /// The text is neither `auto` nor a window size.
     #[error("invalid window {0:?}: expected `auto` or a whole number of segments from 1 to 65535")]
-    WindowSetting(String),
+    Window(String),
     /// The text is not a recovery rule.
     #[error("invalid recovery {0:?}: expected `timeout` or `fast`")]
     Recovery(String),

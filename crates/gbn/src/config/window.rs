@@ -89,7 +89,7 @@ impl FromStr for WindowSetting {
         }
         text.parse()
             .map(|segments| Self::Fixed(Window(segments)))
-            .map_err(|_| ConfigError::WindowSetting(text.to_owned()))
+            .map_err(|_| ConfigError::Window(text.to_owned()))
     }
 }
 

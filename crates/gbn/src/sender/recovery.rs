@@ -9,11 +9,7 @@ use super::{
 use crate::{ack::Ack, config::Recovery, round};
 
 impl Sender {
-    /// Goes back to a reported gap, once for each loss of its segment.
-    ///
-    /// The report says that a segment sent in `gap_round` arrived while `seq`, which precedes it, is missing. Segments
-    /// are sent in order within a round, so if `seq` was last sent in that round or an earlier one, its last transmission
-    /// was overtaken. If it has been sent again since, or is about to be, the report is stale.
+    /// Goes back to a reported gap, once for each loss of its segment (the crate's documentation explains rounds).
     pub(super) fn handle_gap(&mut self, seq: u64, gap_round: u16) {
         let will_be_sent = seq >= self.cursor;
         if self.config.recovery == Recovery::Timeout || will_be_sent {

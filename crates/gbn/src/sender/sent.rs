@@ -35,10 +35,8 @@ impl SentLog {
         if capacity(window) <= self.ring.len() {
             return;
         }
-        let mut grown = Self {
-            ring: vec![Transmission::default(); capacity(window)],
-            epoch: self.epoch,
-        };
+        let mut grown = Self::new(window);
+        grown.epoch = self.epoch;
         for seq in outstanding {
             let index = grown.index(seq);
             grown.ring[index] = self.ring[self.index(seq)];

@@ -54,13 +54,13 @@ impl StragglerDetector {
             .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         self.last = Some(now);
         let kept = (-elapsed.as_secs_f64() / time_constant(sender).as_secs_f64()).exp();
-        let blockage = sender.blockage();
+        let is_blocking = sender.blocks_new_segments();
         self.update_receivers(sender.receivers());
         let mut slowest: Option<Watched> = None;
         for (watched, receiver) in self.watched.iter_mut().zip(sender.receivers()) {
             let during = if watched.is_blocking { 1.0 } else { 0.0 };
             watched.blocked_share = watched.blocked_share * kept + during * (1.0 - kept);
-            watched.is_blocking = blockage.is_some_and(|blockage| blockage.is_caused_by(receiver));
+            watched.is_blocking = is_blocking(receiver);
             let is_slowest =
                 slowest.is_none_or(|other| watched.blocked_share > other.blocked_share);
             if watched.is_blocking && is_slowest {
@@ -105,48 +105,24 @@ impl StragglerDetector {
     }
 }
 
-/// The state of a group that cannot send new segments.
-#[derive(Debug, Clone, Copy)]
-struct Blockage {
-    next_seq_num: u64,
-    /// Half a window behind the fastest receiver.
-    far_behind: u64,
-    /// Whether a receiver could take new segments.
-    any_is_ready: bool,
-}
-
-impl Blockage {
-    fn is_caused_by(&self, receiver: &ReceiverProgress) -> bool {
-        let is_only_obstacle = self.any_is_ready && !self.is_ready(receiver);
-        receiver.cumulative < self.far_behind || is_only_obstacle
-    }
-
-    /// Whether this receiver has everything that was sent, and space for more.
-    fn is_ready(&self, receiver: &ReceiverProgress) -> bool {
-        receiver.cumulative == self.next_seq_num && receiver.space_end > self.next_seq_num
-    }
-}
-
 impl Sender {
-    /// Returns the blockage if window or space prevent the remaining segments from being sent.
-    fn blockage(&self) -> Option<Blockage> {
+    /// Returns whether a receiver is why window or space prevent the remaining segments from being sent.
+    fn blocks_new_segments(&self) -> impl Fn(&ReceiverProgress) -> bool + use<> {
         let next_seq_num = self.next_seq_num;
         let all_sent = self.complete && self.available <= next_seq_num;
-        if all_sent || next_seq_num < self.sendable_end() {
-            return None;
-        }
+        let is_blocked = !all_sent && next_seq_num >= self.sendable_end();
         let positions = self.receivers().iter().map(|receiver| receiver.cumulative);
         let half_window = u64::from(self.window.segments() / 2);
-        let mut blockage = Blockage {
-            next_seq_num,
-            far_behind: positions.max()?.saturating_sub(half_window),
-            any_is_ready: false,
+        let far_behind = positions.max().unwrap_or(0).saturating_sub(half_window);
+        // It has everything that was sent, and space for more.
+        let is_ready = move |receiver: &ReceiverProgress| {
+            receiver.cumulative == next_seq_num && receiver.space_end > next_seq_num
         };
-        blockage.any_is_ready = self
-            .receivers()
-            .iter()
-            .any(|receiver| blockage.is_ready(receiver));
-        Some(blockage)
+        let any_is_ready = self.receivers().iter().any(is_ready);
+        move |receiver| {
+            let is_only_obstacle = any_is_ready && !is_ready(receiver);
+            is_blocked && (receiver.cumulative < far_behind || is_only_obstacle)
+        }
     }
 }
 
