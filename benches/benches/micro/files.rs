@@ -34,7 +34,7 @@ pub(crate) fn loopback(criterion: &mut Criterion) {
     group.finish();
 }
 
-async fn transfer(folder: &Path, segment: u16, window: u32) {
+async fn transfer(folder: &Path, segment: u16, window: u16) {
     let segment_bytes = SegmentBytes::try_from(segment).expect("allowed");
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let sender = UdpEndpoint::bind(any, UdpOptions::default()).expect("a socket");

@@ -79,7 +79,7 @@ pub(crate) fn segments(criterion: &mut Criterion) {
 pub(crate) fn go_back_n(criterion: &mut Criterion) {
     let id = ReceiverId(0);
     let config = SenderConfig {
-        window: Window::try_from(SEGMENTS as u32).expect("allowed").into(),
+        window: Window::try_from(SEGMENTS as u16).expect("allowed").into(),
         ..SenderConfig::default()
     };
     let now = Instant::now();

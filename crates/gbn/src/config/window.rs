@@ -22,23 +22,13 @@ impl Window {
     }
 }
 
-impl TryFrom<u32> for Window {
-    type Error = ConfigError;
-
-    fn try_from(segments: u32) -> Result<Self, ConfigError> {
-        u16::try_from(segments)
-            .ok()
-            .and_then(NonZeroU16::new)
-            .map(Self)
-            .ok_or_else(|| ConfigError::Window(segments.to_string()))
-    }
-}
-
 impl TryFrom<u16> for Window {
     type Error = ConfigError;
 
     fn try_from(segments: u16) -> Result<Self, ConfigError> {
-        Self::try_from(u32::from(segments))
+        NonZeroU16::new(segments)
+            .map(Self)
+            .ok_or_else(|| ConfigError::Window(segments.to_string()))
     }
 }
 
@@ -115,7 +105,6 @@ mod tests {
             assert_eq!(window.to_string(), text);
         }
         assert!(Window::try_from(0_u16).is_err());
-        assert!(Window::try_from(65_536_u32).is_err());
     }
 
     #[test]

@@ -175,7 +175,10 @@ impl AutoWindow {
 
     /// The time at which more may be sent without an ACK.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.next_growth().into_iter().chain(self.pacer.next_at).min()
+        self.next_growth()
+            .into_iter()
+            .chain(self.pacer.next_at)
+            .min()
     }
 
     /// The time at which the window grows without an ACK: only during startup, before the first one.

@@ -48,7 +48,6 @@ impl StreamCount {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts one more stream.
     pub(super) fn enter(&self) -> StreamCountGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
         StreamCountGuard(self.clone())

@@ -86,7 +86,7 @@ async fn a_file_arrives_over_ipv6() {
 
 #[tokio::test]
 async fn windows_from_one_segment_to_the_most_work() {
-    for window in [1_u32, 2, 51, 52, 53, 1_000, 65_535] {
+    for window in [1_u16, 2, 51, 52, 53, 1_000, 65_535] {
         let sent = contents(400_000);
         let mut transfer = Transfer::of(&sent);
         transfer.config.window = Window::try_from(window).unwrap().into();

@@ -9,7 +9,7 @@ use backroom_transport::udp::UdpOptions;
 use crate::support::{Faults, LOOPBACK, Transfer, contents};
 
 /// Runs one transfer through `faults`; gives how many segments were sent again.
-async fn retransmitted(recovery: Recovery, window: u32, gso: bool, faults: Faults) -> u64 {
+async fn retransmitted(recovery: Recovery, window: u16, gso: bool, faults: Faults) -> u64 {
     let sent = contents(600 * 1_200 + 11);
     let mut transfer = Transfer::over(
         &sent,
@@ -83,7 +83,7 @@ async fn both_recoveries_repair_loss_of_single_datagrams_without_gso() {
 async fn fast_recovery_repairs_most_losses_before_a_slow_timer_fires() {
     let sent = contents(600 * 1_200);
     let mut transfer = Transfer::of(&sent);
-    transfer.config.window = Window::try_from(32_u32).unwrap().into();
+    transfer.config.window = Window::try_from(32_u16).unwrap().into();
     transfer.config.recovery = Recovery::Fast;
     transfer.config.timeout = Timeout::Fixed(Duration::from_secs(2));
     transfer.faults = Some(Faults {
@@ -119,7 +119,7 @@ async fn a_lost_copy_is_made_up_for_by_the_next_one() {
     for (count, seed) in [(2, 7), (3, 8), (4, 9)] {
         let mut transfer = Transfer::of(&sent);
         // A proxy that is starved must find room for all of it.
-        transfer.config.window = Window::try_from(16_u32).unwrap().into();
+        transfer.config.window = Window::try_from(16_u16).unwrap().into();
         transfer.config.copies = Copies::try_from(count).unwrap();
         transfer.config.min_silence = Duration::from_secs(30);
         transfer.faults = Some(Faults {

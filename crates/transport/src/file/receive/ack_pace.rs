@@ -52,7 +52,6 @@ impl AckPace {
         self.unacknowledged = self.unacknowledged.saturating_add(1);
     }
 
-    /// Whether an ACK is due.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         let interval = INTERVAL_PER_SEGMENT * u32::from(self.ack_every);
         let waited = |last| now.saturating_duration_since(last) >= interval;

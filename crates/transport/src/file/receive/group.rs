@@ -22,7 +22,6 @@ pub struct GroupMembership {
     pub ack_every: NonZeroU16,
 }
 
-/// The receiving end of the group's stream.
 pub(super) struct GroupLane {
     pub(super) endpoint: UdpEndpoint,
     pub(super) stream: StreamId,

@@ -33,7 +33,6 @@ impl<'d> Pieces<'d> {
         self.count += 1;
     }
 
-    /// Hands all pieces to the writer.
     pub(super) fn write(&mut self, writer: &mut Writer) {
         writer.push(&mut self.pieces[..self.count]);
         self.count = 0;

@@ -38,7 +38,6 @@ impl Contents {
         }
     }
 
-    /// Whether everything has been read.
     pub(super) fn is_at_end(&self) -> bool {
         self.next_segment >= self.layout.segments
     }

@@ -234,7 +234,6 @@ impl SendStream {
         }
     }
 
-    /// What it took so far.
     pub(super) fn totals(&self) -> SendTotals {
         SendTotals {
             bytes: self.layout.bytes_below(self.gbn.base()),

@@ -20,7 +20,6 @@ impl Unsent {
         }
     }
 
-    /// The next datagram to send.
     pub(super) fn next_datagram(&self) -> Option<Transmit> {
         (self.run.count > 0).then_some(Transmit {
             count: 1,
@@ -28,7 +27,6 @@ impl Unsent {
         })
     }
 
-    /// Records that the next datagram was sent.
     pub(super) fn record_sent(&mut self) {
         self.copies_sent += 1;
         if self.copies_sent >= self.run.copies.count() {
