@@ -122,30 +122,12 @@ pub async fn send_to_group(
 
 fn send(
     endpoint: UdpEndpoint,
-    mut request: GroupRequest,
+    request: GroupRequest,
     control: Control,
     mut inbox: Inbox<u16>,
     ends: EndReporter,
 ) -> Result<SendTotals, SendFailure> {
-    let receivers = std::mem::take(&mut request.receivers);
-    let min_receivers = request.min_receivers;
-    let spec = stream_spec(request);
-    let receivers =
-        reachable_receivers(&endpoint, &spec, receivers, min_receivers, &inbox, &ends)?;
-    if receivers.all.is_empty() {
-        return Ok(SendTotals::zero());
-    }
-    let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
-    let served = serve(&mut stream, &mut inbox, &ends);
-    let totals = stream.totals();
-    match served {
-        Ok(()) => Ok(totals),
-        Err(error) => Err(SendFailure { error, totals }),
-    }
-}
-
-fn stream_spec(request: GroupRequest) -> StreamSpec {
-    StreamSpec {
+    let spec = StreamSpec {
         source: request.source,
         stream: StreamId {
             transfer: request.transfer,
@@ -161,6 +143,18 @@ fn stream_spec(request: GroupRequest) -> StreamSpec {
             min_silence: MIN_SILENCE,
             ..request.config
         },
+    };
+    let (accepted, min_receivers) = (request.receivers, request.min_receivers);
+    let receivers = reachable_receivers(&endpoint, &spec, accepted, min_receivers, &inbox, &ends)?;
+    if receivers.all.is_empty() {
+        return Ok(SendTotals::zero());
+    }
+    let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
+    let served = serve(&mut stream, &mut inbox, &ends);
+    let totals = stream.totals();
+    match served {
+        Ok(()) => Ok(totals),
+        Err(error) => Err(SendFailure { error, totals }),
     }
 }
 
@@ -191,7 +185,8 @@ fn reachable_receivers(
     probe(endpoint, spec, &mut states, inbox)?;
     let reached = states.all.iter().filter(|one| one.last_ack.is_some());
     let too_few = reached.count() < min_receivers;
-    for receiver in states.extract(|one| too_few || one.last_ack.is_none()) {
+    let is_removed = |one: &mut ReceiverState| too_few || one.last_ack.is_none();
+    for receiver in states.all.extract_if(.., is_removed) {
         ends.unreachable(receiver.id.0, receiver.free_segments);
     }
     Ok(states)

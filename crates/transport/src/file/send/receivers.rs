@@ -63,14 +63,6 @@ impl Receivers {
         Some(self.all.remove(index))
     }
 
-    /// Removes the receivers for which `is_removed` holds.
-    pub(super) fn extract(
-        &mut self,
-        is_removed: impl Fn(&ReceiverState) -> bool,
-    ) -> Vec<ReceiverState> {
-        self.all.extract_if(.., |one| is_removed(one)).collect()
-    }
-
     /// Opens a datagram with the key of the receiver that it names. `None` if it is not a new ACK of a receiver.
     pub(super) fn open(&mut self, datagram: &[u8], now: Instant) -> Option<(&ReceiverState, Ack)> {
         let id = ReceiverId(ack_receiver(self.stream, datagram)?);
