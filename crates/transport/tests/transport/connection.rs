@@ -197,10 +197,7 @@ async fn a_room_that_hangs_up_during_the_join_is_told_as_that() {
     };
     let (member, ()) =
         within_a_minute(async { tokio::join!(connect(address, &login), hang_up) }).await;
-    assert!(
-        matches!(member, Err(ConnectError::Lost(..))),
-        "{member:?}"
-    );
+    assert!(matches!(member, Err(ConnectError::Lost(..))), "{member:?}");
 }
 
 #[tokio::test]
