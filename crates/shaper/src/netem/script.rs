@@ -106,19 +106,10 @@ fn loss_options(loss: &Loss) -> Result<String, ShaperError> {
     match *loss {
         Loss::None => Ok(String::new()),
         Loss::Random(fraction) => Ok(format!(" loss random {}", percent(fraction))),
-        Loss::GilbertElliott {
-            p,
-            r,
-            loss_good,
-            loss_bad,
-        } => Ok([
-            " loss gemodel".to_owned(),
-            percent(p),
-            percent(r),
-            percent(loss_bad),
-            percent(loss_good),
-        ]
-        .join(" ")),
+        Loss::GilbertElliott(model) => {
+            let percents = [model.p, model.r, model.loss_bad, model.loss_good].map(percent);
+            Ok(format!(" loss gemodel {}", percents.join(" ")))
+        }
         Loss::Droplist(_) => Err(ShaperError::Unsupported(
             "netem cannot drop packets by number; use the shaper nfqueue",
         )),
@@ -144,6 +135,8 @@ fn percent(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use backroom_link::GilbertElliott;
 
     use super::*;
 
@@ -195,12 +188,12 @@ mod tests {
             loss_options(&Loss::Random(0.02)).unwrap(),
             " loss random 2.0000000%"
         );
-        let bursts = Loss::GilbertElliott {
+        let bursts = Loss::GilbertElliott(GilbertElliott {
             p: 0.01,
             r: 0.25,
             loss_good: 0.0,
             loss_bad: 0.5,
-        };
+        });
         assert_eq!(
             loss_options(&bursts).unwrap(),
             " loss gemodel 1.0000000% 25.0000000% 50.0000000% 0.0000000%"
