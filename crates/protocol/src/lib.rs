@@ -44,7 +44,7 @@ pub use key::{Key, RandomError};
 pub use name::{MAX_NAME_CHARS, Name, NameError};
 pub use password::{Password, StretchParams, StretchedPassword};
 pub use record::MAX_RECORD_BYTES;
-pub use room::{ClientMessage, MemberId, MemberInfo, Part, Post, Refusal, ServerMessage};
+pub use room::{ClientMessage, MemberId, MemberInfo, Message, Part, Post, Refusal, ServerMessage};
 pub use text::{
     MAX_REASON_BYTES, MAX_TEXT_BYTES, Reason, Text, TextTooLong, strip_terminal_controls,
 };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError, EncodeError, bounded_bytes, bounded_list, serialize_bytes};
@@ -151,29 +152,24 @@ pub enum Refusal {
     Other(Reason),
 }
 
-impl ClientMessage {
+/// A message that travels in a record.
+pub trait Message: Serialize + DeserializeOwned {
     /// Encodes the message as the plaintext of a record.
-    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
         codec::encode(self)
     }
 
     /// Decodes the plaintext of a record.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes, MAX_RECORD_BYTES)
     }
 }
 
+impl Message for ClientMessage {}
+
+impl Message for ServerMessage {}
+
 impl ServerMessage {
-    /// Encodes the message as the plaintext of a record.
-    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        codec::encode(self)
-    }
-
-    /// Decodes the plaintext of a record.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode(bytes, MAX_RECORD_BYTES)
-    }
-
     /// Encodes a [`ServerMessage::Delivery`] from borrowed fields. The room encodes one for each recipient of a post, and
     /// would otherwise copy the content each time.
     pub fn encode_delivery(
@@ -182,7 +178,7 @@ impl ServerMessage {
         sealed: &[u8],
     ) -> Result<Vec<u8>, EncodeError> {
         codec::encode(&BorrowedDelivery {
-            variant: BorrowedDelivery::VARIANT,
+            variant: DELIVERY_VARIANT,
             from,
             content,
             sealed,
@@ -201,7 +197,5 @@ struct BorrowedDelivery<'a> {
     sealed: &'a [u8],
 }
 
-impl BorrowedDelivery<'_> {
-    /// The index of [`ServerMessage::Delivery`] in its enum, by which postcard encodes a variant.
-    const VARIANT: u8 = 5;
-}
+/// The index of [`ServerMessage::Delivery`] in its enum, by which postcard encodes a variant.
+const DELIVERY_VARIANT: u8 = 5;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use backroom_protocol::room::MAX_MEMBERS;
 use backroom_protocol::{
-    ClientMessage, DecodeError, Identity, MAX_RECORD_BYTES, MemberId, MemberInfo, Name, Part, Post,
-    PublicKey, Reason, Refusal, ServerMessage,
+    ClientMessage, DecodeError, Identity, MAX_RECORD_BYTES, MemberId, MemberInfo, Message, Name,
+    Part, Post, PublicKey, Reason, Refusal, ServerMessage,
 };
 use proptest::prelude::*;
 

@@ -185,7 +185,7 @@ fn now() -> Instant {
 mod tests {
     use std::time::Duration;
 
-    use backroom_protocol::{Identity, Name, Post};
+    use backroom_protocol::{Identity, Message, Name, Post};
     use tokio::sync::mpsc::Receiver;
 
     use super::*;

@@ -2,43 +2,8 @@
 
 use std::marker::PhantomData;
 
-use backroom_protocol::{ClientMessage, DecodeError, EncodeError, MemberId, ServerMessage};
+use backroom_protocol::{EncodeError, MemberId, Message, ServerMessage};
 use bytes::Bytes;
-
-/// A message that fits into a record.
-pub trait Message: Sized {
-    /// Encodes the message.
-    ///
-    /// # Errors
-    /// [`EncodeError`] if it is too large.
-    fn encode(&self) -> Result<Vec<u8>, EncodeError>;
-
-    /// Decodes a record.
-    ///
-    /// # Errors
-    /// [`DecodeError`] if the bytes are not a message.
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
-}
-
-impl Message for ClientMessage {
-    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        self.encode()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Self::decode(bytes)
-    }
-}
-
-impl Message for ServerMessage {
-    fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        self.encode()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Self::decode(bytes)
-    }
-}
 
 /// An encoded message of type `M`. Cloning it copies no bytes.
 #[derive(Debug)]

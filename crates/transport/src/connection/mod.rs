@@ -17,7 +17,7 @@ mod writer;
 
 pub use accept::{AcceptError, Acceptor};
 pub use connect::{ConnectError, Login, connect};
-pub use encoded::{Encoded, Message};
+pub use encoded::Encoded;
 pub use error::ConnectionError;
 pub use reader::Reader;
 pub use records::{ClientConnection, Connection, ServerConnection};

@@ -3,12 +3,12 @@
 use std::io;
 use std::marker::PhantomData;
 
+use backroom_protocol::Message;
 use backroom_protocol::record::{RECORD_HEADER_BYTES, RecordOpener};
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::encoded::Message;
 use super::error::ConnectionError;
 
 /// Buffer space for a read while the length of the next record is unknown.

@@ -4,11 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 
 use backroom_protocol::handshake::SessionKeys;
-use backroom_protocol::{ClientMessage, ServerMessage};
+use backroom_protocol::{ClientMessage, Message, ServerMessage};
 use bytes::BytesMut;
 use tokio::net::TcpStream;
 
-use super::encoded::Message;
 use super::error::ConnectionError;
 use super::reader::Reader;
 use super::writer::Writer;

@@ -3,11 +3,12 @@
 use std::io;
 use std::marker::PhantomData;
 
+use backroom_protocol::Message;
 use backroom_protocol::record::RecordSealer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::encoded::{Encoded, Message};
+use super::encoded::Encoded;
 use super::error::ConnectionError;
 
 /// An empty buffer with more capacity is freed.
