@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::{ConfigError, check_fraction},
-    loss::Loss,
-    rate::Rate,
-    time,
-};
+use crate::error::{ConfigError, check, check_fraction};
+use crate::loss::Loss;
+use crate::rate::Rate;
+use crate::time::{self, format_time};
 
 /// The longest delay that [`LinkConfig::validate`] accepts.
 pub const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -52,19 +50,12 @@ impl LinkConfig {
         self.loss.validate()?;
         check_fraction("duplicate", self.duplicate)?;
         check_fraction("reorder", self.reorder)?;
-        if self.delay > MAX_DELAY {
-            return Err(ConfigError::Delay(time::format_time(self.delay)));
-        }
-        if self.jitter > self.delay {
-            return Err(ConfigError::Jitter {
-                jitter: time::format_time(self.jitter),
-                delay: time::format_time(self.delay),
-            });
-        }
-        if self.queue == Some(0) {
-            return Err(ConfigError::Queue);
-        }
-        Ok(())
+        let (delay, jitter) = (format_time(self.delay), format_time(self.jitter));
+        check(self.delay <= MAX_DELAY, "delay", &delay, "at most 60s")?;
+        // Otherwise a packet could arrive before it is sent.
+        let at_most_delay = format!("at most the delay, {delay}");
+        check(self.jitter <= self.delay, "jitter", jitter, at_most_delay)?;
+        check(self.queue != Some(0), "queue", 0, "at least 1 packet")
     }
 
     /// The bandwidth-delay product in packets of `bytes`, rounded up. `None` without a rate.

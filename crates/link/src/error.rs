@@ -17,34 +17,35 @@ pub enum ConfigError {
          `drop N N N` with packet indexes from 0"
     )]
     Loss(String),
-    /// A probability is not between 0 and 1.
-    #[error("{name} is {value}: expected a fraction from 0 to 1 (0.01 is 1 %)")]
-    Fraction {
+    /// A number is out of range.
+    #[error("{name} is {value}: expected {expected}")]
+    OutOfRange {
         /// The setting, as it is written in a file.
         name: &'static str,
         /// The rejected value.
-        value: f64,
+        value: String,
+        /// The values allowed.
+        expected: String,
     },
-    /// The delay is longer than [`MAX_DELAY`](crate::MAX_DELAY).
-    #[error("delay is {0}: expected at most 60s")]
-    Delay(String),
-    /// The jitter exceeds the delay, so a packet could arrive before it is sent.
-    #[error("jitter is {jitter}: expected at most the delay, {delay}")]
-    Jitter {
-        /// The rejected jitter.
-        jitter: String,
-        /// The delay, which is the largest jitter allowed.
-        delay: String,
-    },
-    /// The queue holds no packet.
-    #[error("queue is 0: expected at least 1 packet")]
-    Queue,
+}
+
+pub(crate) fn check(
+    is_in_range: bool,
+    name: &'static str,
+    value: impl ToString,
+    expected: impl ToString,
+) -> Result<(), ConfigError> {
+    if is_in_range {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange {
+        name,
+        value: value.to_string(),
+        expected: expected.to_string(),
+    })
 }
 
 pub(crate) fn check_fraction(name: &'static str, value: f64) -> Result<(), ConfigError> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(ConfigError::Fraction { name, value })
-    }
+    let expected = "a fraction from 0 to 1 (0.01 is 1 %)";
+    check((0.0..=1.0).contains(&value), name, value, expected)
 }

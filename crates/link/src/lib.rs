@@ -39,7 +39,7 @@ mod time;
 pub use config::{LinkConfig, MAX_DELAY};
 pub use error::ConfigError;
 pub use link::{DropCause, Link, Verdict};
-pub use loss::Loss;
+pub use loss::{GilbertElliott, Loss};
 pub use rate::Rate;
 pub use stats::LinkStats;
 pub use time::{format_time, parse_time};

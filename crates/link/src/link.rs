@@ -1,16 +1,12 @@
 //! A link in operation.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use crate::{
-    config::LinkConfig,
-    loss::LossProcess,
-    random::{Impairment, RandomStream},
-    stats::LinkStats,
-};
+use crate::config::LinkConfig;
+use crate::loss::LossProcess;
+use crate::random::{Impairment, RandomStream};
+use crate::stats::LinkStats;
 
 /// The fate of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! Loss models.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{
-    error::{ConfigError, check_fraction},
-    random::RandomStream,
-};
+use crate::error::{ConfigError, check_fraction};
+use crate::random::RandomStream;
 
 /// A loss model.
 ///
@@ -20,20 +19,24 @@ pub enum Loss {
     None,
     /// Independent loss of each packet with this probability, from 0 to 1.
     Random(f64),
-    /// Bursts: a Markov chain with a good and a bad state, as in netem's `gemodel`. The chain starts in the good state.
-    /// Each packet is first dropped or kept according to the current state; then the state may change.
-    GilbertElliott {
-        /// Probability of a transition from good to bad.
-        p: f64,
-        /// Probability of a transition from bad to good.
-        r: f64,
-        /// Loss probability in the good state: netem's `1-k`.
-        loss_good: f64,
-        /// Loss probability in the bad state: netem's `1-h`.
-        loss_bad: f64,
-    },
+    /// Bursts.
+    GilbertElliott(GilbertElliott),
     /// Drops exactly these packets, counted from 0 in the order in which they are sent.
     Droplist(Vec<u64>),
+}
+
+/// A Markov chain with a good and a bad state, as in netem's `gemodel`. The chain starts in the good state. Each packet is
+/// first dropped or kept according to the current state; then the state may change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GilbertElliott {
+    /// Probability of a transition from good to bad.
+    pub p: f64,
+    /// Probability of a transition from bad to good.
+    pub r: f64,
+    /// Loss probability in the good state: netem's `1-k`.
+    pub loss_good: f64,
+    /// Loss probability in the bad state: netem's `1-h`.
+    pub loss_bad: f64,
 }
 
 impl Loss {
@@ -42,17 +45,9 @@ impl Loss {
         match *self {
             Self::None | Self::Droplist(_) => 0.0,
             Self::Random(probability) => probability,
-            Self::GilbertElliott {
-                p,
-                r,
-                loss_good,
-                loss_bad,
-            } => {
-                if p + r == 0.0 {
-                    loss_good
-                } else {
-                    (p * loss_bad + r * loss_good) / (p + r)
-                }
+            Self::GilbertElliott(model) if model.p + model.r == 0.0 => model.loss_good,
+            Self::GilbertElliott(model) => {
+                (model.p * model.loss_bad + model.r * model.loss_good) / (model.p + model.r)
             }
         }
     }
@@ -61,19 +56,12 @@ impl Loss {
         match *self {
             Self::None | Self::Droplist(_) => Ok(()),
             Self::Random(probability) => check_fraction("loss", probability),
-            Self::GilbertElliott {
-                p,
-                r,
-                loss_good,
-                loss_bad,
-            } => [
-                ("p of gemodel", p),
-                ("r of gemodel", r),
-                ("1-h of gemodel", loss_bad),
-                ("1-k of gemodel", loss_good),
-            ]
-            .into_iter()
-            .try_for_each(|(name, value)| check_fraction(name, value)),
+            Self::GilbertElliott(model) => {
+                check_fraction("p of gemodel", model.p)?;
+                check_fraction("r of gemodel", model.r)?;
+                check_fraction("1-h of gemodel", model.loss_bad)?;
+                check_fraction("1-k of gemodel", model.loss_good)
+            }
         }
     }
 }
@@ -125,12 +113,12 @@ fn gemodel<'a>(words: impl Iterator<Item = &'a str>) -> Option<Loss> {
         [p, r, loss_bad, loss_good] => (p, r, loss_bad, loss_good),
         _ => return None,
     };
-    Some(Loss::GilbertElliott {
+    Some(Loss::GilbertElliott(GilbertElliott {
         p,
         r,
         loss_good,
         loss_bad,
-    })
+    }))
 }
 
 impl fmt::Display for Loss {
@@ -138,13 +126,9 @@ impl fmt::Display for Loss {
         match self {
             Self::None => f.write_str("0"),
             Self::Random(probability) => write!(f, "{probability}"),
-            Self::GilbertElliott {
-                p,
-                r,
-                loss_good,
-                loss_bad,
-            } => {
-                write!(f, "gemodel {p} {r} {loss_bad} {loss_good}")
+            Self::GilbertElliott(model) => {
+                write!(f, "gemodel {} {} ", model.p, model.r)?;
+                write!(f, "{} {}", model.loss_bad, model.loss_good)
             }
             Self::Droplist(indexes) => {
                 f.write_str("drop")?;
@@ -159,7 +143,7 @@ impl Serialize for Loss {
         match self {
             Self::None => serializer.serialize_f64(0.0),
             Self::Random(probability) => serializer.serialize_f64(*probability),
-            Self::GilbertElliott { .. } | Self::Droplist(_) => serializer.collect_str(self),
+            Self::GilbertElliott(_) | Self::Droplist(_) => serializer.collect_str(self),
         }
     }
 }
@@ -229,16 +213,11 @@ impl LossProcess {
         match &self.loss {
             Loss::None => false,
             Loss::Random(probability) => self.random.happens(*probability),
-            Loss::GilbertElliott {
-                p,
-                r,
-                loss_good,
-                loss_bad,
-            } => {
+            Loss::GilbertElliott(model) => {
                 let (leaves, loss) = if self.is_bad {
-                    (*r, *loss_bad)
+                    (model.r, model.loss_bad)
                 } else {
-                    (*p, *loss_good)
+                    (model.p, model.loss_good)
                 };
                 let is_lost = self.random.happens(loss);
                 self.is_bad ^= self.random.happens(leaves);

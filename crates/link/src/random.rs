@@ -3,10 +3,8 @@
 //! They come straight from the ChaCha8 key stream of the seed. The conversion to fractions is done here, because `rand`
 //! may change its own between releases, and recorded seeds must keep their results.
 
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng, SeedableRng},
-};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// The random numbers of one impairment.
 ///

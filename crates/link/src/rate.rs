@@ -19,11 +19,6 @@ const UNITS: [(&str, u64); 4] = [
 pub struct Rate(NonZeroU64);
 
 impl Rate {
-    /// Returns `None` for 0.
-    pub fn from_bits_per_second(bits_per_second: u64) -> Option<Self> {
-        NonZeroU64::new(bits_per_second).map(Self)
-    }
-
     /// The rate in bits per second, at least 1.
     pub fn bits_per_second(self) -> u64 {
         self.0.get()
@@ -53,7 +48,8 @@ impl FromStr for Rate {
                 let bits = number.trim_end().parse::<f64>().ok()? * factor as f64;
                 (1.0..1e15).contains(&bits).then_some(bits.round() as u64)
             })
-            .and_then(Self::from_bits_per_second)
+            .and_then(NonZeroU64::new)
+            .map(Self)
             .ok_or_else(|| ConfigError::Rate(text.to_owned()))
     }
 }

@@ -1,11 +1,9 @@
 //! The counters of a link.
 
-use serde::{Deserialize, Serialize};
-
 /// The counters of a [`Link`](crate::Link). Packets that are still in flight count as delivered.
 ///
 /// `offered + duplicated = delivered + dropped_by_loss + dropped_by_queue`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkStats {
     /// Packets passed to [`Link::send`](crate::Link::send).
     pub offered: u64,
@@ -32,15 +30,6 @@ pub struct LinkStats {
 }
 
 impl LinkStats {
-    /// The fraction of the offered packets that the loss model dropped.
-    pub fn loss_measured(&self) -> f64 {
-        if self.offered == 0 {
-            0.0
-        } else {
-            self.dropped_by_loss as f64 / self.offered as f64
-        }
-    }
-
     /// The rate in bits per second while the transmitter was busy. `None` if transmission takes no time.
     pub fn rate_measured(&self) -> Option<f64> {
         (self.busy_ns > 0).then(|| self.bytes_delivered as f64 * 8e9 / self.busy_ns as f64)

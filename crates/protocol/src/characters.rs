@@ -40,12 +40,9 @@ pub(crate) fn is_bidi_control(c: char) -> bool {
 
 /// The longest prefix of `text` of at most `max` bytes that does not split a character.
 pub(crate) fn prefix_of(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
-    let end = (0..=max)
-        .rev()
-        .find(|&end| text.is_char_boundary(end))
-        .unwrap_or(0);
     &text[..end]
 }

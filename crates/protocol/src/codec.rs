@@ -31,12 +31,10 @@ pub enum DecodeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// The message does not fit into a record.
-    #[error("message of {bytes} bytes exceeds the limit of {max} in a record")]
+    #[error("message of {bytes} bytes exceeds the limit of {MAX_RECORD_BYTES} in a record")]
     TooLong {
         /// The encoded size.
         bytes: usize,
-        /// The largest size allowed.
-        max: usize,
     },
     /// `postcard` or the cipher refused the message.
     #[error("message cannot be encoded")]
@@ -46,10 +44,7 @@ pub enum EncodeError {
 pub(crate) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
     let bytes = postcard::to_stdvec(message).map_err(|_| EncodeError::Unencodable)?;
     if bytes.len() > MAX_RECORD_BYTES {
-        return Err(EncodeError::TooLong {
-            bytes: bytes.len(),
-            max: MAX_RECORD_BYTES,
-        });
+        return Err(EncodeError::TooLong { bytes: bytes.len() });
     }
     Ok(bytes)
 }
@@ -80,24 +75,11 @@ pub(crate) fn serialize_bytes<S: Serializer>(
 pub(crate) fn bounded_bytes<'de, const MAX: usize, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<u8>, D::Error> {
-    struct Bytes<const MAX: usize>;
-
-    impl<const MAX: usize> Visitor<'_> for Bytes<MAX> {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "at most {MAX} bytes")
-        }
-
-        fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            if bytes.len() > MAX {
-                return Err(E::invalid_length(bytes.len(), &self));
-            }
-            Ok(bytes.to_vec())
-        }
+    let bytes = <&[u8]>::deserialize(deserializer)?;
+    if bytes.len() > MAX {
+        return Err(D::Error::invalid_length(bytes.len(), &"fewer bytes"));
     }
-
-    deserializer.deserialize_bytes(Bytes::<MAX>)
+    Ok(bytes.to_vec())
 }
 
 /// `deserialize_with` for lists of at most `MAX` items.

@@ -20,7 +20,7 @@ const FALLBACK_NAME: &str = "file";
 /// A receiver parses strictly with [`FileName::new`], also when decoding. A sender converts any name with
 /// [`FileName::sanitized`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct FileName(String);
 
 impl FileName {
@@ -61,18 +61,9 @@ impl FileName {
     /// shortens the stem so that the extension remains.
     pub fn sanitized(name: &str) -> Self {
         let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
-        let replaced: String = base
-            .nfc()
-            .map(|c| {
-                if is_forbidden(c) || is_separator(c) {
-                    '_'
-                } else {
-                    c
-                }
-            })
-            .collect();
-        let mut kept =
-            shortened(replaced.trim_matches(' ').trim_end_matches(['.', ' '])).into_owned();
+        let base: String = base.nfc().collect();
+        let replaced = base.replace(|c| is_forbidden(c) || is_separator(c), "_");
+        let mut kept = shortened(replaced.trim_matches(' ').trim_end_matches(['.', ' ']));
         if kept.starts_with('.') || is_reserved(&kept) {
             kept.insert(0, '_');
         }
@@ -91,12 +82,6 @@ impl TryFrom<String> for FileName {
 
     fn try_from(name: String) -> Result<Self, FileNameError> {
         Self::new(&name)
-    }
-}
-
-impl From<FileName> for String {
-    fn from(name: FileName) -> Self {
-        name.0
     }
 }
 
@@ -157,41 +142,27 @@ fn is_forbidden(c: char) -> bool {
 
 /// The device names of Windows, with or without an extension (Microsoft: "Naming Files, Paths, and Namespaces").
 fn is_reserved(name: &str) -> bool {
-    let stem = name
-        .split('.')
-        .next()
-        .unwrap_or(name)
-        .trim_end()
-        .to_uppercase();
-    let numbered = |device| {
-        stem.strip_prefix(device).is_some_and(|number| {
-            let mut digits = number.chars();
-            matches!(
-                (digits.next(), digits.next()),
-                (Some('0'..='9' | '¹' | '²' | '³'), None)
-            )
-        })
-    };
-    matches!(
-        stem.as_str(),
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
-    ) || numbered("COM")
-        || numbered("LPT")
+    let stem = name.split('.').next().unwrap_or(name);
+    let stem = stem.trim_end().to_uppercase();
+    let number = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));
+    let is_digit = |c| matches!(c, '0'..='9' | '¹' | '²' | '³');
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&stem.as_str())
+        || number.is_some_and(|number| number.chars().count() == 1 && number.contains(is_digit))
 }
 
 /// Shortens the stem and keeps the extension. The result leaves one byte for a leading `_`.
-fn shortened(name: &str) -> std::borrow::Cow<'_, str> {
+fn shortened(name: &str) -> String {
     const MAX: usize = MAX_FILE_NAME_BYTES - 1;
     const MAX_EXTENSION: usize = 32;
     if name.len() <= MAX {
-        return name.into();
+        return name.to_owned();
     }
     let (stem, extension) = match name.rfind('.') {
         Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION => name.split_at(dot),
         _ => (name, ""),
     };
     let stem = prefix_of(stem, MAX - extension.len());
-    format!("{}{extension}", stem.trim_end_matches(['.', ' '])).into()
+    format!("{}{extension}", stem.trim_end_matches(['.', ' ']))
 }
 
 #[cfg(test)]

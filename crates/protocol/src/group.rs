@@ -1,7 +1,7 @@
 //! IP multicast groups. The sender of a file chooses the group, so a receiver checks the address before it joins.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ const FIRST_DYNAMIC_PORT: u16 = 49_152;
 
 /// An administratively scoped multicast address: 239.0.0.0/8 (RFC 2365). Routers do not forward it beyond the organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "[u8; 4]", into = "[u8; 4]")]
-pub struct GroupAddress(Ipv4Addr);
+#[serde(try_from = "[u8; 4]")]
+pub struct GroupAddress([u8; 4]);
 
 /// The address is not in 239.0.0.0/8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,16 +26,10 @@ impl TryFrom<[u8; 4]> for GroupAddress {
 
     fn try_from(octets: [u8; 4]) -> Result<Self, BadGroupAddress> {
         if octets[0] == 239 {
-            Ok(Self(octets.into()))
+            Ok(Self(octets))
         } else {
             Err(BadGroupAddress)
         }
-    }
-}
-
-impl From<GroupAddress> for [u8; 4] {
-    fn from(address: GroupAddress) -> Self {
-        address.0.octets()
     }
 }
 
@@ -57,14 +51,14 @@ impl Group {
         let high = if high == 255 { 0 } else { high };
         let port = u16::from_be_bytes([port_high, port_low]) | FIRST_DYNAMIC_PORT;
         Ok(Self {
-            address: GroupAddress([239, 255, high, low].into()),
+            address: GroupAddress([239, 255, high, low]),
             port: NonZeroU16::MIN.saturating_add(port - 1),
         })
     }
 
     /// The address to send to.
     pub fn socket_address(self) -> SocketAddrV4 {
-        SocketAddrV4::new(self.address.0, self.port.get())
+        SocketAddrV4::new(self.address.0.into(), self.port.get())
     }
 }
 

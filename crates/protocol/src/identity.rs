@@ -18,8 +18,8 @@ pub(crate) type KemPublicKey = <Kem as hpke::Kem>::PublicKey;
 
 /// The key pair of one session. A member generates a new one each time it joins. The private key never leaves it.
 pub struct Identity {
-    private_key: KemPrivateKey,
-    public_key: KemPublicKey,
+    pub(crate) private_key: KemPrivateKey,
+    pub(crate) public_key: KemPublicKey,
 }
 
 impl Identity {
@@ -41,25 +41,12 @@ impl Identity {
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.public_key.to_bytes().into())
     }
-
-    /// The fingerprint of the public key, as other members see it.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.public_key().fingerprint()
-    }
-
-    pub(crate) fn key_pair(&self) -> (KemPrivateKey, KemPublicKey) {
-        (self.private_key.clone(), self.public_key.clone())
-    }
-
-    pub(crate) fn private_key(&self) -> &KemPrivateKey {
-        &self.private_key
-    }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("fingerprint", &self.fingerprint())
+            .field("fingerprint", &self.public_key().fingerprint())
             .finish_non_exhaustive()
     }
 }
@@ -67,7 +54,7 @@ impl fmt::Debug for Identity {
 /// A member's X25519 public key (RFC 7748), 32 bytes. Parsing rejects points of small order. No secret can be shared with
 /// them, so one hostile key would make a message to the whole room fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "[u8; 32]", into = "[u8; 32]")]
+#[serde(try_from = "[u8; 32]")]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
@@ -78,7 +65,17 @@ impl PublicKey {
 
     /// A short digest of the key. Two people compare it by voice to detect a man in the middle.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self)
+        let digest = Sha256::new()
+            .chain_update(b"backroom fingerprint v1")
+            .chain_update(self.0)
+            .finalize();
+        Fingerprint(std::array::from_fn(|i| {
+            let bytes = &digest[5 * i..5 * i + 5];
+            let number = bytes
+                .iter()
+                .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+            (number % 100_000) as u32
+        }))
     }
 
     pub(crate) fn to_kem(self) -> Option<KemPublicKey> {
@@ -102,12 +99,6 @@ impl TryFrom<[u8; 32]> for PublicKey {
     }
 }
 
-impl From<PublicKey> for [u8; 32] {
-    fn from(key: PublicKey) -> Self {
-        key.0
-    }
-}
-
 /// The public key is a point of small order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid public key: a point of small order")]
@@ -117,23 +108,6 @@ pub struct SmallOrderPoint;
 /// member, an attacker has to generate some 2^99 keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u32; 6]);
-
-impl Fingerprint {
-    fn of(key: &PublicKey) -> Self {
-        let digest = Sha256::new()
-            .chain_update(b"backroom fingerprint v1")
-            .chain_update(key.0)
-            .finalize();
-        let mut groups = [0; 6];
-        for (group, bytes) in groups.iter_mut().zip(digest.chunks_exact(5)) {
-            let number = bytes
-                .iter()
-                .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-            *group = (number % 100_000) as u32;
-        }
-        Self(groups)
-    }
-}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,7 +134,7 @@ mod tests {
         let key = "7af03df159e2d75751c1a88eb5a9e87988f138dce7596ebda3ad7f0bb04a8734";
         assert_eq!(identity.public_key().as_bytes()[..], unhex(key));
         assert_eq!(
-            identity.fingerprint().to_string(),
+            identity.public_key().fingerprint().to_string(),
             "15263 83741 13485 52348 24246 09761"
         );
     }
@@ -169,7 +143,7 @@ mod tests {
     fn each_session_has_its_own_key() {
         let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         assert_ne!(a.public_key(), b.public_key());
-        assert_ne!(a.fingerprint(), b.fingerprint());
+        assert_ne!(a.public_key().fingerprint(), b.public_key().fingerprint());
         assert!(a.public_key().as_bytes().iter().any(|&byte| byte != 0));
     }
 

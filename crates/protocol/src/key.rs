@@ -62,10 +62,9 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
 pub(crate) fn expand<const N: usize>(hkdf: &Hkdf<Sha256>, info: &[&[u8]]) -> [u8; N] {
     const { assert!(N <= 64) };
     let mut bytes = [0; N];
-    if hkdf.expand_multi_info(info, &mut bytes).is_err() {
-        // HKDF-SHA256 expands to at most 8,160 bytes, so this cannot happen. Ignoring it would give an all-zero key.
-        unreachable!("HKDF-SHA256 refused {N} bytes");
-    }
+    // HKDF-SHA256 expands to at most 8,160 bytes, so it cannot fail. Ignoring an error would give an all-zero key.
+    hkdf.expand_multi_info(info, &mut bytes)
+        .unwrap_or_else(|_| unreachable!("HKDF-SHA256 refused {N} bytes"));
     bytes
 }
 

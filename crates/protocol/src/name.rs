@@ -16,7 +16,7 @@ pub const MAX_NAME_CHARS: usize = 32;
 /// A member's name: 1 to [`MAX_NAME_CHARS`] visible characters in NFC. Single spaces inside are allowed. `|` and `\` are not,
 /// because they are part of the command syntax.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Name(String);
 
 impl Name {
@@ -90,12 +90,6 @@ impl TryFrom<String> for Name {
 
     fn try_from(name: String) -> Result<Self, NameError> {
         Self::new(&name)
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0
     }
 }
 

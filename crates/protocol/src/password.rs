@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pbkdf2::pbkdf2_hmac;
+use pbkdf2::pbkdf2_hmac_array;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
@@ -49,14 +49,6 @@ impl Password {
     }
 }
 
-impl TryFrom<String> for Password {
-    type Error = PasswordError;
-
-    fn try_from(password: String) -> Result<Self, PasswordError> {
-        Self::new(password)
-    }
-}
-
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
@@ -80,8 +72,8 @@ pub enum PasswordError {
 /// The parameters with which a server stretches its password. The server chooses them when it starts; they are public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StretchParams {
-    salt: [u8; 16],
-    iterations: u32,
+    pub(crate) salt: [u8; 16],
+    pub(crate) iterations: u32,
 }
 
 impl StretchParams {
@@ -104,16 +96,6 @@ impl StretchParams {
         }
         Ok(Self { salt, iterations })
     }
-
-    /// The salt, random for each run of a server.
-    pub fn salt(&self) -> &[u8; 16] {
-        &self.salt
-    }
-
-    /// The number of PBKDF2 iterations.
-    pub fn iterations(&self) -> u32 {
-        self.iterations
-    }
 }
 
 /// A server requested a number of PBKDF2 iterations that is too low or too high.
@@ -134,7 +116,7 @@ pub struct BadIterations {
 pub struct StretchedPassword {
     #[zeroize(skip)]
     params: StretchParams,
-    bytes: [u8; 32],
+    pub(crate) bytes: [u8; 32],
 }
 
 impl StretchedPassword {
@@ -150,10 +132,6 @@ impl StretchedPassword {
     /// The parameters that were used.
     pub fn params(&self) -> StretchParams {
         self.params
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.bytes
     }
 }
 
@@ -172,9 +150,7 @@ impl fmt::Debug for StretchedPassword {
 }
 
 fn pbkdf2_sha256(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut bytes);
-    bytes
+    pbkdf2_hmac_array::<Sha256, 32>(password, salt, iterations)
 }
 
 #[cfg(test)]
@@ -217,7 +193,7 @@ mod tests {
             StretchParams::new(std::array::from_fn(|i| i as u8), DEFAULT_ITERATIONS).unwrap();
         let decomposed = StretchedPassword::stretch(&password("pa\u{308}ssword"), params);
         let expected = "12d3b41f0a2470806e390d5254a7b8777282b3f4395b4a656f4989af56a64d60";
-        assert_eq!(decomposed.as_bytes()[..], unhex(expected));
+        assert_eq!(decomposed.bytes[..], unhex(expected));
         assert_eq!(decomposed.params(), params);
     }
 
@@ -268,8 +244,8 @@ mod tests {
             StretchParams::generate().unwrap(),
             StretchParams::generate().unwrap(),
         );
-        assert_ne!(a.salt(), b.salt());
-        assert_eq!(a.iterations(), 600_000);
+        assert_ne!(a.salt, b.salt);
+        assert_eq!(a.iterations, 600_000);
     }
 
     #[test]

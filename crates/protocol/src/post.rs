@@ -12,10 +12,10 @@ use crate::record::TAG_BYTES;
 pub const MAX_MEMBERS: usize = 1_024;
 
 /// The longest sealed content.
-pub const MAX_SEALED_CONTENT_BYTES: usize = MAX_CONTENT_BYTES + TAG_BYTES;
+pub(crate) const MAX_SEALED_CONTENT_BYTES: usize = MAX_CONTENT_BYTES + TAG_BYTES;
 
 /// The longest sealed content key: the first one of a pair, with HPKE's encapsulated key.
-pub const MAX_SEALED_KEY_BYTES: usize = 1 + ENCAPSULATED_BYTES + 32 + TAG_BYTES;
+pub(crate) const MAX_SEALED_KEY_BYTES: usize = 1 + ENCAPSULATED_BYTES + 32 + TAG_BYTES;
 
 /// The length of HPKE's encapsulated key: an X25519 public key.
 pub(crate) const ENCAPSULATED_BYTES: usize = 32;

@@ -111,15 +111,10 @@ impl RecordOpener {
 
     /// Opens a record's body (ciphertext and tag) in place and returns the plaintext.
     pub fn open<'a>(&mut self, body: &'a mut [u8]) -> Result<&'a mut [u8], RecordError> {
-        if self.failed {
+        // Any return before the end leaves this set.
+        if std::mem::replace(&mut self.failed, true) {
             return Err(RecordError::NotAuthentic);
         }
-        let opened = self.try_open(body);
-        self.failed = opened.is_err();
-        opened
-    }
-
-    fn try_open<'a>(&mut self, body: &'a mut [u8]) -> Result<&'a mut [u8], RecordError> {
         let bytes = body.len();
         if !(TAG_BYTES..=MAX_RECORD_BYTES + TAG_BYTES).contains(&bytes) {
             return Err(RecordError::BadLength { bytes });
@@ -138,6 +133,7 @@ impl RecordOpener {
             )
             .map_err(|_| RecordError::NotAuthentic)?;
         self.counter += 1;
+        self.failed = false;
         Ok(message)
     }
 }

@@ -178,7 +178,7 @@ impl ServerMessage {
         sealed: &[u8],
     ) -> Result<Vec<u8>, EncodeError> {
         codec::encode(&BorrowedDelivery {
-            variant: BorrowedDelivery::VARIANT,
+            variant: DELIVERY_VARIANT,
             from,
             content,
             sealed,
@@ -197,7 +197,5 @@ struct BorrowedDelivery<'a> {
     sealed: &'a [u8],
 }
 
-impl BorrowedDelivery<'_> {
-    /// The index of [`ServerMessage::Delivery`] in its enum, by which postcard encodes a variant.
-    const VARIANT: u8 = 5;
-}
+/// The index of [`ServerMessage::Delivery`] in its enum, by which postcard encodes a variant.
+const DELIVERY_VARIANT: u8 = 5;

@@ -17,7 +17,7 @@ pub const MAX_REASON_BYTES: usize = 512;
 ///
 /// It may contain terminal control sequences, so print [`Text::for_terminal`] instead of the text itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Text(String);
 
 impl Text {
@@ -49,12 +49,6 @@ impl TryFrom<String> for Text {
     }
 }
 
-impl From<Text> for String {
-    fn from(text: Text) -> Self {
-        text.0
-    }
-}
-
 /// A text message is longer than [`MAX_TEXT_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message has {bytes} bytes; at most {MAX_TEXT_BYTES} are allowed. Send it as a file")]
@@ -65,7 +59,7 @@ pub struct TextTooLong {
 
 /// The reason of a refusal or failure, for a person to read: one line of at most [`MAX_REASON_BYTES`] that is safe to print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(from = "String")]
 pub struct Reason(String);
 
 impl Reason {
@@ -88,12 +82,6 @@ impl Reason {
 impl From<String> for Reason {
     fn from(text: String) -> Self {
         Self::new(text)
-    }
-}
-
-impl From<Reason> for String {
-    fn from(reason: Reason) -> Self {
-        reason.0
     }
 }
 

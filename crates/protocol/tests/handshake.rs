@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use backroom_protocol::handshake::{
-    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, RefusalCode,
-    ServerChallenged, ServerHandshake, SessionKeys, frame_length, refused,
+    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, ServerChallenged,
+    ServerHandshake, SessionKeys, frame_length,
 };
 use backroom_protocol::record::RecordOpener;
 use backroom_protocol::{Password, StretchParams, StretchedPassword};
@@ -292,7 +292,7 @@ fn version_and_load_are_reported_and_other_protocols_recognised() {
             .unwrap_err(),
         HandshakeError::Version
     );
-    let busy = refused(RefusalCode::Busy);
+    let busy = HandshakeError::Busy.refusal();
     assert_eq!(
         client().handle_challenge(busy.body()).unwrap_err(),
         HandshakeError::Busy

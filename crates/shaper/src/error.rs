@@ -1,6 +1,5 @@
 //! Why the network could not be shaped.
 
-/// Why the network could not be shaped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShaperError {
     #[error("cannot run {program}: {source}; the project's image includes it")]

@@ -3,12 +3,6 @@
 use backroom_shaper::ShaperArgs;
 use clap::Parser;
 
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    shaper: ShaperArgs,
-}
-
 fn main() -> anyhow::Result<()> {
-    backroom_shaper::run(&Arguments::parse().shaper)
+    backroom_shaper::run(&ShaperArgs::parse())
 }

@@ -108,13 +108,8 @@ async fn rate(socket: &UdpSocket, probe: &Probe, limit: Duration) -> io::Result<
     let numbers = ATTEMPTS..ATTEMPTS + probe.train;
     let last_number = numbers.end - 1;
     let send = async {
-        let mut full = vec![
-            0;
-            probe
-                .packet_bytes
-                .saturating_sub(HEADER_BYTES)
-                .max(REPLY_BYTES)
-        ];
+        let payload_bytes = probe.packet_bytes.saturating_sub(HEADER_BYTES);
+        let mut full = vec![0; payload_bytes.max(REPLY_BYTES)];
         for number in numbers.clone() {
             full[..4].copy_from_slice(&number.to_be_bytes());
             socket.send(&full).await?;

@@ -13,10 +13,10 @@ use crate::error::ShaperError;
 use crate::netem::Netem;
 use crate::nfqueue::Nfqueue;
 use crate::probe;
-use crate::protocol::{Availability, Command, Reply, Support};
+use crate::protocol::{Command, Reply, Support};
 
 /// Arguments of the shaper.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Parser)]
 pub struct ShaperArgs {
     /// How to shape.
     #[arg(long, value_enum, required_unless_present = "probe")]
@@ -49,7 +49,12 @@ pub fn run(arguments: &ShaperArgs) -> anyhow::Result<()> {
         .with_max_level(tracing::Level::WARN)
         .try_init();
     let backend: Box<dyn Backend> = match arguments.backend {
-        _ if arguments.probe => return print(&support()),
+        _ if arguments.probe => {
+            return print(&Support {
+                netem: Netem::probe().into(),
+                nfqueue: Nfqueue::probe().into(),
+            });
+        }
         None => anyhow::bail!("missing --backend: netem or nfqueue"),
         Some(BackendKind::Netem) => Box::new(Netem::start(&arguments.interface)?),
         Some(BackendKind::Nfqueue) => Box::new(Nfqueue::start()?),
@@ -89,23 +94,13 @@ async fn serve(mut backend: Box<dyn Backend>) -> anyhow::Result<()> {
                 drop(backend);
                 return print(&Reply::Closed);
             }
-            Err(error) => {
-                print(&Reply::Error {
-                    message: format!("invalid command: {error}"),
-                })?;
-                continue;
-            }
+            Err(error) => Ok(Reply::Error {
+                message: format!("invalid command: {error}"),
+            }),
         };
         print(&reply.unwrap_or_else(|error| Reply::Error {
             message: error.to_string(),
         }))?;
-    }
-}
-
-fn support() -> Support {
-    Support {
-        netem: Availability::from(Netem::probe()),
-        nfqueue: Availability::from(Nfqueue::probe()),
     }
 }
 

@@ -5,9 +5,6 @@ use procfs::net::Snmp;
 use crate::error::ShaperError;
 
 /// Reads the counters. They count from the start of the namespace.
-///
-/// # Errors
-/// If the kernel does not provide them.
 pub(crate) fn read() -> Result<Snmp, ShaperError> {
     procfs::net::snmp().map_err(|error| ShaperError::Unreadable {
         command: "/proc/net/snmp",

@@ -1,33 +1,23 @@
 //! Runs system tools such as `iptables` and `tc`.
 
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::error::ShaperError;
 
-/// Runs `program` with `arguments` and returns its stdout.
-///
-/// # Errors
-/// If it cannot be started or fails. The error includes its stderr.
-pub(crate) fn run(program: &'static str, arguments: &[&str]) -> Result<String, ShaperError> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
-    stdout_of(program, arguments, output)
+/// Runs `program` with `arguments`, which spaces separate, and returns its stdout. An error includes its stderr.
+pub(crate) fn run(program: &'static str, arguments: &str) -> Result<String, ShaperError> {
+    run_with_input(program, arguments, "")
 }
 
-/// Runs `program` with `arguments` and with `input` as its stdin.
-///
-/// # Errors
-/// If it cannot be started or fails. The error includes its stderr.
+/// Like [`run`], with `input` as the program's stdin.
 pub(crate) fn run_with_input(
     program: &'static str,
-    arguments: &[&str],
+    arguments: &str,
     input: &str,
 ) -> Result<String, ShaperError> {
     let output = Command::new(program)
-        .args(arguments)
+        .args(arguments.split(' '))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -37,21 +27,13 @@ pub(crate) fn run_with_input(
                 stdin.write_all(input.as_bytes())?;
             }
             child.wait_with_output()
-        });
-    stdout_of(program, arguments, output)
-}
-
-fn stdout_of(
-    program: &'static str,
-    arguments: &[&str],
-    output: std::io::Result<Output>,
-) -> Result<String, ShaperError> {
-    let output = output.map_err(|source| ShaperError::Start { program, source })?;
+        })
+        .map_err(|source| ShaperError::Start { program, source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(ShaperError::Tool {
-        command: format!("{program} {}", arguments.join(" ")),
+        command: format!("{program} {arguments}"),
         stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

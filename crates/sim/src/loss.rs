@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use backroom_link::Loss;
+use backroom_link::{GilbertElliott, Loss};
 
 /// The fraction of packets lost in the long run, from 0 to 0.5.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -29,12 +29,12 @@ impl LossRate {
             Burst::Random => Loss::Random(self.0),
             Burst::Mean(length) => {
                 let r = 1.0 / length;
-                Loss::GilbertElliott {
+                Loss::GilbertElliott(GilbertElliott {
                     p: r * self.0 / (1.0 - self.0),
                     r,
                     loss_good: 0.0,
                     loss_bad: 1.0,
-                }
+                })
             }
         }
     }
@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn a_burst_has_the_requested_mean_and_length() {
         let rate: LossRate = "0.02".parse().unwrap();
-        let Loss::GilbertElliott { p, r, .. } = rate.in_bursts(Burst::Mean(8.0)) else {
+        let Loss::GilbertElliott(GilbertElliott { p, r, .. }) = rate.in_bursts(Burst::Mean(8.0))
+        else {
             panic!("a burst is a Gilbert-Elliott loss");
         };
         assert!((p / (p + r) - 0.02).abs() < 1e-12);

@@ -2,29 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, VariantArray, VariantNames};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::name::ParseNameError;
 
 /// One way to serve all receivers of a file.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    Display,
-    EnumString,
-    VariantArray,
-    VariantNames,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[derive(JsonSchema, Display, EnumString, VariantNames)]
 #[strum(
     serialize_all = "kebab-case",
     parse_err_ty = ParseNameError,
@@ -39,27 +24,10 @@ pub enum Delivery {
     IpMulticast,
 }
 
-impl Delivery {
-    /// All deliveries, in the order in which charts show them.
-    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
-}
-
 /// The delivery that a client is asked for: a [`Delivery`], or the client's choice.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    Display,
-    EnumString,
-    VariantNames,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[derive(Display, EnumString, VariantNames)]
 #[strum(
     serialize_all = "kebab-case",
     parse_err_ty = ParseNameError,
@@ -89,9 +57,7 @@ impl DeliverySetting {
 }
 
 /// How a whole file was delivered in the end.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display, EnumString,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Display)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum ObservedDelivery {
@@ -118,29 +84,18 @@ pub enum DeliveryPath {
     Moved,
 }
 
-impl From<Delivery> for ObservedDelivery {
-    fn from(delivery: Delivery) -> Self {
-        match delivery {
-            Delivery::Sequential => Self::Sequential,
-            Delivery::Parallel => Self::Parallel,
-            Delivery::IpMulticast => Self::IpMulticast,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_delivery_is_the_same_word_as_the_setting_that_asks_for_it() {
-        for delivery in Delivery::ALL {
-            let setting: DeliverySetting = delivery.to_string().parse().unwrap();
-            assert_eq!(setting.to_string(), delivery.to_string());
-            assert_eq!(
-                serde_json::to_string(&setting).unwrap(),
-                serde_json::to_string(&ObservedDelivery::from(*delivery)).unwrap()
-            );
+        for name in Delivery::VARIANTS {
+            let setting: DeliverySetting = name.parse().unwrap();
+            assert_eq!(setting.to_string(), *name);
+            let json = serde_json::to_string(&setting).unwrap();
+            let observed: ObservedDelivery = serde_json::from_str(&json).unwrap();
+            assert_eq!(observed.to_string(), *name);
         }
     }
 

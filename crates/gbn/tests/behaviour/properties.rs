@@ -6,7 +6,7 @@ use std::time::Duration;
 use backroom_gbn::{
     Copies, GoBackCause, Recovery, SenderConfig, SenderEvent, Timeout, Window, WindowSetting,
 };
-use backroom_link::{LinkConfig, Loss};
+use backroom_link::{GilbertElliott, LinkConfig, Loss};
 use proptest::{option, prelude::*};
 
 use crate::harness::{Event, Scenario, Space};
@@ -47,7 +47,7 @@ fn loss() -> impl Strategy<Value = Loss> {
         3 => (0.0..0.05).prop_map(Loss::Random),
         2 => (0.0..=0.3).prop_map(Loss::Random),
         1 => (0.0..0.1, 0.2..1.0, 0.5..1.0).prop_map(|(p, r, loss_bad)| {
-            Loss::GilbertElliott { p, r, loss_good: 0.0, loss_bad }
+            Loss::GilbertElliott(GilbertElliott { p, r, loss_good: 0.0, loss_bad })
         }),
     ]
 }

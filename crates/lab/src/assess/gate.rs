@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use backroom_link::Loss;
+use backroom_link::{GilbertElliott, Loss};
 use backroom_sim::{Cell, Measurement, NetworkMeasurement};
 use statrs::function::beta::beta_reg;
 
@@ -186,7 +186,7 @@ fn loss_is_plausible(requested: &Loss, lost: u64, packets: u64) -> bool {
         other => other.mean(),
     };
     let weight = match *requested {
-        Loss::GilbertElliott { p, r, .. } => {
+        Loss::GilbertElliott(GilbertElliott { p, r, .. }) => {
             let correlation = (1.0 - p - r).max(0.0);
             (1.0 - correlation) / (1.0 + correlation)
         }
@@ -399,12 +399,12 @@ mod tests {
 
     fn bursts(loss: f64) -> Loss {
         let r = 0.25;
-        Loss::GilbertElliott {
+        Loss::GilbertElliott(GilbertElliott {
             p: r * loss / (1.0 - loss),
             r,
             loss_good: 0.0,
             loss_bad: 1.0,
-        }
+        })
     }
 
     #[test]

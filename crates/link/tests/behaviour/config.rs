@@ -1,6 +1,6 @@
 //! Link configurations in TOML, and how mistakes are reported.
 
-use backroom_link::{LinkConfig, Loss};
+use backroom_link::{GilbertElliott, LinkConfig, Loss};
 
 use crate::ms;
 
@@ -101,12 +101,12 @@ fn out_of_range_values_are_reported_with_the_allowed_range() {
         ),
         (
             LinkConfig {
-                loss: Loss::GilbertElliott {
+                loss: Loss::GilbertElliott(GilbertElliott {
                     p: 0.1,
                     r: 0.1,
                     loss_good: 0.0,
                     loss_bad: 2.0,
-                },
+                }),
                 ..base.clone()
             },
             "1-h of gemodel is 2",

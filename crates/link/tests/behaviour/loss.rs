@@ -2,7 +2,7 @@
 
 use backroom_link::{LinkConfig, Loss};
 
-use crate::{lost, send_steadily};
+use crate::{lost, measured_loss, send_steadily};
 
 const PACKETS: u64 = 200_000;
 
@@ -35,7 +35,7 @@ fn random_loss_has_the_configured_mean_and_is_independent() {
     for loss in [0.001, 0.01, 0.3] {
         let (link, verdicts) = send_steadily(&losing(&loss.to_string()), 7, PACKETS);
         assert!(
-            is_binomial(link.stats().loss_measured(), loss, PACKETS),
+            is_binomial(measured_loss(link.stats()), loss, PACKETS),
             "{loss}"
         );
         let lost = lost(&verdicts);
@@ -70,7 +70,7 @@ fn gilbert_elliott_has_netems_mean_and_burst_length() {
     let (p, r) = (0.01, 0.25);
     let (link, verdicts) = send_steadily(&losing("gemodel 0.01 0.25"), 11, PACKETS);
     let mean = p / (p + r);
-    assert!((link.stats().loss_measured() / mean - 1.0).abs() < 0.1);
+    assert!((measured_loss(link.stats()) / mean - 1.0).abs() < 0.1);
     let lost = lost(&verdicts);
     let bursts = 1 + lost
         .windows(2)
@@ -85,14 +85,14 @@ fn gilbert_elliott_applies_the_loss_of_each_state() {
     let config = losing("gemodel 0.1 0.1 0.5 0.02");
     assert!((config.loss.mean() - 0.26).abs() < 1e-12);
     let (link, _) = send_steadily(&config, 5, PACKETS);
-    assert!((link.stats().loss_measured() / 0.26 - 1.0).abs() < 0.05);
+    assert!((measured_loss(link.stats()) / 0.26 - 1.0).abs() < 0.05);
 }
 
 #[test]
 fn gilbert_elliott_without_memory_is_random_loss() {
     // p = 1 - r: whatever the state, the next is bad with probability p.
     let (link, verdicts) = send_steadily(&losing("gemodel 0.05 0.95"), 9, PACKETS);
-    assert!(is_binomial(link.stats().loss_measured(), 0.05, PACKETS));
+    assert!(is_binomial(measured_loss(link.stats()), 0.05, PACKETS));
     let lost = lost(&verdicts);
     let pairs = lost
         .windows(2)

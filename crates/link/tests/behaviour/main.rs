@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backroom_link::{Link, LinkConfig, Verdict};
+use backroom_link::{Link, LinkConfig, LinkStats, Verdict};
 
 /// The start of virtual time.
 #[allow(
@@ -48,6 +48,11 @@ fn arrival(verdict: &Verdict) -> Option<Duration> {
         Verdict::Deliver { at, .. } => Some(*at - epoch()),
         Verdict::Drop(_) => None,
     }
+}
+
+/// The fraction of the offered packets that the loss model dropped.
+fn measured_loss(stats: LinkStats) -> f64 {
+    stats.dropped_by_loss as f64 / stats.offered as f64
 }
 
 fn lost(verdicts: &[Verdict]) -> Vec<usize> {

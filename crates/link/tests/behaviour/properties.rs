@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backroom_link::{Link, LinkConfig, Loss, Verdict};
+use backroom_link::{GilbertElliott, Link, LinkConfig, Loss, Verdict};
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::epoch;
@@ -17,7 +17,7 @@ prop_compose! {
             Just(Loss::None),
             (0.0..=1.0).prop_map(Loss::Random),
             (0.0..=1.0, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0).prop_map(|(p, r, loss_good, loss_bad)| {
-                Loss::GilbertElliott { p, r, loss_good, loss_bad }
+                Loss::GilbertElliott(GilbertElliott { p, r, loss_good, loss_bad })
             }),
             vec(0_u64..100, 0..20).prop_map(Loss::Droplist),
         ],

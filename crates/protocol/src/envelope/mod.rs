@@ -27,7 +27,6 @@ use crate::content::Content;
 use crate::identity::{Identity, PublicKey};
 use crate::key::{Key, RandomError};
 use crate::post::{MAX_MEMBERS, MemberId, Part, Post};
-pub use crate::post::{MAX_SEALED_CONTENT_BYTES, MAX_SEALED_KEY_BYTES};
 use crate::record::nonce;
 
 /// The most departed members that are remembered to reject replays of their messages. They take about 8 MiB.
@@ -173,12 +172,9 @@ impl Envelopes {
         if self.departed.len() > MAX_DEPARTED {
             return Err(EnvelopeError::TooManyDeparted);
         }
-        let sent_to = self.sending.get(&id).map(SendingPair::recipient);
-        let received_from = self.receiving.get(&id).map(ReceivingPair::sender);
-        let has_other_key = sent_to
-            .into_iter()
-            .chain(received_from)
-            .any(|known| known != key);
+        let (sending, receiving) = (self.sending.get(&id), self.receiving.get(&id));
+        let has_other_key = sending.is_some_and(|pair| pair.recipient != key)
+            || receiving.is_some_and(|pair| pair.sender != key);
         if has_other_key || self.departed.contains(&id) {
             return Err(EnvelopeError::IdentityChanged(id));
         }
@@ -210,28 +206,23 @@ impl Envelopes {
 
 /// The zero nonce is safe because the key seals nothing but this content.
 fn seal_content(key: &Key, content: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    let payload = Payload {
+        msg: content,
+        aad: CONTENT_LABEL,
+    };
     Aes256Gcm::new(key.as_bytes().into())
-        .encrypt(
-            &nonce(0),
-            Payload {
-                msg: content,
-                aad: CONTENT_LABEL,
-            },
-        )
+        .encrypt(&nonce(0), payload)
         .map_err(|_| EncodeError::Unencodable)
 }
 
 fn open_content(key: &Key, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    Aes256Gcm::new(key.as_bytes().into())
-        .decrypt(
-            &nonce(0),
-            Payload {
-                msg: sealed,
-                aad: CONTENT_LABEL,
-            },
-        )
-        .map(Zeroizing::new)
-        .ok()
+    let payload = Payload {
+        msg: sealed,
+        aad: CONTENT_LABEL,
+    };
+    let cipher = Aes256Gcm::new(key.as_bytes().into());
+    let content = cipher.decrypt(&nonce(0), payload).ok()?;
+    Some(Zeroizing::new(content))
 }
 
 impl fmt::Debug for Envelopes {

@@ -29,30 +29,24 @@ pub(super) struct Direction {
 impl Direction {
     /// HPKE's `info`: the purpose and the members. Auth mode itself binds the public keys.
     fn setup_info(self) -> Vec<u8> {
-        [
-            SETUP_LABEL,
-            &self.from.0.to_be_bytes(),
-            &self.to.0.to_be_bytes(),
-        ]
-        .concat()
+        self.labelled(SETUP_LABEL, &[])
     }
 
     /// The associated data of a content's key: the digest of the sealed content, and again the members.
     fn part_data(self, content_digest: &[u8; 32]) -> Vec<u8> {
-        [
-            PART_LABEL,
-            &self.from.0.to_be_bytes(),
-            &self.to.0.to_be_bytes(),
-            content_digest,
-        ]
-        .concat()
+        self.labelled(PART_LABEL, content_digest)
+    }
+
+    fn labelled(self, label: &[u8], rest: &[u8]) -> Vec<u8> {
+        let (from, to) = (self.from.0.to_be_bytes(), self.to.0.to_be_bytes());
+        [label, &from, &to, rest].concat()
     }
 }
 
 /// Seals content keys for one recipient.
 pub(super) struct SendingPair {
     direction: Direction,
-    recipient: PublicKey,
+    pub(super) recipient: PublicKey,
     context: AeadCtxS<AesGcm256, HkdfSha256, Kem>,
     /// HPKE's encapsulated key, until it has been sent.
     encapsulated: Option<[u8; ENCAPSULATED_BYTES]>,
@@ -65,7 +59,7 @@ impl SendingPair {
         own: &Identity,
         recipient: PublicKey,
     ) -> Option<Self> {
-        let mode = OpModeS::Auth(own.key_pair());
+        let mode = OpModeS::Auth((own.private_key.clone(), own.public_key.clone()));
         let (encapsulated, context) =
             setup_sender(&mode, &recipient.to_kem()?, &direction.setup_info()).ok()?;
         let encapsulated: <Kem as hpke::Kem>::EncappedKey = encapsulated;
@@ -75,10 +69,6 @@ impl SendingPair {
             context,
             encapsulated: Some(encapsulated.to_bytes().into()),
         })
-    }
-
-    pub(super) fn recipient(&self) -> PublicKey {
-        self.recipient
     }
 
     /// Returns `None` only after 2^64 messages.
@@ -95,7 +85,7 @@ impl SendingPair {
 /// Opens content keys from one sender. It exists once the first message has opened.
 pub(super) struct ReceivingPair {
     direction: Direction,
-    sender: PublicKey,
+    pub(super) sender: PublicKey,
     context: AeadCtxR<AesGcm256, HkdfSha256, Kem>,
 }
 
@@ -115,13 +105,8 @@ impl ReceivingPair {
         let (encapsulated, sealed_key) = rest.split_first_chunk::<ENCAPSULATED_BYTES>()?;
         let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).ok()?;
         let mode = OpModeR::Auth(sender.to_kem()?);
-        let context = setup_receiver(
-            &mode,
-            own.private_key(),
-            &encapsulated,
-            &direction.setup_info(),
-        )
-        .ok()?;
+        let info = direction.setup_info();
+        let context = setup_receiver(&mode, &own.private_key, &encapsulated, &info).ok()?;
         let mut pair = Self {
             direction,
             sender,
@@ -129,10 +114,6 @@ impl ReceivingPair {
         };
         let key = pair.open_key(content_digest, sealed_key)?;
         Some((pair, key))
-    }
-
-    pub(super) fn sender(&self) -> PublicKey {
-        self.sender
     }
 
     /// Opens the next message. Returns `None` and changes nothing if it is not the next one, or not authentic.

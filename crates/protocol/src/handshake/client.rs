@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use spake2::Spake2;
+
 use super::error::HandshakeError;
-use super::frame::{Accepted, Challenge, Frame, Hello, Proof, SHARE_BYTES};
-use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, client_share};
+use super::frame::{self, Frame, SHARE_BYTES};
+use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, start_pake};
 use crate::key::random_bytes;
 use crate::password::{StretchParams, StretchedPassword};
 
 /// The client has sent its hello and waits for the challenge.
+#[derive(Debug)]
 pub struct ClientHandshake {
     transcript: Transcript,
 }
@@ -16,10 +19,7 @@ pub struct ClientHandshake {
 impl ClientHandshake {
     /// Starts a handshake and returns the first frame to send.
     pub fn start() -> Result<(Self, Frame), HandshakeError> {
-        let hello = Hello {
-            random: random_bytes()?,
-        }
-        .emit();
+        let hello = frame::hello(&random_bytes()?);
         let mut transcript = Transcript::new();
         transcript.add_frame(hello.body());
         Ok((Self { transcript }, hello))
@@ -27,18 +27,18 @@ impl ClientHandshake {
 
     /// Handles the server's first frame.
     pub fn handle_challenge(mut self, body: &[u8]) -> Result<ClientChallenged, HandshakeError> {
-        let challenge = Challenge::parse(body)?;
-        let params = StretchParams::new(challenge.salt, challenge.iterations)?;
+        let (params, server_share) = frame::parse_challenge(body)?;
         self.transcript.add_frame(body);
         Ok(ClientChallenged {
             transcript: self.transcript,
             params,
-            server_share: challenge.share,
+            server_share,
         })
     }
 }
 
 /// The client knows the stretch parameters. The caller stretches the password, because that takes a while.
+#[derive(Debug)]
 pub struct ClientChallenged {
     transcript: Transcript,
     params: StretchParams,
@@ -63,13 +63,10 @@ impl ClientChallenged {
         if password.params() != self.params {
             return Err(HandshakeError::WrongStretch);
         }
-        let (pake, share) = client_share(password)?;
+        let (pake, share) = start_pake(Spake2::start_a, password)?;
         let schedule = Schedule::derive(pake, &self.server_share, self.transcript.finish(&share))?;
-        let proof = Proof {
-            share,
-            confirmation: schedule.client_confirmation(),
-        };
-        Ok((ClientProved { schedule }, proof.emit()))
+        let proof = frame::proof(&share, &schedule.client_confirmation());
+        Ok((ClientProved { schedule }, proof))
     }
 }
 
@@ -81,23 +78,9 @@ pub struct ClientProved {
 impl ClientProved {
     /// Handles the server's second frame. It returns keys only if both sides know the same password.
     pub fn handle_reply(self, body: &[u8]) -> Result<SessionKeys, HandshakeError> {
-        let accepted = Accepted::parse(body)?;
-        check_confirmation(&accepted.confirmation, &self.schedule.server_confirmation())?;
+        let confirmation = frame::parse_accepted(body)?;
+        check_confirmation(&confirmation, &self.schedule.server_confirmation())?;
         Ok(self.schedule.client_keys())
-    }
-}
-
-impl fmt::Debug for ClientHandshake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientHandshake(..)")
-    }
-}
-
-impl fmt::Debug for ClientChallenged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientChallenged")
-            .field("params", &self.params)
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The frames of the handshake, byte by byte.
 
 use super::error::{HandshakeError, MAX_FRAME_BYTES, VERSION};
+use crate::password::StretchParams;
 
 /// The size of the big-endian length in front of a frame's body.
 pub const FRAME_HEADER_BYTES: usize = 2;
@@ -17,15 +18,10 @@ pub struct Frame(Vec<u8>);
 
 impl Frame {
     fn new(kind: Kind, fields: &[&[u8]]) -> Self {
-        let body = 1 + fields.iter().map(|field| field.len()).sum::<usize>();
-        debug_assert!(body <= MAX_FRAME_BYTES);
-        let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES + body);
-        bytes.extend_from_slice(&(body as u16).to_be_bytes());
-        bytes.push(kind as u8);
-        fields
-            .iter()
-            .for_each(|field| bytes.extend_from_slice(field));
-        Self(bytes)
+        let fields = fields.concat();
+        let length = 1 + fields.len();
+        debug_assert!(length <= MAX_FRAME_BYTES);
+        Self([&(length as u16).to_be_bytes()[..], &[kind as u8], &fields].concat())
     }
 
     /// The bytes to send.
@@ -48,30 +44,29 @@ pub fn frame_length(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, Handshake
     Ok(bytes)
 }
 
-/// The reason of a refusal, as the server states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
-    /// A failure that depends on the password, or a malformed frame. One code for both reveals nothing about the password.
-    Failed = 1,
-    /// The client's version differs from the server's.
-    Version = 2,
-    /// The server has reached its limit of concurrent handshakes.
-    Busy = 3,
-}
-
-/// The frame that refuses a handshake. It may be sent at any time and ends the connection.
-pub fn refused(code: RefusalCode) -> Frame {
-    Frame::new(Kind::Refused, &[&[code as u8]])
-}
+/// A failure that depends on the password, or a malformed frame. One code for both reveals nothing about the password.
+const FAILED: u8 = 1;
+const OTHER_VERSION: u8 = 2;
+const BUSY: u8 = 3;
 
 impl HandshakeError {
-    /// The frame with which a server answers this error.
+    /// The frame with which a server refuses a handshake. It may be sent at any time and ends the connection.
     pub fn refusal(&self) -> Frame {
-        refused(match self {
-            Self::Version => RefusalCode::Version,
-            Self::Busy => RefusalCode::Busy,
-            _ => RefusalCode::Failed,
-        })
+        let code = match self {
+            Self::Version => OTHER_VERSION,
+            Self::Busy => BUSY,
+            _ => FAILED,
+        };
+        Frame::new(Kind::Refused, &[&[code]])
+    }
+
+    fn from_refusal(fields: &[u8]) -> Self {
+        match fields {
+            [FAILED] => Self::WrongPassword,
+            [OTHER_VERSION] => Self::Version,
+            [BUSY] => Self::Busy,
+            _ => Self::Malformed,
+        }
     }
 }
 
@@ -84,121 +79,89 @@ enum Kind {
     Refused = 5,
 }
 
-/// The client's first frame.
-pub(super) struct Hello {
-    pub(super) random: [u8; 32],
+/// The client's first frame. The random bytes only make the transcript unique.
+pub(super) fn hello(random: &[u8; 32]) -> Frame {
+    Frame::new(Kind::Hello, &[&MAGIC, &VERSION.to_be_bytes(), random])
 }
 
-impl Hello {
-    pub(super) fn emit(&self) -> Frame {
-        Frame::new(Kind::Hello, &[&MAGIC, &VERSION.to_be_bytes(), &self.random])
-    }
-
-    pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new(body, Kind::Hello)?;
-        if fields.take::<8>()? != MAGIC {
+pub(super) fn parse_hello(body: &[u8]) -> Result<(), HandshakeError> {
+    parse(body, Kind::Hello, |fields| {
+        if fields.take()? != MAGIC {
             return Err(HandshakeError::Malformed);
         }
         fields.version()?;
-        let hello = Self {
-            random: fields.take()?,
-        };
-        fields.end()?;
-        Ok(hello)
-    }
+        fields.take::<32>().map(drop)
+    })
 }
 
 /// The server's first frame.
-pub(super) struct Challenge {
-    pub(super) random: [u8; 32],
-    pub(super) salt: [u8; 16],
-    pub(super) iterations: u32,
-    pub(super) share: [u8; SHARE_BYTES],
+pub(super) fn challenge(
+    random: &[u8; 32],
+    params: StretchParams,
+    share: &[u8; SHARE_BYTES],
+) -> Frame {
+    let (version, iterations) = (VERSION.to_be_bytes(), params.iterations.to_be_bytes());
+    let fields: [&[u8]; 5] = [&version, random, &params.salt, &iterations, share];
+    Frame::new(Kind::Challenge, &fields)
 }
 
-impl Challenge {
-    pub(super) fn emit(&self) -> Frame {
-        let iterations = self.iterations.to_be_bytes();
-        Frame::new(
-            Kind::Challenge,
-            &[
-                &VERSION.to_be_bytes(),
-                &self.random,
-                &self.salt,
-                &iterations,
-                &self.share,
-            ],
-        )
-    }
-
-    pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new(body, Kind::Challenge)?;
+/// Returns the parameters, which are in range, and the server's share.
+pub(super) fn parse_challenge(
+    body: &[u8],
+) -> Result<(StretchParams, [u8; SHARE_BYTES]), HandshakeError> {
+    let (salt, iterations, share) = parse(body, Kind::Challenge, |fields| {
         fields.version()?;
-        let challenge = Self {
-            random: fields.take()?,
-            salt: fields.take()?,
-            iterations: u32::from_be_bytes(fields.take()?),
-            share: fields.take()?,
-        };
-        fields.end()?;
-        Ok(challenge)
-    }
+        fields.take::<32>()?;
+        Ok((fields.take()?, fields.take()?, fields.take()?))
+    })?;
+    let params = StretchParams::new(salt, u32::from_be_bytes(iterations))?;
+    Ok((params, share))
 }
 
 /// The client's second frame.
-pub(super) struct Proof {
-    pub(super) share: [u8; SHARE_BYTES],
-    pub(super) confirmation: [u8; 32],
+pub(super) fn proof(share: &[u8; SHARE_BYTES], confirmation: &[u8; 32]) -> Frame {
+    Frame::new(Kind::Proof, &[share, confirmation])
 }
 
-impl Proof {
-    pub(super) fn emit(&self) -> Frame {
-        Frame::new(Kind::Proof, &[&self.share, &self.confirmation])
-    }
-
-    pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new(body, Kind::Proof)?;
-        let proof = Self {
-            share: fields.take()?,
-            confirmation: fields.take()?,
-        };
-        fields.end()?;
-        Ok(proof)
-    }
+/// Returns the client's share and its confirmation.
+pub(super) fn parse_proof(body: &[u8]) -> Result<([u8; SHARE_BYTES], [u8; 32]), HandshakeError> {
+    parse(body, Kind::Proof, |fields| {
+        Ok((fields.take()?, fields.take()?))
+    })
 }
 
 /// The server's second frame.
-pub(super) struct Accepted {
-    pub(super) confirmation: [u8; 32],
+pub(super) fn accepted(confirmation: &[u8; 32]) -> Frame {
+    Frame::new(Kind::Accepted, &[confirmation])
 }
 
-impl Accepted {
-    pub(super) fn emit(&self) -> Frame {
-        Frame::new(Kind::Accepted, &[&self.confirmation])
-    }
-
-    pub(super) fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new(body, Kind::Accepted)?;
-        let accepted = Self {
-            confirmation: fields.take()?,
-        };
-        fields.end()?;
-        Ok(accepted)
-    }
+pub(super) fn parse_accepted(body: &[u8]) -> Result<[u8; 32], HandshakeError> {
+    parse(body, Kind::Accepted, |fields| fields.take())
 }
 
-/// Reads the fields of a body in order. A [`Kind::Refused`] in place of the expected kind becomes its error.
+/// Reads all fields of a body. A [`Kind::Refused`] in place of the expected kind becomes its error.
+fn parse<T>(
+    body: &[u8],
+    kind: Kind,
+    read: impl FnOnce(&mut Fields<'_>) -> Result<T, HandshakeError>,
+) -> Result<T, HandshakeError> {
+    let mut fields = match body.split_first() {
+        Some((&first, rest)) if first == kind as u8 => Fields(rest),
+        Some((&first, rest)) if first == Kind::Refused as u8 => {
+            return Err(HandshakeError::from_refusal(rest));
+        }
+        _ => return Err(HandshakeError::Malformed),
+    };
+    let frame = read(&mut fields)?;
+    if !fields.0.is_empty() {
+        return Err(HandshakeError::Malformed);
+    }
+    Ok(frame)
+}
+
 struct Fields<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
-    fn new(body: &'a [u8], kind: Kind) -> Result<Self, HandshakeError> {
-        match body.split_first() {
-            Some((&first, rest)) if first == kind as u8 => Ok(Self(rest)),
-            Some((&first, rest)) if first == Kind::Refused as u8 => Err(refusal(rest)),
-            _ => Err(HandshakeError::Malformed),
-        }
-    }
-
+impl Fields<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], HandshakeError> {
         let (field, rest) = self
             .0
@@ -209,29 +172,9 @@ impl<'a> Fields<'a> {
     }
 
     fn version(&mut self) -> Result<(), HandshakeError> {
-        if u16::from_be_bytes(self.take()?) != VERSION {
-            return Err(HandshakeError::Version);
+        match u16::from_be_bytes(self.take()?) {
+            VERSION => Ok(()),
+            _ => Err(HandshakeError::Version),
         }
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), HandshakeError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(HandshakeError::Malformed)
-        }
-    }
-}
-
-fn refusal(fields: &[u8]) -> HandshakeError {
-    const FAILED: u8 = RefusalCode::Failed as u8;
-    const VERSION: u8 = RefusalCode::Version as u8;
-    const BUSY: u8 = RefusalCode::Busy as u8;
-    match fields {
-        [FAILED] => HandshakeError::WrongPassword,
-        [VERSION] => HandshakeError::Version,
-        [BUSY] => HandshakeError::Busy,
-        _ => HandshakeError::Malformed,
     }
 }

@@ -27,6 +27,7 @@ pub struct SessionKeys {
 }
 
 /// SHA-256 over every byte of the handshake, in the order of sending.
+#[derive(Debug)]
 pub(super) struct Transcript(Sha256);
 
 impl Transcript {
@@ -47,25 +48,16 @@ impl Transcript {
     }
 }
 
-/// The state of SPAKE2 after its start, and the share to send.
-type PakeStart = (Spake2<Ed25519Group>, [u8; SHARE_BYTES]);
-
-/// Starts SPAKE2 as the client (side A).
-pub(super) fn client_share(password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
-    start(Spake2::start_a, password)
-}
-
-/// Starts SPAKE2 as the server (side B).
-pub(super) fn server_share(password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
-    start(Spake2::start_b, password)
-}
-
 type StartSide =
     fn(&spake2::Password, &spake2::Identity, &spake2::Identity) -> (Spake2<Ed25519Group>, Vec<u8>);
 
-fn start(side: StartSide, password: &StretchedPassword) -> Result<PakeStart, HandshakeError> {
+/// Starts SPAKE2 as the client (`Spake2::start_a`) or the server (`Spake2::start_b`). Returns the share to send.
+pub(super) fn start_pake(
+    side: StartSide,
+    password: &StretchedPassword,
+) -> Result<(Spake2<Ed25519Group>, [u8; SHARE_BYTES]), HandshakeError> {
     let (pake, share) = side(
-        &spake2::Password::new(password.as_bytes()),
+        &spake2::Password::new(&password.bytes),
         &spake2::Identity::new(CLIENT_IDENTITY),
         &spake2::Identity::new(SERVER_IDENTITY),
     );

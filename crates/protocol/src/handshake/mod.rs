@@ -26,6 +26,6 @@ mod server;
 
 pub use client::{ClientChallenged, ClientHandshake, ClientProved};
 pub use error::{HandshakeError, MAX_FRAME_BYTES, VERSION};
-pub use frame::{FRAME_HEADER_BYTES, Frame, RefusalCode, frame_length, refused};
+pub use frame::{FRAME_HEADER_BYTES, Frame, frame_length};
 pub use keys::SessionKeys;
 pub use server::{ServerChallenged, ServerHandshake};

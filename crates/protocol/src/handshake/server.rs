@@ -5,12 +5,13 @@ use std::fmt;
 use spake2::{Ed25519Group, Spake2};
 
 use super::error::HandshakeError;
-use super::frame::{Accepted, Challenge, Frame, Hello, Proof};
-use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, server_share};
+use super::frame::{self, Frame};
+use super::keys::{Schedule, SessionKeys, Transcript, check_confirmation, start_pake};
 use crate::key::random_bytes;
 use crate::password::StretchedPassword;
 
 /// The server waits for a client's hello.
+#[derive(Debug)]
 pub struct ServerHandshake {
     password: StretchedPassword,
 }
@@ -23,16 +24,9 @@ impl ServerHandshake {
 
     /// Handles the client's first frame and returns the frame to send. It takes a few scalar multiplications.
     pub fn handle_hello(self, body: &[u8]) -> Result<(ServerChallenged, Frame), HandshakeError> {
-        Hello::parse(body)?;
-        let (pake, share) = server_share(&self.password)?;
-        let params = self.password.params();
-        let challenge = Challenge {
-            random: random_bytes()?,
-            salt: *params.salt(),
-            iterations: params.iterations(),
-            share,
-        }
-        .emit();
+        frame::parse_hello(body)?;
+        let (pake, share) = start_pake(Spake2::start_b, &self.password)?;
+        let challenge = frame::challenge(&random_bytes()?, self.password.params(), &share);
         let mut transcript = Transcript::new();
         transcript.add_frame(body);
         transcript.add_frame(challenge.body());
@@ -51,23 +45,11 @@ impl ServerChallenged {
     /// Checks the client's second frame and returns the frame to send. The client is admitted. The server sends nothing that
     /// depends on the password before this check.
     pub fn handle_proof(self, body: &[u8]) -> Result<(SessionKeys, Frame), HandshakeError> {
-        let proof = Proof::parse(body)?;
-        let schedule = Schedule::derive(
-            self.pake,
-            &proof.share,
-            self.transcript.finish(&proof.share),
-        )?;
-        check_confirmation(&proof.confirmation, &schedule.client_confirmation())?;
-        let accepted = Accepted {
-            confirmation: schedule.server_confirmation(),
-        };
-        Ok((schedule.server_keys(), accepted.emit()))
-    }
-}
-
-impl fmt::Debug for ServerHandshake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerHandshake(..)")
+        let (share, confirmation) = frame::parse_proof(body)?;
+        let schedule = Schedule::derive(self.pake, &share, self.transcript.finish(&share))?;
+        check_confirmation(&confirmation, &schedule.client_confirmation())?;
+        let accepted = frame::accepted(&schedule.server_confirmation());
+        Ok((schedule.server_keys(), accepted))
     }
 }
 

@@ -6,7 +6,7 @@ use backroom_gbn::Ack;
 
 use super::error::{OpenError, SealError};
 use super::size::HEADER_BYTES;
-use super::stream::{Kind, StreamId};
+use super::stream::{Kind, StreamId, take};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -58,9 +58,8 @@ impl AckSealer {
         }
         self.counter += 1;
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
-        self.stream.write_prefix(Kind::Ack, header);
-        header[LANE_END..RECEIVER_END].copy_from_slice(&self.receiver.to_be_bytes());
-        header[RECEIVER_END..].copy_from_slice(&counter.to_be_bytes());
+        self.stream
+            .write_header(Kind::Ack, self.receiver, counter, header);
         let (body, tag) = rest.split_at_mut(BODY_BYTES);
         body.copy_from_slice(&emit(ack));
         let sealed = self
@@ -88,7 +87,7 @@ impl AckOpener {
         let mut datagram: [u8; ACK_BYTES] =
             datagram.try_into().map_err(|_| OpenError::Malformed)?;
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
-        let (receiver, counter) = self.stream.read_ack_header(header)?;
+        let (receiver, counter) = self.stream.read_header(Kind::Ack, header)?;
         if receiver != self.receiver {
             return Err(OpenError::OtherStream);
         }
@@ -110,36 +109,16 @@ impl AckOpener {
 /// datagram is not an ACK of `stream`.
 pub fn ack_receiver(stream: StreamId, datagram: &[u8]) -> Option<u16> {
     let header = datagram.first_chunk::<HEADER_BYTES>()?;
-    stream
-        .read_ack_header(header)
-        .ok()
-        .map(|(receiver, _)| receiver)
+    let (receiver, _) = stream.read_header(Kind::Ack, header).ok()?;
+    Some(receiver)
 }
-
-const LANE_END: usize = 11;
-const RECEIVER_END: usize = 13;
 
 fn cipher(stream: StreamId, receiver: u16, ack_key: &Key) -> Aes256Gcm {
     Aes256Gcm::new(receiver_key(stream, receiver, ack_key).as_bytes().into())
 }
 
 fn receiver_key(stream: StreamId, receiver: u16, ack_key: &Key) -> Key {
-    let StreamId { transfer, lane } = stream;
-    ack_key.derive(&[
-        KEY_LABEL,
-        &transfer.0.to_be_bytes(),
-        &lane.to_be_bytes(),
-        &receiver.to_be_bytes(),
-    ])
-}
-
-impl StreamId {
-    fn read_ack_header(self, header: &[u8]) -> Result<(u16, u64), OpenError> {
-        let rest = self.read_prefix(Kind::Ack, header)?;
-        let (receiver, counter) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-        let counter = counter.try_into().map_err(|_| OpenError::Malformed)?;
-        Ok((u16::from_be_bytes(*receiver), u64::from_be_bytes(counter)))
-    }
+    stream.derive(ack_key, KEY_LABEL, &receiver.to_be_bytes())
 }
 
 fn emit(ack: Ack) -> [u8; BODY_BYTES] {
@@ -152,22 +131,16 @@ fn emit(ack: Ack) -> [u8; BODY_BYTES] {
     body
 }
 
-fn parse(body: &[u8]) -> Result<Ack, OpenError> {
-    let (cumulative, rest) = body.split_first_chunk().ok_or(OpenError::Malformed)?;
-    let (accepted_round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-    let (flag, rest) = rest.split_first().ok_or(OpenError::Malformed)?;
-    let (round, rest) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-    let free_segments = rest.try_into().map_err(|_| OpenError::Malformed)?;
-    let gap_round = match (flag, u16::from_be_bytes(*round)) {
-        (0, 0) => None,
-        (1, round) => Some(round),
-        _ => return Err(OpenError::Malformed),
-    };
+fn parse(mut body: &[u8]) -> Result<Ack, OpenError> {
     Ok(Ack {
-        cumulative: u64::from_be_bytes(*cumulative),
-        accepted_round: u16::from_be_bytes(*accepted_round),
-        gap_round,
-        free_segments: u32::from_be_bytes(free_segments),
+        cumulative: u64::from_be_bytes(take(&mut body)?),
+        accepted_round: u16::from_be_bytes(take(&mut body)?),
+        gap_round: match (take(&mut body)?, u16::from_be_bytes(take(&mut body)?)) {
+            ([0], 0) => None,
+            ([1], round) => Some(round),
+            _ => return Err(OpenError::Malformed),
+        },
+        free_segments: u32::from_be_bytes(take(&mut body)?),
     })
 }
 

@@ -3,11 +3,13 @@
 //! Segments are nearly all of the sealed data, so they use `aws-lc-rs`, which has assembly for each processor. Everything
 //! else uses `aes-gcm`, which is slower but wipes its keys.
 
+use std::ops::Range;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::error::{OpenError, SealError};
 use super::size::{HEADER_BYTES, MAX_SEGMENT_BYTES, SEGMENT_OVERHEAD};
-use super::stream::{Kind, StreamId};
+use super::stream::{Kind, PREFIX_BYTES, StreamId};
 use crate::key::Key;
 use crate::record::nonce;
 
@@ -18,8 +20,8 @@ pub const SEGMENTS_PER_EPOCH: u64 = 1 << EPOCH_BITS;
 const EPOCH_BITS: u32 = 22;
 const KEY_LABEL: &[u8] = b"backroom segment v1";
 
-const LANE_END: usize = 11;
-const ROUND_END: usize = 13;
+/// The position of the round in the header.
+const ROUND: Range<usize> = PREFIX_BYTES..PREFIX_BYTES + 2;
 
 /// Seals the segments of a stream, each once and in increasing order. The sequence number is the nonce, so sealing one twice
 /// would break the cipher.
@@ -65,7 +67,9 @@ impl SegmentSealer {
             self.epoch = epoch;
         }
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
-        self.keys.stream.write_data_header(seq, round, header);
+        self.keys
+            .stream
+            .write_header(Kind::Data, round, seq, header);
         let (payload, tag) = rest.split_at_mut(bytes - SEGMENT_OVERHEAD);
         let associated_data = Aad::from(associated_data(header));
         let sealed = self
@@ -124,7 +128,7 @@ impl SegmentOpener {
             return Err(OpenError::Malformed);
         }
         let (header, rest) = datagram.split_at_mut(HEADER_BYTES);
-        let (seq, round) = self.keys.stream.read_data_header(header)?;
+        let (round, seq) = self.keys.stream.read_header(Kind::Data, header)?;
         let epoch = epoch_of(seq);
         let cipher = self.cipher(epoch).ok_or(OpenError::NotAuthentic)?;
         let payload = cipher
@@ -161,7 +165,7 @@ impl SegmentOpener {
 /// Changes the round of a sealed datagram before a retransmission. The round is not authenticated, so that the rest of the
 /// datagram can stay as it was sealed.
 pub fn set_round(datagram: &mut [u8], round: u16) {
-    if let Some(field) = datagram.get_mut(LANE_END..ROUND_END) {
+    if let Some(field) = datagram.get_mut(ROUND) {
         field.copy_from_slice(&round.to_be_bytes());
     }
 }
@@ -175,43 +179,22 @@ struct StreamKeys {
 
 impl StreamKeys {
     fn key(&self, epoch: u64) -> Key {
-        let StreamId { transfer, lane } = self.stream;
-        self.stream_key.derive(&[
-            KEY_LABEL,
-            &transfer.0.to_be_bytes(),
-            &lane.to_be_bytes(),
-            &epoch.to_be_bytes(),
-        ])
+        self.stream
+            .derive(&self.stream_key, KEY_LABEL, &epoch.to_be_bytes())
     }
 
     fn cipher(&self, epoch: u64) -> LessSafeKey {
-        match UnboundKey::new(&AES_256_GCM, self.key(epoch).as_bytes()) {
-            Ok(key) => LessSafeKey::new(key),
-            Err(_) => unreachable!("AES-256 refused a key of 32 bytes"),
-        }
-    }
-}
-
-impl StreamId {
-    fn write_data_header(self, seq: u64, round: u16, header: &mut [u8]) {
-        self.write_prefix(Kind::Data, header);
-        header[LANE_END..ROUND_END].copy_from_slice(&round.to_be_bytes());
-        header[ROUND_END..].copy_from_slice(&seq.to_be_bytes());
-    }
-
-    fn read_data_header(self, header: &[u8]) -> Result<(u64, u16), OpenError> {
-        let rest = self.read_prefix(Kind::Data, header)?;
-        let (round, seq) = rest.split_first_chunk().ok_or(OpenError::Malformed)?;
-        let seq = seq.try_into().map_err(|_| OpenError::Malformed)?;
-        Ok((u64::from_be_bytes(seq), u16::from_be_bytes(*round)))
+        UnboundKey::new(&AES_256_GCM, self.key(epoch).as_bytes())
+            .map(LessSafeKey::new)
+            .unwrap_or_else(|_| unreachable!("AES-256 refused a key of 32 bytes"))
     }
 }
 
 /// The header without the round.
 fn associated_data(header: &[u8]) -> [u8; HEADER_BYTES - 2] {
     let mut data = [0; HEADER_BYTES - 2];
-    data[..LANE_END].copy_from_slice(&header[..LANE_END]);
-    data[LANE_END..].copy_from_slice(&header[ROUND_END..]);
+    data[..ROUND.start].copy_from_slice(&header[..ROUND.start]);
+    data[ROUND.start..].copy_from_slice(&header[ROUND.end..]);
     data
 }
 

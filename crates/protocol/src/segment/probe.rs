@@ -5,7 +5,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Tag};
 
 use super::error::{OpenError, SealError};
-use super::stream::{Kind, StreamId};
+use super::stream::{Kind, PREFIX_BYTES, StreamId};
 use crate::key::Key;
 use crate::record::{TAG_BYTES, nonce};
 
@@ -13,8 +13,7 @@ use crate::record::{TAG_BYTES, nonce};
 pub const PROBE_BYTES: usize = HEADER_BYTES + TAG_BYTES;
 
 /// Kind, transfer, lane, number.
-const HEADER_BYTES: usize = LANE_END + 4;
-const LANE_END: usize = 11;
+const HEADER_BYTES: usize = PREFIX_BYTES + 4;
 const KEY_LABEL: &[u8] = b"backroom probe v1";
 
 /// Seals the probes of a stream, with increasing numbers.
@@ -50,8 +49,9 @@ impl ProbeSealer {
         self.number = number.checked_add(1).ok_or(SealError::KeyUsedUp)?;
         let mut datagram = [0; PROBE_BYTES];
         let (header, tag) = datagram.split_at_mut(HEADER_BYTES);
-        self.stream.write_prefix(Kind::Probe, header);
-        header[LANE_END..].copy_from_slice(&number.to_be_bytes());
+        self.stream
+            .write_prefix(Kind::Probe, header)
+            .copy_from_slice(&number.to_be_bytes());
         let sealed = self
             .cipher
             .encrypt_inout_detached(&nonce(number.into()), header, (&mut [][..]).into())
@@ -93,9 +93,7 @@ impl ProbeOpener {
 }
 
 fn cipher(stream: StreamId, stream_key: &Key) -> Aes256Gcm {
-    let StreamId { transfer, lane } = stream;
-    let key = stream_key.derive(&[KEY_LABEL, &transfer.0.to_be_bytes(), &lane.to_be_bytes()]);
-    Aes256Gcm::new(key.as_bytes().into())
+    Aes256Gcm::new(stream.derive(stream_key, KEY_LABEL, &[]).as_bytes().into())
 }
 
 #[cfg(test)]

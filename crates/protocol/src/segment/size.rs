@@ -21,7 +21,7 @@ pub const MAX_SEGMENT_BYTES: u16 = 65_507 - SEGMENT_OVERHEAD as u16;
 
 /// The payload of a file's segments in bytes. The last segment may be shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
+#[serde(try_from = "u16")]
 pub struct SegmentBytes(u16);
 
 impl SegmentBytes {
@@ -54,12 +54,6 @@ impl TryFrom<u16> for SegmentBytes {
         } else {
             Err(BadSegmentBytes)
         }
-    }
-}
-
-impl From<SegmentBytes> for u16 {
-    fn from(bytes: SegmentBytes) -> Self {
-        bytes.0
     }
 }
 

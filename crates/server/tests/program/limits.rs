@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backroom_protocol::handshake::{RefusalCode, refused};
+use backroom_protocol::handshake::HandshakeError;
 use backroom_protocol::{ClientMessage, MAX_RECORD_BYTES, Part, Password, Post, ServerMessage};
 use backroom_transport::connection::{ConnectError, Login, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +26,7 @@ async fn answer_to(server: &Server, bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn another_protocol_is_refused() {
     let mut server = Server::start(&[]).await;
-    let refusal = refused(RefusalCode::Failed);
+    let refusal = HandshakeError::Malformed.refusal();
     for bytes in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         b"\xff\xff what a long frame",

@@ -8,8 +8,6 @@ use crate::protocol::DirectionStats;
 /// Bytes of the Ethernet header. Queueing disciplines and interfaces count it, the link model does not.
 pub(super) const ETHERNET_HEADER_BYTES: u64 = 14;
 
-const SHOW: &str = "tc -s -j qdisc show";
-
 /// One object of `tc -s -j qdisc show`.
 #[derive(Debug, Deserialize)]
 struct Qdisc {
@@ -29,9 +27,6 @@ struct Qdisc {
 
 /// Counts of the netem on `device`, taken from the output of `tc -s -j qdisc show`. All zero if `device` has no netem.
 /// `overflows` is how many of its drops were queue overflows.
-///
-/// # Errors
-/// If `qdiscs` has an unexpected format.
 pub(super) fn direction_stats(
     qdiscs: &str,
     device: &str,
@@ -39,7 +34,7 @@ pub(super) fn direction_stats(
 ) -> Result<DirectionStats, ShaperError> {
     let qdiscs: Vec<Qdisc> =
         serde_json::from_str(qdiscs).map_err(|error| ShaperError::Unreadable {
-            command: SHOW,
+            command: "tc -s -j qdisc show",
             reason: error.to_string(),
         })?;
     let Some(netem) = qdiscs
@@ -61,14 +56,9 @@ pub(super) fn direction_stats(
         offered_bytes: delivered_bytes + held_bytes,
         lost: netem.drops - queue_drops,
         queue_drops,
-        overrun: 0,
         delivered: netem.packets,
         delivered_bytes,
-        sojourn: None,
-        lateness: None,
-        propagation: None,
-        busy_rate_mbps: None,
-        busy_seconds: 0.0,
+        ..DirectionStats::default()
     })
 }
 

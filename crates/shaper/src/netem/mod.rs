@@ -36,9 +36,6 @@ pub(super) struct Netem {
 
 impl Netem {
     /// Prepares to shape `interface`. Nothing is shaped until [`configure`](Backend::configure).
-    ///
-    /// # Errors
-    /// If the kernel has no netem, or without NET_ADMIN.
     pub(super) fn start(interface: &str) -> Result<Self, ShaperError> {
         Self::probe()?;
         Ok(Self {
@@ -49,18 +46,10 @@ impl Netem {
         })
     }
 
-    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind.
-    ///
-    /// # Errors
-    /// The missing part.
+    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind. The error names the missing part.
     pub(super) fn probe() -> Result<(), ShaperError> {
-        tool::run(
-            "tc",
-            &[
-                "qdisc", "add", "dev", "lo", "root", "netem", "limit", "1000",
-            ],
-        )
-        .map_err(|error| match error {
+        let tried = tool::run("tc", "qdisc add dev lo root netem limit 1000");
+        tried.map_err(|error| match error {
             ShaperError::Tool { stderr, .. }
                 if stderr.contains("unknown") || stderr.contains("not supported") =>
             {
@@ -68,28 +57,28 @@ impl Netem {
             }
             other => other,
         })?;
-        tool::run("tc", &["qdisc", "del", "dev", "lo", "root"]).map(drop)
+        tool::run("tc", "qdisc del dev lo root").map(drop)
     }
 
     fn clear(&self) {
         // Each command fails if there is nothing to remove.
-        let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "root"]);
-        let _ = tool::run("tc", &["qdisc", "del", "dev", &self.interface, "ingress"]);
-        let _ = tool::run("ip", &["link", "del", INGRESS_DEVICE]);
+        let interface = &self.interface;
+        let _ = tool::run("tc", &format!("qdisc del dev {interface} root"));
+        let _ = tool::run("tc", &format!("qdisc del dev {interface} ingress"));
+        let _ = tool::run("ip", &format!("link del {INGRESS_DEVICE}"));
     }
 }
 
 impl Backend for Netem {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
-        let (bytes, tcp_port) = (config.packet_bytes, config.tcp_port);
-        let egress = script::egress(&self.interface, &config.egress, bytes, tcp_port)?;
-        let ingress = script::ingress(&self.interface, &config.ingress, bytes, tcp_port)?;
+        let egress = script::egress(&self.interface, config)?;
+        let ingress = script::ingress(&self.interface, config)?;
         self.clear();
-        tool::run_with_input("tc", &["-batch", "-"], &egress)?;
+        tool::run_with_input("tc", "-batch -", &egress)?;
         if let Some(ingress) = ingress {
-            tool::run("ip", &["link", "add", INGRESS_DEVICE, "type", "ifb"])?;
-            tool::run("ip", &["link", "set", INGRESS_DEVICE, "up"])?;
-            tool::run_with_input("tc", &["-batch", "-"], &ingress)?;
+            tool::run("ip", &format!("link add {INGRESS_DEVICE} type ifb"))?;
+            tool::run("ip", &format!("link set {INGRESS_DEVICE} up"))?;
+            tool::run_with_input("tc", "-batch -", &ingress)?;
         }
         let snmp = snmp::read()?;
         self.discards_before = snmp.ip_out_discards;
@@ -99,7 +88,7 @@ impl Backend for Netem {
     }
 
     fn stats(&mut self) -> Result<ShaperStats, ShaperError> {
-        let qdiscs = tool::run("tc", &["-s", "-j", "qdisc", "show"])?;
+        let qdiscs = tool::run("tc", "-s -j qdisc show")?;
         let snmp = snmp::read()?;
         let overflows = snmp.ip_out_discards.saturating_sub(self.discards_before);
         let mut egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;

@@ -30,9 +30,6 @@ struct Peak {
 
 impl PeakMeter {
     /// Starts sampling `interface`.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub(super) fn start(interface: &str) -> Result<Self, ShaperError> {
         let peak = Arc::new(Mutex::new(Peak::default()));
         let (stop, stopped) = mpsc::channel();

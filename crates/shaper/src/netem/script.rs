@@ -6,28 +6,21 @@ use backroom_link::{LinkConfig, Loss};
 
 use super::counters::ETHERNET_HEADER_BYTES;
 use crate::error::ShaperError;
+use crate::protocol::ShaperConfig;
 
 /// The `ifb` device that incoming traffic passes if any of it is to be shaped.
 pub(super) const INGRESS_DEVICE: &str = "backroom-in";
 /// netem's limit in packets for a link without a queue limit.
 const UNLIMITED: usize = 1_000_000;
 
-/// The script that shapes the UDP that leaves `interface`, and the TCP of `tcp_port`.
-///
-/// # Errors
-/// If netem does not support `link`.
-pub(super) fn egress(
-    interface: &str,
-    link: &LinkConfig,
-    packet_bytes: usize,
-    tcp_port: Option<u16>,
-) -> Result<String, ShaperError> {
-    let netem = netem_options(link, packet_bytes)?;
+/// The script that shapes the UDP and, if asked, the TCP that leave `interface`. Fails if netem does not support the link.
+pub(super) fn egress(interface: &str, config: &ShaperConfig) -> Result<String, ShaperError> {
+    let netem = netem_options(&config.egress, config.packet_bytes)?;
     let mut script = format!(
         "qdisc add dev {interface} root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n\
          qdisc add dev {interface} parent 1:3 handle 30: netem {netem}\n"
     );
-    for traffic in shaped(tcp_port) {
+    for traffic in shaped(config.tcp_port) {
         let _ = writeln!(
             script,
             "filter add dev {interface} parent 1: protocol ip prio 1 u32 {traffic} flowid 1:3"
@@ -36,25 +29,20 @@ pub(super) fn egress(
     Ok(script)
 }
 
-/// The script that shapes the same traffic as it arrives on `interface`. `None` if `link` changes nothing.
-///
-/// # Errors
-/// If netem does not support `link`.
+/// The script that shapes the same traffic as it arrives on `interface`. `None` if the link changes nothing.
 pub(super) fn ingress(
     interface: &str,
-    link: &LinkConfig,
-    packet_bytes: usize,
-    tcp_port: Option<u16>,
+    config: &ShaperConfig,
 ) -> Result<Option<String>, ShaperError> {
-    let netem = netem_options(link, packet_bytes)?;
-    if *link == LinkConfig::default() {
+    let netem = netem_options(&config.ingress, config.packet_bytes)?;
+    if config.ingress == LinkConfig::default() {
         return Ok(None);
     }
     let mut script = format!(
         "qdisc add dev {INGRESS_DEVICE} root handle 30: netem {netem}\n\
          qdisc add dev {interface} handle ffff: ingress\n"
     );
-    for traffic in shaped(tcp_port) {
+    for traffic in shaped(config.tcp_port) {
         let _ = writeln!(
             script,
             "filter add dev {interface} parent ffff: protocol ip prio 1 u32 {traffic} \
@@ -93,11 +81,8 @@ fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, Shape
         let _ = write!(options, " reorder {}", percent(link.reorder));
     }
     if let Some(rate) = link.rate {
-        let _ = write!(
-            options,
-            " rate {}bit -{ETHERNET_HEADER_BYTES}",
-            rate.bits_per_second()
-        );
+        let bits = rate.bits_per_second();
+        let _ = write!(options, " rate {bits}bit -{ETHERNET_HEADER_BYTES}");
     }
     Ok(options)
 }
@@ -106,19 +91,10 @@ fn loss_options(loss: &Loss) -> Result<String, ShaperError> {
     match *loss {
         Loss::None => Ok(String::new()),
         Loss::Random(fraction) => Ok(format!(" loss random {}", percent(fraction))),
-        Loss::GilbertElliott {
-            p,
-            r,
-            loss_good,
-            loss_bad,
-        } => Ok([
-            " loss gemodel".to_owned(),
-            percent(p),
-            percent(r),
-            percent(loss_bad),
-            percent(loss_good),
-        ]
-        .join(" ")),
+        Loss::GilbertElliott(model) => {
+            let percents = [model.p, model.r, model.loss_bad, model.loss_good].map(percent);
+            Ok(format!(" loss gemodel {}", percents.join(" ")))
+        }
         Loss::Droplist(_) => Err(ShaperError::Unsupported(
             "netem cannot drop packets by number; use the shaper nfqueue",
         )),
@@ -145,6 +121,8 @@ fn percent(fraction: f64) -> String {
 mod tests {
     use std::time::Duration;
 
+    use backroom_link::GilbertElliott;
+
     use super::*;
 
     fn link() -> LinkConfig {
@@ -153,6 +131,18 @@ mod tests {
             delay: Duration::from_millis(10),
             queue: Some(100),
             ..LinkConfig::default()
+        }
+    }
+
+    fn config(link: LinkConfig, tcp_port: Option<u16>) -> ShaperConfig {
+        ShaperConfig {
+            egress: link.clone(),
+            egress_seed: 1,
+            ingress: link,
+            ingress_seed: 1,
+            packet_bytes: 1265,
+            tcp_port,
+            loss_in_kernel: false,
         }
     }
 
@@ -195,12 +185,12 @@ mod tests {
             loss_options(&Loss::Random(0.02)).unwrap(),
             " loss random 2.0000000%"
         );
-        let bursts = Loss::GilbertElliott {
+        let bursts = Loss::GilbertElliott(GilbertElliott {
             p: 0.01,
             r: 0.25,
             loss_good: 0.0,
             loss_bad: 0.5,
-        };
+        });
         assert_eq!(
             loss_options(&bursts).unwrap(),
             " loss gemodel 1.0000000% 25.0000000% 50.0000000% 0.0000000%"
@@ -210,7 +200,7 @@ mod tests {
 
     #[test]
     fn only_udp_is_sent_through_netem() {
-        let script = egress("eth0", &link(), 1265, None).unwrap();
+        let script = egress("eth0", &config(link(), None)).unwrap();
         assert!(
             script.contains("match ip protocol 17 0xff flowid 1:3"),
             "{script}"
@@ -220,14 +210,15 @@ mod tests {
             "{script}"
         );
         assert!(!script.contains("protocol 6"), "{script}");
-        let nothing = ingress("eth0", &LinkConfig::default(), 1265, None);
+        let nothing = ingress("eth0", &config(LinkConfig::default(), None));
         assert_eq!(nothing.unwrap(), None);
     }
 
     #[test]
     fn the_tcp_of_a_port_is_sent_through_netem_both_ways_where_asked_for() {
-        let egress = egress("eth0", &link(), 1265, Some(5201)).unwrap();
-        let ingress = ingress("eth0", &link(), 1265, Some(5201)).unwrap().unwrap();
+        let config = config(link(), Some(5201));
+        let egress = egress("eth0", &config).unwrap();
+        let ingress = ingress("eth0", &config).unwrap().unwrap();
         for side in ["sport", "dport"] {
             let filter = format!("match ip protocol 6 0xff match ip {side} 5201 0xffff ");
             assert!(

@@ -5,15 +5,19 @@ use std::io;
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backroom_link::LinkConfig;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::delay_line::{DelayLine, Outcome};
+use super::delay_line::DelayLine;
 use super::netlink::{QueueSocket, Received, Verdict};
 use crate::protocol::{DirectionStats, ShaperConfig};
+
+/// Queue numbers are local to a network namespace.
+pub(super) const EGRESS_QUEUE: u16 = 1;
+pub(super) const INGRESS_QUEUE: u16 = 2;
 
 /// How many packets to accept before releasing those that are due.
 const BATCH: usize = 16;
@@ -44,34 +48,23 @@ pub(super) struct Engine {
 /// A kernel queue and the link that decides about its packets.
 struct Direction {
     queue: QueueSocket,
-    number: u16,
     line: DelayLine,
     overrun_before: u64,
 }
 
 impl Engine {
     /// Binds both queues. `wake` must become readable when a request is added to `inbox`.
-    ///
-    /// # Errors
-    /// If a queue cannot be bound.
-    pub(super) fn bind(
-        egress: u16,
-        ingress: u16,
-        inbox: mpsc::Receiver<Request>,
-        wake: Arc<OwnedFd>,
-    ) -> io::Result<Self> {
+    pub(super) fn bind(inbox: mpsc::Receiver<Request>, wake: Arc<OwnedFd>) -> io::Result<Self> {
         Ok(Self {
-            egress: Direction::bind(egress)?,
-            ingress: Direction::bind(ingress)?,
+            egress: Direction::bind(EGRESS_QUEUE)?,
+            ingress: Direction::bind(INGRESS_QUEUE)?,
             inbox,
             wake,
         })
     }
 
-    /// Runs until [`Request::Stop`], or until the requests' sender is dropped.
-    ///
-    /// # Errors
-    /// If a queue fails. The kernel then drops all further packets.
+    /// Runs until [`Request::Stop`], or until the requests' sender is dropped. If it fails, the kernel drops all further
+    /// packets.
     pub(super) fn run(mut self) -> io::Result<()> {
         // If this fails, packets are released 50 µs later, which is tolerable.
         if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
@@ -93,15 +86,8 @@ impl Engine {
         loop {
             match self.inbox.try_recv() {
                 Ok(Request::Configure(config, reply)) => {
-                    let ShaperConfig {
-                        egress,
-                        egress_seed,
-                        ingress,
-                        ingress_seed,
-                        ..
-                    } = *config;
-                    self.egress.reset(egress, egress_seed)?;
-                    self.ingress.reset(ingress, ingress_seed)?;
+                    self.egress.reset(config.egress, config.egress_seed)?;
+                    self.ingress.reset(config.ingress, config.ingress_seed)?;
                     let _ = reply.send(());
                 }
                 Ok(Request::Stats(reply)) => {
@@ -128,10 +114,11 @@ impl Engine {
             .into_iter()
             .filter_map(|direction| direction.line.next_release())
             .min();
-        let timeout = next.map(|due| timespec(due.saturating_duration_since(Instant::now())));
+        let timeout = next
+            .and_then(|due| Timespec::try_from(due.saturating_duration_since(Instant::now())).ok());
         let mut sources = [
-            PollFd::new(&self.egress.queue, PollFlags::IN),
-            PollFd::new(&self.ingress.queue, PollFlags::IN),
+            PollFd::new(&self.egress.queue.socket, PollFlags::IN),
+            PollFd::new(&self.ingress.queue.socket, PollFlags::IN),
             PollFd::new(&*self.wake, PollFlags::IN),
         ];
         match poll(&mut sources, timeout.as_ref()) {
@@ -150,7 +137,6 @@ impl Direction {
     fn bind(number: u16) -> io::Result<Self> {
         Ok(Self {
             queue: QueueSocket::bind(number)?,
-            number,
             line: DelayLine::new(LinkConfig::default(), 0),
             overrun_before: 0,
         })
@@ -162,8 +148,7 @@ impl Direction {
         for _ in 0..BATCH {
             match self.queue.receive()? {
                 Received::Packet(packet) => {
-                    if self.line.offer(Instant::now(), packet.id, packet.bytes) == Outcome::Dropped
-                    {
+                    if !self.line.offer(Instant::now(), packet.id, packet.bytes) {
                         self.queue.decide(packet.id, Verdict::Drop)?;
                     }
                 }
@@ -184,7 +169,7 @@ impl Direction {
     fn reset(&mut self, config: LinkConfig, seed: u64) -> io::Result<()> {
         self.release_all()?;
         self.line = DelayLine::new(config, seed);
-        self.overrun_before = overrun(self.number)?;
+        self.overrun_before = overrun(self.queue.number)?;
         Ok(())
     }
 
@@ -196,7 +181,7 @@ impl Direction {
     }
 
     fn stats(&self) -> io::Result<DirectionStats> {
-        let overrun = overrun(self.number)?.saturating_sub(self.overrun_before);
+        let overrun = overrun(self.queue.number)?.saturating_sub(self.overrun_before);
         Ok(DirectionStats {
             overrun,
             ..self.line.stats()
@@ -224,13 +209,6 @@ fn parse_overrun(table: &str, number: u16) -> u64 {
         })
         .find(|columns| columns.first() == Some(&u64::from(number)))
         .map_or(0, |columns| columns.iter().skip(5).take(2).sum())
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(duration.subsec_nanos()),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use backroom_link::{LinkConfig, Loss};
 
 use crate::error::ShaperError;
 use crate::protocol::{DirectionStats, ShaperConfig};
-use crate::tool;
+
+use super::rules::iptables;
 
 /// Name of the chain that drops packets.
 pub(super) const CHAIN: &str = "backroom-loss";
@@ -17,9 +18,6 @@ pub(super) const CHAIN: &str = "backroom-loss";
 pub(super) struct KernelLoss;
 
 /// The fraction of packets that the kernel shall drop. `None` unless `loss_in_kernel` is set.
-///
-/// # Errors
-/// If the configuration asks for more than random loss of incoming packets.
 pub(super) fn requested(config: &ShaperConfig) -> Result<Option<f64>, ShaperError> {
     if !config.loss_in_kernel {
         return Ok(None);
@@ -40,29 +38,23 @@ pub(super) fn requested(config: &ShaperConfig) -> Result<Option<f64>, ShaperErro
 }
 
 impl KernelLoss {
-    /// Creates the chain with its counters at zero.
-    ///
-    /// # Errors
-    /// Without NET_ADMIN, without iptables, or on a kernel without this match.
+    /// Creates the chain with its counters at zero. Fails without NET_ADMIN, iptables or this match.
     pub(super) fn insert(fraction: f64) -> Result<Self, ShaperError> {
         // A killed shaper may have left the chain; usually there is none.
-        if iptables(&["-F", CHAIN]).is_err() {
-            iptables(&["-N", CHAIN])?;
+        if iptables(&format!("-F {CHAIN}")).is_err() {
+            iptables(&format!("-N {CHAIN}"))?;
         }
         let chain = Self;
-        let rule =
-            format!("-A {CHAIN} -m statistic --mode random --probability {fraction} -j DROP");
-        iptables(&rule.split(' ').collect::<Vec<_>>())?;
-        iptables(&["-A", CHAIN, "-j", "RETURN"])?;
+        let random = format!("-m statistic --mode random --probability {fraction}");
+        iptables(&format!("-A {CHAIN} {random} -j DROP"))?;
+        iptables(&format!("-A {CHAIN} -j RETURN"))?;
         Ok(chain)
     }
 
     /// Counters of dropped and passed packets.
-    ///
-    /// # Errors
-    /// If the output of iptables cannot be read.
     pub(super) fn stats(&self) -> Result<DirectionStats, ShaperError> {
-        parse_counters(&iptables(&["-v", "-S", CHAIN])?).ok_or_else(|| ShaperError::Unreadable {
+        let listing = iptables(&format!("-v -S {CHAIN}"))?;
+        parse_counters(&listing).ok_or_else(|| ShaperError::Unreadable {
             command: "iptables -v -S",
             reason: format!("the chain {CHAIN} does not have two rules with counters"),
         })
@@ -71,14 +63,11 @@ impl KernelLoss {
 
 impl Drop for KernelLoss {
     fn drop(&mut self) {
-        if let Err(error) = iptables(&["-F", CHAIN]).and_then(|_| iptables(&["-X", CHAIN])) {
+        let flushed = iptables(&format!("-F {CHAIN}"));
+        if let Err(error) = flushed.and_then(|_| iptables(&format!("-X {CHAIN}"))) {
             tracing::warn!("cannot remove a chain: {error}");
         }
     }
-}
-
-fn iptables(arguments: &[&str]) -> Result<String, ShaperError> {
-    tool::run("iptables", &[&["-w", "5"], arguments].concat())
 }
 
 /// Reads the counters, `-c PACKETS BYTES`, of the rule that drops and of the rule that returns.

@@ -17,7 +17,6 @@ mod kernel_loss;
 mod netlink;
 mod rules;
 
-use std::iter;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -30,20 +29,16 @@ use crate::error::ShaperError;
 use crate::protocol::{ShaperConfig, ShaperStats};
 use crate::snmp;
 
-use engine::{Engine, Request};
+use engine::{EGRESS_QUEUE, Engine, INGRESS_QUEUE, Request};
 use kernel_loss::KernelLoss;
-use rules::{Hook, Rule, Target, Traffic};
-
-/// Queue numbers are local to a network namespace.
-const EGRESS_QUEUE: u16 = 1;
-const INGRESS_QUEUE: u16 = 2;
+use rules::{Hook, InsertedRule, Rule, Target, Traffic};
 
 /// The engine's thread and the rules that feed it.
 pub(super) struct Nfqueue {
     requests: mpsc::Sender<Request>,
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
-    rules: Vec<Rule>,
+    rules: Vec<InsertedRule>,
     /// Declared after the rules that jump to its chain, so it is dropped later.
     kernel_loss: Option<KernelLoss>,
     receive_drops_before: u64,
@@ -51,17 +46,13 @@ pub(super) struct Nfqueue {
 
 impl Nfqueue {
     /// Binds the queues and starts the engine. No packet is queued until [`configure`](Backend::configure).
-    ///
-    /// # Errors
-    /// Without NET_ADMIN, or on a kernel without `nfnetlink_queue`.
     pub(super) fn start() -> Result<Self, ShaperError> {
         let wake = Arc::new(
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
                 .map_err(ShaperError::queue)?,
         );
         let (requests, inbox) = mpsc::channel();
-        let engine = Engine::bind(EGRESS_QUEUE, INGRESS_QUEUE, inbox, Arc::clone(&wake))
-            .map_err(ShaperError::queue)?;
+        let engine = Engine::bind(inbox, Arc::clone(&wake)).map_err(ShaperError::queue)?;
         let thread = std::thread::Builder::new()
             .name("verdicts".to_owned())
             .spawn(move || {
@@ -80,14 +71,11 @@ impl Nfqueue {
         })
     }
 
-    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind.
-    ///
-    /// # Errors
-    /// The missing part.
+    /// Tests whether the kernel and the privileges allow it. Leaves nothing behind. The error names the missing part.
     pub(super) fn probe() -> Result<(), ShaperError> {
         let _queues = Self::start()?;
-        let target = Target::Queue(EGRESS_QUEUE);
-        Rule::insert(Hook::Output, target, Traffic::Udp).map(drop)
+        let rule = Rule(Hook::Output, Target::Queue(EGRESS_QUEUE), Traffic::Udp);
+        rule.insert().map(drop)
     }
 
     /// Sends a request to the engine's thread and waits for the reply, which comes at once.
@@ -111,15 +99,13 @@ impl Backend for Nfqueue {
         let kernel_loss = kernel_loss::requested(config)?;
         self.request(|reply| Request::Configure(Box::new(config.clone()), reply))?;
         let needed = rules_for(config);
-        let same = needed.len() == self.rules.len()
-            && (needed.iter().zip(&self.rules))
-                .all(|(&(hook, target, traffic), rule)| rule.is(hook, target, traffic));
+        let same = (self.rules.iter().map(|rule| rule.0)).eq(needed.iter().copied());
         if !same || kernel_loss.is_some() {
             self.rules.clear();
             self.kernel_loss = None;
             self.kernel_loss = kernel_loss.map(KernelLoss::insert).transpose()?;
-            for (hook, target, traffic) in needed {
-                self.rules.push(Rule::insert(hook, target, traffic)?);
+            for rule in needed {
+                self.rules.push(rule.insert()?);
             }
         }
         self.receive_drops_before = snmp::read()?.udp_rcvbuf_errors;
@@ -141,26 +127,24 @@ impl Backend for Nfqueue {
 }
 
 /// Which packets to queue: all outgoing ones, and incoming ones if their link does anything.
-fn rules_for(config: &ShaperConfig) -> Vec<(Hook, Target, Traffic)> {
-    let mut hooks = Vec::new();
-    if config.loss_in_kernel {
-        hooks.push((Hook::Input, Target::Chain(kernel_loss::CHAIN)));
-    } else {
-        hooks.push((Hook::Output, Target::Queue(EGRESS_QUEUE)));
-        if config.ingress != LinkConfig::default() {
-            hooks.push((Hook::Input, Target::Queue(INGRESS_QUEUE)));
-        }
+fn rules_for(config: &ShaperConfig) -> Vec<Rule> {
+    let mut traffic = vec![Traffic::Udp];
+    if let Some(port) = config.tcp_port {
+        traffic.extend([Traffic::TcpTo(port), Traffic::TcpFrom(port)]);
     }
-    let tcp = config
-        .tcp_port
-        .map(|port| [Traffic::TcpTo(port), Traffic::TcpFrom(port)]);
-    let traffic: Vec<_> = iter::once(Traffic::Udp)
-        .chain(tcp.into_iter().flatten())
-        .collect();
-    hooks
-        .into_iter()
-        .flat_map(|(hook, target)| traffic.iter().map(move |&traffic| (hook, target, traffic)))
-        .collect()
+    let rules = |hook, target| {
+        traffic
+            .iter()
+            .map(move |&traffic| Rule(hook, target, traffic))
+    };
+    if config.loss_in_kernel {
+        return rules(Hook::Input, Target::Chain(kernel_loss::CHAIN)).collect();
+    }
+    let mut needed: Vec<_> = rules(Hook::Output, Target::Queue(EGRESS_QUEUE)).collect();
+    if config.ingress != LinkConfig::default() {
+        needed.extend(rules(Hook::Input, Target::Queue(INGRESS_QUEUE)));
+    }
+    needed
 }
 
 impl Drop for Nfqueue {
@@ -191,7 +175,11 @@ mod tests {
         };
         assert_eq!(
             rules_for(&config),
-            [(Hook::Output, Target::Queue(EGRESS_QUEUE), Traffic::Udp)]
+            [Rule(
+                Hook::Output,
+                Target::Queue(EGRESS_QUEUE),
+                Traffic::Udp
+            )]
         );
         config.ingress.loss = backroom_link::Loss::Random(0.01);
         assert_eq!(rules_for(&config).len(), 2);
@@ -199,11 +187,11 @@ mod tests {
         let all = rules_for(&config);
         assert_eq!(all.len(), 6);
         let from = Traffic::TcpFrom(5_201);
-        assert!(all.contains(&(Hook::Input, Target::Queue(INGRESS_QUEUE), from)));
+        assert!(all.contains(&Rule(Hook::Input, Target::Queue(INGRESS_QUEUE), from)));
         config.loss_in_kernel = true;
         let chain = Target::Chain(kernel_loss::CHAIN);
         let all = rules_for(&config);
         assert_eq!(all.len(), 3);
-        assert_eq!(all[0], (Hook::Input, chain, Traffic::Udp));
+        assert_eq!(all[0], Rule(Hook::Input, chain, Traffic::Udp));
     }
 }

@@ -5,7 +5,7 @@
 //! 212,992 bytes holds about 270 packets: fewer than one go-back of a large window sends at once.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
@@ -20,7 +20,6 @@ const COPY_BYTES: u32 = 20;
 const MAX_HELD_PACKETS: u32 = 200_000;
 /// A queued packet takes about 800 bytes, so this has room for a burst of 20,000.
 const RECEIVE_BUFFER_BYTES: usize = 16 << 20;
-/// Verdicts per system call.
 const VERDICTS_PER_SEND: usize = 64;
 
 const NLMSG_ERROR: u16 = 2;
@@ -46,24 +45,21 @@ const VERDICT_BYTES: usize = HEADER_BYTES + NFGEN_BYTES + 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Drop,
-    Accept,
+    Drop = 0,
+    Accept = 1,
 }
 
 /// A packet that waits for its verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
-    /// The kernel's id of it.
     pub(super) id: u32,
     /// Its size including the IP header.
     pub(super) bytes: usize,
 }
 
-/// Result of reading from the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
     Packet(Packet),
-    /// Nothing is waiting.
     Nothing,
     /// Another message, or packets were lost before they reached this process. The kernel counts those.
     Other,
@@ -71,16 +67,13 @@ pub(super) enum Received {
 
 /// A queue, bound in this process's network namespace.
 pub(super) struct QueueSocket {
-    socket: OwnedFd,
-    number: u16,
+    pub(super) socket: OwnedFd,
+    pub(super) number: u16,
     verdicts: Vec<u8>,
 }
 
 impl QueueSocket {
-    /// Binds queue `number`.
-    ///
-    /// # Errors
-    /// Without NET_ADMIN, on a kernel without `nfnetlink_queue`, or if another process has bound the queue.
+    /// Fails without NET_ADMIN, on a kernel without `nfnetlink_queue`, or if another process has bound the queue.
     pub(super) fn bind(number: u16) -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,
@@ -111,9 +104,6 @@ impl QueueSocket {
     }
 
     /// Receives the next packet without waiting.
-    ///
-    /// # Errors
-    /// If the socket fails.
     pub(super) fn receive(&self) -> io::Result<Received> {
         let mut buffer = [0; 1024];
         match recv(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT) {
@@ -128,9 +118,6 @@ impl QueueSocket {
     }
 
     /// Queues the verdict on one packet. Verdicts are sent in batches; [`flush`](Self::flush) sends the rest.
-    ///
-    /// # Errors
-    /// If the socket fails.
     pub(super) fn decide(&mut self, id: u32, verdict: Verdict) -> io::Result<()> {
         append_verdict(&mut self.verdicts, self.number, id, verdict);
         if self.verdicts.len() >= VERDICTS_PER_SEND * VERDICT_BYTES {
@@ -140,10 +127,6 @@ impl QueueSocket {
         }
     }
 
-    /// Sends all queued verdicts.
-    ///
-    /// # Errors
-    /// If the socket fails.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if !self.verdicts.is_empty() {
             self.send(&self.verdicts)?;
@@ -163,62 +146,58 @@ impl QueueSocket {
     }
 }
 
-impl AsFd for QueueSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
 fn bind_message(number: u16) -> Vec<u8> {
-    let mut message = Vec::with_capacity(64);
-    let start = begin_message(&mut message, MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, number);
-    append_attribute(&mut message, CFG_CMD, &[COMMAND_BIND, 0, 0, 0]);
     let [a, b, c, d] = COPY_BYTES.to_be_bytes();
-    append_attribute(&mut message, CFG_PARAMS, &[a, b, c, d, COPY_PACKET]);
-    append_attribute(
+    let attributes: [(u16, &[u8]); 3] = [
+        (CFG_CMD, &[COMMAND_BIND, 0, 0, 0]),
+        (CFG_PARAMS, &[a, b, c, d, COPY_PACKET]),
+        (CFG_QUEUE_MAXLEN, &MAX_HELD_PACKETS.to_be_bytes()),
+    ];
+    let mut message = Vec::new();
+    append_message(
         &mut message,
-        CFG_QUEUE_MAXLEN,
-        &MAX_HELD_PACKETS.to_be_bytes(),
+        MSG_CONFIG,
+        NLM_F_REQUEST | NLM_F_ACK,
+        number,
+        &attributes,
     );
-    end_message(&mut message, start);
     message
 }
 
-fn append_verdict(message: &mut Vec<u8>, number: u16, id: u32, verdict: Verdict) {
-    let start = begin_message(message, MSG_VERDICT, NLM_F_REQUEST, number);
-    let verdict: u32 = match verdict {
-        Verdict::Drop => 0,
-        Verdict::Accept => 1,
-    };
-    let mut header = [0; 8];
-    header[..4].copy_from_slice(&verdict.to_be_bytes());
-    header[4..].copy_from_slice(&id.to_be_bytes());
-    append_attribute(message, ATTR_VERDICT_HDR, &header);
-    end_message(message, start);
+fn append_verdict(messages: &mut Vec<u8>, number: u16, id: u32, verdict: Verdict) {
+    let [a, b, c, d] = id.to_be_bytes();
+    let header = [0, 0, 0, verdict as u8, a, b, c, d];
+    append_message(
+        messages,
+        MSG_VERDICT,
+        NLM_F_REQUEST,
+        number,
+        &[(ATTR_VERDICT_HDR, &header)],
+    );
 }
 
-/// Appends `struct nlmsghdr` and `struct nfgenmsg`. [`end_message`] fills in the length.
-fn begin_message(message: &mut Vec<u8>, kind: u16, flags: u16, number: u16) -> usize {
-    let start = message.len();
-    message.extend_from_slice(&[0; 4]);
-    message.extend_from_slice(&kind.to_ne_bytes());
-    message.extend_from_slice(&flags.to_ne_bytes());
-    message.extend_from_slice(&[0; 8]);
-    message.extend_from_slice(&[0, 0]);
-    message.extend_from_slice(&number.to_be_bytes());
-    start
-}
-
-fn append_attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    message.extend_from_slice(&(4 + value.len() as u16).to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
-    message.extend_from_slice(value);
-    message.resize(message.len().next_multiple_of(4), 0);
-}
-
-fn end_message(message: &mut [u8], start: usize) {
-    let length = (message.len() - start) as u32;
-    message[start..start + 4].copy_from_slice(&length.to_ne_bytes());
+/// Appends `struct nlmsghdr`, `struct nfgenmsg` and the attributes.
+fn append_message(
+    messages: &mut Vec<u8>,
+    kind: u16,
+    flags: u16,
+    number: u16,
+    attributes: &[(u16, &[u8])],
+) {
+    let start = messages.len();
+    messages.extend_from_slice(&[0; 4]);
+    messages.extend_from_slice(&kind.to_ne_bytes());
+    messages.extend_from_slice(&flags.to_ne_bytes());
+    messages.extend_from_slice(&[0; 10]);
+    messages.extend_from_slice(&number.to_be_bytes());
+    for (kind, value) in attributes {
+        messages.extend_from_slice(&(4 + value.len() as u16).to_ne_bytes());
+        messages.extend_from_slice(&kind.to_ne_bytes());
+        messages.extend_from_slice(value);
+        messages.resize(messages.len().next_multiple_of(4), 0);
+    }
+    let length = (messages.len() - start) as u32;
+    messages[start..start + 4].copy_from_slice(&length.to_ne_bytes());
 }
 
 /// The packet in a message from the kernel. `None` for any other kind of message or a malformed one.
@@ -270,16 +249,19 @@ mod tests {
 
     /// The kernel's message for a packet of `bytes`, of which `copied` are included.
     fn packet_message(id: u32, bytes: u32, copied: usize) -> Vec<u8> {
-        let mut message = Vec::new();
-        let start = begin_message(&mut message, MSG_PACKET, 0, 7);
         let [a, b, c, d] = id.to_be_bytes();
-        append_attribute(&mut message, ATTR_PACKET_HDR, &[a, b, c, d, 8, 0, 3]);
-        append_attribute(&mut message, 6, &2_u32.to_be_bytes());
-        append_attribute(&mut message, ATTR_PAYLOAD, &vec![0x45; copied]);
+        let (header, mark) = ([a, b, c, d, 8, 0, 3], 2_u32.to_be_bytes());
+        let (payload, length) = (vec![0x45; copied], bytes.to_be_bytes());
+        let mut attributes = vec![
+            (ATTR_PACKET_HDR, &header[..]),
+            (6, &mark),
+            (ATTR_PAYLOAD, &payload),
+        ];
         if copied < bytes as usize {
-            append_attribute(&mut message, ATTR_CAP_LEN, &bytes.to_be_bytes());
+            attributes.push((ATTR_CAP_LEN, &length));
         }
-        end_message(&mut message, start);
+        let mut message = Vec::new();
+        append_message(&mut message, MSG_PACKET, 0, 7, &attributes);
         message
     }
 

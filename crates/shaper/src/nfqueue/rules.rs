@@ -3,25 +3,21 @@
 use crate::error::ShaperError;
 use crate::tool;
 
-/// A rule that is in force until this is dropped.
+/// Sends the traffic of a hook, except on loopback, to a target.
 ///
 /// It does not use NFQUEUE's bypass: without a listening process the kernel drops packets, so none passes unshaped.
-pub(super) struct Rule {
-    hook: Hook,
-    target: Target,
-    traffic: Traffic,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rule(pub(super) Hook, pub(super) Target, pub(super) Traffic);
 
-/// Where the packets go.
+/// A rule that is in force until this is dropped.
+pub(super) struct InsertedRule(pub(super) Rule);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// NFQUEUE with this number.
     Queue(u16),
-    /// The chain with this name.
     Chain(&'static str),
 }
 
-/// Where packets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hook {
     /// Packets that this network namespace sends.
@@ -30,7 +26,6 @@ pub(super) enum Hook {
     Input,
 }
 
-/// Which packets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Traffic {
     Udp,
@@ -41,83 +36,60 @@ pub(super) enum Traffic {
 }
 
 impl Rule {
-    /// Sends the `traffic` of `hook`, except on loopback, to `target`.
-    ///
-    /// # Errors
-    /// Without NET_ADMIN, without iptables, or on a kernel that has no NFQUEUE.
-    pub(super) fn insert(
-        hook: Hook,
-        target: Target,
-        traffic: Traffic,
-    ) -> Result<Self, ShaperError> {
-        let rule = Self {
-            hook,
-            target,
-            traffic,
-        };
+    /// Fails without NET_ADMIN, without iptables, or on a kernel that has no NFQUEUE.
+    pub(super) fn insert(self) -> Result<InsertedRule, ShaperError> {
         // A rule left by a killed shaper would queue each packet twice.
-        while rule.iptables("-C").is_ok() {
-            rule.iptables("-D")?;
+        while self.iptables("-C").is_ok() {
+            self.iptables("-D")?;
         }
-        rule.iptables("-I")?;
-        Ok(rule)
+        self.iptables("-I")?;
+        Ok(InsertedRule(self))
     }
 
-    pub(super) fn is(&self, hook: Hook, target: Target, traffic: Traffic) -> bool {
-        (self.hook, self.target, self.traffic) == (hook, target, traffic)
-    }
-
-    fn iptables(&self, action: &str) -> Result<(), ShaperError> {
-        let arguments = self.arguments();
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        tool::run("iptables", &[&["-w", "5", action], &arguments[..]].concat()).map(drop)
+    fn iptables(self, action: &str) -> Result<(), ShaperError> {
+        iptables(&format!("{action} {}", self.arguments())).map(drop)
     }
 
     /// The arguments for iptables, starting with the chain.
-    fn arguments(&self) -> Vec<String> {
-        let (chain, interface) = match self.hook {
+    fn arguments(self) -> String {
+        let Self(hook, target, traffic) = self;
+        let (chain, interface) = match hook {
             Hook::Output => ("OUTPUT", "-o"),
             Hook::Input => ("INPUT", "-i"),
         };
-        let traffic = match self.traffic {
+        let traffic = match traffic {
             Traffic::Udp => "-p udp".to_owned(),
             Traffic::TcpTo(port) => format!("-p tcp --dport {port}"),
             Traffic::TcpFrom(port) => format!("-p tcp --sport {port}"),
         };
-        let target = match self.target {
+        let target = match target {
             Target::Queue(number) => format!("NFQUEUE --queue-num {number}"),
             Target::Chain(name) => name.to_owned(),
         };
-        let rule = format!("{chain} {traffic} ! {interface} lo -j {target}");
-        rule.split(' ').map(str::to_owned).collect()
+        format!("{chain} {traffic} ! {interface} lo -j {target}")
     }
 }
 
-impl Drop for Rule {
+impl Drop for InsertedRule {
     fn drop(&mut self) {
-        if let Err(error) = self.iptables("-D") {
+        if let Err(error) = self.0.iptables("-D") {
             tracing::warn!("cannot remove a rule: {error}");
         }
     }
 }
 
+/// Runs iptables with `arguments`, which spaces separate. It waits up to 5 s if another process uses it.
+pub(super) fn iptables(arguments: &str) -> Result<String, ShaperError> {
+    tool::run("iptables", &format!("-w 5 {arguments}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::mem::ManuallyDrop;
-
     use super::*;
 
     #[test]
     fn udp_and_tcp_of_a_port_are_selected_except_on_loopback() {
-        let arguments = |hook, traffic| {
-            // Dropping it would run iptables.
-            let rule = ManuallyDrop::new(Rule {
-                hook,
-                target: Target::Queue(2),
-                traffic,
-            });
-            rule.arguments().join(" ")
-        };
+        let arguments = |hook, traffic| Rule(hook, Target::Queue(2), traffic).arguments();
         assert_eq!(
             arguments(Hook::Output, Traffic::Udp),
             "OUTPUT -p udp ! -o lo -j NFQUEUE --queue-num 2"

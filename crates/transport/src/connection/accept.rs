@@ -4,9 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use backroom_protocol::StretchedPassword;
-use backroom_protocol::handshake::{
-    HandshakeError, RefusalCode, ServerHandshake, SessionKeys, refused,
-};
+use backroom_protocol::handshake::{HandshakeError, ServerHandshake, SessionKeys};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -85,7 +83,7 @@ impl Acceptor {
     /// Tells a client that there are too many joins, and closes the connection. Takes at most a second.
     pub async fn refuse_busy(stream: TcpStream) {
         if let Ok(stream) = HandshakeStream::new(stream) {
-            stream.refuse(&refused(RefusalCode::Busy)).await;
+            stream.refuse(&HandshakeError::Busy.refusal()).await;
         }
     }
 

@@ -234,9 +234,7 @@ impl Fields {
             ..self.event(event)
         }
     }
-}
 
-impl Fields {
     pub(super) fn to_begin(&self) -> Result<Begin, LineError> {
         Ok(Begin {
             transfer: required(self.transfer, "transfer")?,
