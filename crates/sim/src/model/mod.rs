@@ -223,8 +223,8 @@ fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::axes::cells;
     use crate::axes::tests::axes;
-    use crate::product::cells;
     use crate::simulation::tests::simulate_cell;
 
     /// The simulated and the expected time of a cell, in seconds.
