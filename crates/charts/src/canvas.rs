@@ -4,9 +4,7 @@ use std::io;
 
 use plotters::prelude::{DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{
-    Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
-};
+use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, FontTransform, TextStyle};
 use plotters_backend::DrawingErrorKind;
 
 use super::style::{self, Color, Marker};
@@ -32,8 +30,15 @@ pub struct Text {
 }
 
 impl Text {
+    /// Text of the usual size.
+    pub const NORMAL: Self = Self::new(style::TEXT_SIZE, style::INK);
+    /// Secondary text of the usual size.
+    pub const FAINT: Self = Self::new(style::TEXT_SIZE, style::FAINT_INK);
+    /// The title of a panel.
+    pub const PANEL_TITLE: Self = Self::new(style::PANEL_TITLE_SIZE, style::INK).bold();
+
     /// Text of `size` points an em.
-    pub fn new(size: f64, color: Color) -> Self {
+    pub const fn new(size: f64, color: Color) -> Self {
         Self {
             size,
             color,
@@ -45,43 +50,36 @@ impl Text {
 
     /// In bold.
     #[must_use]
-    pub fn bold(self) -> Self {
-        Self { bold: true, ..self }
+    pub const fn bold(mut self) -> Self {
+        self.bold = true;
+        self
     }
 
     /// Centred on the position.
     #[must_use]
-    pub fn centred(self) -> Self {
-        Self {
-            anchor: HPos::Center,
-            ..self
-        }
+    pub fn centred(mut self) -> Self {
+        self.anchor = HPos::Center;
+        self
     }
 
     /// Ending at the position.
     #[must_use]
-    pub fn right_aligned(self) -> Self {
-        Self {
-            anchor: HPos::Right,
-            ..self
-        }
+    pub fn right_aligned(mut self) -> Self {
+        self.anchor = HPos::Right;
+        self
     }
 
     /// Rotated to run from bottom to top.
     #[must_use]
-    pub fn upwards(self) -> Self {
-        Self {
-            upwards: true,
-            ..self
-        }
+    pub fn upwards(mut self) -> Self {
+        self.upwards = true;
+        self
     }
 }
 
 /// Lets `draw` draw an SVG of this size in points. `description` becomes its accessible name.
-///
-/// # Errors
-/// The reason if the backend fails.
-pub fn svg(
+/// An error is the reason why the backend failed.
+pub(crate) fn svg(
     size: (f64, f64),
     description: &str,
     draw: impl FnOnce(&mut Canvas),
@@ -128,7 +126,7 @@ impl Canvas<'_> {
         if pixels.len() < 2 {
             return;
         }
-        let stroke = rgb(color).stroke_width(width.round().max(1.0) as u32);
+        let stroke = color.stroke_width(width.round().max(1.0) as u32);
         let drawn = self.backend.draw_path(pixels, &stroke);
         self.check(drawn);
     }
@@ -146,7 +144,7 @@ impl Canvas<'_> {
     pub fn rectangle(&mut self, [one, other]: [Position; 2], color: Color) {
         let ((x0, y0), (x1, y1)) = (pixel(one), pixel(other));
         let corners = [(x0.min(x1), y0.min(y1)), (x0.max(x1), y0.max(y1))];
-        let drawn = (self.backend).draw_rect(corners[0], corners[1], &filled(color), true);
+        let drawn = (self.backend).draw_rect(corners[0], corners[1], &color.filled(), true);
         self.check(drawn);
     }
 
@@ -167,7 +165,7 @@ impl Canvas<'_> {
     }
 
     /// A marker with a white border, which separates it from the lines below it.
-    pub fn marker(&mut self, position: Position, marker: Marker, radius: f64, color: Color) {
+    pub(crate) fn marker(&mut self, position: Position, marker: Marker, radius: f64, color: Color) {
         self.filled_marker(position, marker, radius + 2.5, style::PAPER);
         self.filled_marker(position, marker, radius, color);
     }
@@ -180,7 +178,7 @@ impl Canvas<'_> {
             Marker::Diamond => &[(0.0, -1.3), (1.2, 0.0), (0.0, 1.3), (-1.2, 0.0)],
             Marker::TriangleDown => &[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)],
         };
-        let style = filled(color);
+        let style = color.filled();
         let drawn = if corners.is_empty() {
             let radius = radius.round() as u32;
             (self.backend).draw_circle(pixel((x, y)), radius, &style, true)
@@ -214,9 +212,8 @@ impl Canvas<'_> {
             ),
             false => (font, (x, y + DOWN * style.size)),
         };
-        let color = rgb(style.color);
         let text_style = TextStyle::from(font)
-            .color(&color)
+            .color(&style.color)
             .pos(Pos::new(style.anchor, VPos::Center));
         let drawn = (self.backend).draw_text(text, &text_style, pixel(position));
         self.check(drawn);
@@ -227,14 +224,6 @@ impl Canvas<'_> {
             self.error.get_or_insert(error.to_string());
         }
     }
-}
-
-fn rgb(Color(red, green, blue): Color) -> RGBColor {
-    RGBColor(red, green, blue)
-}
-
-fn filled(color: Color) -> ShapeStyle {
-    rgb(color).filled()
 }
 
 fn pixel((x, y): Position) -> (i32, i32) {
@@ -286,7 +275,7 @@ mod tests {
     #[test]
     fn text_is_escaped_and_the_svg_has_a_name() {
         let draw = |canvas: &mut Canvas| {
-            canvas.text("a < b & c", (0.0, 0.0), Text::new(20.0, style::INK));
+            canvas.text("a < b & c", (0.0, 0.0), Text::NORMAL);
         };
         let svg = svg((100.0, 50.0), "a > b", draw).unwrap();
         assert!(svg.contains("a &lt; b &amp; c"), "{svg}");

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::canvas::Canvas;
-use super::heading;
+use super::canvas::Text;
+use super::heading::Heading;
 use super::heat_map::HeatMap;
-use super::layout::{Layout, PAGE_WIDTH};
+use super::layout::Layout;
 use super::legend::Entry;
-use super::picture::{ChartError, Picture, save};
+use super::picture::{ChartError, save};
 use super::plane::Plane;
 
 /// One chart.
@@ -32,66 +32,32 @@ pub enum Content {
     HeatMap(HeatMap),
 }
 
-/// Writes `chart` as SVG and PNG to `folder`. Returns the names of the files. Draws nothing without data.
+/// Writes `chart` as SVG and PNG to `folder`. Returns the names of the files. Draws nothing without points.
 ///
 /// # Errors
 /// [`ChartError`] if a file cannot be rendered or written.
 pub fn draw(chart: &Chart, folder: &Path) -> Result<Vec<String>, ChartError> {
-    let is_empty = match &chart.content {
-        Content::Plane(plane) => plane.is_empty(),
-        Content::HeatMap(map) => map.is_empty(),
+    let heading = Heading::new(&chart.title, &chart.subtitle);
+    let (legend, contents) = match &chart.content {
+        Content::Plane(plane) if plane.is_empty() => return Ok(Vec::new()),
+        Content::Plane(plane) => (plane.legend_entries(), plane.contents()),
+        Content::HeatMap(map) => (map.legend_entries(), map.contents()),
     };
-    if is_empty {
-        return Ok(Vec::new());
-    }
-    Ok(save(&Drawing::new(chart), folder, &chart.name)?.into())
-}
-
-/// A chart with its layout.
-struct Drawing<'a> {
-    chart: &'a Chart,
-    subtitle: Vec<String>,
-    legend: Vec<Entry>,
-    layout: Layout,
-}
-
-impl<'a> Drawing<'a> {
-    fn new(chart: &'a Chart) -> Self {
-        let subtitle = heading::wrapped(&chart.subtitle);
-        let (legend, mut contents) = match &chart.content {
-            Content::Plane(plane) => (plane.legend_entries(), plane.contents()),
-            Content::HeatMap(map) => (map.legend_entries(), map.contents()),
-        };
-        contents.top = heading::bottom(&subtitle);
-        contents.legend = legend.iter().map(Entry::width).collect();
-        Self {
-            chart,
-            layout: Layout::new(&contents),
-            subtitle,
-            legend,
-        }
-    }
-}
-
-impl Picture for Drawing<'_> {
-    fn size(&self) -> (f64, f64) {
-        (PAGE_WIDTH, self.layout.height)
-    }
-
-    fn description(&self) -> String {
-        format!("{}: {}", self.chart.title, self.chart.subtitle)
-    }
-
-    fn draw(&self, canvas: &mut Canvas) {
-        heading::draw(canvas, &self.chart.title, &self.subtitle);
-        for (entry, position) in self.legend.iter().zip(&self.layout.legend) {
+    let widths: Vec<_> = legend.iter().map(Entry::width).collect();
+    let layout = Layout::new(&contents, heading.bottom(), &widths);
+    save(folder, &chart.name, &heading, layout.height, |canvas| {
+        for (entry, position) in legend.iter().zip(&layout.legend) {
             entry.draw(canvas, *position);
         }
-        match &self.chart.content {
-            Content::Plane(plane) => plane.draw(canvas, &self.layout.panels),
-            Content::HeatMap(map) => map.draw(canvas, &self.layout.panels),
+        let panels = contents.titles.iter().zip(&layout.panels);
+        for (index, (title, frame)) in panels.enumerate() {
+            canvas.text(title, (frame.left, frame.top - 28.0), Text::PANEL_TITLE);
+            match &chart.content {
+                Content::Plane(plane) => plane.draw(canvas, &plane.panels[index], frame),
+                Content::HeatMap(map) => map.draw(canvas, &map.panels[index], frame),
+            }
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +70,9 @@ mod tests {
             let points = points.iter().filter(|(of, ..)| *of == index);
             Series {
                 index,
-                points: points.map(|(_, x, y)| Point::single(*x, *y)).collect(),
+                points: points
+                    .map(|(_, x, y)| Point::within(*x, *y, (*y, *y)))
+                    .collect(),
                 model: Vec::new(),
             }
         };

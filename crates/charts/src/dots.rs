@@ -6,9 +6,9 @@ use backroom_vocabulary::format_number;
 
 use super::canvas::{Canvas, Text};
 use super::font::text_width;
-use super::heading;
+use super::heading::Heading;
 use super::layout::{MARGIN, PAGE_WIDTH};
-use super::picture::{ChartError, Picture, save};
+use super::picture::{ChartError, save};
 use super::scale::Scale;
 use super::style::{self, Color};
 
@@ -68,91 +68,68 @@ pub fn draw_dots(chart: &DotChart, folder: &Path) -> Result<Vec<String>, ChartEr
     if chart.panels.iter().all(|panel| panel.dots.is_empty()) {
         return Ok(Vec::new());
     }
-    Ok(save(&Drawing::new(chart), folder, chart.name)?.into())
-}
-
-/// The chart with the ends of its axes.
-struct Drawing<'a> {
-    chart: &'a DotChart,
-    subtitle: Vec<String>,
-    left: f64,
-    right: f64,
-}
-
-impl<'a> Drawing<'a> {
-    fn new(chart: &'a DotChart) -> Self {
-        let widest = |label: fn(&Dot) -> &str| {
-            let dots = chart.panels.iter().flat_map(|panel| &panel.dots);
-            dots.map(|dot| text_width(label(dot), style::TEXT_SIZE))
-                .fold(0.0, f64::max)
-        };
-        Self {
-            chart,
-            subtitle: heading::wrapped(&chart.subtitle),
-            left: MARGIN + widest(|dot| &dot.name) + GAP,
-            right: PAGE_WIDTH - MARGIN - widest(|dot| &dot.remark) - GAP,
+    let heading = Heading::new(&chart.title, &chart.subtitle);
+    let widest = |label: fn(&Dot) -> &str| {
+        let dots = chart.panels.iter().flat_map(|panel| &panel.dots);
+        dots.map(|dot| text_width(label(dot), style::TEXT_SIZE))
+            .fold(0.0, f64::max)
+    };
+    let left = MARGIN + widest(|dot| &dot.name) + GAP;
+    let right = PAGE_WIDTH - MARGIN - widest(|dot| &dot.remark) - GAP;
+    let panels: f64 = chart.panels.iter().map(height).sum();
+    let page_height = heading.bottom() + panels;
+    save(folder, chart.name, &heading, page_height, |canvas| {
+        let mut top = heading.bottom();
+        for panel in &chart.panels {
+            draw_panel(canvas, panel, chart.label, (left, right), top);
+            top += height(panel);
         }
-    }
-
-    fn draw_panel(&self, canvas: &mut Canvas, panel: &DotPanel, top: f64) {
-        let ends = || {
-            let intervals = panel.dots.iter().map(|dot| dot.interval);
-            intervals.flat_map(|(low, high)| [low, high])
-        };
-        let lowest = ends().fold(f64::INFINITY, f64::min);
-        let scale = Scale::logarithmic_between(lowest, ends().fold(lowest, f64::max));
-        let x = |value: f64| self.left + scale.fraction(value) * (self.right - self.left);
-        let title = Text::new(style::PANEL_TITLE_SIZE, style::INK).bold();
-        let faint = Text::new(style::TEXT_SIZE, style::FAINT_INK);
-        canvas.text(&panel.title, (MARGIN, top + 30.0), title);
-        let top = top + TITLE_HEIGHT;
-        let bottom = top + LINE_HEIGHT * panel.dots.len() as f64;
-        for tick in &scale.ticks {
-            let x = x(*tick);
-            canvas.line(&[(x, top), (x, bottom)], style::GRID, 2.0);
-            canvas.text(&format_number(*tick), (x, bottom + 24.0), faint.centred());
-        }
-        let axis = [(self.left, bottom), (self.right, bottom)];
-        canvas.line(&axis, style::FAINT_INK, 2.0);
-        canvas.text(self.chart.label, (MARGIN, bottom + 24.0), faint);
-        let text = Text::new(style::TEXT_SIZE, style::INK);
-        for (dot, line) in panel.dots.iter().zip(0_u32..) {
-            let y = top + LINE_HEIGHT * (f64::from(line) + 0.5);
-            let (color, name) = match dot.highlighted {
-                true => (HIGHLIGHTED, text.bold()),
-                false => (OTHERS, text),
-            };
-            let (low, high) = dot.interval;
-            canvas.line(&[(x(low), y), (x(high), y)], color, style::LINE_WIDTH + 2.0);
-            let (_, marker) = style::of_series(usize::from(!dot.highlighted));
-            canvas.marker((x(dot.middle), y), marker, RADIUS, color);
-            canvas.text(&dot.name, (MARGIN, y), name);
-            canvas.text(&dot.remark, (self.right + GAP, y), text);
-        }
-    }
+    })
 }
 
 fn height(panel: &DotPanel) -> f64 {
     TITLE_HEIGHT + LINE_HEIGHT * panel.dots.len() as f64 + AXIS_HEIGHT
 }
 
-impl Picture for Drawing<'_> {
-    fn size(&self) -> (f64, f64) {
-        let panels: f64 = self.chart.panels.iter().map(height).sum();
-        (PAGE_WIDTH, heading::bottom(&self.subtitle) + panels)
+/// Draws a panel whose axis runs from `left` to `right`.
+fn draw_panel(
+    canvas: &mut Canvas,
+    panel: &DotPanel,
+    label: &str,
+    (left, right): (f64, f64),
+    top: f64,
+) {
+    let ends = || {
+        let intervals = panel.dots.iter().map(|dot| dot.interval);
+        intervals.flat_map(|(low, high)| [low, high])
+    };
+    let lowest = ends().fold(f64::INFINITY, f64::min);
+    let scale = Scale::logarithmic_between(lowest, ends().fold(lowest, f64::max));
+    let x = |value: f64| left + scale.fraction(value) * (right - left);
+    canvas.text(&panel.title, (MARGIN, top + 30.0), Text::PANEL_TITLE);
+    let top = top + TITLE_HEIGHT;
+    let bottom = top + LINE_HEIGHT * panel.dots.len() as f64;
+    for tick in &scale.ticks {
+        let x = x(*tick);
+        canvas.line(&[(x, top), (x, bottom)], style::GRID, 2.0);
+        let below = (x, bottom + 24.0);
+        canvas.text(&format_number(*tick), below, Text::FAINT.centred());
     }
-
-    fn description(&self) -> String {
-        format!("{}: {}", self.chart.title, self.chart.subtitle)
-    }
-
-    fn draw(&self, canvas: &mut Canvas) {
-        heading::draw(canvas, &self.chart.title, &self.subtitle);
-        let mut top = heading::bottom(&self.subtitle);
-        for panel in &self.chart.panels {
-            self.draw_panel(canvas, panel, top);
-            top += height(panel);
-        }
+    let axis = [(left, bottom), (right, bottom)];
+    canvas.line(&axis, style::FAINT_INK, 2.0);
+    canvas.text(label, (MARGIN, bottom + 24.0), Text::FAINT);
+    for (dot, line) in panel.dots.iter().zip(0_u32..) {
+        let y = top + LINE_HEIGHT * (f64::from(line) + 0.5);
+        let (color, name) = match dot.highlighted {
+            true => (HIGHLIGHTED, Text::NORMAL.bold()),
+            false => (OTHERS, Text::NORMAL),
+        };
+        let (low, high) = dot.interval;
+        canvas.line(&[(x(low), y), (x(high), y)], color, style::LINE_WIDTH + 2.0);
+        let (_, marker) = style::of_series(usize::from(!dot.highlighted));
+        canvas.marker((x(dot.middle), y), marker, RADIUS, color);
+        canvas.text(&dot.name, (MARGIN, y), name);
+        canvas.text(&dot.remark, (right + GAP, y), Text::NORMAL);
     }
 }
 

@@ -9,24 +9,40 @@ const TITLE: f64 = 44.0;
 const SUBTITLE: f64 = 90.0;
 const SUBTITLE_LINE: f64 = 36.0;
 
-/// Draws the heading. It ends at [`bottom`].
-pub fn draw(canvas: &mut Canvas, title: &str, subtitle: &[String]) {
-    let style = Text::new(style::TITLE_SIZE, style::INK).bold();
-    canvas.text(title, (MARGIN, TITLE), style);
-    for (line, text) in subtitle.iter().enumerate() {
-        let style = Text::new(style::TEXT_SIZE, style::FAINT_INK);
-        let y = SUBTITLE + line as f64 * SUBTITLE_LINE;
-        canvas.text(text, (MARGIN, y), style);
+/// The title of a picture, in one line, and its subtitle, broken into lines that fit the page.
+pub struct Heading {
+    title: String,
+    subtitle: Vec<String>,
+    /// Title and subtitle, for readers who cannot see the picture.
+    pub(crate) description: String,
+}
+
+impl Heading {
+    /// The heading with these texts.
+    pub fn new(title: &str, subtitle: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            subtitle: wrapped(subtitle),
+            description: format!("{title}: {subtitle}"),
+        }
+    }
+
+    /// The y at which it ends.
+    pub fn bottom(&self) -> f64 {
+        SUBTITLE + self.subtitle.len() as f64 * SUBTITLE_LINE
+    }
+
+    pub(crate) fn draw(&self, canvas: &mut Canvas) {
+        let style = Text::new(style::TITLE_SIZE, style::INK).bold();
+        canvas.text(&self.title, (MARGIN, TITLE), style);
+        for (line, text) in self.subtitle.iter().enumerate() {
+            let y = SUBTITLE + line as f64 * SUBTITLE_LINE;
+            canvas.text(text, (MARGIN, y), Text::FAINT);
+        }
     }
 }
 
-/// The y at which a heading with this subtitle ends.
-pub fn bottom(subtitle: &[String]) -> f64 {
-    SUBTITLE + subtitle.len() as f64 * SUBTITLE_LINE
-}
-
-/// Breaks a subtitle into lines that fit the page.
-pub fn wrapped(text: &str) -> Vec<String> {
+fn wrapped(text: &str) -> Vec<String> {
     const WIDTH: f64 = PAGE_WIDTH - 2.0 * MARGIN;
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

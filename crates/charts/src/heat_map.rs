@@ -5,12 +5,12 @@ use backroom_vocabulary::format_number;
 use super::canvas::{Canvas, Position, Text};
 use super::font::text_width;
 use super::layout::{Contents, Frame};
-use super::legend::{Entry, draw_best};
+use super::legend::{Entry, Sample, draw_best};
 use super::style;
 
 const ROW_HEIGHT: f64 = 58.0;
 
-/// Panels with the same columns, rows and colours.
+/// Panels with the same columns, rows and colours. There has to be a value.
 #[derive(Clone, Debug)]
 pub struct HeatMap {
     /// The labels of the columns.
@@ -39,60 +39,47 @@ pub struct HeatPanel {
 }
 
 impl HeatMap {
-    pub(crate) fn is_empty(&self) -> bool {
-        let mut values = self
-            .panels
-            .iter()
-            .flat_map(|panel| panel.values.iter().flatten());
-        values.all(Option::is_none)
-    }
-
     pub(crate) fn legend_entries(&self) -> Vec<Entry> {
         let label = format!("0 to {} {}", format_number(self.highest), self.label);
-        vec![Entry::Heat { label }, Entry::Best]
+        vec![
+            Entry::new(Sample::Heat, label),
+            Entry::new(Sample::Best, "best of its row"),
+        ]
     }
 
-    pub(crate) fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents<'_> {
         let widest = self
             .rows
             .iter()
             .map(|row| text_width(row, style::TEXT_SIZE))
             .fold(0.0, f64::max);
         Contents {
-            top: 0.0,
-            panels: self.panels.len(),
+            titles: self.panels.iter().map(|panel| &*panel.title).collect(),
             columns: 1,
             height: ROW_HEIGHT * self.rows.len() as f64,
             left: widest + 14.0,
-            titled: self.panels.iter().any(|panel| !panel.title.is_empty()),
-            legend: Vec::new(),
         }
     }
 
-    pub(crate) fn draw(&self, canvas: &mut Canvas, frames: &[Frame]) {
-        for (panel, frame) in self.panels.iter().zip(frames) {
-            let title = Text::new(style::PANEL_TITLE_SIZE, style::INK).bold();
-            canvas.text(&panel.title, (frame.left, frame.top - 28.0), title);
-            self.draw_labels(canvas, frame);
-            self.draw_cells(canvas, panel, frame);
-        }
+    pub(crate) fn draw(&self, canvas: &mut Canvas, panel: &HeatPanel, frame: &Frame) {
+        self.draw_labels(canvas, frame);
+        self.draw_cells(canvas, panel, frame);
     }
 
     fn draw_labels(&self, canvas: &mut Canvas, frame: &Frame) {
-        let text = Text::new(style::TEXT_SIZE, style::INK);
-        let faint = Text::new(style::TEXT_SIZE, style::FAINT_INK);
         for (row, label) in self.rows.iter().enumerate() {
             let [(left, top), (_, bottom)] = self.cell(frame, row, 0);
             let position = (left - 12.0, f64::midpoint(top, bottom));
-            canvas.text(label, position, faint.right_aligned());
+            canvas.text(label, position, Text::FAINT.right_aligned());
         }
         for (column, label) in self.columns.iter().enumerate() {
             let [(left, _), (right, _)] = self.cell(frame, 0, column);
             let position = (f64::midpoint(left, right), frame.bottom + 22.0);
-            canvas.text(label, position, faint.centred());
+            canvas.text(label, position, Text::FAINT.centred());
         }
         let (middle, bottom) = frame.at(0.5, 0.0);
-        canvas.text(&self.column_label, (middle, bottom + 60.0), text.centred());
+        let below = (middle, bottom + 60.0);
+        canvas.text(&self.column_label, below, Text::NORMAL.centred());
     }
 
     fn draw_cells(&self, canvas: &mut Canvas, panel: &HeatPanel, frame: &Frame) {

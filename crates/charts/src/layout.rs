@@ -38,7 +38,6 @@ impl Frame {
 }
 
 /// The layout of one chart.
-#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) height: f64,
     /// The plot areas of the panels.
@@ -48,31 +47,26 @@ pub(crate) struct Layout {
 }
 
 /// What needs to be placed.
-#[derive(Clone, Debug)]
-pub(crate) struct Contents {
-    /// Where the heading ends.
-    pub(crate) top: f64,
-    pub(crate) panels: usize,
+pub(crate) struct Contents<'a> {
+    /// The titles of the panels.
+    pub(crate) titles: Vec<&'a str>,
     /// Most panels side by side.
     pub(crate) columns: usize,
     /// Height of a panel's plot area.
     pub(crate) height: f64,
     /// Space to the left of a panel's plot area.
     pub(crate) left: f64,
-    /// Whether any panel has a title.
-    pub(crate) titled: bool,
-    /// The width of each entry of the legend.
-    pub(crate) legend: Vec<f64>,
 }
 
 impl Layout {
     /// Places the panels in a grid. The legend goes into an empty place of the grid if there is one, otherwise above the
-    /// panels, and never covers data.
-    pub(crate) fn new(contents: &Contents) -> Self {
-        let columns = contents.columns.min(contents.panels).max(1);
-        let rows = contents.panels.div_ceil(columns);
-        let title = if contents.titled { PANEL_TITLE } else { 0.0 };
-        let above = ABOVE_PANEL + title;
+    /// panels, and never covers data. `top` is where the heading ends, `legend` the widths of the legend's entries.
+    pub(crate) fn new(contents: &Contents, top: f64, legend: &[f64]) -> Self {
+        let panels = contents.titles.len();
+        let columns = contents.columns.min(panels).max(1);
+        let rows = panels.div_ceil(columns);
+        let untitled = contents.titles.iter().all(|title| title.is_empty());
+        let above = ABOVE_PANEL + if untitled { 0.0 } else { PANEL_TITLE };
         let panel_width = CONTENT_WIDTH / columns as f64;
         let panel_height = above + contents.height + BELOW_PANEL;
         let corner = |panel: usize, grid_top: f64| {
@@ -82,18 +76,15 @@ impl Layout {
                 grid_top + row as f64 * panel_height,
             )
         };
-        let (legend, grid_top) = if contents.panels < columns * rows {
-            let (left, top) = corner(contents.panels, contents.top);
+        let (legend, grid_top) = if panels < columns * rows {
+            let (left, free_top) = corner(panels, top);
             let entry = |line: usize| {
-                let y = top + above + (line as f64 + 0.5) * LEGEND_LINE;
+                let y = free_top + above + (line as f64 + 0.5) * LEGEND_LINE;
                 (left + contents.left, y)
             };
-            (
-                (0..contents.legend.len()).map(entry).collect(),
-                contents.top,
-            )
+            ((0..legend.len()).map(entry).collect(), top)
         } else {
-            flow(&contents.legend, contents.top)
+            flow(legend, top)
         };
         let frame = |panel: usize| {
             let (left, top) = corner(panel, grid_top);
@@ -106,7 +97,7 @@ impl Layout {
         };
         Self {
             height: grid_top + rows as f64 * panel_height + 6.0,
-            panels: (0..contents.panels).map(frame).collect(),
+            panels: (0..panels).map(frame).collect(),
             legend,
         }
     }
@@ -134,15 +125,13 @@ mod tests {
     use super::*;
 
     fn layout(panels: usize) -> Layout {
-        Layout::new(&Contents {
-            top: 160.0,
-            panels,
+        let contents = Contents {
+            titles: vec!["a panel"; panels],
             columns: 2,
             height: 290.0,
             left: 106.0,
-            titled: true,
-            legend: vec![500.0; 5],
-        })
+        };
+        Layout::new(&contents, 160.0, &[500.0; 5])
     }
 
     #[test]

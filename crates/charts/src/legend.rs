@@ -11,53 +11,48 @@ const BEFORE_LABEL: f64 = SAMPLE + 14.0;
 const AFTER_LABEL: f64 = 24.0;
 
 /// An entry of the legend.
-#[derive(Clone, Debug)]
-pub(crate) enum Entry {
+pub(crate) struct Entry {
+    sample: Sample,
+    label: String,
+}
+
+/// What an entry explains.
+pub(crate) enum Sample {
     /// A series, by its index.
-    Series {
-        series: usize,
-        label: String,
-    },
+    Series(usize),
     Model,
     /// The colour scale of a heat map.
-    Heat {
-        label: String,
-    },
+    Heat,
     /// The frame around the best value of a row.
     Best,
 }
 
 impl Entry {
+    pub(crate) fn new(sample: Sample, label: impl Into<String>) -> Self {
+        let label = label.into();
+        Self { sample, label }
+    }
+
     pub(crate) fn width(&self) -> f64 {
-        BEFORE_LABEL + text_width(self.label(), style::TEXT_SIZE) + AFTER_LABEL
+        BEFORE_LABEL + text_width(&self.label, style::TEXT_SIZE) + AFTER_LABEL
     }
 
     pub(crate) fn draw(&self, canvas: &mut Canvas, (x, y): Position) {
         const HALF_HEIGHT: f64 = 13.0;
         let line = [(x, y), (x + SAMPLE, y)];
         let field = [(x, y - HALF_HEIGHT), (x + SAMPLE, y + HALF_HEIGHT)];
-        match self {
-            Self::Series { series, .. } => {
-                let (color, marker) = style::of_series(*series);
+        match self.sample {
+            Sample::Series(series) => {
+                let (color, marker) = style::of_series(series);
                 canvas.line(&line, color, style::LINE_WIDTH);
-                let radius = style::marker_radius(*series);
+                let radius = style::marker_radius(series);
                 canvas.marker((x + SAMPLE / 2.0, y), marker, radius, color);
             }
-            Self::Model => canvas.dashed_line(&line, style::FAINT_INK, style::MODEL_WIDTH),
-            Self::Heat { .. } => draw_heat_scale(canvas, field),
-            Self::Best => draw_best(canvas, field),
+            Sample::Model => canvas.dashed_line(&line, style::FAINT_INK, style::MODEL_WIDTH),
+            Sample::Heat => draw_heat_scale(canvas, field),
+            Sample::Best => draw_best(canvas, field),
         }
-        let style = Text::new(style::TEXT_SIZE, style::INK);
-        canvas.text(self.label(), (x + BEFORE_LABEL, y), style);
-    }
-
-    fn label(&self) -> &str {
-        match self {
-            Self::Series { label, .. } if label.is_empty() => "measured",
-            Self::Series { label, .. } | Self::Heat { label } => label,
-            Self::Model => "model",
-            Self::Best => "best of its row",
-        }
+        canvas.text(&self.label, (x + BEFORE_LABEL, y), Text::NORMAL);
     }
 }
 

@@ -4,15 +4,15 @@
 //!
 //! - [`Chart`]: panels with two axes ([`Plane`]) or heat maps ([`HeatMap`]), with title, subtitle and legend.
 //! - [`DotChart`]: a list of names with a dot and an interval each.
-//! - [`Picture`]: anything else that draws itself on a [`Canvas`]; [`save`] writes both files.
+//! - [`save`]: anything else that can be drawn on a [`Canvas`].
 //!
 //! Lengths are in points: one pixel of the SVG, 1.5 pixels of the PNG.
 
-pub mod canvas;
+mod canvas;
 mod chart;
 mod dots;
 pub mod font;
-pub mod heading;
+mod heading;
 mod heat_map;
 mod layout;
 mod legend;
@@ -25,8 +25,9 @@ pub mod style;
 pub use canvas::{Canvas, Position, Text};
 pub use chart::{Chart, Content, draw};
 pub use dots::{Dot, DotChart, DotPanel, draw_dots};
+pub use heading::Heading;
 pub use heat_map::{HeatMap, HeatPanel};
 pub use layout::{Frame, MARGIN, PAGE_WIDTH};
-pub use picture::{ChartError, Picture, save};
-pub use plane::{Axis, Plane, PlanePanel, Point, Series};
+pub use picture::{ChartError, save};
+pub use plane::{Axis, Plane, PlanePanel, Point, Series, draw_grid};
 pub use scale::{Scale, round_step};

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::canvas::{self, Canvas};
+use super::heading::Heading;
+use super::layout::PAGE_WIDTH;
 use super::png;
 
 /// A picture that could not be saved.
@@ -27,37 +29,33 @@ pub enum ChartError {
     },
 }
 
-/// Something that draws itself.
-pub trait Picture {
-    /// Width and height in points.
-    fn size(&self) -> (f64, f64);
-
-    /// A text that stands for the picture where it cannot be seen.
-    fn description(&self) -> String;
-
-    /// Draws the picture on an empty canvas of [`size`](Self::size).
-    fn draw(&self, canvas: &mut Canvas);
-}
-
-/// Writes `picture` to the files NAME.svg and NAME.png in `folder`. Returns their names.
+/// Writes a page of this height, on which `draw` draws all but the heading, to the files NAME.svg and NAME.png in
+/// `folder`. Returns their names.
 ///
 /// # Errors
 /// [`ChartError`] if a file cannot be rendered or written.
-pub fn save(picture: &impl Picture, folder: &Path, name: &str) -> Result<[String; 2], ChartError> {
+pub fn save(
+    folder: &Path,
+    name: &str,
+    heading: &Heading,
+    height: f64,
+    draw: impl FnOnce(&mut Canvas),
+) -> Result<Vec<String>, ChartError> {
     let names = [format!("{name}.svg"), format!("{name}.png")];
     let [svg_path, png_path] = [&names[0], &names[1]].map(|name| folder.join(name));
     let failed = |path: &Path| {
         let path = path.to_owned();
         |message| ChartError::Render { path, message }
     };
-    let drawn = canvas::svg(picture.size(), &picture.description(), |canvas| {
-        picture.draw(canvas);
+    let drawn = canvas::svg((PAGE_WIDTH, height), &heading.description, |canvas| {
+        heading.draw(canvas);
+        draw(canvas);
     });
     let svg = drawn.map_err(failed(&svg_path))?;
     let png = png::render(&svg).map_err(failed(&png_path))?;
     write(svg_path, svg.as_bytes())?;
     write(png_path, &png)?;
-    Ok(names)
+    Ok(names.into())
 }
 
 fn write(path: PathBuf, bytes: &[u8]) -> Result<(), ChartError> {

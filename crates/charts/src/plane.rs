@@ -2,10 +2,10 @@
 
 use backroom_vocabulary::format_number;
 
-use super::canvas::{Canvas, Text};
+use super::canvas::{Canvas, Position, Text};
 use super::font::text_width;
 use super::layout::{Contents, Frame};
-use super::legend::Entry;
+use super::legend::{Entry, Sample};
 use super::scale::Scale;
 use super::style;
 
@@ -74,11 +74,6 @@ pub struct Point {
 }
 
 impl Point {
-    /// A value without an interval.
-    pub fn single(x: f64, value: f64) -> Self {
-        Self::within(x, value, (value, value))
-    }
-
     /// A value with an interval.
     pub fn within(x: f64, value: f64, interval: (f64, f64)) -> Self {
         Self {
@@ -138,83 +133,58 @@ impl Plane {
     pub(crate) fn legend_entries(&self) -> Vec<Entry> {
         let mut series = self.panels.iter().flat_map(|panel| &panel.series);
         let has_model = series.any(|series| !series.model.is_empty());
-        let labels = self.legend.iter().cloned().enumerate();
-        labels
-            .map(|(series, label)| Entry::Series { series, label })
-            .chain(has_model.then_some(Entry::Model))
-            .collect()
+        let measured = self.legend.iter().enumerate().map(|(series, label)| {
+            let label = if label.is_empty() { "measured" } else { label };
+            Entry::new(Sample::Series(series), label)
+        });
+        let model = has_model.then(|| Entry::new(Sample::Model, "model"));
+        measured.chain(model).collect()
     }
 
-    pub(crate) fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents<'_> {
         const MAX_BOXES_IN_HALF_A_PAGE: usize = 18;
         let boxes = self.x.scale.ticks.len() * self.legend.len();
         let is_wide = self.boxes && boxes > MAX_BOXES_IN_HALF_A_PAGE;
         Contents {
-            top: 0.0,
-            panels: self.panels.len(),
+            titles: self.panels.iter().map(|panel| &*panel.title).collect(),
             columns: if is_wide { 1 } else { 2 },
             height: HEIGHT,
             left: LEFT,
-            titled: self.panels.iter().any(|panel| !panel.title.is_empty()),
-            legend: Vec::new(),
         }
     }
 
-    pub(crate) fn draw(&self, canvas: &mut Canvas, frames: &[Frame]) {
-        for (panel, frame) in self.panels.iter().zip(frames) {
-            let title = Text::new(style::PANEL_TITLE_SIZE, style::INK).bold();
-            canvas.text(&panel.title, (frame.left, frame.top - 28.0), title);
-            self.draw_axes(canvas, frame);
-            for series in &panel.series {
-                self.draw_model(canvas, series, frame);
-            }
-            for series in &panel.series {
-                match self.boxes {
-                    true => self.draw_boxes(canvas, series, frame),
-                    false => self.draw_line(canvas, series, frame),
-                }
+    pub(crate) fn draw(&self, canvas: &mut Canvas, panel: &PlanePanel, frame: &Frame) {
+        self.draw_axes(canvas, frame);
+        for series in &panel.series {
+            self.draw_model(canvas, series, frame);
+        }
+        for series in &panel.series {
+            match self.boxes {
+                true => self.draw_boxes(canvas, series, frame),
+                false => self.draw_line(canvas, series, frame),
             }
         }
     }
 
     fn draw_axes(&self, canvas: &mut Canvas, frame: &Frame) {
-        let text = Text::new(style::TEXT_SIZE, style::INK);
-        let faint = Text::new(style::TEXT_SIZE, style::FAINT_INK);
-        for tick in &self.y.scale.ticks {
-            let height = self.y.scale.fraction(*tick);
-            let (left, right) = (frame.at(0.0, height), frame.at(1.0, height));
-            canvas.line(&[left, right], style::GRID, 1.0);
-            let label = format_number(tick * self.y.label_factor);
-            canvas.text(&label, (left.0 - 10.0, left.1), faint.right_aligned());
-        }
-        let mut free_from = f64::NEG_INFINITY;
-        for tick in &self.x.scale.ticks {
-            let fraction = self.x.scale.fraction(*tick);
-            let (bottom, top) = (frame.at(fraction, 0.0), frame.at(fraction, 1.0));
-            canvas.line(&[bottom, top], style::GRID, 1.0);
-            let label = format_number(tick * self.x.label_factor);
-            let half = text_width(&label, style::TEXT_SIZE) / 2.0;
-            if bottom.0 - half >= free_from {
-                canvas.text(&label, (bottom.0, bottom.1 + 22.0), faint.centred());
-                free_from = bottom.0 + half + 8.0;
-            }
-        }
+        draw_grid(canvas, frame, &self.x, &self.y);
         let x_axis = [frame.at(0.0, 0.0), frame.at(1.0, 0.0)];
         canvas.line(&x_axis, style::FAINT_INK, 1.5);
         let (middle, bottom) = frame.at(0.5, 0.0);
-        canvas.text(&self.x.label, (middle, bottom + 60.0), text.centred());
+        let label = Text::NORMAL.centred();
+        canvas.text(&self.x.label, (middle, bottom + 60.0), label);
         let (left, middle) = frame.at(0.0, 0.5);
-        let label = (left - 86.0, middle);
-        canvas.text(&self.y.label, label, text.centred().upwards());
+        canvas.text(&self.y.label, (left - 86.0, middle), label.upwards());
+    }
+
+    fn at(&self, frame: &Frame, x: f64, y: f64) -> Position {
+        frame.at(self.x.scale.fraction(x), self.y.scale.fraction(y))
     }
 
     fn draw_model(&self, canvas: &mut Canvas, series: &Series, frame: &Frame) {
         let (color, _) = style::of_series(series.index);
-        let positions: Vec<_> = series
-            .model
-            .iter()
-            .map(|(x, y)| frame.at(self.x.scale.fraction(*x), self.y.scale.fraction(*y)))
-            .collect();
+        let model = series.model.iter();
+        let positions: Vec<_> = model.map(|(x, y)| self.at(frame, *x, *y)).collect();
         canvas.dashed_line(&positions, color, style::MODEL_WIDTH);
     }
 
@@ -222,17 +192,15 @@ impl Plane {
     fn draw_line(&self, canvas: &mut Canvas, series: &Series, frame: &Frame) {
         const HALF_CAP: f64 = 6.0;
         let (color, marker) = style::of_series(series.index);
-        let at = |x: f64, y: f64| frame.at(self.x.scale.fraction(x), self.y.scale.fraction(y));
-        let middles: Vec<_> = series
-            .points
-            .iter()
-            .map(|point| at(point.x, point.middle))
+        let points = series.points.iter();
+        let middles: Vec<_> = points
+            .map(|point| self.at(frame, point.x, point.middle))
             .collect();
         canvas.line(&middles, color, style::LINE_WIDTH);
         let radius = style::marker_radius(series.index);
         for point in &series.points {
-            let low = at(point.x, point.inner.0);
-            let high = at(point.x, point.inner.1);
+            let low = self.at(frame, point.x, point.inner.0);
+            let high = self.at(frame, point.x, point.inner.1);
             if low.1 - high.1 > 2.0 * radius {
                 canvas.line(&[low, high], color, 2.0);
                 for (x, y) in [low, high] {
@@ -257,7 +225,7 @@ impl Plane {
         let aside = ((series.index as f64 + 0.5) / count - 0.5) * slot;
         for point in &series.points {
             let at = |y: f64| {
-                let (x, y) = frame.at(self.x.scale.fraction(point.x), self.y.scale.fraction(y));
+                let (x, y) = self.at(frame, point.x, y);
                 (x + aside, y)
             };
             let across = |y: f64| [(at(y).0 - half, at(y).1), (at(y).0 + half, at(y).1)];
@@ -272,6 +240,30 @@ impl Plane {
             canvas.rectangle(corners, style::mixed(color, style::PAPER, LIGHT));
             canvas.outline(corners, color, 2.0);
             canvas.marker(at(point.middle), marker, RADIUS, color);
+        }
+    }
+}
+
+/// Draws a line across `frame` for each mark of both axes, and the labels of the marks as far as there is space.
+pub fn draw_grid(canvas: &mut Canvas, frame: &Frame, x: &Axis, y: &Axis) {
+    for tick in &y.scale.ticks {
+        let height = y.scale.fraction(*tick);
+        let (left, right) = (frame.at(0.0, height), frame.at(1.0, height));
+        canvas.line(&[left, right], style::GRID, 1.0);
+        let label = format_number(tick * y.label_factor);
+        canvas.text(&label, (left.0 - 10.0, left.1), Text::FAINT.right_aligned());
+    }
+    let mut free_from = f64::NEG_INFINITY;
+    for tick in &x.scale.ticks {
+        let fraction = x.scale.fraction(*tick);
+        let (bottom, top) = (frame.at(fraction, 0.0), frame.at(fraction, 1.0));
+        canvas.line(&[bottom, top], style::GRID, 1.0);
+        let label = format_number(tick * x.label_factor);
+        let half = text_width(&label, style::TEXT_SIZE) / 2.0;
+        if bottom.0 - half >= free_from {
+            let below = (bottom.0, bottom.1 + 22.0);
+            canvas.text(&label, below, Text::FAINT.centred());
+            free_from = bottom.0 + half + 8.0;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rendering an SVG as a small PNG.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
@@ -65,12 +66,8 @@ fn encode(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
 /// At most [`MAX_COLORS`] colours, and for each colour in `counts` the index of the nearest of them. Frequent colours are
 /// kept as they are; rare ones, mostly from antialiasing, are merged into them.
 fn palette(counts: &HashMap<Rgb, u32>) -> (Vec<Rgb>, HashMap<Rgb, u8>) {
-    let mut colors: Vec<(Rgb, u32)> = counts
-        .iter()
-        .map(|(color, count)| (*color, *count))
-        .collect();
-    colors.sort_by_key(|&(color, count)| (std::cmp::Reverse(count), color));
-    let colors: Vec<Rgb> = colors.into_iter().map(|(color, _)| color).collect();
+    let mut colors: Vec<Rgb> = counts.keys().copied().collect();
+    colors.sort_by_key(|color| (Reverse(counts[color]), *color));
     let mut tolerance = 0;
     let palette = loop {
         let palette = spaced(&colors, tolerance);

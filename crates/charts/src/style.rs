@@ -1,17 +1,6 @@
 //! The common style: colours, markers and sizes.
 
-use std::fmt;
-
-/// An sRGB colour. Displays as `#rrggbb`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Color(pub u8, pub u8, pub u8);
-
-impl fmt::Display for Color {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(red, green, blue) = self;
-        write!(formatter, "#{red:02x}{green:02x}{blue:02x}")
-    }
-}
+pub use plotters::style::RGBColor as Color;
 
 /// Colours of series: the palette of Okabe and Ito (2008), which is distinguishable with any colour vision, without the
 /// yellow, which is too light on paper. They also differ in lightness, for greyscale printing.
@@ -84,17 +73,12 @@ pub(crate) fn marker_radius(series: usize) -> f64 {
 }
 
 /// The shape of a marker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Marker {
-    /// A circle.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Marker {
     Circle,
-    /// A square.
     Square,
-    /// A triangle that points upwards.
     Triangle,
-    /// A square on its corner.
     Diamond,
-    /// A triangle that points downwards.
     TriangleDown,
 }
 
@@ -107,7 +91,7 @@ const MARKERS: [Marker; 5] = [
 ];
 
 /// Colour and marker of a series, by its index in the legend. The first 35 differ.
-pub fn of_series(series: usize) -> (Color, Marker) {
+pub(crate) fn of_series(series: usize) -> (Color, Marker) {
     (LINES[series % LINES.len()], MARKERS[series % MARKERS.len()])
 }
 

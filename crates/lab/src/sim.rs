@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use backroom_sim::Measurement;
-use backroom_sim::simulation::{NoObserver, Observer, simulate};
+use backroom_sim::simulation::simulate;
+use backroom_vocabulary::trace::Step;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Plan, Run};
@@ -65,7 +66,7 @@ impl Runner for SimRunner {
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
-        observe(run, NoObserver, &self.cancelled)
+        observe(run, |_| {}, &self.cancelled)
     }
 }
 
@@ -75,7 +76,7 @@ impl Runner for SimRunner {
 /// [`RunError::Cancelled`] if `cancelled` comes first.
 pub(crate) fn observe(
     run: &Run,
-    observer: impl Observer,
+    observer: impl FnMut(Step),
     cancelled: &CancellationToken,
 ) -> Result<Measurement, RunError> {
     if cancelled.is_cancelled() {

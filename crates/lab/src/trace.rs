@@ -1,15 +1,10 @@
 //! Records the trace of a simulated run.
 
-use std::collections::VecDeque;
-
 use anyhow::anyhow;
-use backroom_gbn::{Ack, GoBackCause, Window};
-use backroom_link::DropCause;
+use backroom_gbn::Window;
 use backroom_sim::Measurement;
-use backroom_sim::simulation::{Observer, Step, StepKind};
 use backroom_trace::Trace;
-use backroom_vocabulary::Delivery;
-use backroom_vocabulary::trace::{LossCause, Side, Step as TraceStep, StepKind as TraceKind};
+use backroom_vocabulary::trace::Side;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::Run;
@@ -28,163 +23,30 @@ pub(crate) fn simulate(
     cancelled: &CancellationToken,
 ) -> Result<(Trace, Measurement), RunError> {
     let stop = cancelled.child_token();
-    let mut recorder = Recorder {
-        transfer: run.seed,
-        window: run.cell.window.fixed().map(Window::segments),
-        is_group: run.cell.delivery == Delivery::IpMulticast,
-        steps: Vec::new(),
-        acks_in_flight: vec![VecDeque::new(); usize::from(run.cell.receivers)],
-        acks_sent: vec![0; usize::from(run.cell.receivers)],
-        too_long: stop.clone(),
+    let mut steps = Vec::new();
+    let record = |step| {
+        if steps.len() < MAX_STEPS {
+            steps.push(step);
+        } else {
+            stop.cancel();
+        }
     };
-    let outcome = sim::observe(run, &mut recorder, &stop);
-    if recorder.steps.len() >= MAX_STEPS {
+    let outcome = sim::observe(run, record, &stop);
+    if steps.len() >= MAX_STEPS {
         return Err(RunError::Broken(anyhow!(
             "a trace holds at most {MAX_STEPS} steps; use a smaller file, for example --set file=1MiB"
         )));
     }
     let cell = &run.cell;
     let trace = Trace {
-        transfer: recorder.transfer,
+        transfer: run.seed,
         origin_us: 0,
         sides: vec![Side::Sender, Side::Receiver],
-        window: recorder.window,
+        window: cell.window.fixed().map(Window::segments),
         bytes: cell.file_bytes,
         segment_bytes: cell.segment_bytes,
-        steps: recorder.steps,
+        steps,
         missing: 0,
     };
     Ok((trace, outcome?))
-}
-
-struct Recorder {
-    transfer: u64,
-    window: Option<u16>,
-    /// Whether one stream reaches all receivers.
-    is_group: bool,
-    steps: Vec<TraceStep>,
-    /// The ACKs of each receiver that have not arrived, oldest first, with their counters. They keep their order.
-    acks_in_flight: Vec<VecDeque<(Ack, u64)>>,
-    acks_sent: Vec<u64>,
-    too_long: CancellationToken,
-}
-
-impl Observer for Recorder {
-    fn observe(&mut self, step: Step) {
-        if self.steps.len() >= MAX_STEPS {
-            return self.too_long.cancel();
-        }
-        let Some((receiver, kind)) = self.trace(step.lane, step.kind) else {
-            return;
-        };
-        // Lane 0 of a simulated group is lane 0 on the wire; other lanes are numbered from 1 there.
-        let stream = if self.is_group { 0 } else { step.lane + 1 };
-        let traced = TraceStep {
-            at_ns: u64::try_from(step.at.as_nanos()).unwrap_or(u64::MAX),
-            transfer: self.transfer,
-            stream: stream as u16,
-            receiver: receiver.map_or(stream, |index| index + 1) as u16,
-            base: Some(step.base),
-            window: self.window,
-            kind,
-        };
-        if let TraceKind::GoBack {
-            cause: GoBackCause::Timeout,
-            ..
-        } = kind
-        {
-            self.steps.push(TraceStep {
-                kind: TraceKind::Timeout,
-                ..traced
-            });
-        }
-        self.steps.push(traced);
-    }
-}
-
-impl Recorder {
-    /// Converts a step for the trace, with the index of its receiver if it happened at one.
-    fn trace(&mut self, lane: usize, kind: StepKind) -> Option<(Option<usize>, TraceKind)> {
-        let receiver_index = |receiver: usize| if self.is_group { receiver } else { lane };
-        Some(match kind {
-            StepKind::Sent { seq, round, again } => (
-                None,
-                TraceKind::Send {
-                    seq,
-                    round,
-                    retransmission: again,
-                },
-            ),
-            StepKind::LostAtEgress { seq, round, cause } => {
-                let cause = loss_cause(cause);
-                (None, TraceKind::Lost { seq, round, cause })
-            }
-            StepKind::LostAtIngress {
-                receiver,
-                seq,
-                round,
-                cause,
-            } => {
-                let cause = loss_cause(cause);
-                (
-                    Some(receiver_index(receiver)),
-                    TraceKind::Lost { seq, round, cause },
-                )
-            }
-            StepKind::Arrived {
-                receiver,
-                seq,
-                round,
-                received,
-            } => {
-                let kind = TraceKind::Arrive {
-                    seq,
-                    round,
-                    received,
-                };
-                (Some(receiver_index(receiver)), kind)
-            }
-            StepKind::AckSent { receiver, ack } => {
-                let receiver_index = receiver_index(receiver);
-                let counter = self.acks_sent[receiver_index];
-                self.acks_sent[receiver_index] += 1;
-                self.acks_in_flight[receiver_index].push_back((ack, counter));
-                let counter = Some(counter);
-                (Some(receiver_index), TraceKind::AckSend { ack, counter })
-            }
-            StepKind::AckLostAtEgress { receiver, cause } => {
-                let receiver_index = receiver_index(receiver);
-                let (ack, counter) = self.acks_in_flight[receiver_index].pop_back()?;
-                (Some(receiver_index), ack_lost(ack, counter, cause))
-            }
-            StepKind::AckLostAtIngress { receiver, cause } => {
-                let receiver_index = receiver_index(receiver);
-                let (ack, counter) = self.acks_in_flight[receiver_index].pop_front()?;
-                (Some(receiver_index), ack_lost(ack, counter, cause))
-            }
-            StepKind::AckArrived { receiver, ack } => {
-                let receiver_index = receiver_index(receiver);
-                let counter = self.acks_in_flight[receiver_index]
-                    .pop_front()
-                    .map(|(_, counter)| counter);
-                (Some(receiver_index), TraceKind::AckArrive { ack, counter })
-            }
-            StepKind::GoBack { to, cause } => (None, TraceKind::GoBack { to, cause }),
-        })
-    }
-}
-
-fn ack_lost(ack: Ack, counter: u64, cause: DropCause) -> TraceKind {
-    TraceKind::AckLost {
-        ack,
-        counter: Some(counter),
-        cause: loss_cause(cause),
-    }
-}
-
-fn loss_cause(cause: DropCause) -> LossCause {
-    match cause {
-        DropCause::Loss => LossCause::Loss,
-        DropCause::Queue => LossCause::Queue,
-    }
 }

@@ -43,15 +43,14 @@ fn sweep(seed: u64, repetitions: u32, factor: impl Fn(&RunRecord) -> f64) -> Vec
     let machine = 1.0 + 0.002 * normal();
     let row = |run| {
         let mut record = RunRecord::new(run, RunnerKind::SIM, &Measurement::default());
-        let noise = match record.cell.loss.fraction() {
+        let noise = match record.cell.loss {
             0.0 => 0.0005,
             loss => 0.02 + loss,
         };
         let outlier = if normal() > 1.7 { 0.3 } else { 0.0 };
-        let usual = 40.0 / f64::from(segments(&record)) + 0.5 + 10.0 * record.cell.loss.fraction();
-        let seconds = usual
-            * machine
-            * (1.0 + noise * (normal() + outlier / 0.02 * record.cell.loss.fraction()));
+        let usual = 40.0 / f64::from(segments(&record)) + 0.5 + 10.0 * record.cell.loss;
+        let seconds =
+            usual * machine * (1.0 + noise * (normal() + outlier / 0.02 * record.cell.loss));
         record.seconds = Some((seconds * factor(&record) * 1e3).round() / 1e3);
         record.ok = true;
         record
@@ -86,8 +85,7 @@ fn a_slowdown_of_ten_percent_is_found_in_at_least_95_percent_of_trials() {
 #[test]
 fn a_slowdown_of_a_single_cell_is_found_there_and_nowhere_else() {
     let is_the_cell = |record: &RunRecord| {
-        record.cell.cast == Cast::Unicast
-            && (segments(record), record.cell.loss.fraction()) == ONE_CELL
+        record.cell.cast == Cast::Unicast && (segments(record), record.cell.loss) == ONE_CELL
     };
     assert!(sweep(0, 1, |_| 1.0).iter().any(is_the_cell));
     let slowdown = |record: &RunRecord| if is_the_cell(record) { 1.1 } else { 1.0 };
@@ -153,10 +151,7 @@ fn only_rows_that_are_ok_count() {
 fn a_cell_that_completes_no_more_is_a_regression_and_one_that_was_not_tried_is_not() {
     let baseline = sweep(1, 10, |_| 1.0);
     let mut broken = baseline.clone();
-    for record in broken
-        .iter_mut()
-        .filter(|record| record.cell.loss.fraction() == 0.0)
-    {
+    for record in broken.iter_mut().filter(|record| record.cell.loss == 0.0) {
         record.ok = false;
     }
     let comparison = compare(&baseline, &broken);
@@ -165,7 +160,7 @@ fn a_cell_that_completes_no_more_is_a_regression_and_one_that_was_not_tried_is_n
 
     let fewer: Vec<_> = baseline
         .iter()
-        .filter(|record| record.cell.loss.fraction() > 0.0)
+        .filter(|record| record.cell.loss > 0.0)
         .cloned()
         .collect();
     let comparison = compare(&baseline, &fewer);

@@ -1,4 +1,7 @@
-//! The values of a sweep on each axis.
+//! The values of a sweep on each axis, and their combinations.
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -57,46 +60,23 @@ impl Axes {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::product::cells;
-
-    /// The axes with these settings, such as `window=1,2`, the others at their defaults.
-    pub(crate) fn axes(settings: &[&str]) -> Axes {
-        let mut axes = Axes::with_defaults().unwrap();
-        for setting in settings {
-            let (key, values) = setting.split_once('=').unwrap();
-            let values: Vec<_> = values.split(',').map(str::to_owned).collect();
-            axes.set(key.parse().unwrap(), &values).unwrap();
+/// Every combination of the values of `axes`; the last axis varies fastest. Values that do not apply to a cell are left
+/// out: unicast always has one receiver.
+///
+/// # Errors
+/// None in practice, since [`Axes`] holds allowed values only.
+pub fn cells(axes: &Axes) -> Result<Vec<Cell>, AxisError> {
+    let mut cells = vec![Cell::default()];
+    for axis in Axis::ALL {
+        let mut expanded = Vec::with_capacity(cells.len());
+        for cell in &cells {
+            for value in axis.applicable(cell, axes.values(axis)) {
+                let mut cell = cell.clone();
+                axis.set(&mut cell, value)?;
+                expanded.push(cell);
+            }
         }
-        axes
+        cells = expanded;
     }
-
-    /// The one cell with these settings.
-    pub(crate) fn cell(settings: &[&str]) -> Cell {
-        let mut cells = cells(&axes(settings)).unwrap();
-        assert_eq!(cells.len(), 1);
-        cells.remove(0)
-    }
-
-    #[test]
-    fn values_are_kept_in_one_form() {
-        assert_eq!(axes(&["file=4096"]).values(Axis::FILE), ["4KiB"]);
-        assert!(axes(&[]).values(Axis::RECEIVERS).is_empty());
-    }
-
-    #[test]
-    fn an_empty_list_and_a_repeated_value_are_refused() {
-        let mut axes = Axes::with_defaults().unwrap();
-        let before = axes.clone();
-        assert_eq!(
-            axes.set(Axis::WINDOW, &[]),
-            Err(AxisError::Empty { axis: Axis::WINDOW })
-        );
-        let twice = ["0.01", "0.010"].map(str::to_owned);
-        let error = axes.set(Axis::LOSS, &twice).unwrap_err().to_string();
-        assert_eq!(error, "loss lists `0.01` twice");
-        assert_eq!(axes, before);
-    }
+    Ok(cells)
 }

@@ -4,8 +4,8 @@ use backroom_gbn::{Copies, Recovery, Timeout, WindowSetting};
 use backroom_link::{LinkConfig, Loss};
 use backroom_vocabulary::{Cast, Delivery};
 
-use crate::loss::{Burst, LossRate};
-use crate::values::LossSide;
+use crate::loss::{Burst, LossSide};
+use crate::wire;
 
 /// One combination of the values of all axes. Its repetitions are summarised together.
 ///
@@ -29,8 +29,8 @@ pub struct Cell {
     pub copies: Copies,
     /// Rate, delay, jitter, queue and loss of each member's link.
     pub link: LinkConfig,
-    /// Mean loss of `link`.
-    pub loss: LossRate,
+    /// The fraction of packets that `link` loses in the long run, from 0 to 0.5.
+    pub loss: f64,
     /// Whether the losses come in bursts.
     pub burst: Burst,
     /// Where packets are lost.
@@ -75,10 +75,17 @@ impl Cell {
             .max(1)
     }
 
+    /// Size of the IP packet with segment `seq`. The last segment carries the rest of the file.
+    pub(crate) fn data_packet_bytes(&self, seq: u64) -> usize {
+        let segment_bytes = u64::from(self.segment_bytes);
+        let left = self.file_bytes.saturating_sub(seq * segment_bytes);
+        left.min(segment_bytes) as usize + usize::from(wire::DATA_OVERHEAD_BYTES)
+    }
+
     /// Sets the mean loss and the burst length, and derives the loss model of the link.
-    pub(crate) fn set_loss(&mut self, loss: LossRate, burst: Burst) {
+    pub(crate) fn set_loss(&mut self, loss: f64, burst: Burst) {
         (self.loss, self.burst) = (loss, burst);
-        self.link.loss = loss.in_bursts(burst);
+        self.link.loss = burst.loss(loss);
     }
 }
 
@@ -93,7 +100,7 @@ impl Default for Cell {
             timeout: Timeout::default(),
             copies: Copies::default(),
             link: LinkConfig::default(),
-            loss: LossRate::NONE,
+            loss: 0.0,
             burst: Burst::Random,
             loss_side: LossSide::Sender,
             file_bytes: 0,

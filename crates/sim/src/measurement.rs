@@ -1,5 +1,7 @@
 //! Measurements of a run.
 
+use std::time::Duration;
+
 /// What a runner measured in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measurement {
@@ -68,4 +70,9 @@ pub struct DelayQuantiles {
     pub p99_ms: f64,
     /// Maximum.
     pub max_ms: f64,
+}
+
+/// A time in milliseconds.
+pub fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

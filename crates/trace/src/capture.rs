@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use backroom_gbn::Ack;
 use backroom_vocabulary::trace::LossCause;
 use etherparse::PacketBuilder;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
@@ -48,7 +47,11 @@ const ACK_BODY_BYTES: usize = 17;
 /// If writing fails.
 pub fn write_pcapng(trace: &Trace, receiver: u16, out: impl Write) -> io::Result<()> {
     let flights = flights(trace);
-    let packets = PacketFormat::new(trace, receiver);
+    let packets = Packets {
+        trace,
+        receiver,
+        lane: trace.steps.first().map_or(receiver, |step| step.stream),
+    };
     let whole_bytes: u64 = flights
         .iter()
         .map(|flight| 2 * (HEADER_BYTES + packets.body_bytes(&flight.packet)) as u64)
@@ -63,8 +66,8 @@ pub fn write_pcapng(trace: &Trace, receiver: u16, out: impl Write) -> io::Result
     }
     let origin = Duration::from_micros(trace.origin_us);
     for sighting in sightings {
-        let bytes = packets.emit(&sighting.flight.packet)?;
-        let captured = match &sighting.flight.packet {
+        let bytes = packets.emit(sighting.packet)?;
+        let captured = match sighting.packet {
             Packet::Segment { .. } if headers_only => &bytes[..HEADER_BYTES],
             _ => &bytes[..],
         };
@@ -121,7 +124,7 @@ struct Sighting<'a> {
     at_ns: u64,
     interface: u32,
     comment: Option<&'static str>,
-    flight: &'a Flight,
+    packet: &'a Packet,
 }
 
 fn sightings(flight: &Flight) -> impl Iterator<Item = Sighting<'_>> {
@@ -132,50 +135,41 @@ fn sightings(flight: &Flight) -> impl Iterator<Item = Sighting<'_>> {
     let comment = match flight.end {
         FlightEnd::Lost(Some(LossCause::Queue)) => Some("lost: the queue was full"),
         FlightEnd::Lost(_) => Some("lost"),
-        FlightEnd::Arrived { .. } | FlightEnd::Unknown => None,
+        FlightEnd::Arrived(_) | FlightEnd::Unknown => None,
     };
-    let sent = flight.sent_ns.map(|at_ns| Sighting {
-        at_ns,
-        interface: from,
-        comment,
-        flight,
-    });
-    let arrived = flight.arrived_ns().map(|at_ns| Sighting {
-        at_ns,
-        interface: to,
-        comment: None,
-        flight,
-    });
-    sent.into_iter().chain(arrived)
+    let sightings = [
+        (flight.sent_ns, from, comment),
+        (flight.arrived_ns(), to, None),
+    ];
+    sightings
+        .into_iter()
+        .filter_map(move |(at_ns, interface, comment)| {
+            Some(Sighting {
+                at_ns: at_ns?,
+                interface,
+                comment,
+                packet: &flight.packet,
+            })
+        })
 }
 
-/// What the packets of a stream have in common.
-struct PacketFormat {
-    transfer: u64,
-    lane: u16,
+/// The packets of one receiver.
+struct Packets<'a> {
+    trace: &'a Trace,
     receiver: u16,
-    file_bytes: u64,
-    segment_bytes: u64,
+    lane: u16,
 }
 
-impl PacketFormat {
-    fn new(trace: &Trace, receiver: u16) -> Self {
-        Self {
-            transfer: trace.transfer,
-            lane: trace.steps.first().map_or(receiver, |step| step.stream),
-            receiver,
-            file_bytes: trace.bytes,
-            segment_bytes: trace.segment_bytes.into(),
-        }
-    }
-
+impl Packets<'_> {
     /// The length of what follows the headers.
     fn body_bytes(&self, packet: &Packet) -> usize {
         let body = match packet {
-            Packet::Segment { seq, .. } => self
-                .file_bytes
-                .saturating_sub(seq.saturating_mul(self.segment_bytes))
-                .min(self.segment_bytes) as usize,
+            Packet::Segment { seq, .. } => {
+                let segment_bytes = u64::from(self.trace.segment_bytes);
+                let before = seq.saturating_mul(segment_bytes);
+                let left = self.trace.bytes.saturating_sub(before);
+                left.min(segment_bytes) as usize
+            }
             Packet::Ack { .. } => ACK_BODY_BYTES,
         };
         body + UNSEALED.len()
@@ -205,43 +199,36 @@ impl PacketFormat {
     fn datagram(&self, packet: &Packet) -> Vec<u8> {
         const SEGMENT: u8 = 1;
         const ACK: u8 = 2;
-        let mut bytes = Vec::new();
-        bytes.push(match packet {
+        let kind = match packet {
             Packet::Segment { .. } => SEGMENT,
             Packet::Ack { .. } => ACK,
-        });
-        bytes.extend(self.transfer.to_be_bytes());
+        };
+        let mut bytes = vec![kind];
+        bytes.extend(self.trace.transfer.to_be_bytes());
         bytes.extend(self.lane.to_be_bytes());
         match packet {
             Packet::Segment { seq, round, .. } => {
                 bytes.extend(round.to_be_bytes());
                 bytes.extend(seq.to_be_bytes());
+                let payload_bytes = self.body_bytes(packet) - UNSEALED.len();
+                bytes.resize(bytes.len() + payload_bytes, 0);
             }
-            Packet::Ack { counter, .. } => {
+            Packet::Ack { ack, counter } => {
                 // In a group, ACKs tell which member they come from.
-                let member = if self.lane == 0 {
-                    self.receiver.saturating_sub(1)
-                } else {
-                    0
+                let member = match self.lane {
+                    0 => self.receiver.saturating_sub(1),
+                    _ => 0,
                 };
                 bytes.extend(member.to_be_bytes());
                 bytes.extend(counter.unwrap_or_default().to_be_bytes());
+                bytes.extend(ack.cumulative.to_be_bytes());
+                bytes.extend(ack.accepted_round.to_be_bytes());
+                bytes.push(u8::from(ack.gap_round.is_some()));
+                bytes.extend(ack.gap_round.unwrap_or_default().to_be_bytes());
+                bytes.extend(ack.free_segments.to_be_bytes());
             }
         }
-        let payload_end = bytes.len() + self.body_bytes(packet) - UNSEALED.len();
-        if let Packet::Ack { ack, .. } = packet {
-            emit_ack(ack, &mut bytes);
-        }
-        bytes.resize(payload_end, 0);
         bytes.extend(UNSEALED);
         bytes
     }
-}
-
-fn emit_ack(ack: &Ack, bytes: &mut Vec<u8>) {
-    bytes.extend(ack.cumulative.to_be_bytes());
-    bytes.extend(ack.accepted_round.to_be_bytes());
-    bytes.push(u8::from(ack.gap_round.is_some()));
-    bytes.extend(ack.gap_round.unwrap_or_default().to_be_bytes());
-    bytes.extend(ack.free_segments.to_be_bytes());
 }

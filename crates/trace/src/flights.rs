@@ -2,53 +2,39 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use backroom_gbn::{Ack, Received};
+use backroom_gbn::Ack;
 use backroom_vocabulary::trace::{LossCause, Step, StepKind};
 
 use crate::trace::Trace;
 
 /// One packet's path.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Flight {
-    /// The packet.
-    pub packet: Packet,
+pub(crate) struct Flight {
+    pub(crate) packet: Packet,
     /// When it was sent, in nanoseconds, if the sending side is known.
-    pub sent_ns: Option<u64>,
-    /// How it ended.
-    pub end: FlightEnd,
+    pub(crate) sent_ns: Option<u64>,
+    pub(crate) end: FlightEnd,
 }
 
-/// What a packet carries.
+/// What a packet carries: the fields of the step that sent it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Packet {
-    /// A segment of the file.
+pub(crate) enum Packet {
     Segment {
-        /// Its sequence number.
         seq: u64,
-        /// The round in which it was sent.
         round: u16,
-        /// Whether it had been sent before.
         retransmission: bool,
     },
-    /// An acknowledgement.
     Ack {
-        /// The ACK.
         ack: Ack,
-        /// Its number, if it is known.
         counter: Option<u64>,
     },
 }
 
 /// How a packet's flight ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum FlightEnd {
-    /// It arrived.
-    Arrived {
-        /// When, in nanoseconds.
-        at_ns: u64,
-        /// What the receiver did with it, if it is a segment.
-        received: Option<Received>,
-    },
+pub(crate) enum FlightEnd {
+    /// It arrived at this time, in nanoseconds.
+    Arrived(u64),
     /// It was lost. The cause is known only in a simulation.
     Lost(Option<LossCause>),
     /// The steps of the other side are not known.
@@ -60,7 +46,7 @@ pub enum FlightEnd {
 ///
 /// A segment's number and round distinguish its transmissions, except for copies, which are assumed to keep their order.
 /// ACKs are distinguished by their counters; without counters, equal ACKs are assumed to keep their order too.
-pub fn flights(trace: &Trace) -> Vec<Flight> {
+pub(crate) fn flights(trace: &Trace) -> Vec<Flight> {
     let end_if_none_is_seen = if trace.has_both_sides() {
         FlightEnd::Lost(None)
     } else {
@@ -111,30 +97,22 @@ impl Pairing {
                     round,
                     retransmission,
                 };
-                self.begin(packet, at_ns);
+                self.add(packet, Some(at_ns), self.end_if_none_is_seen);
             }
             StepKind::AckSend { ack, counter } => {
-                let index = self.flights.len();
-                self.acks
-                    .entry((ack, counter))
-                    .or_default()
-                    .push_back(index);
-                self.begin(Packet::Ack { ack, counter }, at_ns);
+                let in_flight = self.acks.entry((ack, counter)).or_default();
+                in_flight.push_back(self.flights.len());
+                let packet = Packet::Ack { ack, counter };
+                self.add(packet, Some(at_ns), self.end_if_none_is_seen);
             }
-            StepKind::Arrive {
-                seq,
-                round,
-                received,
-            } => {
-                let received = Some(received);
-                self.end_segment(seq, round, at_ns, FlightEnd::Arrived { at_ns, received });
+            StepKind::Arrive { seq, round, .. } => {
+                self.end_segment(seq, round, at_ns, FlightEnd::Arrived(at_ns));
             }
             StepKind::Lost { seq, round, cause } => {
                 self.end_segment(seq, round, at_ns, FlightEnd::Lost(Some(cause)));
             }
             StepKind::AckArrive { ack, counter } => {
-                let received = None;
-                self.end_ack(ack, counter, FlightEnd::Arrived { at_ns, received });
+                self.end_ack(ack, counter, FlightEnd::Arrived(at_ns));
             }
             StepKind::AckLost {
                 ack,
@@ -148,11 +126,11 @@ impl Pairing {
         }
     }
 
-    fn begin(&mut self, packet: Packet, sent_ns: u64) {
+    fn add(&mut self, packet: Packet, sent_ns: Option<u64>, end: FlightEnd) {
         self.flights.push(Flight {
             packet,
-            sent_ns: Some(sent_ns),
-            end: self.end_if_none_is_seen,
+            sent_ns,
+            end,
         });
     }
 
@@ -175,7 +153,7 @@ impl Pairing {
                     // Its sending is not known, but every round after the first sends again.
                     retransmission: round > 0,
                 };
-                self.end_without_begin(packet, end);
+                self.add(packet, None, end);
             }
         }
     }
@@ -184,36 +162,27 @@ impl Pairing {
         let in_flight = self.acks.get_mut(&(ack, counter));
         match in_flight.and_then(VecDeque::pop_front) {
             Some(index) => self.flights[index].end = end,
-            None => self.end_without_begin(Packet::Ack { ack, counter }, end),
+            None => self.add(Packet::Ack { ack, counter }, None, end),
         }
-    }
-
-    fn end_without_begin(&mut self, packet: Packet, end: FlightEnd) {
-        self.flights.push(Flight {
-            packet,
-            sent_ns: None,
-            end,
-        });
     }
 }
 
 impl Flight {
-    /// When it arrived, in nanoseconds.
-    pub fn arrived_ns(&self) -> Option<u64> {
+    pub(crate) fn arrived_ns(&self) -> Option<u64> {
         match self.end {
-            FlightEnd::Arrived { at_ns, .. } => Some(at_ns),
+            FlightEnd::Arrived(at_ns) => Some(at_ns),
             FlightEnd::Lost(_) | FlightEnd::Unknown => None,
         }
     }
 
-    /// Whether it carries a segment.
-    pub fn is_segment(&self) -> bool {
+    pub(crate) fn is_segment(&self) -> bool {
         matches!(self.packet, Packet::Segment { .. })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use backroom_gbn::Received;
     use backroom_vocabulary::trace::Side;
 
     use super::*;
@@ -266,13 +235,6 @@ mod tests {
         }
     }
 
-    fn arrived(at_ns: u64, received: Received) -> FlightEnd {
-        FlightEnd::Arrived {
-            at_ns,
-            received: Some(received),
-        }
-    }
-
     #[test]
     fn each_copy_has_its_own_end() {
         let steps = [SEND, SEND, SEND].map(|kind| step(0, kind)).into();
@@ -286,8 +248,8 @@ mod tests {
         ];
         let expected = [
             FlightEnd::Lost(Some(LossCause::Loss)),
-            arrived(6, Received::Deliver),
-            arrived(7, Received::Copy),
+            FlightEnd::Arrived(6),
+            FlightEnd::Arrived(7),
         ];
         assert_eq!(ends(steps.concat()), expected);
     }
@@ -301,7 +263,7 @@ mod tests {
             step(6, arrive(Received::Deliver)),
         ];
         let expected = [
-            arrived(6, Received::Deliver),
+            FlightEnd::Arrived(6),
             FlightEnd::Lost(Some(LossCause::Queue)),
         ];
         assert_eq!(ends(steps), expected);

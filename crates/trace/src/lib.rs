@@ -4,8 +4,8 @@
 //! a simulation, or lines from clients -> Trace -> the steps of one receiver -> diagrams, lines, a capture
 //! ```
 //!
-//! A [`Trace`] has the steps of one transfer. [`read`] and [`write()`] are its JSON lines, [`flights`] pairs the steps of
-//! each packet, [`diagram`] draws them and [`write_pcapng`] makes a capture for Wireshark.
+//! A [`Trace`] has the steps of one transfer. [`read`] and [`write()`] are its JSON lines, [`diagram`] draws it and
+//! [`write_pcapng`] makes a capture for Wireshark.
 
 mod capture;
 pub mod diagram;
@@ -14,6 +14,5 @@ mod lines;
 mod trace;
 
 pub use self::capture::write_pcapng;
-pub use self::flights::{Flight, FlightEnd, Packet, flights};
 pub use self::lines::{ReadError, read, write};
 pub use self::trace::Trace;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use backroom_gbn::{DEFAULT_FLOOR, Timeout};
-use backroom_sim::{Delivery, Time, wire};
+use backroom_sim::{Delivery, ms, wire};
 
 use crate::record::{Cause, RunRecord};
 use crate::statistics::CellSummary;
@@ -118,9 +118,9 @@ impl Observed<'_> {
     fn timer_seconds(&self) -> f64 {
         let cell = &self.record.cell;
         match cell.timeout {
-            Timeout::Fixed(time) => Time(time).ms() / 1e3,
+            Timeout::Fixed(time) => ms(time) / 1e3,
             Timeout::Adaptive { .. } => {
-                DEFAULT_FLOOR.as_secs_f64() + 2.0 * Time(cell.link.delay).ms() / 1e3
+                DEFAULT_FLOOR.as_secs_f64() + 2.0 * ms(cell.link.delay) / 1e3
             }
         }
     }
@@ -135,7 +135,7 @@ impl Observed<'_> {
         let transmission_ms = f64::from(cell.copies.count()) * bits / (rate.mbps() * 1e3);
         let window = f64::from(window.segments()).min(self.record.segments as f64);
         let segments = self.streams_at_once() * window;
-        segments * transmission_ms > transmission_ms + 2.0 * Time(cell.link.delay).ms()
+        segments * transmission_ms > transmission_ms + 2.0 * ms(cell.link.delay)
     }
 
     fn streams_at_once(&self) -> f64 {

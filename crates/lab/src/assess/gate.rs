@@ -233,7 +233,7 @@ mod tests {
     fn sound(cell: &Cell) -> NetworkMeasurement {
         NetworkMeasurement {
             packets: 10_000,
-            packets_lost: (10_000.0 * cell.loss.fraction()) as u64,
+            packets_lost: (10_000.0 * cell.loss) as u64,
             rtt_ms: Some(2.0 * cell.link.delay.as_secs_f64() * 1e3),
             rate_mbps: cell.link.rate.map(|rate| rate.mbps()),
             ..NetworkMeasurement::default()

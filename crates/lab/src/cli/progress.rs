@@ -55,9 +55,7 @@ impl Progress {
                 };
                 let cell = format!(
                     "{failed}{} window {} loss {}",
-                    record.cell.cast,
-                    record.cell.window,
-                    record.cell.loss.fraction()
+                    record.cell.cast, record.cell.window, record.cell.loss
                 );
                 bar.set_message(cell);
                 bar.set_length(planned as u64);

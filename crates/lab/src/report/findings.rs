@@ -154,9 +154,7 @@ fn best_windows(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
 }
 
 fn loss(cells: &[&CellSummary]) -> f64 {
-    cells
-        .first()
-        .map_or(0.0, |cell| cell.first.cell.loss.fraction())
+    cells.first().map_or(0.0, |cell| cell.first.cell.loss)
 }
 
 fn best_window<'a>(cells: &[&'a CellSummary]) -> Option<&'a CellSummary> {
@@ -184,11 +182,9 @@ fn recoveries(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     let rest = without(varying, &rules);
     let worst = cells
         .iter()
-        .map(|cell| cell.first.cell.loss.fraction())
+        .map(|cell| cell.first.cell.loss)
         .fold(0.0, f64::max);
-    let lossy = cells
-        .iter()
-        .filter(|cell| cell.first.cell.loss.fraction() == worst);
+    let lossy = cells.iter().filter(|cell| cell.first.cell.loss == worst);
     grouped(lossy, &rest)
         .iter()
         .take(2 * MOST_SETTINGS)

@@ -13,7 +13,7 @@ pub(crate) struct Definition {
     pub(super) key: &'static str,
     /// The help text, in one line.
     pub(super) description: &'static str,
-    /// The name in charts and tables.
+    /// The name in charts and tables; empty if it is the key.
     pub(super) label: &'static str,
     /// The unit of the label; empty for none.
     pub(super) unit: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Definition {
     pub(super) scale: f64,
     /// The default, as `--set` takes it.
     pub(super) default: Option<&'static str>,
-    /// The column of `runs.csv`. A column with a unit has it in its name.
+    /// The column of `runs.csv`; empty if it is the key. A column with a unit has it in its name.
     pub(super) column: &'static str,
     /// Whether the column's numbers are written with a decimal point.
     pub(super) column_is_float: bool,
@@ -33,8 +33,8 @@ pub(crate) struct Definition {
     pub(super) set: fn(&mut Cell, &str) -> Result<(), String>,
     /// Writes the value as `--set` takes it.
     pub(super) setting: fn(&Cell) -> String,
-    /// Writes the value in the column's unit.
-    pub(super) value: fn(&Cell) -> String,
+    /// Writes the value in the column's unit, if that differs from `setting`.
+    pub(super) value: Option<fn(&Cell) -> String>,
     /// The value as a phrase of its own.
     pub(super) phrase: fn(&Cell) -> String,
     /// Whether a subtitle mentions the value.
@@ -58,17 +58,14 @@ impl Definition {
         words: &[],
         set: |_, _| Ok(()),
         setting: |_| String::new(),
-        value: |_| String::new(),
+        value: None,
         phrase: |_| String::new(),
         is_mentioned: |_| true,
         applicable: |_, values| values,
     };
 }
 
-/// A whole number from `least` to `most`.
-///
-/// # Errors
-/// The message says what is allowed.
+/// A whole number from `least` to `most`. Here and below, an error says what is allowed.
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     least: T,
@@ -80,10 +77,20 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
         .ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
+/// A fraction from 0 to `most`.
+pub(super) fn fraction(text: &str, most: f64) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|fraction| (0.0..=most).contains(fraction))
+        .ok_or_else(|| format!("a fraction from 0 to {most} like 0.01"))
+}
+
+/// Any value of `T`; `allowed` says which there are.
+pub(super) fn parsed<T: FromStr>(text: &str, allowed: &str) -> Result<T, String> {
+    text.parse().map_err(|_| allowed.to_owned())
+}
+
 /// One of the names of `T`.
-///
-/// # Errors
-/// The message says what is allowed.
 pub(super) fn name<T: FromStr<Err = ParseNameError>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: ParseNameError| error.to_string())

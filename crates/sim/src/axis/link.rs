@@ -1,14 +1,20 @@
 //! The link of each member.
 
-use backroom_link::Rate;
+use std::fmt::Display;
+use std::time::Duration;
+
+use backroom_link::{Rate, format_time, parse_time};
 use backroom_vocabulary::format_number;
 
-use super::definition::{Definition, whole};
+use super::definition::{Definition, fraction, parsed, whole};
 use super::{Axis, UNLIMITED};
-use crate::values::{Optional, Time};
+use crate::measurement::ms;
 
 /// The longest queue of a link, in packets.
 const MAX_QUEUE: usize = 1_000_000;
+
+/// The longest delay of a link.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
 impl Axis {
     /// The link's rate.
@@ -21,12 +27,9 @@ impl Axis {
         column: "rate_mbps",
         column_is_float: true,
         set_unit: "mbit",
-        set: |cell, text| {
-            cell.link.rate = Optional::parse(text, rate)?.0;
-            Ok(())
-        },
-        setting: |cell| Optional(cell.link.rate).to_string(),
-        value: |cell| Optional(cell.link.rate.map(Rate::mbps)).to_string(),
+        set: |cell, text| limit(text, rate).map(|rate| cell.link.rate = rate),
+        setting: |cell| or_unlimited(cell.link.rate),
+        value: Some(|cell| or_unlimited(cell.link.rate.map(Rate::mbps))),
         phrase: |cell| match cell.link.rate {
             Some(rate) => format!("{} Mbit/s", rate.mbps()),
             None => format!("{UNLIMITED} rate"),
@@ -44,13 +47,10 @@ impl Axis {
         column: "delay_ms",
         column_is_float: true,
         set_unit: "ms",
-        set: |cell, text| {
-            cell.link.delay = text.parse::<Time>()?.0;
-            Ok(())
-        },
-        setting: |cell| Time(cell.link.delay).to_string(),
-        value: |cell| Time(cell.link.delay).ms().to_string(),
-        phrase: |cell| format!("{} ms one way", Time(cell.link.delay).ms()),
+        set: |cell, text| delay(text).map(|delay| cell.link.delay = delay),
+        setting: |cell| format_time(cell.link.delay),
+        value: Some(|cell| ms(cell.link.delay).to_string()),
+        phrase: |cell| format!("{} ms one way", ms(cell.link.delay)),
         ..Definition::PLAIN
     });
 
@@ -58,19 +58,15 @@ impl Axis {
     pub const JITTER: Self = Self(&Definition {
         key: "jitter",
         description: "spread of the delay on each side, like 2ms",
-        label: "jitter",
         unit: "ms",
         default: Some("0ms"),
         column: "jitter_ms",
         column_is_float: true,
         set_unit: "ms",
-        set: |cell, text| {
-            cell.link.jitter = text.parse::<Time>()?.0;
-            Ok(())
-        },
-        setting: |cell| Time(cell.link.jitter).to_string(),
-        value: |cell| Time(cell.link.jitter).ms().to_string(),
-        phrase: |cell| format!("{} ms jitter", Time(cell.link.jitter).ms()),
+        set: |cell, text| delay(text).map(|jitter| cell.link.jitter = jitter),
+        setting: |cell| format_time(cell.link.jitter),
+        value: Some(|cell| ms(cell.link.jitter).to_string()),
+        phrase: |cell| format!("{} ms jitter", ms(cell.link.jitter)),
         is_mentioned: |cell| !cell.link.jitter.is_zero(),
         ..Definition::PLAIN
     });
@@ -79,16 +75,10 @@ impl Axis {
     pub const QUEUE: Self = Self(&Definition {
         key: "queue",
         description: "packets that each link's queue holds, or unlimited",
-        label: "queue",
         unit: "packets",
         default: Some(UNLIMITED),
-        column: "queue",
-        set: |cell, text| {
-            cell.link.queue = Optional::parse(text, |text| whole(text, 1, MAX_QUEUE))?.0;
-            Ok(())
-        },
-        setting: |cell| Optional(cell.link.queue).to_string(),
-        value: |cell| Optional(cell.link.queue).to_string(),
+        set: |cell, text| limit(text, queue).map(|queue| cell.link.queue = queue),
+        setting: |cell| or_unlimited(cell.link.queue),
         phrase: |cell| match cell.link.queue {
             Some(packets) => format!("queue of {packets}"),
             None => format!("{UNLIMITED} queue"),
@@ -105,14 +95,9 @@ impl Axis {
         unit: "%",
         scale: 100.0,
         default: Some("0"),
-        column: "duplicate",
         column_is_float: true,
-        set: |cell, text| {
-            cell.link.duplicate = fraction(text)?;
-            Ok(())
-        },
+        set: |cell, text| fraction(text, 1.0).map(|duplicate| cell.link.duplicate = duplicate),
         setting: |cell| cell.link.duplicate.to_string(),
-        value: |cell| cell.link.duplicate.to_string(),
         phrase: |cell| {
             format!(
                 "{} % duplicates",
@@ -125,13 +110,30 @@ impl Axis {
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
-    text.parse()
-        .map_err(|_| "a rate like 64kbit, 10mbit or 1gbit".to_owned())
+    parsed(text, "a rate like 64kbit, 10mbit or 1gbit")
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
-    text.parse()
+fn queue(text: &str) -> Result<usize, String> {
+    whole(text, 1, MAX_QUEUE)
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    parse_time(text)
         .ok()
-        .filter(|fraction| (0.0..=1.0).contains(fraction))
-        .ok_or_else(|| "a fraction from 0 to 1 like 0.01".to_owned())
+        .filter(|time| *time <= MAX_DELAY)
+        .ok_or_else(|| "a time from 0 to 10s like 10ms".to_owned())
+}
+
+/// Reads `unlimited`, or what `parse` reads.
+fn limit<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text == UNLIMITED {
+        return Ok(None);
+    }
+    parse(text)
+        .map(Some)
+        .map_err(|allowed| format!("{allowed}, or {UNLIMITED}"))
+}
+
+fn or_unlimited(limit: Option<impl Display>) -> String {
+    limit.map_or_else(|| UNLIMITED.to_owned(), |limit| limit.to_string())
 }

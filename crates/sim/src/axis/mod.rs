@@ -61,14 +61,14 @@ impl Axis {
 
     /// The name of the axis as charts and tables label it, without its unit.
     pub fn name(self) -> &'static str {
-        self.0.label
+        self.or_key(self.0.label)
     }
 
     /// The name of the axis with its unit, as charts and tables label it: `link rate (Mbit/s)`.
     pub fn label(self) -> String {
         match self.0.unit {
-            "" => self.0.label.to_owned(),
-            unit => format!("{} ({unit})", self.0.label),
+            "" => self.name().to_owned(),
+            unit => format!("{} ({unit})", self.name()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Axis {
 
     /// The column of `runs.csv`.
     pub fn column(self) -> &'static str {
-        self.0.column
+        self.or_key(self.0.column)
     }
 
     /// Sets the axis of `cell` to `text`, written as `--set` takes it.
@@ -106,7 +106,7 @@ impl Axis {
 
     /// The value of `cell` without its unit: `10`. No limit is `unlimited`.
     pub fn value(self, cell: &Cell) -> String {
-        (self.0.value)(cell)
+        (self.0.value.unwrap_or(self.0.setting))(cell)
     }
 
     /// The value of `cell` as a number. `None` for a word, such as `auto`.
@@ -172,6 +172,10 @@ impl Axis {
         };
         let (one, other) = (rank(one), rank(other));
         one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
+    }
+
+    fn or_key(self, name: &'static str) -> &'static str {
+        if name.is_empty() { self.0.key } else { name }
     }
 
     /// Sets the axis to a value without its unit.

@@ -15,16 +15,10 @@ impl Axis {
     pub const CAST: Self = Self(&Definition {
         key: "cast",
         description: "who receives: unicast, multicast, broadcast or blockcast",
-        label: "cast",
         default: Some("unicast"),
-        column: "cast",
         words: Cast::VARIANTS,
-        set: |cell, text| {
-            cell.cast = name(text)?;
-            Ok(())
-        },
+        set: |cell, text| name(text).map(|cast| cell.cast = cast),
         setting: |cell| cell.cast.to_string(),
-        value: |cell| cell.cast.to_string(),
         phrase: |cell| cell.cast.to_string(),
         ..Definition::PLAIN
     });
@@ -33,16 +27,10 @@ impl Axis {
     pub const DELIVERY: Self = Self(&Definition {
         key: "delivery",
         description: "how several receivers are reached: sequential, parallel or ip-multicast",
-        label: "delivery",
         default: Some("parallel"),
-        column: "delivery",
         words: Delivery::VARIANTS,
-        set: |cell, text| {
-            cell.delivery = name(text)?;
-            Ok(())
-        },
+        set: |cell, text| name(text).map(|delivery| cell.delivery = delivery),
         setting: |cell| cell.delivery.to_string(),
-        value: |cell| cell.delivery.to_string(),
         phrase: |cell| match cell.delivery {
             Delivery::IpMulticast => "IP multicast".to_owned(),
             delivery => delivery.to_string(),
@@ -62,14 +50,8 @@ impl Axis {
     pub const RECEIVERS: Self = Self(&Definition {
         key: "receivers",
         description: "number of receivers; by default those of a room of four",
-        label: "receivers",
-        column: "receivers",
-        set: |cell, text| {
-            cell.receivers = whole(text, 1, MAX_RECEIVERS)?;
-            Ok(())
-        },
+        set: |cell, text| whole(text, 1, MAX_RECEIVERS).map(|receivers| cell.receivers = receivers),
         setting: |cell| cell.receivers.to_string(),
-        value: |cell| cell.receivers.to_string(),
         phrase: |cell| match cell.receivers {
             1 => "1 receiver".to_owned(),
             count => format!("{count} receivers"),

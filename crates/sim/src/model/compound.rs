@@ -1,10 +1,15 @@
 //! The median of a sum of a random number of costs.
 
-/// A cost and its relative weight.
+use super::Limit;
+
+/// A possible cost of going back, in slots.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Weighted {
-    pub(super) cost: f64,
+pub(super) struct Cost {
+    pub(super) slots: f64,
+    /// Relative to the weights of the other costs.
     pub(super) weight: f64,
+    /// What the time is spent on.
+    pub(super) limit: Limit,
 }
 
 /// The grid is so coarse that the mean sum and the greatest cost are at most this many steps.
@@ -14,10 +19,9 @@ const STEPS_OF_GREATEST: f64 = 300.0;
 /// Maximum sum to consider, in steps; the mean is far below.
 const MAX_STEPS: usize = 20_000;
 
-/// The mean of `costs`.
-pub(super) fn mean(costs: &[Weighted]) -> f64 {
+fn mean(costs: &[Cost]) -> f64 {
     let weight: f64 = costs.iter().map(|cost| cost.weight).sum();
-    let sum: f64 = costs.iter().map(|cost| cost.cost * cost.weight).sum();
+    let sum: f64 = costs.iter().map(|cost| cost.slots * cost.weight).sum();
     if weight > 0.0 { sum / weight } else { 0.0 }
 }
 
@@ -26,8 +30,8 @@ pub(super) fn mean(costs: &[Weighted]) -> f64 {
 ///
 /// The number of losses is negative binomial, so the sum's distribution on a grid follows from Panjer's recursion (H. H.
 /// Panjer, Recursive evaluation of a family of compound distributions, ASTIN Bulletin 12, 1981).
-pub(super) fn quantile(segments: f64, loss: f64, costs: &[Weighted], quantile: f64) -> f64 {
-    let greatest = costs.iter().map(|cost| cost.cost).fold(0.0, f64::max);
+pub(super) fn quantile(segments: f64, loss: f64, costs: &[Cost], quantile: f64) -> f64 {
+    let greatest = costs.iter().map(|cost| cost.slots).fold(0.0, f64::max);
     let mean = mean(costs) * segments * loss / (1.0 - loss);
     if mean <= 0.0 || greatest <= 0.0 {
         return 0.0;
@@ -38,11 +42,11 @@ pub(super) fn quantile(segments: f64, loss: f64, costs: &[Weighted], quantile: f
 }
 
 /// The probabilities of 0, 1, 2 ... steps. A cost between two steps is split between them, which preserves the mean.
-fn on_grid(costs: &[Weighted], step: f64) -> Vec<f64> {
+fn on_grid(costs: &[Cost], step: f64) -> Vec<f64> {
     let total: f64 = costs.iter().map(|cost| cost.weight).sum();
     let mut severity = Vec::new();
-    for Weighted { cost, weight } in costs {
-        let steps = cost.max(0.0) / step;
+    for Cost { slots, weight, .. } in costs {
+        let steps = slots.max(0.0) / step;
         let (below, above) = (steps.floor() as usize, steps.fract());
         if severity.len() < below + 2 {
             severity.resize(below + 2, 0.0);
@@ -85,9 +89,10 @@ fn panjer(segments: f64, loss: f64, severity: &[f64], quantile: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const ONE: [Weighted; 1] = [Weighted {
-        cost: 3.0,
+    const ONE: [Cost; 1] = [Cost {
+        slots: 3.0,
         weight: 2.0,
+        limit: Limit::Loss,
     }];
 
     #[test]

@@ -1,7 +1,7 @@
 //! The cost of the losses of one stream: how often the sender goes back, and what each time costs.
 
 use super::Limit;
-use super::compound::Weighted;
+use super::compound::Cost;
 use super::path::Path;
 use super::timer::Timer;
 
@@ -11,8 +11,7 @@ pub(super) struct Losses {
     /// The probability that the sender has to go back to a segment when it is the next one expected, and each time
     /// again.
     pub(super) chance: f64,
-    /// Possible costs of going back, in slots, each with a weight and what the time is spent on.
-    costs: Vec<(Weighted, Limit)>,
+    pub(super) costs: Vec<Cost>,
 }
 
 impl Losses {
@@ -23,25 +22,21 @@ impl Losses {
         }
     }
 
-    fn add(&mut self, cost: f64, weight: f64, limit: Limit) {
+    fn add(&mut self, slots: f64, weight: f64, limit: Limit) {
         if weight > 0.0 {
-            self.costs.push((Weighted { cost, weight }, limit));
+            self.costs.push(Cost {
+                slots,
+                weight,
+                limit,
+            });
         }
-    }
-
-    /// The possible costs of going back.
-    pub(super) fn costs(&self) -> Vec<Weighted> {
-        self.costs.iter().map(|(cost, _)| *cost).collect()
     }
 
     /// What most of the cost is spent on.
     pub(super) fn limit(&self) -> Limit {
         let spent_on = |limit: Limit| -> f64 {
-            self.costs
-                .iter()
-                .filter(|(_, of)| *of == limit)
-                .map(|(cost, _)| cost.cost * cost.weight)
-                .sum()
+            let costs = self.costs.iter().filter(|cost| cost.limit == limit);
+            costs.map(|cost| cost.slots * cost.weight).sum()
         };
         [Limit::Loss, Limit::Queue, Limit::Timer]
             .into_iter()
@@ -83,27 +78,24 @@ fn of_full_link(path: &Path, chance: f64, timer: Timer) -> Losses {
     ];
     for (behind, weight) in path.behind_a_loss() {
         let wasted = path.wasted_slots(behind);
+        let mut add = |wait: f64, weight, limit| {
+            if wasted > wait {
+                losses.add(wasted, weight, Limit::Queue);
+            } else {
+                losses.add(wait, weight, limit);
+            }
+        };
         let unnoticed = if path.fast {
             path.unanswered().powi(behind as i32)
         } else {
             1.0
         };
-        let limit = queue_or(Limit::Loss, wasted, round_trip);
-        losses.add(wasted.max(round_trip), weight * (1.0 - unnoticed), limit);
+        add(round_trip, weight * (1.0 - unnoticed), Limit::Loss);
         for (timeout, share) in timeouts {
-            let limit = queue_or(Limit::Timer, wasted, timeout);
-            losses.add(wasted.max(timeout), weight * unnoticed * share, limit);
+            add(timeout, weight * unnoticed * share, Limit::Timer);
         }
     }
     losses
-}
-
-fn queue_or(limit: Limit, wasted: f64, otherwise: f64) -> Limit {
-    if wasted > otherwise {
-        Limit::Queue
-    } else {
-        limit
-    }
 }
 
 /// A window that does not fill the round trip. It is sent as a burst, back to back. Then the link is idle until the
@@ -145,11 +137,8 @@ fn of_bursts(path: &Path, chance: f64, timer: Timer) -> Losses {
             losses.add(after_next, weight * in_burst * (1.0 - in_next), Limit::Loss);
             losses.add(timeout, weight * in_burst * in_next, Limit::Timer);
         } else {
-            losses.add(
-                timer.of_repeated(path.loss),
-                weight * in_burst,
-                Limit::Timer,
-            );
+            let timeout = timer.of_repeated(path.loss);
+            losses.add(timeout, weight * in_burst, Limit::Timer);
         }
     }
     losses

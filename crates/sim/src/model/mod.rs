@@ -193,11 +193,11 @@ impl<'a> Stream<'a> {
     /// The quantile of the time to send the file `times` times in succession.
     fn quantile(&self, times: f64, quantile: f64) -> (f64, Limit) {
         let segments = times * self.path.segments as f64;
-        let costs = self.losses.costs();
-        let lost = compound::quantile(segments, self.losses.chance, &costs, quantile);
+        let losses = &self.losses;
+        let lost = compound::quantile(segments, losses.chance, &losses.costs, quantile);
         let lossless = times * self.lossless;
         let limit = if lost > lossless {
-            self.losses.limit()
+            losses.limit()
         } else if self.path.fills_the_link() {
             Limit::Link
         } else {
@@ -211,7 +211,7 @@ impl<'a> Stream<'a> {
 fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
     let segments = (path.receivers * path.segments) as f64;
     let losses = losses::of_link(path, chance);
-    let wasted = compound::quantile(segments, losses.chance, &losses.costs(), 0.5);
+    let wasted = compound::quantile(segments, losses.chance, &losses.costs, 0.5);
     let limit = if wasted > segments {
         Limit::Queue
     } else {
@@ -223,8 +223,8 @@ fn all_on_the_link(path: &Path, chance: f64) -> (f64, Limit) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::axes::cells;
     use crate::axes::tests::axes;
-    use crate::product::cells;
     use crate::simulation::tests::simulate_cell;
 
     /// The simulated and the expected time of a cell, in seconds.

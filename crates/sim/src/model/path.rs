@@ -4,8 +4,8 @@ use backroom_gbn::{Recovery, Timeout};
 use backroom_vocabulary::Delivery;
 
 use crate::cell::Cell;
-use crate::loss::Burst;
-use crate::values::{LossSide, Time};
+use crate::loss::{Burst, LossSide};
+use crate::measurement::ms;
 use crate::wire;
 
 /// The parameters of a cell. Times are in slots: a slot is the transmission time of a full segment.
@@ -49,7 +49,7 @@ struct Copied {
 
 impl Copied {
     fn new(cell: &Cell) -> Self {
-        let (copies, lost) = (i32::from(cell.copies.count()), cell.loss.fraction());
+        let (copies, lost) = (i32::from(cell.copies.count()), cell.loss);
         let burst = match cell.burst {
             Burst::Random => None,
             Burst::Mean(packets) => Some(packets),
@@ -92,11 +92,11 @@ impl Path {
         let losses = Copied::new(cell);
         // Duplicates that the network makes occupy the link, too.
         let slot_s = packet_s * losses.slots * (1.0 + cell.link.duplicate);
-        let delay_ms = Time(cell.link.delay).ms();
+        let delay_ms = ms(cell.link.delay);
         let round_trip_s = packet_s + 2.0 * delay_ms / 1e3 + seconds_of(wire::ACK_PACKET_BYTES);
         let fixed_timer = match cell.timeout {
             Timeout::Adaptive { .. } => None,
-            Timeout::Fixed(time) => Some(Time(time).ms() / 1e3 / slot_s),
+            Timeout::Fixed(time) => Some(ms(time) / 1e3 / slot_s),
         };
         Some(Self {
             slot_s,

@@ -2,7 +2,6 @@
 
 mod events;
 mod network;
-mod observer;
 mod run;
 mod stream;
 #[cfg(test)]
@@ -10,21 +9,23 @@ pub(crate) mod tests;
 
 use std::time::Instant;
 
-pub use self::observer::{NoObserver, Observer, Step, StepKind};
+use backroom_vocabulary::trace::Step;
+
 use self::run::Simulation;
 use crate::cell::Cell;
 use crate::measurement::Measurement;
 
 /// Simulates one run of `cell`.
 ///
-/// Virtual time starts at `epoch`; only differences from it matter. `observer` receives every step and does not affect
-/// the run. `keep_going` is called from time to time; if it returns false, the simulation stops and returns `None`.
+/// Virtual time starts at `epoch`; only differences from it matter. `observe` receives every step in the order of time
+/// and does not affect the run; the number of the transfer in it is the seed. `keep_going` is called from time to time;
+/// if it returns false, the simulation stops and returns `None`.
 pub fn simulate(
     cell: &Cell,
     seed: u64,
     epoch: Instant,
-    observer: impl Observer,
+    observe: impl FnMut(Step),
     keep_going: impl FnMut() -> bool,
 ) -> Option<Measurement> {
-    Simulation::new(cell, seed, epoch, observer).carry_out(keep_going)
+    Simulation::new(cell, seed, epoch, observe).carry_out(keep_going)
 }

@@ -3,35 +3,32 @@
 use std::time::{Duration, Instant};
 
 use backroom_link::{DropCause, Link, LinkConfig, Verdict};
+use backroom_vocabulary::trace::LossCause;
 
 use crate::cell::{Cell, egress_seed, ingress_seed};
-use crate::measurement::NetworkMeasurement;
-use crate::values::LossSide;
+use crate::loss::LossSide;
+use crate::measurement::{NetworkMeasurement, ms};
 
 /// Every link of one run.
 #[derive(Debug)]
 pub(super) struct Network {
-    sender: Member,
-    receivers: Vec<Member>,
+    pub(super) sender: Member,
+    pub(super) receivers: Vec<Member>,
     loss_side: LossSide,
 }
 
+/// The links of a member.
 #[derive(Debug)]
-struct Member {
-    egress: Egress,
+pub(super) struct Member {
+    egress: Link,
     ingress: Link,
-}
-
-/// An egress link with the sum of the delays of its packets, excluding queueing and transmission.
-#[derive(Debug)]
-struct Egress {
-    link: Link,
-    delays: Duration,
+    /// Packets delivered by the egress, and the sum of their delays without queueing and transmission.
     delivered: u32,
+    delays: Duration,
 }
 
-/// Arrival times of a packet, two if it was duplicated, or why it was dropped.
-pub(super) type Arrivals = Result<[Option<Instant>; 2], DropCause>;
+/// Arrival times of a packet, two if it was duplicated, or what lost it.
+pub(super) type Arrivals = Result<[Option<Instant>; 2], LossCause>;
 
 impl Network {
     /// The links of a run, each with its own seed derived from the run's.
@@ -41,8 +38,10 @@ impl Network {
             ..LinkConfig::default()
         };
         let member = |number: u16| Member {
-            egress: Egress::new(Link::new(cell.egress(), egress_seed(seed, number))),
+            egress: Link::new(cell.egress(), egress_seed(seed, number)),
             ingress: Link::new(ingress.clone(), ingress_seed(seed, number)),
+            delivered: 0,
+            delays: Duration::ZERO,
         };
         Self {
             sender: member(0),
@@ -51,103 +50,67 @@ impl Network {
         }
     }
 
-    /// Sends a data segment at the sender's egress. Returns when it reaches the receivers' ingress.
-    pub(super) fn send_data(&mut self, now: Instant, bytes: usize) -> Arrivals {
-        self.sender.egress.send(now, bytes)
-    }
-
-    /// Passes a data segment through the ingress of `receiver`, which may drop it.
-    pub(super) fn admit_data(
-        &mut self,
-        now: Instant,
-        receiver: usize,
-        bytes: usize,
-    ) -> Result<(), DropCause> {
-        admit(&mut self.receivers[receiver].ingress, now, bytes)
-    }
-
-    /// Sends an ACK at the egress of `receiver`. Returns when it reaches the sender's ingress.
-    pub(super) fn send_ack(&mut self, now: Instant, receiver: usize, bytes: usize) -> Arrivals {
-        self.receivers[receiver].egress.send(now, bytes)
-    }
-
-    /// Passes an ACK through the ingress of the sender, which may drop it.
-    pub(super) fn admit_ack(&mut self, now: Instant, bytes: usize) -> Result<(), DropCause> {
-        admit(&mut self.sender.ingress, now, bytes)
-    }
-
     /// The links' counts. Packets are counted on the side where loss is decided.
     pub(super) fn measurement(&self) -> NetworkMeasurement {
-        let members = || std::iter::once(&self.sender).chain(&self.receivers);
-        let deciding = members().map(|member| match self.loss_side {
-            LossSide::Sender => member.egress.link.stats(),
-            LossSide::Receivers => member.ingress.stats(),
-        });
-        let queue_drops = members()
-            .map(|member| member.egress.link.stats().dropped_by_queue)
-            .sum();
-        let network = NetworkMeasurement {
-            queue_drops,
+        let rate = self.sender.egress.stats().rate_measured();
+        let mut network = NetworkMeasurement {
             rtt_ms: self.rtt_ms(),
-            rate_mbps: self.sender.egress.rate_mbps(),
+            rate_mbps: rate.map(|rate| rate / 1e6),
             ..NetworkMeasurement::default()
         };
-        deciding.fold(network, |sum, stats| NetworkMeasurement {
-            packets: sum.packets + stats.offered,
-            packets_lost: sum.packets_lost + stats.dropped_by_loss,
-            ..sum
-        })
+        for member in std::iter::once(&self.sender).chain(&self.receivers) {
+            let deciding = match self.loss_side {
+                LossSide::Sender => member.egress.stats(),
+                LossSide::Receivers => member.ingress.stats(),
+            };
+            network.packets += deciding.offered;
+            network.packets_lost += deciding.dropped_by_loss;
+            network.queue_drops += member.egress.stats().dropped_by_queue;
+        }
+        network
     }
 
     /// The round trip without queueing and transmission: the mean delay of the sender's egress plus the largest mean
     /// delay of the receivers'.
     fn rtt_ms(&self) -> Option<f64> {
-        let back = self
-            .receivers
-            .iter()
-            .filter_map(|member| member.egress.mean_delay());
-        let rtt = self.sender.egress.mean_delay()? + back.max()?;
-        Some(rtt.as_secs_f64() * 1e3)
+        let back = self.receivers.iter().filter_map(Member::mean_delay).max();
+        Some(ms(self.sender.mean_delay()? + back?))
     }
 }
 
-impl Egress {
-    fn new(link: Link) -> Self {
-        Self {
-            link,
-            delays: Duration::ZERO,
-            delivered: 0,
-        }
-    }
-
-    fn send(&mut self, now: Instant, bytes: usize) -> Arrivals {
-        let queueing = self.link.backlog(now);
-        match self.link.send(now, bytes) {
+impl Member {
+    /// Sends a packet at the egress. Returns when it reaches the ingress of its destination.
+    pub(super) fn send(&mut self, now: Instant, bytes: usize) -> Arrivals {
+        let queueing = self.egress.backlog(now);
+        match self.egress.send(now, bytes) {
             Verdict::Deliver { at, duplicate_at } => {
-                let transmission = match self.link.config().rate {
-                    Some(rate) => rate.transmission_time(bytes),
-                    None => Duration::ZERO,
-                };
+                let rate = self.egress.config().rate;
+                let transmission =
+                    rate.map_or(Duration::ZERO, |rate| rate.transmission_time(bytes));
                 self.delays += at.saturating_duration_since(now + queueing + transmission);
                 self.delivered += 1;
                 Ok([Some(at), duplicate_at])
             }
-            Verdict::Drop(cause) => Err(cause),
+            Verdict::Drop(cause) => Err(loss_cause(cause)),
+        }
+    }
+
+    /// Passes a packet through the ingress, which may drop it.
+    pub(super) fn admit(&mut self, now: Instant, bytes: usize) -> Result<(), LossCause> {
+        match self.ingress.send(now, bytes) {
+            Verdict::Deliver { .. } => Ok(()),
+            Verdict::Drop(cause) => Err(loss_cause(cause)),
         }
     }
 
     fn mean_delay(&self) -> Option<Duration> {
         (self.delivered > 0).then(|| self.delays / self.delivered)
     }
-
-    fn rate_mbps(&self) -> Option<f64> {
-        self.link.stats().rate_measured().map(|rate| rate / 1e6)
-    }
 }
 
-fn admit(ingress: &mut Link, now: Instant, bytes: usize) -> Result<(), DropCause> {
-    match ingress.send(now, bytes) {
-        Verdict::Deliver { .. } => Ok(()),
-        Verdict::Drop(cause) => Err(cause),
+fn loss_cause(cause: DropCause) -> LossCause {
+    match cause {
+        DropCause::Loss => LossCause::Loss,
+        DropCause::Queue => LossCause::Queue,
     }
 }

@@ -1,61 +1,53 @@
 //! One run: streams, links and the queue of events between them.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use backroom_gbn::{Ack, Window};
+use backroom_gbn::{Ack, GoBackCause, Receiver, ReceiverId, SegmentDelays, Window};
 use backroom_vocabulary::Delivery;
+use backroom_vocabulary::trace::{Step, StepKind};
 
 use super::events::EventQueue;
 use super::network::Network;
-use super::observer::{Observer, Step, StepKind};
-use super::stream::StreamEnds;
+use super::stream::Stream;
 use crate::cell::Cell;
-use crate::measurement::{DelayQuantiles, Measurement};
+use crate::measurement::{DelayQuantiles, Measurement, ms};
 use crate::wire;
 
 /// A run in virtual time.
-#[derive(Debug)]
-pub(super) struct Simulation<'a, O> {
+pub(super) struct Simulation<'a, F> {
     cell: &'a Cell,
+    seed: u64,
     start: Instant,
     now: Instant,
     network: Network,
-    lanes: Vec<Lane>,
+    streams: Vec<Stream>,
+    receivers: Vec<Receiver>,
+    /// Streams that are not finished.
     unfinished: usize,
     events: EventQueue<Event>,
     /// Data segments sent so far.
     sent: u64,
-    observer: O,
+    observe: F,
 }
 
-/// A stream and the members it reaches.
-#[derive(Debug)]
-struct Lane {
-    stream: StreamEnds,
-    /// Index of the stream's first receiver among all receivers.
-    first_receiver: usize,
-    /// The earliest wake-up that is scheduled and not past.
-    wake_up: Option<Instant>,
-    finished: bool,
-}
-
+/// An event. Receivers are counted from 0.
 #[derive(Debug)]
 enum Event {
     /// A data segment reaches a receiver's ingress.
     Data {
-        lane: usize,
         receiver: usize,
         seq: u64,
         round: u16,
     },
-    /// An ACK reaches the sender's ingress.
+    /// An ACK reaches the sender's ingress. A trace has its counter.
     Ack {
-        lane: usize,
         receiver: usize,
         ack: Ack,
+        counter: Option<u64>,
     },
     /// A timer of a sender may have expired.
-    WakeUp { lane: usize },
+    WakeUp { stream: usize },
 }
 
 /// Longest run, in virtual time.
@@ -67,30 +59,31 @@ const MAX_SENT: u64 = 200_000_000;
 /// Number of events between two calls of `keep_going`.
 const EVENTS_BETWEEN_CHECKS: u32 = 1 << 16;
 
-impl<'a, O: Observer> Simulation<'a, O> {
-    pub(super) fn new(cell: &'a Cell, seed: u64, epoch: Instant, observer: O) -> Self {
-        let lane = |first_receiver: u16, receivers: u16| Lane {
-            stream: StreamEnds::new(cell, receivers),
-            first_receiver: usize::from(first_receiver),
-            wake_up: None,
-            finished: false,
-        };
-        let lanes: Vec<_> = match cell.delivery {
-            Delivery::Sequential | Delivery::Parallel => {
-                (0..cell.receivers).map(|first| lane(first, 1)).collect()
+/// The receive buffer never fills up in the simulator, because a delivered segment is removed at once.
+const FREE_SEGMENTS: u32 = u32::MAX;
+
+impl<'a, F: FnMut(Step)> Simulation<'a, F> {
+    pub(super) fn new(cell: &'a Cell, seed: u64, epoch: Instant, observe: F) -> Self {
+        let streams: Vec<_> = match cell.delivery {
+            Delivery::Sequential | Delivery::Parallel => (0..cell.receivers)
+                .map(|receiver| Stream::new(cell, [ReceiverId(receiver)]))
+                .collect(),
+            Delivery::IpMulticast => {
+                vec![Stream::new(cell, (0..cell.receivers).map(ReceiverId))]
             }
-            Delivery::IpMulticast => vec![lane(0, cell.receivers)],
         };
         Self {
             cell,
+            seed,
             start: epoch,
             now: epoch,
             network: Network::new(cell, seed),
-            unfinished: lanes.len(),
-            lanes,
+            unfinished: streams.len(),
+            streams,
+            receivers: vec![Receiver::new(FREE_SEGMENTS); usize::from(cell.receivers)],
             events: EventQueue::new(),
             sent: 0,
-            observer,
+            observe,
         }
     }
 
@@ -106,7 +99,22 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let mut until_check = EVENTS_BETWEEN_CHECKS;
         while let Some((at, event)) = self.events.next() {
             self.now = at;
-            self.handle(event);
+            match event {
+                Event::Data {
+                    receiver,
+                    seq,
+                    round,
+                } => self.handle_data(receiver, seq, round),
+                Event::Ack {
+                    receiver,
+                    ack,
+                    counter,
+                } => self.handle_ack(receiver, ack, counter),
+                Event::WakeUp { stream } => {
+                    self.streams[stream].handle_timeout(self.now);
+                    self.continue_with(stream);
+                }
+            }
             if self.unfinished == 0 {
                 return Some(self.measurement(None));
             }
@@ -121,178 +129,161 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 }
             }
         }
-        Some(self.measurement(Some(
-            "no event was left before the transfer completed".to_owned(),
-        )))
+        let reason = "no event was left before the transfer completed";
+        Some(self.measurement(Some(reason.to_owned())))
     }
 
-    fn handle(&mut self, event: Event) {
-        match event {
-            Event::Data {
-                lane,
-                receiver,
-                seq,
-                round,
-            } => self.handle_data(lane, receiver, seq, round),
-            Event::Ack {
-                lane,
-                receiver,
-                ack,
-            } => self.handle_ack(lane, receiver, ack),
-            Event::WakeUp { lane } => {
-                let woken = &mut self.lanes[lane];
-                woken.wake_up = woken.wake_up.filter(|at| *at > self.now);
-                woken.stream.handle_timeout(self.now);
-                self.observe_go_back(lane);
-                self.continue_with(lane);
-            }
+    /// The stream that serves a receiver.
+    fn stream_to(&self, receiver: usize) -> usize {
+        match self.cell.delivery {
+            Delivery::Sequential | Delivery::Parallel => receiver,
+            Delivery::IpMulticast => 0,
+        }
+    }
+
+    /// The receivers that a stream serves.
+    fn receivers_of(&self, stream: usize) -> Range<usize> {
+        match self.cell.delivery {
+            Delivery::Sequential | Delivery::Parallel => stream..stream + 1,
+            Delivery::IpMulticast => 0..self.receivers.len(),
         }
     }
 
     /// Handles a segment that reached a receiver, which answers each segment with an ACK.
-    fn handle_data(&mut self, lane: usize, receiver: usize, seq: u64, round: u16) {
-        let bytes = self.data_packet_bytes(seq);
-        let member = self.lanes[lane].first_receiver + receiver;
-        if let Err(cause) = self.network.admit_data(self.now, member, bytes) {
-            let lost = StepKind::LostAtIngress {
-                receiver,
-                seq,
-                round,
-                cause,
-            };
-            return self.observe(lane, lost);
+    fn handle_data(&mut self, receiver: usize, seq: u64, round: u16) {
+        let bytes = self.cell.data_packet_bytes(seq);
+        if let Err(cause) = self.network.receivers[receiver].admit(self.now, bytes) {
+            return self.observe_at(receiver, StepKind::Lost { seq, round, cause });
         }
-        let (received, ack) = self.lanes[lane].stream.handle_segment(receiver, seq, round);
-        let arrived = StepKind::Arrived {
-            receiver,
+        let receiving = &mut self.receivers[receiver];
+        let received = receiving.handle_segment(seq, round);
+        receiving.set_free_segments(FREE_SEGMENTS);
+        let counter = Some(receiving.stats().acks);
+        let ack = receiving.poll_transmit();
+        let arrived = StepKind::Arrive {
             seq,
             round,
             received,
         };
-        self.observe(lane, arrived);
+        self.observe_at(receiver, arrived);
         if let Some(ack) = ack {
-            self.send_ack(lane, receiver, ack);
+            self.send_ack(receiver, ack, counter);
         }
     }
 
-    fn send_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
-        self.observe(lane, StepKind::AckSent { receiver, ack });
-        let member = self.lanes[lane].first_receiver + receiver;
+    fn send_ack(&mut self, receiver: usize, ack: Ack, counter: Option<u64>) {
+        self.observe_at(receiver, StepKind::AckSend { ack, counter });
         let bytes = usize::from(wire::ACK_PACKET_BYTES);
-        let arrivals = match self.network.send_ack(self.now, member, bytes) {
+        let arrivals = match self.network.receivers[receiver].send(self.now, bytes) {
             Ok(arrivals) => arrivals,
             Err(cause) => {
-                return self.observe(lane, StepKind::AckLostAtEgress { receiver, cause });
+                let lost = StepKind::AckLost {
+                    ack,
+                    counter,
+                    cause,
+                };
+                return self.observe_at(receiver, lost);
             }
         };
         for at in arrivals.into_iter().flatten() {
-            self.events.schedule(
-                at,
-                Event::Ack {
-                    lane,
-                    receiver,
-                    ack,
-                },
-            );
+            let event = Event::Ack {
+                receiver,
+                ack,
+                counter,
+            };
+            self.events.schedule(at, event);
         }
     }
 
     /// Handles an ACK that reached the sender.
-    fn handle_ack(&mut self, lane: usize, receiver: usize, ack: Ack) {
+    fn handle_ack(&mut self, receiver: usize, ack: Ack, counter: Option<u64>) {
         let bytes = usize::from(wire::ACK_PACKET_BYTES);
-        if let Err(cause) = self.network.admit_ack(self.now, bytes) {
-            return self.observe(lane, StepKind::AckLostAtIngress { receiver, cause });
+        if let Err(cause) = self.network.sender.admit(self.now, bytes) {
+            let lost = StepKind::AckLost {
+                ack,
+                counter,
+                cause,
+            };
+            return self.observe_at(receiver, lost);
         }
-        self.lanes[lane].stream.handle_ack(self.now, receiver, ack);
-        self.observe(lane, StepKind::AckArrived { receiver, ack });
-        self.observe_go_back(lane);
-        self.continue_with(lane);
+        let stream = self.stream_to(receiver);
+        self.streams[stream].handle_ack(self.now, ReceiverId(receiver as u16), ack);
+        self.observe_at(receiver, StepKind::AckArrive { ack, counter });
+        self.continue_with(stream);
     }
 
-    fn observe_go_back(&mut self, lane: usize) {
-        if let Some((to, cause)) = self.lanes[lane].stream.take_go_back() {
-            self.observe(lane, StepKind::GoBack { to, cause });
-        }
-    }
-
-    #[inline]
-    fn observe(&mut self, lane: usize, kind: StepKind) {
-        self.observer.observe(Step {
-            at: self.now - self.start,
-            lane,
-            base: self.lanes[lane].stream.base(),
-            kind,
-        });
-    }
-
-    /// Sends the first window of every lane, one segment of each lane in turn.
+    /// Sends the first window of every stream, one segment of each in turn.
     fn begin_together(&mut self) {
         let mut sent = true;
         while sent {
             sent = false;
-            for lane in 0..self.lanes.len() {
-                sent |= self.transmit_one(lane);
+            for stream in 0..self.streams.len() {
+                sent |= self.transmit_one(stream);
             }
         }
-        (0..self.lanes.len()).for_each(|lane| self.transmit(lane));
+        (0..self.streams.len()).for_each(|stream| self.transmit(stream));
     }
 
     /// Sends one segment with its copies. Returns false if the window allows none.
-    fn transmit_one(&mut self, lane: usize) -> bool {
-        let Some(transmit) = self.lanes[lane].stream.poll_transmit(self.now) else {
+    fn transmit_one(&mut self, stream: usize) -> bool {
+        let Some(transmit) = self.streams[stream].poll_transmit(self.now) else {
             return false;
         };
         for seq in transmit.datagrams() {
-            self.send_data(lane, seq, transmit.round, transmit.retransmission);
+            self.send_data(stream, seq, transmit.round, transmit.retransmission);
         }
         true
     }
 
-    /// Sends all that the window of the lane allows, and schedules the next wake-up of its sender.
-    fn transmit(&mut self, lane: usize) {
-        while self.transmit_one(lane) {}
-        let sending = &mut self.lanes[lane];
-        if let Some(at) = sending.stream.poll_timeout()
+    /// Sends all that the window of the stream allows, and schedules the next wake-up of its sender.
+    fn transmit(&mut self, stream: usize) {
+        while self.transmit_one(stream) {}
+        let sending = &mut self.streams[stream];
+        if let Some(at) = sending.sender.poll_timeout()
             && sending.wake_up.is_none_or(|scheduled| at < scheduled)
         {
             sending.wake_up = Some(at);
-            self.events.schedule(at, Event::WakeUp { lane });
+            self.events.schedule(at, Event::WakeUp { stream });
         }
     }
 
-    fn send_data(&mut self, lane: usize, seq: u64, round: u16, again: bool) {
+    fn send_data(&mut self, stream: usize, seq: u64, round: u16, retransmission: bool) {
         self.sent += 1;
-        self.observe(lane, StepKind::Sent { seq, round, again });
-        let bytes = self.data_packet_bytes(seq);
-        let receivers = self.lanes[lane].stream.receivers();
-        let arrivals = match self.network.send_data(self.now, bytes) {
+        let sent = StepKind::Send {
+            seq,
+            round,
+            retransmission,
+        };
+        self.observe(stream, None, sent);
+        let bytes = self.cell.data_packet_bytes(seq);
+        let arrivals = match self.network.sender.send(self.now, bytes) {
             Ok(arrivals) => arrivals,
-            Err(cause) => return self.observe(lane, StepKind::LostAtEgress { seq, round, cause }),
+            Err(cause) => return self.observe(stream, None, StepKind::Lost { seq, round, cause }),
         };
         for at in arrivals.into_iter().flatten() {
-            for receiver in 0..receivers {
-                self.events.schedule(
-                    at,
-                    Event::Data {
-                        lane,
-                        receiver,
-                        seq,
-                        round,
-                    },
-                );
+            for receiver in self.receivers_of(stream) {
+                let event = Event::Data {
+                    receiver,
+                    seq,
+                    round,
+                };
+                self.events.schedule(at, event);
             }
         }
     }
 
-    /// Lets `lane` send what its window allows. When it has just finished, the next sequential lane starts.
-    fn continue_with(&mut self, lane: usize) {
-        if !self.lanes[lane].stream.is_finished() {
-            self.transmit(lane);
-        } else if !self.lanes[lane].finished {
-            self.lanes[lane].finished = true;
+    /// After an event of a stream, lets it send what its window allows. When it has just finished, the next sequential
+    /// stream starts.
+    fn continue_with(&mut self, stream: usize) {
+        self.observe_go_back(stream);
+        let continued = &mut self.streams[stream];
+        if !continued.sender.is_finished() {
+            self.transmit(stream);
+        } else if !continued.finished {
+            continued.finished = true;
             self.unfinished -= 1;
             match self.cell.delivery {
-                Delivery::Sequential if lane + 1 < self.lanes.len() => self.transmit(lane + 1),
+                Delivery::Sequential if self.unfinished > 0 => self.transmit(stream + 1),
                 Delivery::Sequential => {}
                 Delivery::Parallel | Delivery::IpMulticast => self.share_among_unfinished(),
             }
@@ -301,9 +292,41 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// Tells every sender how many unfinished streams share the link.
     fn share_among_unfinished(&mut self) {
-        for lane in &mut self.lanes {
-            lane.stream.set_sharing(self.unfinished);
+        for stream in &mut self.streams {
+            stream.sender.set_sharing(self.unfinished as u32);
         }
+    }
+
+    fn observe_go_back(&mut self, stream: usize) {
+        if let Some((to, cause)) = self.streams[stream].go_back.take() {
+            if cause == GoBackCause::Timeout {
+                self.observe(stream, None, StepKind::Timeout);
+            }
+            self.observe(stream, None, StepKind::GoBack { to, cause });
+        }
+    }
+
+    fn observe_at(&mut self, receiver: usize, kind: StepKind) {
+        self.observe(self.stream_to(receiver), Some(receiver), kind);
+    }
+
+    /// Reports a step, which concerns one receiver of the stream or all.
+    #[inline]
+    fn observe(&mut self, stream: usize, receiver: Option<usize>, kind: StepKind) {
+        // On the wire, the stream of a group has the number 0, and receivers and their streams are numbered from 1.
+        let number = match self.cell.delivery {
+            Delivery::Sequential | Delivery::Parallel => stream + 1,
+            Delivery::IpMulticast => 0,
+        };
+        (self.observe)(Step {
+            at_ns: u64::try_from((self.now - self.start).as_nanos()).unwrap_or(u64::MAX),
+            transfer: self.seed,
+            stream: number as u16,
+            receiver: receiver.map_or(number, |index| index + 1) as u16,
+            base: Some(self.streams[stream].sender.base()),
+            window: self.cell.window.fixed().map(Window::segments),
+            kind,
+        });
     }
 
     /// Why the run can no longer succeed. `None` while it can.
@@ -323,25 +346,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
             .then(|| "gave up after a week of virtual time".to_owned())
     }
 
-    /// Size of the IP packet with segment `seq`. The last segment carries the rest of the file.
-    fn data_packet_bytes(&self, seq: u64) -> usize {
-        let segment_bytes = u64::from(self.cell.segment_bytes);
-        let payload = self
-            .cell
-            .file_bytes
-            .saturating_sub(seq * segment_bytes)
-            .min(segment_bytes);
-        payload as usize + usize::from(wire::DATA_OVERHEAD_BYTES)
-    }
-
     /// Quantiles over the segments of all streams.
     fn segment_delay(&self) -> Option<DelayQuantiles> {
-        let (first, others) = self.lanes.split_first()?;
-        let mut delays = first.stream.delays().clone();
-        others
-            .iter()
-            .for_each(|lane| delays.add(lane.stream.delays()));
-        let at_ms = |share| Some(delays.quantile(share)?.as_secs_f64() * 1e3);
+        let mut delays = SegmentDelays::new(0);
+        for stream in &self.streams {
+            delays.add(&stream.delays);
+        }
+        let at_ms = |share| Some(ms(delays.quantile(share)?));
         Some(DelayQuantiles {
             min_ms: at_ms(0.0)?,
             p50_ms: at_ms(0.5)?,
@@ -352,12 +363,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     fn measurement(&self, given_up: Option<String>) -> Measurement {
-        let stats = || self.lanes.iter().map(|lane| lane.stream.stats());
-        let lost: usize = self
-            .lanes
-            .iter()
-            .map(|lane| lane.stream.lost_receivers())
-            .sum();
+        let stats = || self.streams.iter().map(|stream| stream.sender.stats());
+        let lost = self.streams.iter().map(|stream| stream.lost_receivers);
+        let lost: usize = lost.sum();
         let unresponsive = (lost > 0).then(|| {
             format!(
                 "{lost} of {} receivers were given up because they sent no ACKs",
@@ -370,13 +378,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
             seconds: failure
                 .is_none()
                 .then(|| (self.now - self.start).as_secs_f64()),
-            segments: self.cell.segments() * self.lanes.len() as u64,
+            segments: self.cell.segments() * self.streams.len() as u64,
             segments_sent: stats().map(|stats| stats.segments_sent).sum(),
             segments_retransmitted: stats().map(|stats| stats.segments_retransmitted).sum(),
             segments_copied: stats().map(|stats| stats.segments_copied).sum(),
             timeouts: stats().map(|stats| stats.timeouts).sum(),
             go_backs: stats().map(|stats| stats.go_backs).sum(),
-            rtt_measured_ms: min_rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            rtt_measured_ms: min_rtt.map(ms),
             network: Some(self.network.measurement()),
             segment_delay: self.segment_delay(),
             failure,

@@ -1,5 +1,7 @@
 //! Tests of simulated runs.
 
+use backroom_vocabulary::trace::{LossCause, StepKind};
+
 use super::*;
 use crate::axes::tests::cell;
 use crate::wire;
@@ -15,7 +17,7 @@ pub(crate) fn epoch() -> Instant {
 
 /// Simulates a run of `cell`.
 pub(crate) fn simulate_cell(cell: &Cell, seed: u64) -> Measurement {
-    super::simulate(cell, seed, epoch(), NoObserver, || true).unwrap()
+    super::simulate(cell, seed, epoch(), |_| {}, || true).unwrap()
 }
 
 /// The single cell with the settings in `axes`, separated by white space.
@@ -141,50 +143,38 @@ fn the_same_run_measures_the_same_twice() {
     assert_eq!(simulate(axes), simulate(axes));
 }
 
-#[derive(Default)]
-struct Steps(Vec<Step>);
-
-impl Observer for Steps {
-    fn observe(&mut self, step: Step) {
-        self.0.push(step);
-    }
-}
-
 #[test]
 fn an_observer_sees_every_step_and_changes_nothing() {
     let axes = "loss=0.05 cast=broadcast queue=20 loss_side=receivers";
-    let mut steps = Steps::default();
-    let observed = super::simulate(&parse(axes), 1, epoch(), &mut steps, || true).unwrap();
+    let mut steps = Vec::new();
+    let record = |step: Step| steps.push(step);
+    let observed = super::simulate(&parse(axes), 1, epoch(), record, || true).unwrap();
     assert_eq!(observed, simulate(axes));
     let count = |is_counted: fn(&StepKind) -> bool| {
-        steps.0.iter().filter(|step| is_counted(&step.kind)).count() as u64
+        steps.iter().filter(|step| is_counted(&step.kind)).count() as u64
     };
     let network = observed.network.unwrap();
     assert_eq!(
-        count(|kind| matches!(kind, StepKind::Sent { .. })),
+        count(|kind| matches!(kind, StepKind::Send { .. })),
         observed.segments_sent
     );
     assert_eq!(
         count(|kind| matches!(kind, StepKind::GoBack { .. })),
         observed.go_backs
     );
-    let lost = |kind: &StepKind| {
-        use StepKind::{AckLostAtIngress, LostAtIngress};
-        matches!(kind, LostAtIngress { .. } | AckLostAtIngress { .. })
+    let lost_by = |wanted| {
+        let causes = steps.iter().filter_map(|step| match step.kind {
+            StepKind::Lost { cause, .. } | StepKind::AckLost { cause, .. } => Some(cause),
+            _ => None,
+        });
+        causes.filter(|cause| *cause == wanted).count() as u64
     };
-    assert_eq!(count(lost), network.packets_lost);
-    let dropped = |kind: &StepKind| {
-        use StepKind::{AckLostAtEgress, LostAtEgress};
-        matches!(kind, LostAtEgress { .. } | AckLostAtEgress { .. })
-    };
-    assert_eq!(count(dropped), network.queue_drops);
+    assert_eq!(lost_by(LossCause::Loss), network.packets_lost);
+    assert_eq!(lost_by(LossCause::Queue), network.queue_drops);
 }
 
 #[test]
 fn a_cancelled_run_stops() {
     let cell = parse("file=64MiB loss=0.05");
-    assert_eq!(
-        super::simulate(&cell, 1, epoch(), NoObserver, || false),
-        None
-    );
+    assert_eq!(super::simulate(&cell, 1, epoch(), |_| {}, || false), None);
 }

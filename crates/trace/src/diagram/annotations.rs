@@ -22,7 +22,7 @@ pub(super) fn of_sender(trace: &Trace) -> Vec<Annotation> {
         cumulative: 0,
         base: 0,
     };
-    let annotation = |(at_ms, steps): (f64, Vec<&Step>)| {
+    annotations(trace, StepKind::is_of_sender, |steps| {
         let mut parts: Vec<_> = steps
             .iter()
             .filter_map(|step| match step.kind {
@@ -46,18 +46,9 @@ pub(super) fn of_sender(trace: &Trace) -> Vec<Annotation> {
             });
             parts.extend(range(seqs).map(|range| format!("{verb} {range}")));
         }
-        Annotation {
-            at_ms,
-            text: parts.join(", "),
-            is_problem: steps
-                .iter()
-                .any(|step| matches!(step.kind, StepKind::GoBack { .. } | StepKind::Timeout)),
-        }
-    };
-    grouped(trace, StepKind::is_of_sender)
-        .into_iter()
-        .map(annotation)
-        .collect()
+        let is_problem = |kind| matches!(kind, StepKind::GoBack { .. } | StepKind::Timeout);
+        (parts, steps.iter().any(|step| is_problem(step.kind)))
+    })
 }
 
 /// What the sender knows from ACKs.
@@ -90,7 +81,7 @@ impl ReceivedAcks {
 pub(super) fn of_receiver(trace: &Trace) -> Vec<Annotation> {
     let wanted =
         |kind: &StepKind| matches!(kind, StepKind::Arrive { .. } | StepKind::AckSend { .. });
-    let annotation = |(at_ms, steps): (f64, Vec<&Step>)| {
+    annotations(trace, wanted, |steps| {
         let mut parts = Vec::new();
         let mut is_problem = false;
         for (what, wanted) in [
@@ -114,17 +105,17 @@ pub(super) fn of_receiver(trace: &Trace) -> Vec<Annotation> {
             _ => None,
         });
         parts.extend(ack.map(|ack| format!("ACK {ack}")));
-        Annotation {
-            at_ms,
-            text: parts.join(", "),
-            is_problem,
-        }
-    };
-    grouped(trace, wanted).into_iter().map(annotation).collect()
+        (parts, is_problem)
+    })
 }
 
-/// The steps that are `wanted`, grouped by time in milliseconds.
-fn grouped(trace: &Trace, wanted: impl Fn(&StepKind) -> bool) -> Vec<(f64, Vec<&Step>)> {
+/// An annotation for the steps that are `wanted` and happened at the same time. `describe` returns the parts of its
+/// text, and whether something went wrong.
+fn annotations(
+    trace: &Trace,
+    wanted: impl Fn(&StepKind) -> bool,
+    mut describe: impl FnMut(&[&Step]) -> (Vec<String>, bool),
+) -> Vec<Annotation> {
     let steps: Vec<_> = trace
         .steps
         .iter()
@@ -132,7 +123,14 @@ fn grouped(trace: &Trace, wanted: impl Fn(&StepKind) -> bool) -> Vec<(f64, Vec<&
         .collect();
     steps
         .chunk_by(|one, next| one.at_ns == next.at_ns)
-        .map(|steps| (ms(steps[0].at_ns), steps.to_vec()))
+        .map(|steps| {
+            let (parts, is_problem) = describe(steps);
+            Annotation {
+                at_ms: ms(steps[0].at_ns),
+                text: parts.join(", "),
+                is_problem,
+            }
+        })
         .collect()
 }
 

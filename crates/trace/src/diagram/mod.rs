@@ -8,7 +8,7 @@ mod time_sequence;
 
 use std::path::Path;
 
-use backroom_charts::{ChartError, save};
+use backroom_charts::ChartError;
 
 pub use self::excerpt::TimeRange;
 pub use self::page::Caption;
@@ -27,7 +27,7 @@ pub fn draw(
     range: TimeRange,
     folder: &Path,
 ) -> Result<Vec<String>, ChartError> {
-    let space_time = save(&SpaceTime::new(trace, caption, range), folder, "space-time")?;
-    let time_sequence = save(&TimeSequence::new(trace, caption), folder, "time-sequence")?;
+    let space_time = SpaceTime::new(trace, caption, range).save(folder)?;
+    let time_sequence = TimeSequence::new(trace, caption).save(folder)?;
     Ok([space_time, time_sequence].concat())
 }

@@ -1,8 +1,10 @@
 //! The space-time diagram: time runs downwards, each side is a line, each packet an arrow.
 
+use std::path::Path;
+
 use backroom_charts::font::text_width;
 use backroom_charts::style::{self, Color};
-use backroom_charts::{Canvas, MARGIN, PAGE_WIDTH, Picture, Position, Text, heading};
+use backroom_charts::{Canvas, ChartError, Heading, MARGIN, PAGE_WIDTH, Position, Text, save};
 use backroom_vocabulary::format_number;
 use backroom_vocabulary::trace::Side;
 
@@ -27,8 +29,7 @@ const LOST_AT: f64 = 0.6;
 const KNOWN_PART: f64 = 0.3;
 
 pub(super) struct SpaceTime {
-    title: String,
-    subtitle: Vec<String>,
+    heading: Heading,
     excerpt: Excerpt,
     arrows: Vec<Arrow>,
     at_sender: Vec<Annotation>,
@@ -69,21 +70,21 @@ impl SpaceTime {
         if !excerpt.breaks.is_empty() {
             parts.push("Long waits are shortened.".to_owned());
         }
-        match trace.sides.as_slice() {
-            [Side::Sender] => parts
-                .push("Only the sender's side is known: arrows that leave it end open.".to_owned()),
-            [Side::Receiver] => parts.push(
-                "Only the receiver's side is known: arrows that leave it end open.".to_owned(),
-            ),
-            _ => {}
+        if let [side] = trace.sides.as_slice() {
+            let side = match side {
+                Side::Sender => "sender",
+                Side::Receiver => "receiver",
+            };
+            parts.push(format!(
+                "Only the {side}'s side is known: arrows that leave it end open."
+            ));
         }
         let visible = |mut annotations: Vec<Annotation>| {
             annotations.retain(|annotation| excerpt.shows(annotation.at_ms, annotation.at_ms));
             annotations
         };
         Self {
-            title: caption.title.clone(),
-            subtitle: heading::wrapped(&parts.join(" ")),
+            heading: Heading::new(&caption.title, &parts.join(" ")),
             arrows: arrows(&flights, &excerpt),
             at_sender: visible(annotations::of_sender(trace)),
             at_receiver: visible(annotations::of_receiver(trace)),
@@ -92,11 +93,31 @@ impl SpaceTime {
     }
 
     fn top(&self) -> f64 {
-        heading::bottom(&self.subtitle) + LEGEND_HEIGHT + NAMES_HEIGHT
+        self.heading.bottom() + LEGEND_HEIGHT + NAMES_HEIGHT
+    }
+
+    fn bottom(&self) -> f64 {
+        self.top() + self.excerpt.height()
     }
 
     fn y(&self, time_ms: f64) -> f64 {
         self.top() + self.excerpt.position(time_ms)
+    }
+
+    pub(super) fn save(&self, folder: &Path) -> Result<Vec<String>, ChartError> {
+        let height = self.bottom() + BOTTOM_HEIGHT;
+        save(folder, "space-time", &self.heading, height, |canvas| {
+            self.draw_legend(canvas);
+            self.draw_time(canvas);
+            for arrow in &self.arrows {
+                self.draw_arrow(canvas, arrow);
+            }
+            self.cover_outside(canvas);
+            self.draw_sides(canvas);
+            self.draw_labels(canvas);
+            self.draw_annotations(canvas, &self.at_sender, true);
+            self.draw_annotations(canvas, &self.at_receiver, false);
+        })
     }
 }
 
@@ -132,36 +153,9 @@ fn arrows(flights: &[Flight], excerpt: &Excerpt) -> Vec<Arrow> {
     arrows
 }
 
-impl Picture for SpaceTime {
-    fn size(&self) -> (f64, f64) {
-        (
-            PAGE_WIDTH,
-            self.top() + self.excerpt.height() + BOTTOM_HEIGHT,
-        )
-    }
-
-    fn description(&self) -> String {
-        format!("{}: {}", self.title, self.subtitle.join(" "))
-    }
-
-    fn draw(&self, canvas: &mut Canvas) {
-        heading::draw(canvas, &self.title, &self.subtitle);
-        self.draw_legend(canvas);
-        self.draw_time(canvas);
-        for arrow in &self.arrows {
-            self.draw_arrow(canvas, arrow);
-        }
-        self.cover_outside(canvas);
-        self.draw_sides(canvas);
-        self.draw_labels(canvas);
-        self.draw_annotations(canvas, &self.at_sender, true);
-        self.draw_annotations(canvas, &self.at_receiver, false);
-    }
-}
-
 impl SpaceTime {
     fn draw_legend(&self, canvas: &mut Canvas) {
-        let y = heading::bottom(&self.subtitle) + 8.0;
+        let y = self.heading.bottom() + 8.0;
         let entries = [
             ("segment", FIRST_TRANSMISSION, false),
             ("segment sent again", RETRANSMISSION, false),
@@ -171,16 +165,11 @@ impl SpaceTime {
         for (label, color, dashed) in entries {
             stroke(canvas, [(x, y), (x + 60.0, y)], color, dashed);
             arrow_head(canvas, (x, y), (x + 60.0, y), color);
-            canvas.text(
-                label,
-                (x + 74.0, y),
-                Text::new(style::TEXT_SIZE, style::INK),
-            );
+            canvas.text(label, (x + 74.0, y), Text::NORMAL);
             x += 74.0 + text_width(label, style::TEXT_SIZE) + 30.0;
         }
         cross(canvas, (x + 10.0, y), 8.0, 3.0);
-        let how = Text::new(style::TEXT_SIZE, style::INK);
-        canvas.text("lost", (x + 30.0, y), how);
+        canvas.text("lost", (x + 30.0, y), Text::NORMAL);
     }
 
     fn draw_time(&self, canvas: &mut Canvas) {
@@ -204,10 +193,9 @@ impl SpaceTime {
     }
 
     fn draw_sides(&self, canvas: &mut Canvas) {
-        let (top, bottom) = (self.top(), self.top() + self.excerpt.height());
+        let (top, bottom) = (self.top(), self.bottom());
         for (x, name) in [(SENDER, "sender"), (RECEIVER, "receiver")] {
-            let how = Text::new(style::PANEL_TITLE_SIZE, style::INK).bold();
-            canvas.text(name, (x, top - 32.0), how.centred());
+            canvas.text(name, (x, top - 32.0), Text::PANEL_TITLE.centred());
             canvas.line(&[(x, top - 12.0), (x, bottom + 12.0)], style::INK, 3.0);
             for (from, to) in &self.excerpt.breaks {
                 let y = (self.y(*from) + self.y(*to)) / 2.0;
@@ -249,14 +237,14 @@ impl SpaceTime {
 
     /// Covers arrows that begin above the excerpt or end below it.
     fn cover_outside(&self, canvas: &mut Canvas) {
-        let (top, bottom) = (self.top() - 14.0, self.top() + self.excerpt.height() + 14.0);
+        let (top, bottom) = (self.top() - 14.0, self.bottom() + 14.0);
         let above = [
-            (0.0, heading::bottom(&self.subtitle) + LEGEND_HEIGHT - 6.0),
+            (0.0, self.heading.bottom() + LEGEND_HEIGHT - 6.0),
             (PAGE_WIDTH, top),
         ];
-        let (_, height) = self.size();
+        let end = self.bottom() + BOTTOM_HEIGHT;
         canvas.rectangle(above, style::PAPER);
-        canvas.rectangle([(0.0, bottom), (PAGE_WIDTH, height)], style::PAPER);
+        canvas.rectangle([(0.0, bottom), (PAGE_WIDTH, end)], style::PAPER);
         let faint = Text::new(ANNOTATION_SIZE, style::FAINT_INK);
         canvas.text("ms", (TIME - 10.0, top - 18.0), faint.right_aligned());
     }
@@ -264,12 +252,9 @@ impl SpaceTime {
     /// Labels the arrows, those of lost packets first, as far as there is space.
     fn draw_labels(&self, canvas: &mut Canvas) {
         let mut taken = OccupiedSpace::default();
-        let lost_first = [true, false];
-        for lost in lost_first {
-            for arrow in &self.arrows {
-                if (arrow.end == ArrowEnd::Lost) != lost {
-                    continue;
-                }
+        for lost in [true, false] {
+            let wanted = |arrow: &&Arrow| (arrow.end == ArrowEnd::Lost) == lost;
+            for arrow in self.arrows.iter().filter(wanted) {
                 let (from, to) = self.ends(arrow);
                 let at = match arrow.end {
                     ArrowEnd::Lost => (to.0, to.1 - 20.0),
@@ -280,8 +265,8 @@ impl SpaceTime {
                 };
                 let (label, size) = (arrow.label(), ANNOTATION_SIZE - 1.0);
                 let half = text_width(&label, size) / 2.0;
-                let low = self.top() + self.excerpt.height();
-                if at.1 < self.top() - 12.0 || at.1 > low + 12.0 || !taken.take(at, half) {
+                let shown = self.top() - 12.0..=self.bottom() + 12.0;
+                if !shown.contains(&at.1) || !taken.take(at, half) {
                     continue;
                 }
                 let corners = [(at.0 - half, at.1 - 10.0), (at.0 + half, at.1 + 10.0)];

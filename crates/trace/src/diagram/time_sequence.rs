@@ -1,11 +1,14 @@
 //! The time-sequence plot, as tcptrace draws it: when each segment was sent, acknowledged and lost.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use backroom_charts::font::text_width;
 use backroom_charts::style::{self, Color};
-use backroom_charts::{Canvas, Frame, MARGIN, PAGE_WIDTH, Picture, Position, Scale, Text, heading};
-use backroom_vocabulary::format_number;
+use backroom_charts::{
+    Axis, Canvas, ChartError, Frame, Heading, MARGIN, PAGE_WIDTH, Position, Scale, Text, draw_grid,
+    save,
+};
 use backroom_vocabulary::trace::{Step, StepKind};
 
 use super::page::{ACK, Caption, FIRST_TRANSMISSION, RETRANSMISSION, cross, ms};
@@ -19,12 +22,11 @@ const WINDOW: Color = style::LINES[5];
 const CLOSE: f64 = 1.5;
 
 pub(super) struct TimeSequence {
-    title: String,
-    subtitle: Vec<String>,
+    heading: Heading,
     /// Milliseconds in the unit of the time axis.
     unit_ms: f64,
-    times: Scale,
-    seqs: Scale,
+    times: Axis,
+    seqs: Axis,
     first_transmissions: Vec<(f64, f64)>,
     retransmissions: Vec<(f64, f64)>,
     lost: Vec<(f64, f64)>,
@@ -36,13 +38,15 @@ pub(super) struct TimeSequence {
 impl TimeSequence {
     pub(super) fn new(trace: &Trace, caption: &Caption) -> Self {
         let end_ms = ms(trace.end_ns());
-        let unit_ms = if end_ms >= 10_000.0 { 1_000.0 } else { 1.0 };
+        let (unit_ms, time) = match end_ms >= 10_000.0 {
+            true => (1_000.0, "time, s"),
+            false => (1.0, "time, ms"),
+        };
         let mut plot = Self {
-            title: caption.title.clone(),
-            subtitle: heading::wrapped(&caption.subtitle),
+            heading: Heading::new(&caption.title, &caption.subtitle),
             unit_ms,
-            times: Scale::from_zero(end_ms.max(1e-3) / unit_ms),
-            seqs: Scale::from_zero(1.0),
+            times: Axis::new(time, Scale::from_zero(end_ms.max(1e-3) / unit_ms)),
+            seqs: Axis::new("sequence number", Scale::from_zero(1.0)),
             first_transmissions: Vec::new(),
             retransmissions: Vec::new(),
             lost: Vec::new(),
@@ -50,13 +54,14 @@ impl TimeSequence {
             window_end: Vec::new(),
         };
         plot.add_segments(trace);
-        plot.add_window(trace);
+        plot.add_acknowledged(trace);
         let sent = plot.first_transmissions.iter().chain(&plot.retransmissions);
         let highest = sent.map(|point| point.1).fold(1.0, f64::max);
-        plot.seqs = Scale::from_zero(highest + 1.0);
-        let top = plot.seqs.ticks.last().copied().unwrap_or(highest);
-        for step in &mut plot.window_end {
-            step.1 = step.1.min(top);
+        plot.seqs.scale = Scale::from_zero(highest + 1.0);
+        let top = plot.seqs.scale.ticks.last().copied().unwrap_or(highest);
+        if let Some(window) = trace.window {
+            let end = |(at, base): &(f64, f64)| (*at, (base + f64::from(window)).min(top));
+            plot.window_end = plot.acknowledged.iter().map(end).collect();
         }
         plot
     }
@@ -88,15 +93,12 @@ impl TimeSequence {
     }
 
     /// Adds what arriving ACKs acknowledge, or ACKs sent if only the receiver's side is known.
-    fn add_window(&mut self, trace: &Trace) {
+    fn add_acknowledged(&mut self, trace: &Trace) {
         let arrives = |step: &Step| matches!(step.kind, StepKind::AckArrive { .. });
         let sender_is_known = trace.steps.iter().any(arrives);
-        let mut base = 0;
-        let mut at = self
-            .first_transmissions
-            .first()
-            .map_or(0.0, |point| point.0);
-        self.add_corner(trace, at, base);
+        let begin = self.first_transmissions.first();
+        let (mut at, mut base) = (begin.map_or(0.0, |point| point.0), 0);
+        self.acknowledged.push((at, 0.0));
         for step in &trace.steps {
             let newest = match step.kind {
                 StepKind::AckArrive { ack, .. } => step.base.unwrap_or(ack.cumulative),
@@ -105,24 +107,16 @@ impl TimeSequence {
             };
             at = ms(step.at_ns) / self.unit_ms;
             if newest > base {
-                self.add_corner(trace, at, base);
+                self.acknowledged
+                    .extend([(at, base as f64), (at, newest as f64)]);
                 base = newest;
-                self.add_corner(trace, at, base);
             }
         }
-        self.add_corner(trace, at, base);
-    }
-
-    fn add_corner(&mut self, trace: &Trace, at: f64, base: u64) {
         self.acknowledged.push((at, base as f64));
-        if let Some(window) = trace.window {
-            self.window_end
-                .push((at, (base + u64::from(window)) as f64));
-        }
     }
 
     fn frame(&self) -> Frame {
-        let top = heading::bottom(&self.subtitle) + LEGEND + 20.0;
+        let top = self.heading.bottom() + LEGEND + 20.0;
         Frame {
             left: MARGIN + 105.0,
             top,
@@ -133,21 +127,16 @@ impl TimeSequence {
 
     fn position(&self, (x, y): (f64, f64)) -> Position {
         self.frame()
-            .at(self.times.fraction(x), self.seqs.fraction(y))
-    }
-}
-
-impl Picture for TimeSequence {
-    fn size(&self) -> (f64, f64) {
-        (PAGE_WIDTH, self.frame().bottom + 100.0)
+            .at(self.times.scale.fraction(x), self.seqs.scale.fraction(y))
     }
 
-    fn description(&self) -> String {
-        format!("{}: {}", self.title, self.subtitle.join(" "))
+    pub(super) fn save(&self, folder: &Path) -> Result<Vec<String>, ChartError> {
+        let height = self.frame().bottom + 100.0;
+        let draw = |canvas: &mut Canvas| self.draw(canvas);
+        save(folder, "time-sequence", &self.heading, height, draw)
     }
 
     fn draw(&self, canvas: &mut Canvas) {
-        heading::draw(canvas, &self.title, &self.subtitle);
         self.draw_legend(canvas);
         self.draw_axes(canvas);
         self.draw_steps(canvas, &self.window_end, WINDOW);
@@ -168,9 +157,7 @@ impl Picture for TimeSequence {
             cross(canvas, point, radius, 2.0);
         }
     }
-}
 
-impl TimeSequence {
     /// The positions of `points`, without those that would cover one another.
     fn thinned(&self, points: &[(f64, f64)]) -> Vec<Position> {
         let mut seen = HashSet::new();
@@ -187,58 +174,34 @@ impl TimeSequence {
     }
 
     fn draw_legend(&self, canvas: &mut Canvas) {
-        let y = heading::bottom(&self.subtitle) + 8.0;
-        let text = Text::new(style::TEXT_SIZE, style::INK);
+        let y = self.heading.bottom() + 8.0;
         let mut x = MARGIN;
         for (label, color) in [
             ("first sent", FIRST_TRANSMISSION),
             ("sent again", RETRANSMISSION),
         ] {
             dot(canvas, (x + 8.0, y), 6.0, color);
-            canvas.text(label, (x + 26.0, y), text);
+            canvas.text(label, (x + 26.0, y), Text::NORMAL);
             x += 26.0 + text_width(label, style::TEXT_SIZE) + 24.0;
         }
         cross(canvas, (x + 8.0, y), 8.0, 3.0);
-        canvas.text("lost", (x + 26.0, y), text);
+        canvas.text("lost", (x + 26.0, y), Text::NORMAL);
         x += 26.0 + text_width("lost", style::TEXT_SIZE) + 24.0;
         for (label, color) in [("acknowledged below", ACK), ("end of the window", WINDOW)] {
             canvas.line(&[(x, y), (x + 44.0, y)], color, style::LINE_WIDTH);
-            canvas.text(label, (x + 54.0, y), text);
+            canvas.text(label, (x + 54.0, y), Text::NORMAL);
             x += 54.0 + text_width(label, style::TEXT_SIZE) + 24.0;
         }
     }
 
     fn draw_axes(&self, canvas: &mut Canvas) {
         let frame = self.frame();
-        let faint = Text::new(style::TEXT_SIZE, style::FAINT_INK);
-        let text = Text::new(style::TEXT_SIZE, style::INK);
-        for tick in &self.seqs.ticks {
-            let fraction = self.seqs.fraction(*tick);
-            let line = [frame.at(0.0, fraction), frame.at(1.0, fraction)];
-            canvas.line(&line, style::GRID, 1.0);
-            let left = (line[0].0 - 10.0, line[0].1);
-            canvas.text(&format_number(*tick), left, faint.right_aligned());
-        }
-        for tick in &self.times.ticks {
-            let fraction = self.times.fraction(*tick);
-            let line = [frame.at(fraction, 0.0), frame.at(fraction, 1.0)];
-            canvas.line(&line, style::GRID, 1.0);
-            let below = (line[0].0, line[0].1 + 22.0);
-            canvas.text(&format_number(*tick), below, faint.centred());
-        }
-        let label = if self.unit_ms > 1.0 {
-            "time, s"
-        } else {
-            "time, ms"
-        };
+        draw_grid(canvas, &frame, &self.times, &self.seqs);
+        let label = Text::NORMAL.centred();
         let (middle, bottom) = frame.at(0.5, 0.0);
-        canvas.text(label, (middle, bottom + 62.0), text.centred());
+        canvas.text(&self.times.label, (middle, bottom + 62.0), label);
         let (left, middle) = frame.at(0.0, 0.5);
-        canvas.text(
-            "sequence number",
-            (left - 112.0, middle),
-            text.centred().upwards(),
-        )
+        canvas.text(&self.seqs.label, (left - 112.0, middle), label.upwards());
     }
 }
 
