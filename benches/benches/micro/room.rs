@@ -87,7 +87,7 @@ async fn start_server() -> SocketAddr {
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let server = Server::bind(options.config(), stretched).await;
+            let server = Server::bind(&options, stretched).await;
             let server = server.expect("a free port");
             tell.send(()).expect("somebody waits for it");
             let (_console, lines) = mpsc::channel(1);

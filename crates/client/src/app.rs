@@ -2,26 +2,31 @@
 
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use backroom_protocol::{Name, Password, Refusal};
 use backroom_transport::connection::{ConnectError, Login};
 use backroom_transport::file::ReceiveLimits;
-use backroom_transport::udp::Route;
+use backroom_transport::udp::{Route, UdpOptions};
+use backroom_vocabulary::event::Event;
+use clap::Parser as _;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Exit, Options, OutputFormat};
-use crate::event::{self, Event};
+use crate::event;
 use crate::input::{Input, Line, Lines, Prompt};
-use crate::join::{Connector, ConnectorError, JoinError};
+use crate::join::{Connector, JoinError};
 use crate::password;
 use crate::session::{Ending, Membership, Session};
 use crate::tracer::Tracer;
-use crate::transfers::{Board, Limits, Transfers};
+use crate::transfers::{ActiveTransfers, Config, Transfers};
 use crate::ui::{Editor, FrontEnd, Json, Plain, show_all};
 
 /// The number of events that may wait to be shown. If the output blocks, the session waits when the queue is full.
@@ -30,69 +35,35 @@ const EVENT_QUEUE: usize = 4096;
 /// The time that the output has to show the last events, and that threads blocked on a disk have to end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs the program. Writes the error that ended it to standard error.
-#[must_use]
-pub fn run(mut options: Options) -> Exit {
-    let password = match password::find(&mut options) {
-        Ok(password) => password,
-        Err(error) => return report_error(&error, Exit::Usage),
-    };
-    if !options.download_dir.is_dir() {
-        let folder = options.download_dir.display();
-        let error = anyhow::anyhow!(
-            "{folder} is not a folder; use --download-dir to set the folder for received files"
-        );
-        return report_error(&error, Exit::Usage);
-    }
-    // The session runs on this thread. Each transfer has its own.
-    let runtime = match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return report_error(&error.into(), Exit::Lost),
-    };
-    let exit = runtime.block_on(run_with(options, password));
-    // Transfers have been cancelled and have cleaned up by now, unless they are blocked on a disk.
-    runtime.shutdown_timeout(FLUSH_TIMEOUT);
-    exit
-}
-
-async fn run_with(options: Options, password: Password) -> Exit {
-    let board = Board::default();
-    let (mut input, ui) = match open_ui(&options) {
-        Ok(ends) => ends,
-        Err(error) => return report_error(&error, Exit::Usage),
-    };
-    let (events, to_show) = mpsc::channel(EVENT_QUEUE);
-    let output_thread = match OutputThread::start(ui, to_show, board.clone()) {
-        Ok(output_thread) => output_thread,
-        Err(error) => return report_error(&error.into(), Exit::Lost),
-    };
-    let (trace, trace_end) = match options.trace.as_deref().map(Tracer::start).transpose() {
-        Ok(tracing) => tracing.unzip(),
-        Err(error) => {
-            let path = options.trace.unwrap_or_default();
-            let error = anyhow::anyhow!("cannot create the trace file {}: {error}", path.display());
-            return report_error(&error, Exit::Usage);
+/// Runs the program with the options of the command line. Writes the error that ends it to standard error.
+pub fn run() -> ExitCode {
+    let options = Options::parse();
+    log_to_stderr();
+    let exit = match start(options) {
+        Ok(()) => Exit::Left,
+        Err(Failure { error, exit }) => {
+            let error = error_with_causes(&error);
+            // If standard error is closed, only the exit code reports the failure.
+            let _ = writeln!(io::stderr(), "backroom-client: {error}");
+            exit
         }
     };
-    let ended = match join_and_run(&options, password, &mut input, &events, board, trace).await {
-        Ok(ending) => ending.into_result(),
-        Err(failure) => Err(failure),
+    ExitCode::from(exit as u8)
+}
+
+fn log_to_stderr() {
+    // On a terminal, a log line would disrupt the line editor. RUST_LOG can still enable the log.
+    let default_level = if io::stdout().is_terminal() {
+        "off"
+    } else {
+        "warn"
     };
-    if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
-        // An error means that the output is closed. The exit code reports the failure too.
-        let _ = events
-            .send(event::error(error_with_causes(&failure.error)))
-            .await;
-    }
-    drop(events);
-    if let Some(end) = trace_end {
-        end.wait(FLUSH_TIMEOUT);
-    }
-    output_thread.finish();
-    match ended {
-        Ok(()) => Exit::Left,
-        Err(failure) => report_error(&failure.error, failure.exit),
-    }
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
 }
 
 /// An error that ends the program, and its exit code.
@@ -102,7 +73,28 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(error: impl Into<anyhow::Error>, exit: Exit) -> Self {
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            error: error.into(),
+            exit: Exit::Usage,
+        }
+    }
+
+    fn lost(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            error: error.into(),
+            exit: Exit::Lost,
+        }
+    }
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        let exit = match error {
+            JoinError::Connect(ConnectError::WrongPassword) => Exit::WrongPassword,
+            JoinError::Refused(Refusal::NameTaken { .. }) => Exit::Usage,
+            _ => Exit::Lost,
+        };
         Self {
             error: error.into(),
             exit,
@@ -110,20 +102,40 @@ impl Failure {
     }
 }
 
-impl Ending {
-    fn into_result(self) -> Result<(), Failure> {
-        match self {
-            Self::Left => Ok(()),
-            Self::Lost(reason) => Err(Failure::new(
-                anyhow::anyhow!("connection lost: {reason}"),
-                Exit::Lost,
-            )),
-            Self::Kicked => Err(Failure::new(
-                anyhow::anyhow!("you were removed from the room by vote"),
-                Exit::Lost,
-            )),
-        }
+fn start(mut options: Options) -> Result<(), Failure> {
+    let password = password::find(&mut options).map_err(Failure::usage)?;
+    if !options.download_dir.is_dir() {
+        return Err(Failure::usage(anyhow!(
+            "{} is not a folder; use --download-dir to set the folder for received files",
+            options.download_dir.display()
+        )));
     }
+    // The session runs on this thread. Each transfer has its own.
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Failure::lost)?;
+    let ended = runtime.block_on(run_with(options, password));
+    // Transfers have been cancelled and have cleaned up by now, unless they are blocked on a disk.
+    runtime.shutdown_timeout(FLUSH_TIMEOUT);
+    ended
+}
+
+async fn run_with(options: Options, password: Password) -> Result<(), Failure> {
+    let active = ActiveTransfers::default();
+    let (mut input, ui) = open_ui(&options).map_err(Failure::usage)?;
+    let (events, to_show) = mpsc::channel(EVENT_QUEUE);
+    let output_ended = start_output(ui, to_show, active.clone()).map_err(Failure::lost)?;
+    let tracing = options.trace.as_deref().map(Tracer::start).transpose();
+    let (trace, trace_ended) = tracing.map_err(Failure::usage)?.unzip();
+    let ended = join_and_run(&options, password, &mut input, &events, active, trace).await;
+    if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
+        show(&events, event::error(error_with_causes(&failure.error))).await;
+    }
+    drop(events);
+    for ended in trace_ended.into_iter().chain([output_ended]) {
+        // The thread sends nothing: this waits until it has ended.
+        let _ = ended.recv_timeout(FLUSH_TIMEOUT);
+    }
+    ended
 }
 
 async fn join_and_run(
@@ -131,31 +143,40 @@ async fn join_and_run(
     password: Password,
     input: &mut Input,
     events: &mpsc::Sender<Event>,
-    board: Board,
+    active: ActiveTransfers,
     trace: Option<Tracer>,
-) -> Result<Ending, Failure> {
-    let interrupt = interrupt_token().map_err(|error| Failure::new(error, Exit::Lost))?;
+) -> Result<(), Failure> {
+    let interrupt = interrupt_token().map_err(Failure::lost)?;
     let entered = tokio::select! {
         entered = authenticate_and_join(options, password, input, events) => entered?,
         () = interrupt.cancelled() => None,
     };
     let Some(membership) = entered else {
-        return Ok(Ending::Left);
+        return Ok(());
     };
-    let limits = Limits {
+    let config = Config {
         download_dir: options.download_dir.clone(),
         max_incoming: options.max_incoming,
         receive: ReceiveLimits {
             max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
             ..ReceiveLimits::default()
         },
-        gso: options.gso,
-        interface: multicast_interface(options, membership.server),
+        udp: UdpOptions {
+            gso: options.gso,
+            ..UdpOptions::default()
+        },
+        interface: multicast_interface(options, membership.connection.peer_addr()),
         trace,
     };
-    let transfers = Transfers::new(limits, board);
-    let session = Session::new(membership, transfers, options.settings(), events.clone());
-    Ok(session.run(input, interrupt).await)
+    let transfers = Transfers::new(config, active);
+    let session = Session::new(membership, transfers, options.settings, events.clone());
+    match session.run(input, interrupt).await {
+        Ending::Left => Ok(()),
+        Ending::Lost(reason) => Err(Failure::lost(anyhow!("connection lost: {reason}"))),
+        Ending::Kicked => Err(Failure::lost(anyhow!(
+            "you were removed from the room by vote"
+        ))),
+    }
 }
 
 /// The address of the interface that routes to the server. Multicast goes through the same interface.
@@ -175,39 +196,23 @@ async fn authenticate_and_join(
     input: &mut Input,
     events: &mpsc::Sender<Event>,
 ) -> Result<Option<Membership>, Failure> {
-    let mut connector = Connector::connect(&options.host, options.port, Login::new(password))
-        .await
-        .map_err(|error| {
-            let exit = match error {
-                ConnectorError::Connect(ConnectError::WrongPassword) => Exit::WrongPassword,
-                _ => Exit::Lost,
-            };
-            Failure::new(error, exit)
-        })?;
+    let login = Login::new(password);
+    let mut connector = Connector::connect(&options.host, options.port, login).await?;
     show(events, Event::Authenticated).await;
     if let Some(name) = &options.name {
-        return connector.join(name).await.map(Some).map_err(join_failure);
+        return Ok(Some(connector.join(name).await?));
     }
     loop {
         let Some(name) = ask_name(input, events).await else {
             return Ok(None);
         };
         match connector.join(&name).await {
-            Ok(membership) => return Ok(Some(membership)),
             Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
                 show(events, event::error(refusal.to_string())).await;
             }
-            Err(error) => return Err(join_failure(error)),
+            joined => return Ok(Some(joined?)),
         }
     }
-}
-
-fn join_failure(error: JoinError) -> Failure {
-    let exit = match error {
-        JoinError::Refused(Refusal::NameTaken { .. }) => Exit::Usage,
-        _ => Exit::Lost,
-    };
-    Failure::new(error, exit)
 }
 
 /// Prompts until the user enters a valid name. Returns `None` at the end of the input.
@@ -241,49 +246,32 @@ fn open_ui(options: &Options) -> anyhow::Result<(Input, Box<dyn FrontEnd>)> {
         return Ok((Input::spawn(editor)?, Box::new(terminal)));
     }
     let ui: Box<dyn FrontEnd> = match options.output {
-        OutputFormat::Plain => Box::new(Plain(io::stdout())),
-        OutputFormat::Json => Box::new(Json(io::stdout())),
+        OutputFormat::Plain => Box::new(Plain),
+        OutputFormat::Json => Box::new(Json),
     };
     Ok((Input::spawn(Lines(BufReader::new(io::stdin())))?, ui))
 }
 
-/// The thread that shows events.
-struct OutputThread {
-    ended: blocking::Receiver<()>,
-}
-
-impl OutputThread {
-    fn start(
-        mut ui: Box<dyn FrontEnd>,
-        events: mpsc::Receiver<Event>,
-        board: Board,
-    ) -> io::Result<Self> {
-        let runtime = Handle::current();
-        let (send_file_message, ended) = blocking::channel();
-        thread::Builder::new()
-            .name("output".into())
-            .spawn(move || {
-                let shown = runtime.block_on(show_all(ui.as_mut(), events, board));
-                if let Err(error) = shown.or_else(ignore_closed_pipe) {
-                    tracing::warn!(%error, "cannot write to standard output");
-                }
-                let _ = send_file_message.send(());
-            })?;
-        Ok(Self { ended })
-    }
-
-    /// Waits until all events are shown, at most [`FLUSH_TIMEOUT`].
-    fn finish(self) {
-        let _ = self.ended.recv_timeout(FLUSH_TIMEOUT);
-    }
-}
-
-fn ignore_closed_pipe(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        Ok(())
-    } else {
-        Err(error)
-    }
+/// Starts the thread that shows events. The returned channel is disconnected when all of them are shown.
+fn start_output(
+    mut ui: Box<dyn FrontEnd>,
+    events: mpsc::Receiver<Event>,
+    active: ActiveTransfers,
+) -> io::Result<blocking::Receiver<()>> {
+    let runtime = Handle::current();
+    let (running, ended) = blocking::channel();
+    thread::Builder::new()
+        .name("output".into())
+        .spawn(move || {
+            let shown = runtime.block_on(show_all(ui.as_mut(), events, active));
+            if let Err(error) = shown
+                && error.kind() != io::ErrorKind::BrokenPipe
+            {
+                tracing::warn!(%error, "cannot write to standard output");
+            }
+            drop(running);
+        })?;
+    Ok(ended)
 }
 
 /// Returns a token that is cancelled by SIGINT, SIGTERM or SIGHUP.
@@ -303,16 +291,6 @@ fn interrupt_token() -> io::Result<CancellationToken> {
         cancel.cancel();
     });
     Ok(token)
-}
-
-fn report_error(error: &anyhow::Error, exit: Exit) -> Exit {
-    // If standard error is closed, only the exit code reports the failure.
-    let _ = writeln!(
-        io::stderr(),
-        "backroom-client: {}",
-        error_with_causes(error)
-    );
-    exit
 }
 
 /// Formats an error and its causes. Omits causes that an earlier message already contains.

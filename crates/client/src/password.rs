@@ -14,10 +14,7 @@ use crate::cli::Options;
 const VARIABLE: &str = "BACKROOM_PASSWORD";
 
 /// Returns the password from the argument, the file, the environment or the prompt, in this order.
-///
-/// # Errors
-/// No source has a password, or the password is invalid.
-pub fn find(options: &mut Options) -> anyhow::Result<Password> {
+pub(crate) fn find(options: &mut Options) -> anyhow::Result<Password> {
     let password = if let Some(password) = options.password.take() {
         let _ = writeln!(
             io::stderr(),

@@ -4,8 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Replaces a leading `~` by the home directory, as a shell does.
-#[must_use]
-pub fn expand_home(path: &Path) -> PathBuf {
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => Path::new(&home).join(rest),
         _ => path.to_owned(),

@@ -2,147 +2,84 @@
 
 use std::collections::BTreeMap;
 
-use backroom_protocol::{MemberId, MemberInfo, Name};
+use backroom_protocol::{Cast, MemberId, MemberInfo, Name};
 
 use crate::command::Recipients;
 
 /// The members of the room, including this one.
-#[derive(Debug)]
-pub struct Roster {
-    own_id: MemberId,
-    members: BTreeMap<MemberId, MemberInfo>,
+pub(crate) struct Roster {
+    pub(crate) own_id: MemberId,
+    /// In the order in which they joined.
+    pub(crate) members: BTreeMap<MemberId, MemberInfo>,
 }
 
 /// A name or a list of recipients does not resolve to members. Nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RosterError {
-    /// No member has this name.
+pub(crate) enum RosterError {
     #[error("not sent: no member named `{name}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
     Unknown {
-        /// The name as entered.
         name: String,
         /// The most similar name of a member, if one is similar enough.
         nearest: Option<String>,
     },
-    /// This member is among the recipients.
     #[error("not sent: you cannot send to yourself")]
     SelfAddressed,
-    /// This member is alone in the room.
     #[error("not sent: you are alone in this room")]
     Alone,
-    /// A blockcast excludes all other members.
     #[error("not sent: this excludes every other member")]
     NoRecipients,
 }
 
 impl Roster {
-    /// Creates the roster from the members that the room announced.
-    #[must_use]
-    pub fn new(own_id: MemberId, members: Vec<MemberInfo>) -> Self {
+    pub(crate) fn new(own_id: MemberId, members: Vec<MemberInfo>) -> Self {
+        let members = members.into_iter().map(|member| (member.id, member));
         Self {
             own_id,
-            members: members
-                .into_iter()
-                .map(|member| (member.id, member))
-                .collect(),
+            members: members.collect(),
         }
     }
 
-    /// The number of this member.
-    #[must_use]
-    pub fn own_id(&self) -> MemberId {
-        self.own_id
-    }
-
-    /// All members, in the order in which they joined.
-    pub fn members(&self) -> impl Iterator<Item = &MemberInfo> {
-        self.members.values()
-    }
-
-    /// The member with this number, if it is in the room.
-    #[must_use]
-    pub fn member(&self, id: MemberId) -> Option<&MemberInfo> {
-        self.members.get(&id)
-    }
-
-    /// Adds a member that joined.
-    pub fn insert(&mut self, member: MemberInfo) {
-        self.members.insert(member.id, member);
-    }
-
-    /// Removes a member that left.
-    pub fn remove(&mut self, id: MemberId) -> Option<MemberInfo> {
-        self.members.remove(&id)
-    }
-
     /// Finds a member by name: an exact match, otherwise one with the same [`Name::fold`].
-    ///
-    /// # Errors
-    /// [`RosterError::Unknown`]
-    pub fn find(&self, name: &str) -> Result<&MemberInfo, RosterError> {
+    pub(crate) fn find(&self, name: &str) -> Result<&MemberInfo, RosterError> {
         let folded = Name::new(name).ok().map(|name| name.fold());
-        self.members
-            .values()
+        let members = || self.members.values();
+        members()
             .find(|member| member.name.as_str() == name)
-            .or_else(|| {
-                self.members
-                    .values()
-                    .find(|member| Some(member.name.fold()) == folded)
-            })
+            .or_else(|| members().find(|member| Some(member.name.fold()) == folded))
             .ok_or_else(|| RosterError::Unknown {
                 name: name.to_owned(),
                 nearest: self.nearest(name),
             })
     }
 
-    /// Resolves recipients to members: at least one, each once, and never this member.
-    ///
-    /// # Errors
-    /// One unknown name is enough for an error, even in a list of members to exclude: otherwise a misspelt member would get
-    /// the message.
-    pub fn resolve(&self, to: &Recipients) -> Result<Vec<MemberInfo>, RosterError> {
-        match to {
-            Recipients::One(name) => self.resolve_listed(std::slice::from_ref(name)),
-            Recipients::Listed(names) => self.resolve_listed(names),
-            Recipients::Everyone => {
-                let others: Vec<MemberInfo> = self.others().cloned().collect();
-                if others.is_empty() {
-                    Err(RosterError::Alone)
-                } else {
-                    Ok(others)
+    /// Resolves recipients to members: at least one, each once, and never this member. One unknown name is enough for an error,
+    /// even in a list of members to exclude: otherwise a misspelt member would get the message.
+    pub(crate) fn resolve(&self, to: &Recipients) -> Result<Vec<MemberInfo>, RosterError> {
+        let named = to.names.iter().map(|name| self.find(name));
+        let named: Vec<&MemberInfo> = named.collect::<Result<_, _>>()?;
+        let members: Vec<MemberInfo> = match to.cast {
+            Cast::Unicast | Cast::Multicast => {
+                let mut members: Vec<MemberInfo> = Vec::with_capacity(named.len());
+                for member in named {
+                    if member.id == self.own_id {
+                        return Err(RosterError::SelfAddressed);
+                    }
+                    if !members.contains(member) {
+                        members.push(member.clone());
+                    }
                 }
+                members
             }
-            Recipients::AllExcept(names) => {
-                let left_out: Vec<MemberId> = names
-                    .iter()
-                    .map(|name| self.find(name).map(|member| member.id))
-                    .collect::<Result<_, _>>()?;
-                let others: Vec<MemberInfo> = self
-                    .others()
-                    .filter(|member| !left_out.contains(&member.id))
-                    .cloned()
-                    .collect();
-                if others.is_empty() {
-                    Err(RosterError::NoRecipients)
-                } else {
-                    Ok(others)
-                }
+            Cast::Broadcast | Cast::Blockcast => {
+                let others = self.others().filter(|other| !named.contains(other));
+                others.cloned().collect()
             }
+        };
+        match to.cast {
+            Cast::Broadcast if members.is_empty() => Err(RosterError::Alone),
+            Cast::Blockcast if members.is_empty() => Err(RosterError::NoRecipients),
+            _ => Ok(members),
         }
-    }
-
-    fn resolve_listed(&self, names: &[String]) -> Result<Vec<MemberInfo>, RosterError> {
-        let mut members: Vec<MemberInfo> = Vec::with_capacity(names.len());
-        for name in names {
-            let member = self.find(name)?;
-            if member.id == self.own_id {
-                return Err(RosterError::SelfAddressed);
-            }
-            if !members.iter().any(|known| known.id == member.id) {
-                members.push(member.clone());
-            }
-        }
-        Ok(members)
     }
 
     fn others(&self) -> impl Iterator<Item = &MemberInfo> {
@@ -154,13 +91,9 @@ impl Roster {
     fn nearest(&self, name: &str) -> Option<String> {
         const MIN_SIMILARITY: f64 = 0.7;
         let typed: String = name.chars().take(64).collect::<String>().to_lowercase();
+        let similarity = |name: &str| strsim::jaro_winkler(&typed, &name.to_lowercase());
         self.others()
-            .map(|member| {
-                (
-                    strsim::jaro_winkler(&typed, &member.name.as_str().to_lowercase()),
-                    &member.name,
-                )
-            })
+            .map(|member| (similarity(member.name.as_str()), &member.name))
             .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
             .map(|(_, name)| name.to_string())
@@ -183,63 +116,45 @@ mod tests {
         Roster::new(MemberId(1), members.collect())
     }
 
-    fn resolved(roster: &Roster, to: &Recipients) -> Result<Vec<String>, RosterError> {
-        roster.resolve(to).map(|members| {
-            members
-                .iter()
-                .map(|member| member.name.to_string())
-                .collect()
-        })
-    }
-
-    fn list(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
+    fn resolved(roster: &Roster, cast: Cast, names: &[&str]) -> Result<Vec<String>, RosterError> {
+        let members = roster.resolve(&Recipients::new(cast, names))?;
+        Ok(members
+            .iter()
+            .map(|member| member.name.to_string())
+            .collect())
     }
 
     #[test]
     fn each_cast_resolves_to_its_members() {
         let roster = roster(&["me", "Ada", "bob", "eve"]);
-        assert_eq!(
-            resolved(&roster, &Recipients::One("bob".into())).unwrap(),
-            ["bob"]
-        );
-        assert_eq!(
-            resolved(&roster, &Recipients::One("ADA".into())).unwrap(),
-            ["Ada"]
-        );
-        assert_eq!(
-            resolved(&roster, &Recipients::Listed(list(&["eve", "ada"]))).unwrap(),
-            ["eve", "Ada"]
-        );
-        assert_eq!(
-            resolved(&roster, &Recipients::Everyone).unwrap(),
-            ["Ada", "bob", "eve"]
-        );
-        assert_eq!(
-            resolved(&roster, &Recipients::AllExcept(list(&["bob", "me"]))).unwrap(),
-            ["Ada", "eve"]
-        );
+        for (cast, names, members) in [
+            (Cast::Unicast, &["bob"][..], &["bob"][..]),
+            (Cast::Unicast, &["ADA"], &["Ada"]),
+            (Cast::Multicast, &["eve", "ada"], &["eve", "Ada"]),
+            (Cast::Broadcast, &[], &["Ada", "bob", "eve"]),
+            (Cast::Blockcast, &["bob", "me"], &["Ada", "eve"]),
+        ] {
+            assert_eq!(resolved(&roster, cast, names).unwrap(), members);
+        }
     }
 
     #[test]
     fn a_repeated_name_counts_once() {
         let roster = roster(&["me", "Ada", "bob"]);
-        assert_eq!(
-            resolved(&roster, &Recipients::Listed(list(&["bob", "Bob", "bob"]))).unwrap(),
-            ["bob"]
-        );
+        let members = resolved(&roster, Cast::Multicast, &["bob", "Bob", "bob"]);
+        assert_eq!(members.unwrap(), ["bob"]);
     }
 
     #[test]
     fn one_unknown_name_is_an_error() {
         let here = roster(&["me", "Ada", "bob"]);
-        for to in [
-            Recipients::One("adda".into()),
-            Recipients::Listed(list(&["bob", "adda"])),
-            Recipients::AllExcept(list(&["adda"])),
+        for (cast, names) in [
+            (Cast::Unicast, &["adda"][..]),
+            (Cast::Multicast, &["bob", "adda"]),
+            (Cast::Blockcast, &["adda"]),
         ] {
             assert_eq!(
-                resolved(&here, &to),
+                resolved(&here, cast, names),
                 Err(RosterError::Unknown {
                     name: "adda".into(),
                     nearest: Some("Ada".into())
@@ -247,15 +162,15 @@ mod tests {
             );
         }
         assert_eq!(
-            resolved(&here, &Recipients::One("me".into())),
+            resolved(&here, Cast::Unicast, &["me"]),
             Err(RosterError::SelfAddressed)
         );
         assert_eq!(
-            resolved(&here, &Recipients::AllExcept(list(&["bob", "ada"]))),
+            resolved(&here, Cast::Blockcast, &["bob", "ada"]),
             Err(RosterError::NoRecipients)
         );
         assert_eq!(
-            resolved(&roster(&["me"]), &Recipients::Everyone),
+            resolved(&roster(&["me"]), Cast::Broadcast, &[]),
             Err(RosterError::Alone)
         );
     }

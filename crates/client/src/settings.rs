@@ -1,32 +1,44 @@
-//! How files are sent. Flags set it at the start, commands change it for later files.
+//! How files are sent. Options set it at the start, commands change it for later files.
 
 use backroom_gbn::{ConfigError, Copies, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
-use backroom_vocabulary::{DeliverySetting, ParseNameError};
-
-use crate::event;
+use backroom_vocabulary::{DeliverySetting, ParseNameError, event};
+use clap::Args;
 
 /// The settings of the next transfer. Changes do not affect a transfer in progress.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// The window of each stream, in segments, or `auto`.
-    pub window: WindowSetting,
-    /// What makes the sender go back.
-    pub recovery: Recovery,
-    /// The retransmission timer.
-    pub timeout: Timeout,
-    /// How often each segment is put on the wire.
-    pub copies: Copies,
-    /// How receivers are served.
-    pub delivery: DeliverySetting,
-    /// Payload of each segment but the last.
-    pub segment: SegmentBytes,
+#[derive(Debug, Clone, Copy, PartialEq, Args)]
+pub(crate) struct Settings {
+    /// Go-Back-N window for each receiver: 1 to 65535 segments, or `auto` to adapt it to the path
+    #[arg(long, value_name = "N", default_value = "auto")]
+    pub(crate) window: WindowSetting,
+
+    /// When to go back: on timeout only (`timeout`), or also when an ACK reports a gap (`fast`)
+    #[arg(long, default_value_t)]
+    pub(crate) recovery: Recovery,
+
+    /// Retransmission timeout: `adaptive` (RFC 6298) or a fixed time such as `200ms`
+    #[arg(long, default_value_t)]
+    pub(crate) timeout: Timeout,
+
+    /// Send each segment N times in succession, 1 to 4. Copies help on long paths with random loss; elsewhere they only
+    /// multiply the load
+    #[arg(long, value_name = "N", default_value_t)]
+    pub(crate) copies: Copies,
+
+    /// How to send a file to several receivers: one multicast stream (`ip-multicast`), one stream each at the same time
+    /// (`parallel`) or one after another (`sequential`). `auto` uses multicast if at least two receivers can receive it, and
+    /// parallel streams for the others
+    #[arg(long, default_value_t)]
+    pub(crate) delivery: DeliverySetting,
+
+    /// Payload of a segment in bytes
+    #[arg(long, value_name = "BYTES", default_value = "1200")]
+    pub(crate) segment: SegmentBytes,
 }
 
 impl Settings {
     /// The part that concerns the Go-Back-N sender.
-    #[must_use]
-    pub fn sender_config(&self) -> SenderConfig {
+    pub(crate) fn sender_config(&self) -> SenderConfig {
         SenderConfig {
             window: self.window,
             recovery: self.recovery,
@@ -36,8 +48,7 @@ impl Settings {
         }
     }
 
-    /// Changes one value.
-    pub fn apply(&mut self, setting: Setting) {
+    pub(crate) fn apply(&mut self, setting: Setting) {
         match setting {
             Setting::Window(window) => self.window = window,
             Setting::Recovery(recovery) => self.recovery = recovery,
@@ -51,59 +62,24 @@ impl Settings {
 
 /// One setting with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// `window|N` or `window|auto`.
+pub(crate) enum Setting {
     Window(WindowSetting),
-    /// `recovery|timeout` or `recovery|fast`.
     Recovery(Recovery),
-    /// `timeout|adaptive` or `timeout|200ms`.
     Timeout(Timeout),
-    /// `copies|N`.
     Copies(Copies),
-    /// `delivery|auto`, `delivery|ip-multicast`, `delivery|parallel` or `delivery|sequential`.
     Delivery(DeliverySetting),
-    /// `segment|BYTES`.
     Segment(SegmentBytes),
 }
 
-/// A value that a setting cannot have. The message says which it can have.
+/// A setting cannot have this value. The message says which it can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    /// Of the window, the recovery, the timeout or the copies.
+pub(crate) enum SettingError {
     #[error(transparent)]
     GoBackN(#[from] ConfigError),
-    /// Of the delivery.
     #[error("a delivery is {0}")]
     Delivery(#[from] ParseNameError),
-    /// Of the segment.
     #[error(transparent)]
     Segment(#[from] BadSegmentBytes),
-}
-
-impl Setting {
-    pub(crate) fn window(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Window(text.parse()?))
-    }
-
-    pub(crate) fn recovery(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Recovery(text.parse()?))
-    }
-
-    pub(crate) fn timeout(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Timeout(text.parse()?))
-    }
-
-    pub(crate) fn copies(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Copies(text.parse()?))
-    }
-
-    pub(crate) fn delivery(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Delivery(text.parse()?))
-    }
-
-    pub(crate) fn segment(text: &str) -> Result<Self, SettingError> {
-        Ok(Self::Segment(text.parse()?))
-    }
 }
 
 impl From<Settings> for event::Settings {

@@ -8,11 +8,12 @@ use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
 
-use backroom_gbn::{GoBackCause, Window};
+use anyhow::Context as _;
+use backroom_gbn::GoBackCause;
 use backroom_protocol::TransferId;
 use backroom_protocol::segment::StreamId;
 use backroom_transport::file::{TraceEvent, TraceKind, TraceReceiver, TraceSink, trace_channel};
-use backroom_vocabulary::trace::{self, Line, Side, Step, StepKind};
+use backroom_vocabulary::trace::{Begin, Line, Step, StepKind};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -29,93 +30,61 @@ const MAX_STREAMS: usize = 1 << 16;
 /// Buffered lines are flushed after this long without a step.
 const QUIET_TIME: Duration = Duration::from_millis(100);
 
-/// Records transfers. Clones write to the same file.
-#[derive(Debug, Clone)]
-pub struct Tracer {
+/// Records transfers.
+#[derive(Debug)]
+pub(crate) struct Tracer {
     sink: TraceSink,
     streams: mpsc::Sender<Begin>,
 }
 
-/// Waits for the file to be complete.
-#[derive(Debug)]
-pub struct TraceEnd(blocking::Receiver<()>);
-
-/// What is known of a stream before its first step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Begin {
-    pub(crate) stream: StreamId,
-    /// The side that this member is on.
-    pub(crate) side: Side,
-    /// The sender's window, if it is fixed and this is the sender.
-    pub(crate) window: Option<Window>,
-    pub(crate) bytes: u64,
-    pub(crate) segment_bytes: u16,
-}
-
 impl Tracer {
-    /// Starts writing to a new file at `path`.
-    ///
-    /// # Errors
-    /// The file cannot be created, or the thread cannot be started.
-    pub fn start(path: &Path) -> io::Result<(Self, TraceEnd)> {
-        let file = BufWriter::new(File::create(path)?);
+    /// Starts writing to a new file at `path`. The second value is disconnected when the file is complete.
+    pub(crate) fn start(path: &Path) -> anyhow::Result<(Self, blocking::Receiver<()>)> {
+        let file = File::create(path)
+            .with_context(|| format!("cannot create the trace file {}", path.display()))?;
         let (sink, steps) = trace_channel(STEPS);
         let (streams, begun) = mpsc::channel(STREAMS);
-        let (tell, ended) = blocking::channel();
+        let (running, ended) = blocking::channel();
         let runtime = Handle::current();
         thread::Builder::new().name("trace".into()).spawn(move || {
-            let mut writer = Writer::new(file, begun);
+            let mut writer = Writer {
+                out: BufWriter::new(file),
+                begun,
+                origins: HashMap::new(),
+                streams: HashMap::new(),
+                missing: 0,
+            };
             if let Err(error) = runtime.block_on(writer.write_all(steps)) {
                 tracing::warn!(%error, "the rest of the trace is lost");
             }
-            let _ = tell.send(());
+            drop(running);
         })?;
-        Ok((Self { sink, streams }, TraceEnd(ended)))
+        Ok((Self { sink, streams }, ended))
     }
 
-    /// Where the stream sends its steps. `None` if too many streams begin at once.
+    /// Where the stream sends its steps. `None` if too many streams begin at once. The first step sets `unix_us`.
     pub(crate) fn begin(&self, begin: Begin) -> Option<TraceSink> {
         self.streams.try_send(begin).ok()?;
         Some(self.sink.clone())
     }
 }
 
-impl TraceEnd {
-    /// Waits until everything is in the file, but no longer than `most`. Drop every [`Tracer`] before.
-    pub fn wait(&self, most: Duration) {
-        let _ = self.0.recv_timeout(most);
-    }
-}
-
-struct Writer<W> {
-    out: W,
+struct Writer {
+    out: BufWriter<File>,
     begun: mpsc::Receiver<Begin>,
-    /// The time of each transfer's first step since the UNIX epoch. Lines count from there.
-    origins: HashMap<TransferId, Duration>,
+    /// The time of each transfer's first step since the UNIX epoch, in microseconds. Lines count from there.
+    origins: HashMap<u64, u64>,
     streams: HashMap<StreamId, TracedStream>,
     missing: u64,
 }
 
 struct TracedStream {
     begin: Begin,
-    /// As in `origins`.
-    origin: Duration,
     base: u64,
-    /// Whether its first line is written.
-    is_written: bool,
+    is_begin_written: bool,
 }
 
-impl<W: Write> Writer<W> {
-    fn new(out: W, begun: mpsc::Receiver<Begin>) -> Self {
-        Self {
-            out,
-            begun,
-            origins: HashMap::new(),
-            streams: HashMap::new(),
-            missing: 0,
-        }
-    }
-
+impl Writer {
     /// Writes steps until every sink is dropped.
     async fn write_all(&mut self, mut steps: TraceReceiver) -> io::Result<()> {
         loop {
@@ -139,9 +108,9 @@ impl<W: Write> Writer<W> {
         let Some(stream) = self.streams.get_mut(&event.stream) else {
             return Ok(());
         };
-        if !stream.is_written {
-            stream.is_written = true;
-            write_line(&mut self.out, Line::Begin(stream.begin_line()))?;
+        if !stream.is_begin_written {
+            stream.is_begin_written = true;
+            write_line(&mut self.out, Line::Begin(stream.begin))?;
         }
         if let TraceKind::AckReceived(ack) = event.kind {
             stream.base = stream.base.max(ack.cumulative);
@@ -152,32 +121,30 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    fn take_begin(&mut self, begin: Begin, now: Duration) {
+    fn take_begin(&mut self, mut begin: Begin, now: Duration) {
         if self.streams.len() >= MAX_STREAMS {
             return;
         }
-        let origin = *self
-            .origins
-            .entry(begin.stream.transfer)
-            .or_insert_with(|| {
-                // Rounded, because a line gives it in microseconds.
-                Duration::from_micros(now.as_micros() as u64)
-            });
-        let stream = TracedStream {
-            begin,
-            origin,
-            base: 0,
-            is_written: false,
+        let now = now.as_micros() as u64;
+        begin.unix_us = *self.origins.entry(begin.transfer).or_insert(now);
+        let stream = StreamId {
+            transfer: TransferId(begin.transfer),
+            lane: begin.stream,
         };
-        self.streams.insert(begin.stream, stream);
+        let traced = TracedStream {
+            begin,
+            base: 0,
+            is_begin_written: false,
+        };
+        self.streams.insert(stream, traced);
     }
 
     fn write_missing(&mut self, dropped: u64) -> io::Result<()> {
-        if dropped <= self.missing {
-            return Ok(());
-        }
         let count = dropped - self.missing;
         self.missing = dropped;
+        if count == 0 {
+            return Ok(());
+        }
         // The channel does not know which transfer a dropped step belonged to.
         let transfer = None;
         write_line(&mut self.out, Line::Missing { transfer, count })
@@ -185,29 +152,15 @@ impl<W: Write> Writer<W> {
 }
 
 impl TracedStream {
-    fn begin_line(&self) -> trace::Begin {
-        let StreamId { transfer, lane } = self.begin.stream;
-        trace::Begin {
-            transfer: transfer.0,
-            stream: lane,
-            receiver: lane,
-            window: self.begin.window.map(Window::segments),
-            side: self.begin.side,
-            unix_us: self.origin.as_micros() as u64,
-            bytes: self.begin.bytes,
-            segment_bytes: self.begin.segment_bytes,
-        }
-    }
-
     fn step(&self, at: Duration, kind: StepKind) -> Step {
-        let StreamId { transfer, lane } = self.begin.stream;
+        let origin = Duration::from_micros(self.begin.unix_us);
         Step {
-            at_ns: at.saturating_sub(self.origin).as_nanos() as u64,
-            transfer: transfer.0,
-            stream: lane,
-            receiver: lane,
+            at_ns: at.saturating_sub(origin).as_nanos() as u64,
+            transfer: self.begin.transfer,
+            stream: self.begin.stream,
+            receiver: self.begin.receiver,
             base: Some(self.base),
-            window: self.begin.window.map(Window::segments),
+            window: self.begin.window,
             kind,
         }
     }

@@ -16,15 +16,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::throttle::Throttle;
 
-/// The limits on joins.
-#[derive(Clone, Copy, Debug)]
-pub struct AdmissionConfig {
-    /// Concurrent joins. An address other than loopback may have a quarter of them.
-    pub max_joining: usize,
-    /// Consecutive wrong passwords that an address may try before it has to wait.
-    pub failed_joins: u32,
-}
-
 /// A client may not start to join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AdmissionError {
@@ -34,7 +25,6 @@ pub(crate) enum AdmissionError {
     TooManyFailures { wait: Duration },
 }
 
-/// The admission control of all listeners.
 #[derive(Debug)]
 pub(crate) struct Admission {
     permits: Arc<Semaphore>,
@@ -57,22 +47,21 @@ pub(crate) struct JoinPermit {
 }
 
 impl Admission {
-    pub(crate) fn new(config: AdmissionConfig) -> Self {
+    /// Allows `max_joining` concurrent joins, a quarter of them from one address, and `failed_joins` consecutive wrong passwords
+    /// of an address before it has to wait.
+    pub(crate) fn new(max_joining: usize, failed_joins: u32) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(config.max_joining)),
-            max_per_address: (config.max_joining / 4).max(1),
+            permits: Arc::new(Semaphore::new(max_joining)),
+            max_per_address: (max_joining / 4).max(1),
             state: Mutex::new(State {
                 joining: BTreeMap::new(),
-                throttle: Throttle::new(config.failed_joins),
+                throttle: Throttle::new(failed_joins),
             }),
         }
     }
 
-    /// Waits until a client from `address` may join.
-    ///
-    /// # Errors
-    ///
-    /// Fails immediately if the address has reached its limit of concurrent or failed joins.
+    /// Waits until a client from `address` may join. Fails immediately if the address has reached its limit of concurrent or
+    /// failed joins.
     pub(crate) async fn admit(
         self: Arc<Self>,
         now: Instant,
@@ -138,10 +127,7 @@ mod tests {
     use super::*;
 
     fn admission(max_joining: usize) -> Arc<Admission> {
-        Arc::new(Admission::new(AdmissionConfig {
-            max_joining,
-            failed_joins: 1,
-        }))
+        Arc::new(Admission::new(max_joining, 1))
     }
 
     /// Tries to admit a client from `address`. Returns `None` if it would have to wait.

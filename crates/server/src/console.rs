@@ -1,6 +1,5 @@
 //! The operator's console: reads commands from standard input, one a line, and replies on standard output.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, Read};
 use std::str::FromStr;
 use std::thread;
@@ -11,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use crate::room::Room;
+use crate::room::{Member, Room};
 
 /// The longest line. A longer one is split.
 const MAX_LINE_BYTES: u64 = 4 * 1_024;
@@ -88,37 +87,27 @@ impl Command {
 }
 
 fn users(room: &Room) -> String {
-    let mut answer = String::new();
-    for member in room.members() {
-        // Writing to a string does not fail.
-        let _ = writeln!(answer, "{:<32} {}", member.name, member.peer);
-    }
-    let _ = match room.members().count() {
-        0 => write!(answer, "the room is empty"),
-        1 => write!(answer, "1 member"),
-        count => write!(answer, "{count} members"),
-    };
-    answer
+    let line = |member: &Member| format!("{:<32} {}", member.name, member.peer);
+    let mut lines: Vec<String> = room.members().map(line).collect();
+    lines.push(match lines.len() {
+        0 => "the room is empty".to_owned(),
+        1 => "1 member".to_owned(),
+        count => format!("{count} members"),
+    });
+    lines.join("\n")
 }
 
 fn votes(room: &Room) -> String {
-    let needed = room.kick_votes();
-    let tallies: Vec<String> = room
-        .votes()
-        .iter()
-        .map(|(target, voters)| {
-            let names: Vec<&str> = voters.iter().map(|name| name.as_str()).collect();
-            format!(
-                "{target}: {} of {needed}, by {}",
-                voters.len(),
-                names.join(", ")
-            )
-        })
-        .collect();
-    if tallies.is_empty() {
+    let needed = room.config.kick_votes;
+    let line = |(target, voters): (&str, Vec<&str>)| {
+        let (count, voters) = (voters.len(), voters.join(", "));
+        format!("{target}: {count} of {needed}, by {voters}")
+    };
+    let lines: Vec<String> = room.votes().into_iter().map(line).collect();
+    if lines.is_empty() {
         "no votes".to_owned()
     } else {
-        tallies.join("\n")
+        lines.join("\n")
     }
 }
 
@@ -126,11 +115,7 @@ fn votes(room: &Room) -> String {
 ///
 /// A separate thread reads them, because a blocked read cannot be cancelled and the end of the program must not wait for
 /// it.
-///
-/// # Errors
-///
-/// The thread cannot be started.
-pub fn lines() -> io::Result<mpsc::Receiver<String>> {
+pub(crate) fn lines() -> io::Result<mpsc::Receiver<String>> {
     let (lines, receiver) = mpsc::channel(MAX_LINES);
     let read = move || {
         let mut stdin = io::stdin().lock();

@@ -8,8 +8,7 @@ use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use backroom_protocol::room::{ClientMessage, MemberId, Refusal, ServerMessage};
-use backroom_protocol::{Part, Reason};
+use backroom_protocol::room::{ClientMessage, MemberId, Part, Refusal, ServerMessage};
 use backroom_transport::connection::Encoded;
 use tokio::sync::{Notify, mpsc};
 use tokio::time;
@@ -21,7 +20,6 @@ use crate::room::{Departure, Member, Notice, Output, Room, RoomConfig};
 /// The notices that may wait for the operator. A full room that closes produces fewer.
 const MAX_NOTICES: usize = 4_096;
 
-/// The shared room.
 #[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
@@ -51,10 +49,6 @@ impl Hub {
     }
 
     /// Admits a member, whose messages then go into `outbox`.
-    ///
-    /// # Errors
-    ///
-    /// See [`Room::join`].
     pub(crate) fn join(&self, member: Member, outbox: &Arc<Outbox>) -> Result<MemberId, Refusal> {
         let mut state = self.lock();
         let id = state.room.join(now(), member)?;
@@ -69,10 +63,6 @@ impl Hub {
 
     pub(crate) fn handle_message(&self, from: MemberId, message: ClientMessage) {
         self.with(|room, now| room.handle_message(now, from, message));
-    }
-
-    pub(crate) fn close(&self, reason: Reason) {
-        self.with(|room, _| room.close(reason));
     }
 
     /// Calls `act` on the room and applies the outputs.
@@ -138,15 +128,11 @@ impl State {
             Output::Disconnect {
                 member,
                 immediately,
-            } => {
-                if let Some(outbox) = self.outboxes.remove(&member) {
-                    if immediately {
-                        outbox.abort();
-                    } else {
-                        outbox.finish();
-                    }
-                }
-            }
+            } => match self.outboxes.remove(&member) {
+                Some(outbox) if immediately => outbox.abort(),
+                Some(outbox) => outbox.finish(),
+                None => {}
+            },
             Output::Notice(notice) => {
                 if let Err(error) = self.notices.try_send(notice) {
                     warn!("a notice for the operator was dropped: {error}");

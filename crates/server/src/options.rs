@@ -3,17 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use backroom_protocol::room::MAX_MEMBERS;
 use clap::Parser;
-use thiserror::Error;
 
-use crate::admission::AdmissionConfig;
 use crate::rate_limit::RateLimitConfig;
 use crate::room::{KickDecision, MAX_KICK_BAN, MIN_KICK_VOTES, RoomConfig};
-use crate::server::ServerConfig;
 use crate::session::SessionConfig;
 
 /// Runs a chat room. The server relays end-to-end encrypted messages that it cannot read.
@@ -25,147 +21,123 @@ use crate::session::SessionConfig;
 #[command(version, max_term_width = 100)]
 pub struct Options {
     /// IP address to listen on
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
 
     /// TCP ports to listen on. All lead to the same room. 0 selects a free port
-    #[arg(value_name = "PORT[,PORT...]")]
-    pub ports: Ports,
+    #[arg(value_name = "PORT[,PORT...]", value_parser = parse_ports)]
+    pub(crate) ports: Ports,
 
     /// Password of the room. Other users of this machine can see it in the process list. Prefer
     /// BACKROOM_PASSWORD, --password-file, or omit it to be prompted
-    pub password: Option<String>,
+    pub(crate) password: Option<String>,
 
     /// Read the password from the first line of this file
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
 
     /// Number of votes that removes a member. Each session has one vote. A person with the
     /// password can open several sessions; to prevent abuse, raise this number or use --kick
     /// console
     #[arg(long, value_name = "N", default_value_t = MIN_KICK_VOTES,
           value_parser = clap::value_parser!(u32).range(i64::from(MIN_KICK_VOTES)..))]
-    pub kick_votes: u32,
+    pub(crate) kick_votes: u32,
 
     /// Duration of the ban after a removal. It applies to the name, and to the address unless
     /// other members share it or it is loopback
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_ban)]
-    pub kick_ban: Duration,
+    pub(crate) kick_ban: Duration,
 
     /// What to do when there are enough votes to remove a member
     #[arg(long, value_enum, value_name = "WHO", default_value_t = KickDecision::Votes)]
-    pub kick: KickDecision,
+    pub(crate) kick: KickDecision,
 
     /// Maximum number of members
     #[arg(long, value_name = "N", default_value_t = MAX_MEMBERS as u32,
           value_parser = clap::value_parser!(u32).range(1..=MAX_MEMBERS as i64))]
-    pub max_members: u32,
+    pub(crate) max_members: u32,
 
     /// Maximum number of concurrent joins. Further clients wait. An address other than loopback
     /// may use a quarter of them; the server refuses further joins from it
     #[arg(long, value_name = "N", default_value = "256")]
-    pub max_joining: NonZeroU32,
+    pub(crate) max_joining: NonZeroU32,
 
     /// Maximum duration of a join
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_time)]
-    pub join_time: Duration,
+    pub(crate) join_time: Duration,
 
     /// Wrong passwords that an address may try. After that, one every ten seconds is allowed
     #[arg(long, value_name = "N", default_value = "5")]
-    pub failed_joins: NonZeroU32,
+    pub(crate) failed_joins: NonZeroU32,
 
     /// Disconnect a member after this time without a message from it
     #[arg(long, value_name = "TIME", default_value = "90s", value_parser = parse_time)]
-    pub silence: Duration,
+    pub(crate) silence: Duration,
 
     /// Size of the output queue of each member in KiB. A member whose queue is full is
     /// disconnected
     #[arg(long, value_name = "KIB", default_value = "4096",
           value_parser = clap::value_parser!(u32).range(MIN_QUEUE_KIB..=1_048_576))]
-    pub queue_kib: u32,
+    pub(crate) queue_kib: u32,
 
     /// Messages per second that a member may send, with bursts of up to a minute's worth. The
     /// server reads more slowly from a faster member; no message is lost
     #[arg(long, value_name = "N", default_value = "64")]
-    pub messages_per_second: NonZeroU32,
+    pub(crate) messages_per_second: NonZeroU32,
 
     /// KiB per second that a member may send, with bursts of up to four seconds' worth
     #[arg(long, value_name = "KIB", default_value = "512",
           value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
-    pub kib_per_second: u32,
+    pub(crate) kib_per_second: u32,
 }
 
 /// The queue has to hold the roster of a full room and a few of the largest messages.
 const MIN_QUEUE_KIB: i64 = 512;
 
 impl Options {
-    /// Converts the options to the settings of the server. The password is not among them.
-    pub fn config(&self) -> ServerConfig {
-        ServerConfig {
-            addresses: self.ports.addresses(self.ip),
-            room: RoomConfig {
-                max_members: self.max_members as usize,
-                kick_votes: self.kick_votes,
-                kick_ban: self.kick_ban,
-                kick_decision: self.kick,
-            },
-            admission: AdmissionConfig {
-                max_joining: self.max_joining.get() as usize,
-                failed_joins: self.failed_joins.get(),
-            },
-            session: SessionConfig {
-                join_time: self.join_time,
-                silence: self.silence,
-                queue_bytes: self.queue_kib as usize * 1_024,
-                rate_limit: RateLimitConfig {
-                    messages_per_second: self.messages_per_second.get(),
-                    bytes_per_second: self.kib_per_second * 1_024,
-                },
+    /// The addresses to listen on.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let ports = self.ports.0.iter();
+        ports.map(|port| SocketAddr::new(self.ip, *port))
+    }
+
+    pub(crate) fn room(&self) -> RoomConfig {
+        RoomConfig {
+            max_members: self.max_members as usize,
+            kick_votes: self.kick_votes,
+            kick_ban: self.kick_ban,
+            kick_decision: self.kick,
+        }
+    }
+
+    pub(crate) fn session(&self) -> SessionConfig {
+        SessionConfig {
+            join_time: self.join_time,
+            silence: self.silence,
+            queue_bytes: self.queue_kib as usize * 1_024,
+            rate_limit: RateLimitConfig {
+                messages_per_second: self.messages_per_second.get(),
+                bytes_per_second: self.kib_per_second * 1_024,
             },
         }
     }
 }
 
-/// A list of ports to listen on. It is not empty and contains no duplicates except 0.
+/// A list of ports. It is not empty and contains no duplicates except 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ports(Vec<u16>);
+pub(crate) struct Ports(Vec<u16>);
 
-/// The text is not a list of ports.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum PortsError {
-    /// An entry is not a port number.
-    #[error("invalid port {0:?}: expected a number from 0 to 65535, or a list such as 9000,9001")]
-    InvalidPort(String),
-    /// A port other than 0 occurs more than once.
-    #[error("duplicate port {0}")]
-    Duplicate(u16),
-}
-
-impl Ports {
-    fn addresses(&self, ip: IpAddr) -> Vec<SocketAddr> {
-        self.0
-            .iter()
-            .map(|port| SocketAddr::new(ip, *port))
-            .collect()
-    }
-}
-
-impl FromStr for Ports {
-    type Err = PortsError;
-
-    fn from_str(text: &str) -> Result<Self, PortsError> {
-        let mut ports = Vec::new();
-        for entry in text.split(',') {
-            let port = entry
-                .trim()
-                .parse()
-                .map_err(|_| PortsError::InvalidPort(entry.to_owned()))?;
-            if port != 0 && ports.contains(&port) {
-                return Err(PortsError::Duplicate(port));
-            }
-            ports.push(port);
+fn parse_ports(text: &str) -> Result<Ports, String> {
+    let mut ports = Vec::new();
+    for entry in text.split(',') {
+        let port = entry.trim().parse().map_err(|_| {
+            format!("invalid port {entry:?}: expected a number from 0 to 65535, or a list such as 9000,9001")
+        })?;
+        if port != 0 && ports.contains(&port) {
+            return Err(format!("duplicate port {port}"));
         }
-        Ok(Self(ports))
+        ports.push(port);
     }
+    Ok(Ports(ports))
 }
 
 /// Parses a duration from 0 to [`MAX_KICK_BAN`].
@@ -200,31 +172,24 @@ mod tests {
     fn the_command_line_of_the_report_parses() {
         let options = options(&["9012", "lokipass"]).unwrap();
         assert_eq!(options.password.as_deref(), Some("lokipass"));
-        assert_eq!(
-            options.config().addresses,
-            ["127.0.0.1:9012".parse().unwrap()]
-        );
+        let addresses: Vec<SocketAddr> = options.addresses().collect();
+        assert_eq!(addresses, ["127.0.0.1:9012".parse().unwrap()]);
     }
 
     #[test]
     fn several_ports_parse() {
-        let config = options(&["9012,9013,0,0"]).unwrap().config();
-        let ports: Vec<u16> = config.addresses.iter().map(SocketAddr::port).collect();
-        assert_eq!(ports, [9012, 9013, 0, 0]);
+        let ports = parse_ports("9012,9013,0,0").unwrap();
+        assert_eq!(ports.0, [9012, 9013, 0, 0]);
     }
 
     #[test]
     fn malformed_port_lists_are_rejected() {
         for text in ["", "x", "9012,", "65536", "-1", "9012;9013"] {
-            assert!(
-                matches!(text.parse::<Ports>(), Err(PortsError::InvalidPort(_))),
-                "{text:?}"
-            );
+            let error = parse_ports(text).unwrap_err();
+            assert!(error.starts_with("invalid port"), "{error}");
         }
-        assert_eq!(
-            "9012,9012".parse::<Ports>(),
-            Err(PortsError::Duplicate(9012))
-        );
+        let error = parse_ports("9012,9012").unwrap_err();
+        assert_eq!(error, "duplicate port 9012");
     }
 
     #[test]

@@ -31,11 +31,8 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    /// Encodes the message.
-    ///
-    /// # Errors
-    ///
-    /// The delivery does not fit into a record. This does not happen with posts that were decoded from a record.
+    /// Encodes the message. An error means that a delivery does not fit into a record, which does not happen with posts that
+    /// were decoded from a record.
     pub(crate) fn encode(self) -> Result<Encoded<ServerMessage>, EncodeError> {
         match self {
             Self::Message(message) => Ok(message),
@@ -69,7 +66,6 @@ pub(crate) enum Phase {
     Aborted,
 }
 
-/// The entry does not fit into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the output queue is full")]
 pub(crate) struct QueueFullError;
@@ -90,7 +86,6 @@ struct Queue {
 }
 
 impl Outbox {
-    /// Creates an empty queue that holds `limit_bytes`.
     pub(crate) fn new(limit_bytes: usize) -> Self {
         Self {
             limit_bytes,
@@ -101,10 +96,6 @@ impl Outbox {
     }
 
     /// Queues `outgoing`, or ignores it if the queue is finished or aborted.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueFullError`] if it does not fit.
     pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), QueueFullError> {
         if *self.phase.borrow() != Phase::Open {
             return Ok(());
@@ -148,7 +139,6 @@ impl Outbox {
         }
     }
 
-    /// Returns the next entry if there is one.
     pub(crate) fn try_next(&self) -> Option<Outgoing> {
         let mut queue = self.lock();
         let outgoing = queue.entries.pop_front()?;

@@ -3,77 +3,45 @@
 use std::env::{self, VarError};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use anyhow::{Context as _, bail};
 use backroom_protocol::Password;
-use backroom_protocol::password::{MAX_PASSWORD_BYTES, PasswordError};
-use thiserror::Error;
+use backroom_protocol::password::MAX_PASSWORD_BYTES;
 use tracing::warn;
 use zeroize::Zeroizing;
+
+use crate::options::Options;
 
 /// The environment variable of the password.
 const VARIABLE: &str = "BACKROOM_PASSWORD";
 
-/// There is no usable password.
-#[derive(Debug, Error)]
-pub enum PasswordSourceError {
-    /// No source has a password, and standard input is not a terminal.
-    #[error(
-        "no password: set {VARIABLE}, use --password-file, or start the server in a terminal to be prompted"
-    )]
-    Missing,
-    /// The environment variable is not UTF-8.
-    #[error("{VARIABLE} is not valid UTF-8")]
-    NotUnicode,
-    /// The file cannot be read.
-    #[error("cannot read the password from {}", path.display())]
-    File {
-        /// The path that was given.
-        path: PathBuf,
-        /// The error of opening or reading it.
-        #[source]
-        error: io::Error,
-    },
-    /// The prompt failed.
-    #[error("cannot prompt for the password")]
-    Prompt(#[source] io::Error),
-    /// The password is empty or too long.
-    #[error(transparent)]
-    Bad(#[from] PasswordError),
-}
-
 /// Returns the password from the first source that has one: the command line, the file, the environment, or a prompt
 /// without echo.
-///
-/// # Errors
-///
-/// No source has a password and standard input is not a terminal, or the password is invalid.
-pub fn find(
-    argument: Option<String>,
-    file: Option<&Path>,
-) -> Result<Password, PasswordSourceError> {
-    if let Some(argument) = argument {
+pub(crate) fn find(options: &mut Options) -> anyhow::Result<Password> {
+    let password = if let Some(argument) = options.password.take() {
         warn!(
             "the password is visible in the process list because it was given as an argument; \
              use {VARIABLE}, --password-file or the prompt instead"
         );
-        return Ok(Password::new(argument)?);
-    }
-    if let Some(path) = file {
-        let path = path.to_owned();
-        let line = first_line(&path).map_err(|error| PasswordSourceError::File { path, error })?;
-        return Ok(Password::new(line)?);
-    }
-    match env::var(VARIABLE) {
-        Ok(password) => return Ok(Password::new(password)?),
-        Err(VarError::NotUnicode(_)) => return Err(PasswordSourceError::NotUnicode),
-        Err(VarError::NotPresent) => {}
-    }
-    if !io::stdin().is_terminal() {
-        return Err(PasswordSourceError::Missing);
-    }
-    let answer = rpassword::prompt_password("Password of the room: ");
-    Ok(Password::new(answer.map_err(PasswordSourceError::Prompt)?)?)
+        argument
+    } else if let Some(path) = &options.password_file {
+        first_line(path)
+            .with_context(|| format!("cannot read the password from {}", path.display()))?
+    } else {
+        match env::var(VARIABLE) {
+            Ok(password) => password,
+            Err(VarError::NotUnicode(_)) => bail!("{VARIABLE} is not valid UTF-8"),
+            Err(VarError::NotPresent) if io::stdin().is_terminal() => {
+                rpassword::prompt_password("Password of the room: ")
+                    .context("cannot prompt for the password")?
+            }
+            Err(VarError::NotPresent) => bail!(
+                "no password: set {VARIABLE}, use --password-file, or start the server in a terminal to be prompted"
+            ),
+        }
+    };
+    Ok(Password::new(password)?)
 }
 
 /// Returns the first line without its line ending. Reads at most as much as a password can have.
@@ -87,6 +55,9 @@ fn first_line(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use backroom_protocol::password::PasswordError;
+    use clap::Parser as _;
 
     use super::*;
 
@@ -117,7 +88,8 @@ mod tests {
 
     #[test]
     fn the_error_names_a_missing_file() {
-        let error = find(None, Some(Path::new("/nowhere/password"))).unwrap_err();
+        let arguments = ["room", "::1", "0", "--password-file", "/nowhere/password"];
+        let error = find(&mut Options::parse_from(arguments)).unwrap_err();
         assert!(error.to_string().contains("/nowhere/password"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backroom_protocol::room::ClientMessage;
 
-use crate::token_bucket::{Rate, TokenBucket};
+use crate::token_bucket::TokenBucket;
 
 /// The burst of messages, as the time in which the long-term rate would allow them. It lets a member offer a file to a full
 /// room, with up to three messages to each of 1,023 receivers.
@@ -21,14 +21,12 @@ const PART_BYTES: usize = 64;
 
 /// The long-term rates of one member.
 #[derive(Clone, Copy, Debug)]
-pub struct RateLimitConfig {
-    /// Messages a second. Bursts of 60 times as many are allowed.
-    pub messages_per_second: u32,
-    /// Bytes of posts a second. Bursts of 4 times as many are allowed.
-    pub bytes_per_second: u32,
+pub(crate) struct RateLimitConfig {
+    pub(crate) messages_per_second: u32,
+    /// Bytes of posts.
+    pub(crate) bytes_per_second: u32,
 }
 
-/// Limits the messages and the bytes of one member.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     messages: TokenBucket,
@@ -39,8 +37,7 @@ impl RateLimiter {
     pub(crate) fn new(config: RateLimitConfig, now: Instant) -> Self {
         let bucket = |per_second: u32, burst_seconds| {
             let burst = per_second.saturating_mul(burst_seconds);
-            let rate = Rate::new(per_second, Duration::from_secs(1), burst);
-            TokenBucket::new(rate, now)
+            TokenBucket::new(per_second, Duration::from_secs(1), burst, now)
         };
         Self {
             messages: bucket(config.messages_per_second, MESSAGE_BURST_SECONDS),
@@ -55,9 +52,8 @@ impl RateLimiter {
             _ => 0,
         };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.messages
-            .charge(now, 1)
-            .max(self.bytes.charge(now, bytes))
+        let wait = self.messages.charge(now, 1);
+        wait.max(self.bytes.charge(now, bytes))
     }
 }
 

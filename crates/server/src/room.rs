@@ -23,36 +23,33 @@ use clap::ValueEnum;
 use thiserror::Error;
 
 use bans::Bans;
-pub use output::{Departure, Notice, Output};
-pub use roster::Member;
+pub(crate) use output::{Departure, Notice, Output};
+pub(crate) use roster::Member;
 use roster::Roster;
 use votes::{Tally, Votes};
 
 /// The time for which a vote to remove a member counts.
-pub const VOTE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub(crate) const VOTE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The smallest number of votes that removes a member. With 2, a single session cannot remove anyone.
-pub const MIN_KICK_VOTES: u32 = 2;
+pub(crate) const MIN_KICK_VOTES: u32 = 2;
 
 /// The longest ban of a removed member.
-pub const MAX_KICK_BAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const MAX_KICK_BAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The settings of a room.
 #[derive(Clone, Debug)]
-pub struct RoomConfig {
-    /// The largest number of members.
-    pub max_members: usize,
+pub(crate) struct RoomConfig {
+    pub(crate) max_members: usize,
     /// The number of votes that removes a member, at least [`MIN_KICK_VOTES`].
-    pub kick_votes: u32,
+    pub(crate) kick_votes: u32,
     /// The duration of the ban of a removed member, at most [`MAX_KICK_BAN`].
-    pub kick_ban: Duration,
-    /// What happens when there are enough votes.
-    pub kick_decision: KickDecision,
+    pub(crate) kick_ban: Duration,
+    pub(crate) kick_decision: KickDecision,
 }
 
 /// What happens when there are enough votes to remove a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KickDecision {
+pub(crate) enum KickDecision {
     /// Remove the member immediately
     Votes,
     /// Wait for the operator to enter `kick NAME`
@@ -61,26 +58,17 @@ pub enum KickDecision {
 
 /// The operator's `kick` was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum KickError {
-    /// No member has this name.
+pub(crate) enum KickError {
     #[error("no such member: {0}. `users` lists the members")]
     NoSuchMember(Name),
-    /// There are not enough votes.
     #[error("{name} was not removed: {votes} of {needed} votes")]
-    VotesMissing {
-        /// The name that the operator entered.
-        name: Name,
-        /// The current number of votes.
-        votes: u32,
-        /// The number of votes that is needed.
-        needed: u32,
-    },
+    VotesMissing { name: Name, votes: u32, needed: u32 },
 }
 
 /// A chat room. See the module's documentation for how to drive it.
 #[derive(Debug)]
-pub struct Room {
-    config: RoomConfig,
+pub(crate) struct Room {
+    pub(crate) config: RoomConfig,
     roster: Roster,
     votes: Votes,
     bans: Bans,
@@ -89,28 +77,21 @@ pub struct Room {
 }
 
 impl Room {
-    /// Creates an empty room.
-    pub fn new(config: RoomConfig) -> Self {
-        let kick_votes = config.kick_votes.max(MIN_KICK_VOTES);
+    pub(crate) fn new(mut config: RoomConfig) -> Self {
+        config.kick_votes = config.kick_votes.max(MIN_KICK_VOTES);
         Self {
-            config: RoomConfig {
-                kick_votes,
-                ..config
-            },
+            config,
             roster: Roster::default(),
-            votes: Votes::new(VOTE_LIFETIME),
+            votes: Votes::default(),
             bans: Bans::default(),
             outputs: VecDeque::new(),
             closed: None,
         }
     }
 
-    /// Admits a member, sends it the roster and announces it to the others.
-    ///
-    /// # Errors
-    ///
-    /// Returns the refusal to send if the member is banned, the name is taken, or the room is full or closed.
-    pub fn join(&mut self, now: Instant, member: Member) -> Result<MemberId, Refusal> {
+    /// Admits a member, sends it the roster and announces it to the others. Returns the refusal to send if the member is banned,
+    /// the name is taken, or the room is full or closed.
+    pub(crate) fn join(&mut self, now: Instant, member: Member) -> Result<MemberId, Refusal> {
         self.admit(now, &member)?;
         let name = member.name.clone();
         let peer = member.peer;
@@ -128,21 +109,16 @@ impl Room {
     }
 
     /// Removes a member, announces that to the others, and withdraws its votes. An unknown id has no effect.
-    pub fn leave(&mut self, id: MemberId, departure: Departure) {
+    pub(crate) fn leave(&mut self, id: MemberId, departure: Departure) {
         let Some(member) = self.roster.remove(id) else {
             return;
         };
-        if let Some(reason) = departure.closing_reason() {
+        // For any other reason, the member knows or cannot be told.
+        if let Departure::Malformed(_) | Departure::TimedOut = departure {
+            let reason = Reason::new(departure.to_string());
             self.send(id, ServerMessage::Closing { reason });
         }
-        self.outputs.push_back(Output::Disconnect {
-            member: id,
-            immediately: !departure.is_orderly(),
-        });
-        self.notice(Notice::Disconnected {
-            name: member.name,
-            departure,
-        });
+        self.disconnect(id, member, departure);
         self.send_all(ServerMessage::MemberLeft { id });
         self.votes.forget(id);
         let changed = self.votes.withdraw(id);
@@ -151,7 +127,7 @@ impl Room {
 
     /// Handles a message from a member. A message from a former member has no effect: it was sent before the member knew of
     /// its removal.
-    pub fn handle_message(&mut self, now: Instant, from: MemberId, message: ClientMessage) {
+    pub(crate) fn handle_message(&mut self, now: Instant, from: MemberId, message: ClientMessage) {
         let Some(member) = self.roster.get(from) else {
             return;
         };
@@ -169,11 +145,7 @@ impl Room {
     }
 
     /// Removes a member at the operator's request, if there are enough votes.
-    ///
-    /// # Errors
-    ///
-    /// There is no such member, or there are not enough votes.
-    pub fn kick(&mut self, now: Instant, name: &Name) -> Result<(), KickError> {
+    pub(crate) fn kick(&mut self, now: Instant, name: &Name) -> Result<(), KickError> {
         let target = self
             .roster
             .find(&name.fold())
@@ -191,56 +163,41 @@ impl Room {
     }
 
     /// Notifies and removes all members. The room admits nobody any more.
-    pub fn close(&mut self, reason: Reason) {
-        self.send_all(ServerMessage::Closing {
-            reason: reason.clone(),
-        });
-        self.closed = Some(reason);
-        let ids: Vec<MemberId> = self.roster.ids().collect();
+    pub(crate) fn close(&mut self, reason: Reason) {
+        self.closed = Some(reason.clone());
+        self.send_all(ServerMessage::Closing { reason });
+        let ids: Vec<MemberId> = self.roster.members().keys().copied().collect();
         for id in ids {
-            self.outputs.push_back(Output::Disconnect {
-                member: id,
-                immediately: false,
-            });
             if let Some(member) = self.roster.remove(id) {
-                self.notice(Notice::Disconnected {
-                    name: member.name,
-                    departure: Departure::RoomClosed,
-                });
+                self.disconnect(id, member, Departure::RoomClosed);
             }
         }
-        self.votes = Votes::new(VOTE_LIFETIME);
+        self.votes = Votes::default();
     }
 
     /// Ends the votes that have expired. An early call has no effect.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let changed = self.votes.expire(now);
         self.announce(changed);
     }
 
     /// The time at which to call [`Self::handle_timeout`].
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.votes.poll_timeout()
     }
 
-    /// Returns the next output to apply.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
     /// The members, in the order in which they joined.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.roster.members().map(|(_, member)| member)
-    }
-
-    /// The number of votes that removes a member.
-    pub fn kick_votes(&self) -> u32 {
-        self.config.kick_votes
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.roster.members().values()
     }
 
     /// The members with votes against them, and who voted.
-    pub fn votes(&self) -> Vec<(&Name, Vec<&Name>)> {
-        let name = |id: &MemberId| self.roster.get(*id).map(|member| &member.name);
+    pub(crate) fn votes(&self) -> Vec<(&str, Vec<&str>)> {
+        let name = |id: &MemberId| Some(self.roster.get(*id)?.name.as_str());
         self.votes
             .all()
             .iter()
@@ -257,11 +214,13 @@ impl Room {
         let folded_name = member.name.fold();
         let address = member.peer.ip();
         if let Some(remaining) = self.bans.remaining(now, &folded_name, address) {
+            // Rounded up, so that a client that waits for this time is admitted.
+            let seconds = remaining.as_nanos().div_ceil(1_000_000_000);
             return Err(Refusal::Banned {
-                seconds: whole_seconds(remaining),
+                seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
             });
         }
-        if self.roster.len() >= self.config.max_members {
+        if self.roster.members().len() >= self.config.max_members {
             return Err(Refusal::RoomFull {
                 limit: u32::try_from(self.config.max_members).unwrap_or(u32::MAX),
             });
@@ -277,7 +236,7 @@ impl Room {
     /// Appends the first number that makes the name free. With n members, one of n + 1 numbers is free.
     fn free_name(&self, name: &Name) -> Option<Name> {
         (2..)
-            .take(self.roster.len() + 1)
+            .take(self.roster.members().len() + 1)
             .map(|number| name.numbered(number))
             .find(|name| self.roster.find(&name.fold()).is_none())
     }
@@ -302,18 +261,14 @@ impl Room {
 
     fn vote(&mut self, now: Instant, voter: MemberId, target: MemberId) {
         let Some(member) = self.roster.get(target) else {
-            self.reject(voter, "the member to remove is not in the room");
-            return;
+            return self.reject(voter, "the member to remove is not in the room");
         };
         let name = member.name.clone();
         // The timer may be late. An expired vote must not count together with this one.
         self.handle_timeout(now);
         let tally = match self.votes.cast(now, voter, target) {
             Ok(tally) => tally,
-            Err(error) => {
-                self.reject(voter, &error.to_string());
-                return;
-            }
+            Err(error) => return self.reject(voter, &error.to_string()),
         };
         self.announce([tally]);
         if !self.is_enough(tally) {
@@ -336,10 +291,12 @@ impl Room {
         };
         let name = member.name.clone();
         let address = member.peer.ip();
-        let is_exclusive = !address.is_loopback() && !self.roster.shares_address(target);
+        let members = self.roster.members().values();
+        let with_address = members.filter(|member| member.peer.ip() == address);
+        let is_shared = address.is_loopback() || with_address.count() > 1;
         let until = now + self.config.kick_ban.min(MAX_KICK_BAN);
         self.bans
-            .add(name.fold(), is_exclusive.then_some(address), until);
+            .add(name.fold(), (!is_shared).then_some(address), until);
         self.send_all(ServerMessage::Kicked { target, name });
         self.leave(target, Departure::Kicked);
     }
@@ -359,6 +316,19 @@ impl Room {
         }
     }
 
+    fn disconnect(&mut self, id: MemberId, member: Member, departure: Departure) {
+        let immediately = matches!(
+            departure,
+            Departure::ConnectionLost(_) | Departure::QueueFull
+        );
+        self.outputs.push_back(Output::Disconnect {
+            member: id,
+            immediately,
+        });
+        let name = member.name;
+        self.notice(Notice::Disconnected { name, departure });
+    }
+
     fn reject(&mut self, to: MemberId, reason: &str) {
         let reason = Reason::new(reason);
         self.send(to, ServerMessage::Rejected { reason });
@@ -370,17 +340,11 @@ impl Room {
     }
 
     fn send_all(&mut self, message: ServerMessage) {
-        let to = self.roster.ids().collect();
+        let to = self.roster.members().keys().copied().collect();
         self.outputs.push_back(Output::Send { to, message });
     }
 
     fn notice(&mut self, notice: Notice) {
         self.outputs.push_back(Output::Notice(notice));
     }
-}
-
-/// Rounds up, so that a client that waits for this time is admitted.
-fn whole_seconds(duration: Duration) -> u32 {
-    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    u32::try_from(seconds).unwrap_or(u32::MAX)
 }

@@ -1,12 +1,11 @@
 //! The server: connects ports, room, console and signals.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use backroom_protocol::{Reason, StretchedPassword};
 use backroom_transport::connection::Acceptor;
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time;
@@ -14,40 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::admission::{Admission, AdmissionConfig};
+use crate::admission::Admission;
 use crate::console::Command;
 use crate::hub::Hub;
 use crate::listener;
 use crate::open_files;
+use crate::options::Options;
 use crate::printer::Printer;
-use crate::room::{Notice, RoomConfig};
-use crate::session::{CLOSE_TIMEOUT, SessionConfig, Sessions};
-
-/// The settings of a server.
-#[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// The addresses to listen on. All lead to the same room.
-    pub addresses: Vec<SocketAddr>,
-    /// The settings of the room.
-    pub room: RoomConfig,
-    /// Limits on joins.
-    pub admission: AdmissionConfig,
-    /// Limits on connections.
-    pub session: SessionConfig,
-}
-
-/// The server cannot listen on an address.
-#[derive(Debug, Error)]
-#[error(
-    "cannot listen on {address}: check that it is an address of this machine and that the port is free"
-)]
-pub struct BindError {
-    /// The first address that failed.
-    pub address: SocketAddr,
-    /// The error of the system.
-    #[source]
-    pub error: io::Error,
-}
+use crate::room::Notice;
+use crate::session::{CLOSE_TIMEOUT, Sessions};
 
 /// A server that is listening.
 #[derive(Debug)]
@@ -62,25 +36,24 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Returns the first address that fails.
-    pub async fn bind(
-        config: ServerConfig,
-        password: StretchedPassword,
-    ) -> Result<Self, BindError> {
-        open_files::raise_limit(config.room.max_members + config.admission.max_joining);
+    /// Names the first address that fails.
+    pub async fn bind(options: &Options, password: StretchedPassword) -> anyhow::Result<Self> {
+        let max_joining = options.max_joining.get() as usize;
+        open_files::raise_limit(options.max_members as usize + max_joining);
         let mut listeners = Vec::new();
-        for address in config.addresses {
+        for address in options.addresses() {
             // All addresses are bound before any connection is accepted, so an error leaves no half-started server.
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|error| BindError { address, error })?);
+            let bound = TcpListener::bind(address).await;
+            let unbound = "check that it is an address of this machine and that the port is free";
+            listeners
+                .push(bound.with_context(|| format!("cannot listen on {address}: {unbound}"))?);
         }
-        let (hub, notices) = Hub::new(config.room);
-        let acceptor = Acceptor::new(password).with_handshake_time(config.session.join_time);
+        let (hub, notices) = Hub::new(options.room());
         let sessions = Sessions {
             hub,
-            admission: Arc::new(Admission::new(config.admission)),
-            acceptor,
-            config: config.session,
+            admission: Arc::new(Admission::new(max_joining, options.failed_joins.get())),
+            acceptor: Acceptor::new(password).with_handshake_time(options.join_time),
+            config: options.session(),
             stop: CancellationToken::new(),
         };
         Ok(Self {
@@ -125,16 +98,14 @@ impl Server {
 
     async fn close(&self, tasks: &TaskTracker) {
         self.sessions.stop.cancel();
-        self.sessions
-            .hub
-            .close(Reason::new("the server is shutting down"));
+        let reason = Reason::new("the server is shutting down");
+        self.sessions.hub.with(|room, _| room.close(reason));
         tasks.close();
-        if time::timeout(2 * CLOSE_TIMEOUT, tasks.wait())
-            .await
-            .is_err()
-        {
+        let closed = time::timeout(2 * CLOSE_TIMEOUT, tasks.wait()).await;
+        if closed.is_err() {
+            let connections = tasks.len();
             warn!(
-                connections = tasks.len(),
+                connections,
                 "some connections did not close in time and are dropped"
             );
         }

@@ -24,17 +24,15 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The bytes that are sealed before each write, so that many small messages need few system calls.
 const BATCH_BYTES: usize = 64 * 1_024;
 
-/// The limits of a connection.
 #[derive(Clone, Debug)]
-pub struct SessionConfig {
+pub(crate) struct SessionConfig {
     /// The longest duration of a join, from the accepted connection to the first message.
-    pub join_time: Duration,
+    pub(crate) join_time: Duration,
     /// The time without a message after which a member counts as lost.
-    pub silence: Duration,
+    pub(crate) silence: Duration,
     /// The size of a member's output queue, in bytes.
-    pub queue_bytes: usize,
-    /// The rate at which a member may send.
-    pub rate_limit: RateLimitConfig,
+    pub(crate) queue_bytes: usize,
+    pub(crate) rate_limit: RateLimitConfig,
 }
 
 /// The state that all connections share.
@@ -54,17 +52,17 @@ type MemberWriter = Writer<ServerMessage>;
 impl Sessions {
     /// Runs a connection to its end.
     pub(crate) async fn run(&self, stream: TcpStream, peer: SocketAddr, permit: JoinPermit) {
-        let joining = time::timeout(self.config.join_time, self.accept(stream, peer));
         let joined = tokio::select! {
-            joined = joining => joined,
+            joined = time::timeout(self.config.join_time, self.accept(stream, peer)) => joined,
             () = self.stop.cancelled() => return,
         };
-        let Ok(joined) = joined else {
-            info!(%peer, "join timed out");
-            return;
-        };
-        let Some((mut reader, mut writer, member)) = joined else {
-            return;
+        let (mut reader, mut writer, member) = match joined {
+            Ok(Some(joined)) => joined,
+            Ok(None) => return,
+            Err(_) => {
+                info!(%peer, "join timed out");
+                return;
+            }
         };
         let name = member.name.clone();
         let outbox = Arc::new(Outbox::new(self.config.queue_bytes));
@@ -72,8 +70,8 @@ impl Sessions {
             Ok(id) => {
                 // Joining is complete, so the next client may start.
                 drop(permit);
-                self.serve_member(id, &mut reader, &mut writer, &outbox)
-                    .await;
+                let (reader, writer) = (&mut reader, &mut writer);
+                self.serve_member(id, reader, writer, &outbox).await;
             }
             Err(refusal) => {
                 info!(%peer, %name, "refused: {refusal}");

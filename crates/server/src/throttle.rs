@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use crate::token_bucket::{Rate, TokenBucket};
+use crate::token_bucket::TokenBucket;
 
 /// The largest number of addresses that are stored. When there are more, the one with the shortest wait is dropped.
 const MAX_ADDRESSES: usize = 4_096;
@@ -16,7 +16,7 @@ const MAX_ADDRESSES: usize = 4_096;
 /// count.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    rate: Rate,
+    burst: u32,
     failures: BTreeMap<IpAddr, TokenBucket>,
 }
 
@@ -28,7 +28,7 @@ impl Throttle {
     pub(crate) fn new(burst: u32) -> Self {
         Self {
             // `wait` is positive only once the burst is exceeded, so a burst of n would allow n + 1 failures.
-            rate: Rate::new(1, Self::PERIOD, burst.saturating_sub(1)),
+            burst: burst.saturating_sub(1),
             failures: BTreeMap::new(),
         }
     }
@@ -48,19 +48,18 @@ impl Throttle {
         }
         self.failures
             .entry(address)
-            .or_insert_with(|| TokenBucket::new(self.rate, now))
+            .or_insert_with(|| TokenBucket::new(1, Self::PERIOD, self.burst, now))
             .charge(now, 1);
     }
 
     fn evict(&mut self, now: Instant) {
-        self.failures.retain(|_, bucket| !bucket.is_full(now));
+        self.failures.retain(|_, bucket| bucket.full_at > now);
         if self.failures.len() >= MAX_ADDRESSES {
             let least = self
                 .failures
                 .iter()
-                .min_by_key(|(_, bucket)| bucket.full_at())
-                .map(|(address, _)| *address);
-            if let Some(address) = least {
+                .min_by_key(|(_, bucket)| bucket.full_at);
+            if let Some((&address, _)) = least {
                 self.failures.remove(&address);
             }
         }

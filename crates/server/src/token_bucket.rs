@@ -2,41 +2,30 @@
 
 use std::time::{Duration, Instant};
 
-/// The rate and the burst of a token bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate {
-    per_unit: Duration,
-    burst: Duration,
-}
-
-impl Rate {
-    /// Allows `units` per `period`, at least one, with bursts of up to `burst` units.
-    pub(crate) fn new(units: u32, period: Duration, burst: u32) -> Self {
-        let per_unit = period / units.max(1);
-        Self {
-            per_unit,
-            burst: per_unit.saturating_mul(burst),
-        }
-    }
-}
-
 /// A token bucket in the form of the generic cell rate algorithm (ITU-T I.371): instead of a number of tokens, it stores
 /// the time at which it will be full again. It needs no timer to refill.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenBucket {
-    rate: Rate,
-    full_at: Instant,
+    time_per_unit: Duration,
+    burst: Duration,
+    /// From this time on, the bucket can be dropped and created again.
+    pub(crate) full_at: Instant,
 }
 
 impl TokenBucket {
-    /// Creates a full bucket.
-    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, full_at: now }
+    /// Allows `units` per `period`, at least one, with bursts of up to `burst` units. The bucket is full at first.
+    pub(crate) fn new(units: u32, period: Duration, burst: u32, now: Instant) -> Self {
+        let time_per_unit = period / units.max(1);
+        Self {
+            time_per_unit,
+            burst: time_per_unit.saturating_mul(burst),
+            full_at: now,
+        }
     }
 
     /// Takes `units`, even if there are fewer, and returns how long to wait until the level is back to zero.
     pub(crate) fn charge(&mut self, now: Instant, units: u32) -> Duration {
-        let cost = self.rate.per_unit.saturating_mul(units);
+        let cost = self.time_per_unit.saturating_mul(units);
         let full_at = self.full_at.max(now);
         // The sum overflows only for a cost of centuries.
         self.full_at = full_at.checked_add(cost).unwrap_or(full_at);
@@ -47,17 +36,7 @@ impl TokenBucket {
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         self.full_at
             .saturating_duration_since(now)
-            .saturating_sub(self.rate.burst)
-    }
-
-    /// The time at which the bucket will be full.
-    pub(crate) fn full_at(&self) -> Instant {
-        self.full_at
-    }
-
-    /// Whether the bucket is full. A full bucket can be dropped and created again.
-    pub(crate) fn is_full(&self, now: Instant) -> bool {
-        self.full_at <= now
+            .saturating_sub(self.burst)
     }
 }
 
@@ -70,7 +49,7 @@ mod tests {
     #[test]
     fn a_burst_is_free_and_then_the_rate_applies() {
         let start = Instant::now();
-        let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
+        let mut bucket = TokenBucket::new(10, SECOND, 5, start);
         for _ in 0..5 {
             assert_eq!(bucket.charge(start, 1), Duration::ZERO);
         }
@@ -82,10 +61,10 @@ mod tests {
     #[test]
     fn a_pause_refills_the_bucket_up_to_its_burst() {
         let start = Instant::now();
-        let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
+        let mut bucket = TokenBucket::new(10, SECOND, 5, start);
         bucket.charge(start, 5);
         let later = start + 100 * SECOND;
-        assert!(bucket.is_full(later));
+        assert!(bucket.full_at <= later);
         assert_eq!(bucket.charge(later, 5), Duration::ZERO);
         assert_eq!(bucket.charge(later, 1), Duration::from_millis(100));
     }
@@ -93,7 +72,7 @@ mod tests {
     #[test]
     fn a_cost_above_the_burst_has_to_wait() {
         let start = Instant::now();
-        let mut bucket = TokenBucket::new(Rate::new(10, SECOND, 5), start);
+        let mut bucket = TokenBucket::new(10, SECOND, 5, start);
         assert_eq!(bucket.charge(start, 25), 2 * SECOND);
         assert_eq!(bucket.wait(start + 2 * SECOND), Duration::ZERO);
     }

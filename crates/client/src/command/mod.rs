@@ -4,6 +4,7 @@
 //! fields is fixed, the last field may contain unescaped bars: `mbroadcast|a|b` sends `a|b`. After a list of users, a bar in
 //! the last field must be escaped.
 
+mod fields;
 mod parse;
 mod table;
 mod types;
@@ -11,6 +12,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-pub use parse::{escape, parse};
-pub use table::{COMMANDS, CommandSpec, menu, nearest};
-pub use types::{Command, CommandError, Recipients};
+pub(crate) use fields::{bar_positions, escape};
+pub(crate) use parse::parse;
+pub(crate) use table::{CommandSpec, commands, menu};
+pub(crate) use types::{Command, Recipients};

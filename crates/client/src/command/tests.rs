@@ -17,8 +17,11 @@ fn file(to: Recipients, path: &str) -> Command {
     }
 }
 
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
+impl Recipients {
+    pub(crate) fn new(cast: Cast, names: &[&str]) -> Self {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        Self { cast, names }
+    }
 }
 
 fn parsed(line: &str) -> Command {
@@ -32,34 +35,34 @@ fn refused(line: &str) -> String {
 #[test]
 fn every_command_of_the_menu_parses() {
     assert_eq!(parsed("getusers"), Command::Users);
-    assert_eq!(parsed("mbroadcast|hi"), message(Recipients::Everyone, "hi"));
+    assert_eq!(parsed("mbroadcast|hi"), message(Recipients::EVERYONE, "hi"));
     assert_eq!(
         parsed("municast|bob|hi"),
-        message(Recipients::One("bob".into()), "hi")
+        message(Recipients::new(Cast::Unicast, &["bob"]), "hi")
     );
     assert_eq!(
         parsed("mmulticast|bob|eve|hi"),
-        message(Recipients::Listed(names(&["bob", "eve"])), "hi")
+        message(Recipients::new(Cast::Multicast, &["bob", "eve"]), "hi")
     );
     assert_eq!(
         parsed("mblockcast|bob|eve|hi"),
-        message(Recipients::AllExcept(names(&["bob", "eve"])), "hi")
+        message(Recipients::new(Cast::Blockcast, &["bob", "eve"]), "hi")
     );
     assert_eq!(
         parsed("fbroadcast|a.txt"),
-        file(Recipients::Everyone, "a.txt")
+        file(Recipients::EVERYONE, "a.txt")
     );
     assert_eq!(
         parsed("funicast|bob|a.txt"),
-        file(Recipients::One("bob".into()), "a.txt")
+        file(Recipients::new(Cast::Unicast, &["bob"]), "a.txt")
     );
     assert_eq!(
         parsed("fmulticast|bob|eve|a.txt"),
-        file(Recipients::Listed(names(&["bob", "eve"])), "a.txt")
+        file(Recipients::new(Cast::Multicast, &["bob", "eve"]), "a.txt")
     );
     assert_eq!(
         parsed("fblockcast|bob|a.txt"),
-        file(Recipients::AllExcept(names(&["bob"])), "a.txt")
+        file(Recipients::new(Cast::Blockcast, &["bob"]), "a.txt")
     );
     assert_eq!(parsed("kick|bob"), Command::Kick { user: "bob".into() });
     assert_eq!(parsed("transfers"), Command::Transfers);
@@ -91,11 +94,11 @@ fn a_line_without_a_command_is_a_broadcast() {
         "a \\ b",
         "ключ",
     ] {
-        assert_eq!(parsed(line), message(Recipients::Everyone, line));
+        assert_eq!(parsed(line), message(Recipients::EVERYONE, line));
     }
     assert_eq!(
         parsed("ls \\| wc"),
-        message(Recipients::Everyone, "ls | wc")
+        message(Recipients::EVERYONE, "ls | wc")
     );
 }
 
@@ -128,23 +131,23 @@ fn an_unknown_command_suggests_the_nearest() {
 fn the_last_of_a_fixed_number_of_fields_may_contain_bars() {
     assert_eq!(
         parsed("mbroadcast|a|b"),
-        message(Recipients::Everyone, "a|b")
+        message(Recipients::EVERYONE, "a|b")
     );
     assert_eq!(
         parsed("municast|bob|a|b|c"),
-        message(Recipients::One("bob".into()), "a|b|c")
+        message(Recipients::new(Cast::Unicast, &["bob"]), "a|b|c")
     );
     assert_eq!(
         parsed("fbroadcast|a|b.txt"),
-        file(Recipients::Everyone, "a|b.txt")
+        file(Recipients::EVERYONE, "a|b.txt")
     );
     assert_eq!(
         parsed("mmulticast|bob|a\\|b"),
-        message(Recipients::Listed(names(&["bob"])), "a|b")
+        message(Recipients::new(Cast::Multicast, &["bob"]), "a|b")
     );
     assert_eq!(
         parsed("fblockcast|bob|x\\|y\\|z"),
-        file(Recipients::AllExcept(names(&["bob"])), "x|y|z")
+        file(Recipients::new(Cast::Blockcast, &["bob"]), "x|y|z")
     );
 }
 
@@ -192,11 +195,11 @@ fn a_cast_without_bars_is_not_broadcast() {
 fn spaces_are_trimmed_except_in_text() {
     assert_eq!(
         parsed(" municast | bob |  hi "),
-        message(Recipients::One("bob".into()), "  hi ")
+        message(Recipients::new(Cast::Unicast, &["bob"]), "  hi ")
     );
     assert_eq!(
         parsed("funicast| bob | my file.txt "),
-        file(Recipients::One("bob".into()), "my file.txt")
+        file(Recipients::new(Cast::Unicast, &["bob"]), "my file.txt")
     );
     assert_eq!(parsed("exit  \r\n"), Command::Exit);
 }
@@ -204,12 +207,8 @@ fn spaces_are_trimmed_except_in_text() {
 #[test]
 fn the_menu_contains_every_command() {
     let menu = menu();
-    for word in COMMANDS {
-        assert!(
-            menu.contains(&format!("{}{}", word.name, word.fields)),
-            "{}",
-            word.name
-        );
+    for spec in commands() {
+        assert!(menu.contains(spec.syntax), "{}", spec.syntax);
     }
 }
 
@@ -235,7 +234,7 @@ proptest! {
         ] {
             match parse(&format!("{prefix}{escaped}")) {
                 Ok(Some(Command::Message { to, text: read })) => {
-                    prop_assert_eq!(to.cast(), cast);
+                    prop_assert_eq!(to.cast, cast);
                     prop_assert_eq!(read, text.clone());
                 }
                 other => prop_assert!(false, "{other:?}"),
@@ -245,6 +244,6 @@ proptest! {
 
     #[test]
     fn an_escaped_line_without_a_command_round_trips(text in r"[A-Z][A-Za-z |\\]{0,20}") {
-        prop_assert_eq!(parse(&escape(&text)), Ok(Some(message(Recipients::Everyone, &text))));
+        prop_assert_eq!(parse(&escape(&text)), Ok(Some(message(Recipients::EVERYONE, &text))));
     }
 }

@@ -1,27 +1,46 @@
-//! Lines of a pipe or file, with a limit on their length.
+//! Lines of input, and reading them from a pipe or file with a limit on their length.
 
 use std::io::{BufRead, Read as _};
 
 use backroom_protocol::{MAX_NAME_CHARS, MAX_TEXT_BYTES, room::MAX_MEMBERS};
 
-use super::line::{Line, LineSource, Prompt};
-
 /// The longest line: a message of the largest size and the names of a full room.
-pub const MAX_LINE_BYTES: usize = 2 * MAX_TEXT_BYTES + MAX_MEMBERS * (MAX_NAME_CHARS * 4 + 1);
+pub(crate) const MAX_LINE_BYTES: usize =
+    2 * MAX_TEXT_BYTES + MAX_MEMBERS * (MAX_NAME_CHARS * 4 + 1);
 
-/// Reads lines from a reader.
-#[derive(Debug)]
-pub struct Lines<R>(pub R);
+/// The kind of line that is requested. A front end shows a prompt for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    Name,
+    Command,
+}
+
+/// The result of reading a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// A line, with or without its line ending.
+    Text(String),
+    /// A line of more than [`MAX_LINE_BYTES`], which was skipped.
+    TooLong,
+    /// A line that is not UTF-8, which was skipped.
+    NotText,
+    /// Ctrl-C in a line editor.
+    Interrupted,
+    End,
+}
+
+/// A blocking source of lines.
+pub(crate) trait LineSource: Send {
+    fn read(&mut self, prompt: Prompt) -> Line;
+}
+
+pub(crate) struct Lines<R>(pub(crate) R);
 
 impl<R: BufRead + Send> LineSource for Lines<R> {
     fn read(&mut self, _: Prompt) -> Line {
         let mut line = Vec::new();
-        match self
-            .0
-            .by_ref()
-            .take(MAX_LINE_BYTES as u64)
-            .read_until(b'\n', &mut line)
-        {
+        let mut limited = self.0.by_ref().take(MAX_LINE_BYTES as u64);
+        match limited.read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => Line::End,
             Ok(MAX_LINE_BYTES) if line.last() != Some(&b'\n') => match self.0.skip_until(b'\n') {
                 Ok(_) => Line::TooLong,

@@ -3,7 +3,6 @@
 //! Reading from a terminal or a pipe blocks, so it needs its own thread. Lines are not read ahead, so a program that writes
 //! commands faster than they can be executed is slowed down by its pipe.
 
-mod line;
 mod lines;
 
 use std::io;
@@ -12,12 +11,9 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-pub use line::{Line, LineSource, Prompt};
-pub use lines::{Lines, MAX_LINE_BYTES};
+pub(crate) use lines::{Line, LineSource, Lines, MAX_LINE_BYTES, Prompt};
 
-/// The handle of the input thread.
-#[derive(Debug)]
-pub struct Input {
+pub(crate) struct Input {
     requests: blocking::Sender<Prompt>,
     lines: mpsc::Receiver<Line>,
     /// Whether a requested line has not been received yet.
@@ -27,10 +23,7 @@ pub struct Input {
 impl Input {
     /// Starts a thread that reads `source`. The thread ends when this `Input` is dropped, or after the line that it is
     /// waiting for.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn spawn(mut source: impl LineSource + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(mut source: impl LineSource + 'static) -> io::Result<Self> {
         let (requests, prompts) = blocking::channel();
         let (deliver, lines) = mpsc::channel(1);
         thread::Builder::new().name("input".into()).spawn(move || {
@@ -49,7 +42,7 @@ impl Input {
 
     /// Waits for the next line. Cancel safe: the next call returns a line that was requested by a cancelled call, regardless
     /// of the prompt.
-    pub async fn next(&mut self, prompt: Prompt) -> Line {
+    pub(crate) async fn next(&mut self, prompt: Prompt) -> Line {
         if !self.requested && self.requests.send(prompt).is_err() {
             return Line::End;
         }

@@ -1,10 +1,11 @@
 //! Handling of input: executes commands and sends messages.
 
 use backroom_protocol::{ClientMessage, Content, Text};
+use backroom_vocabulary::event::Event;
 
 use super::Session;
 use crate::command::{self, Command, Recipients};
-use crate::event::{self, Event};
+use crate::event;
 use crate::input::{Line, MAX_LINE_BYTES};
 
 impl Session {
@@ -18,9 +19,8 @@ impl Session {
                 return self.show(event::error(error)).await;
             }
             Line::NotText => {
-                return self
-                    .show(event::error("not sent: the line is not valid UTF-8"))
-                    .await;
+                let error = event::error("not sent: the line is not valid UTF-8");
+                return self.show(error).await;
             }
             Line::Interrupted => return self.leave(),
             Line::End => return self.drain().await,
@@ -41,8 +41,8 @@ impl Session {
             Command::Message { to, text } => self.send_text(&to, text).await?,
             Command::File { to, path } => {
                 let receivers = self.roster.resolve(&to)?;
-                self.transfers
-                    .send(path, to.cast(), receivers, self.settings)?;
+                let settings = self.settings;
+                self.transfers.send(path, to.cast, receivers, settings)?;
             }
             Command::Kick { user } => {
                 let target = self.roster.find(&user)?.id;
@@ -52,13 +52,14 @@ impl Session {
                 self.settings.apply(setting);
                 self.show(Event::Settings(self.settings.into())).await;
             }
-            Command::Transfers => self.show(self.transfers.list()).await,
+            Command::Transfers => {
+                let transfers = self.transfers.list();
+                self.show(Event::Transfers { transfers }).await;
+            }
             Command::Cancel { id } => self.transfers.cancel(id)?,
             Command::Help => {
-                self.show(Event::Help {
-                    text: command::menu(),
-                })
-                .await
+                let text = command::menu();
+                self.show(Event::Help { text }).await;
             }
             Command::Exit => self.leave(),
         }
@@ -72,7 +73,7 @@ impl Session {
             .map(|member| (member.id, member.public_key))
             .collect();
         let content = Content::Text {
-            cast: to.cast(),
+            cast: to.cast,
             text: Text::new(text)?,
         };
         self.post(content, recipients).await;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use backroom_protocol::ClientMessage;
 use backroom_transport::connection::Encoded;
+use backroom_vocabulary::event::Event;
 use tokio::time::Instant;
 
 use super::Session;
 use super::phase::{Ending, Phase};
-use crate::event::Event;
 
 /// The time that transfers have to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,10 +20,10 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 impl Session {
     /// Moves to the next phase when it is due. Returns the ending when the session is over.
     pub(super) fn advance(&mut self) -> Option<Ending> {
-        let idle = self.transfers.is_idle() && self.posts.is_empty();
+        let idle = self.transfers.count() == 0 && self.posts.is_empty();
         match &self.phase {
-            Phase::Draining if idle => self.send_leave(),
-            Phase::Stopping {
+            Phase::Draining
+            | Phase::Stopping {
                 ending: Ending::Left,
                 ..
             } if idle => self.send_leave(),
@@ -40,11 +40,9 @@ impl Session {
     pub(super) async fn drain(&mut self) {
         self.transfers.close();
         self.phase = Phase::Draining;
-        if !self.transfers.is_idle() {
-            self.show(Event::Waiting {
-                transfers: self.transfers.count(),
-            })
-            .await;
+        let transfers = self.transfers.count();
+        if transfers > 0 {
+            self.show(Event::Waiting { transfers }).await;
         }
     }
 
@@ -53,7 +51,6 @@ impl Session {
         self.stop(Ending::Left, "you left the room");
     }
 
-    /// Handles the loss of the connection.
     pub(super) fn lose(&mut self, reason: &str) {
         match &self.phase {
             Phase::Leaving { .. } => self.phase = Phase::Over(Ending::Left),
@@ -65,13 +62,8 @@ impl Session {
         }
     }
 
-    /// Handles the removal of this member.
-    pub(super) fn kicked(&mut self) {
-        self.stop(Ending::Kicked, "you were kicked out of the room");
-    }
-
-    fn stop(&mut self, ending: Ending, reason: &str) {
-        self.transfers.stop_all(reason);
+    pub(super) fn stop(&mut self, ending: Ending, reason: &str) {
+        self.transfers.cancel_all(reason);
         self.phase = Phase::Stopping {
             ending,
             deadline: Instant::now() + STOP_TIMEOUT,

@@ -1,22 +1,20 @@
 //! Handling of messages from the room.
 
 use backroom_protocol::{Content, MemberId, MemberInfo, ServerMessage};
+use backroom_vocabulary::event::{Event, User};
 
-use super::Session;
-use crate::event::{self, Event, User};
+use super::{Ending, Session};
+use crate::event;
 
 impl Session {
     pub(super) async fn show_joined(&mut self) {
-        let Some(own) = self.roster.member(self.roster.own_id()) else {
+        let Some(own) = self.roster.members.get(&self.roster.own_id) else {
             return self.lose("protocol error: the roster does not contain this member");
         };
+        let members = self.roster.members.values();
         let event = Event::Joined {
             name: own.name.to_string(),
-            members: self
-                .roster
-                .members()
-                .map(|member| member.name.to_string())
-                .collect(),
+            members: members.map(|member| member.name.to_string()).collect(),
             fingerprint: own.public_key.fingerprint().to_string(),
         };
         self.show(event).await;
@@ -26,7 +24,7 @@ impl Session {
         match message {
             ServerMessage::MemberJoined(member) => {
                 let name = member.name.to_string();
-                self.roster.insert(member);
+                self.roster.members.insert(member.id, member);
                 self.show(Event::MemberJoined { name }).await;
             }
             ServerMessage::MemberLeft { id } => self.handle_departure(id).await,
@@ -40,12 +38,11 @@ impl Session {
                 sealed,
             } => self.handle_delivery(from, &content, &sealed).await,
             ServerMessage::Undelivered { to } => {
-                let error = match to.len() {
-                    1 => "the last message did not reach 1 member, who had left".into(),
-                    count => {
-                        format!("the last message did not reach {count} members, who had left")
-                    }
+                let members = match to.len() {
+                    1 => "1 member".into(),
+                    count => format!("{count} members"),
                 };
+                let error = format!("the last message did not reach {members}, who had left");
                 self.show(event::error(error)).await;
             }
             ServerMessage::Vote {
@@ -54,23 +51,20 @@ impl Session {
                 needed,
             } => {
                 // The target may have just left.
-                if let Some(member) = self.roster.member(target) {
-                    let target = member.name.to_string();
-                    self.show(Event::Vote {
-                        target,
+                if let Some(member) = self.roster.members.get(&target) {
+                    let event = Event::Vote {
+                        target: member.name.to_string(),
                         votes,
                         needed,
-                    })
-                    .await;
+                    };
+                    self.show(event).await;
                 }
             }
             ServerMessage::Kicked { target, name } => {
-                self.show(Event::Kicked {
-                    name: name.to_string(),
-                })
-                .await;
-                if target == self.roster.own_id() {
-                    self.kicked();
+                let name = name.to_string();
+                self.show(Event::Kicked { name }).await;
+                if target == self.roster.own_id {
+                    self.stop(Ending::Kicked, "you were kicked out of the room");
                 }
             }
             ServerMessage::Rejected { reason } => self.show(event::error(reason.to_string())).await,
@@ -91,32 +85,26 @@ impl Session {
         }
         self.posts.retain(|(_, recipients)| !recipients.is_empty());
         self.transfers.member_left(id);
-        if let Some(member) = self.roster.remove(id) {
-            self.show(Event::MemberLeft {
-                name: member.name.to_string(),
-            })
-            .await;
+        if let Some(member) = self.roster.members.remove(&id) {
+            let name = member.name.to_string();
+            self.show(Event::MemberLeft { name }).await;
         }
     }
 
     async fn handle_delivery(&mut self, from: MemberId, content: &[u8], sealed: &[u8]) {
-        let Some(member) = self.roster.member(from).cloned() else {
-            return self
-                .show(event::error("discarded a message from an unknown member"))
-                .await;
+        let Some(member) = self.roster.members.get(&from).cloned() else {
+            let error = event::error("discarded a message from an unknown member");
+            return self.show(error).await;
         };
-        match self
-            .envelopes
-            .open(from, member.public_key, content, sealed)
-        {
+        let key = member.public_key;
+        match self.envelopes.open(from, key, content, sealed) {
             Ok(Content::Text { cast, text }) => {
-                let text = text.for_terminal().into_owned();
-                self.show(Event::Message {
+                let event = Event::Message {
                     from: member.name.to_string(),
                     cast,
-                    text,
-                })
-                .await;
+                    text: text.for_terminal().into_owned(),
+                };
+                self.show(event).await;
             }
             Ok(Content::File(message)) => {
                 if let Some((answer, event)) = self.transfers.handle_message(&member, message) {

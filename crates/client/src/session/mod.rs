@@ -9,7 +9,6 @@ mod messages;
 mod phase;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use backroom_protocol::{
@@ -17,17 +16,18 @@ use backroom_protocol::{
     PublicKey, ServerMessage,
 };
 use backroom_transport::connection::{Connection, ConnectionError, Encoded, Reader, Writer};
+use backroom_vocabulary::event::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{self, Event};
+use crate::event;
 use crate::input::{Input, Line, Prompt};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::transfers::{TransferEvent, Transfers};
 
-pub use phase::Ending;
+pub(crate) use phase::Ending;
 use phase::Phase;
 
 /// The number of unsent bytes above which no more input is read.
@@ -44,23 +44,16 @@ const MAX_UNANSWERED_PINGS: u32 = 3;
 const KEY_BATCH: usize = 4;
 
 /// The state of a member that has just joined.
-#[derive(Debug)]
-pub struct Membership {
-    /// The connection, after the `Joined` message.
-    pub connection: Connection<ServerMessage, ClientMessage>,
-    /// The keys with which the member joined.
-    pub identity: Identity,
-    /// The number that the room assigned to the member.
-    pub own_id: MemberId,
+pub(crate) struct Membership {
+    pub(crate) connection: Connection<ServerMessage, ClientMessage>,
+    pub(crate) identity: Identity,
+    pub(crate) own_id: MemberId,
     /// All members, including this one.
-    pub members: Vec<MemberInfo>,
-    /// The address of the server.
-    pub server: SocketAddr,
+    pub(crate) members: Vec<MemberInfo>,
 }
 
 /// A member's session, from joining the room to leaving it.
-#[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     reader: Reader<ServerMessage>,
     writer: Writer<ClientMessage>,
     envelopes: Envelopes,
@@ -90,27 +83,18 @@ enum Wakeup {
 }
 
 impl Session {
-    /// Creates a session, whose events are sent to `events`.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         membership: Membership,
         transfers: Transfers,
         settings: Settings,
         events: mpsc::Sender<Event>,
     ) -> Self {
-        let Membership {
-            connection,
-            identity,
-            own_id,
-            members,
-            server: _,
-        } = membership;
         Self {
-            reader: connection.reader,
-            writer: connection.writer,
-            envelopes: Envelopes::new(identity, own_id),
+            reader: membership.connection.reader,
+            writer: membership.connection.writer,
+            envelopes: Envelopes::new(membership.identity, membership.own_id),
             posts: VecDeque::new(),
-            roster: Roster::new(own_id, members),
+            roster: Roster::new(membership.own_id, membership.members),
             transfers,
             settings,
             events,
@@ -121,7 +105,7 @@ impl Session {
     }
 
     /// Runs until the user leaves, the connection is lost, or the member is removed. `interrupt` makes the member leave.
-    pub async fn run(mut self, input: &mut Input, interrupt: CancellationToken) -> Ending {
+    pub(crate) async fn run(mut self, input: &mut Input, interrupt: CancellationToken) -> Ending {
         self.show_joined().await;
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -182,7 +166,13 @@ impl Session {
             Wakeup::Written(Ok(())) => {}
             Wakeup::PostPending => self.seal_post().await,
             Wakeup::Line(line) => self.handle_line(line).await,
-            Wakeup::Transfer(event) => self.handle_transfer_event(event).await,
+            Wakeup::Transfer(event) => match event {
+                TransferEvent::Send(to, message) => self.send_file_message(to, message).await,
+                TransferEvent::Show(event) | TransferEvent::Ended(_, event) => {
+                    self.show(event).await;
+                }
+                TransferEvent::ChannelClosed(_) => {}
+            },
             Wakeup::Interrupted | Wakeup::OutputClosed => self.leave(),
             Wakeup::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
                 self.lose("the server does not respond");
@@ -195,17 +185,9 @@ impl Session {
         }
     }
 
-    async fn handle_transfer_event(&mut self, event: TransferEvent) {
-        match event {
-            TransferEvent::Send(to, message) => self.send_file_message(to, message).await,
-            TransferEvent::Show(event) | TransferEvent::Ended(_, event) => self.show(event).await,
-            TransferEvent::ChannelClosed(_) => {}
-        }
-    }
-
     /// Sends a message about a file to a member, if it is still in the room.
     async fn send_file_message(&mut self, to: MemberId, message: FileMessage) {
-        let Some(key) = self.roster.member(to).map(|member| member.public_key) else {
+        let Some(key) = self.roster.members.get(&to).map(|member| member.public_key) else {
             return;
         };
         self.post(Content::File(message), vec![(to, key)]).await;
@@ -236,7 +218,6 @@ impl Session {
         }
     }
 
-    /// Queues a message for sending.
     async fn send(&mut self, message: &ClientMessage) {
         let fed = Encoded::new(message)
             .map_err(ConnectionError::from)
@@ -247,10 +228,9 @@ impl Session {
     }
 
     async fn show_envelope_error(&mut self, error: &EnvelopeError) {
-        let name = |id: &MemberId| {
-            self.roster
-                .member(*id)
-                .map_or_else(|| id.to_string(), |member| member.name.to_string())
+        let name = |id: &MemberId| match self.roster.members.get(id) {
+            Some(member) => member.name.to_string(),
+            None => id.to_string(),
         };
         let text = match error {
             EnvelopeError::NotAuthentic(id) => format!(

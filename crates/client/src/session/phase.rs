@@ -4,16 +4,13 @@ use tokio::time::{Instant, sleep_until};
 
 /// The way in which a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The user left.
+pub(crate) enum Ending {
     Left,
     /// The connection was lost, for this reason.
     Lost(String),
-    /// The room removed this member.
     Kicked,
 }
 
-/// The state of a session.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// The member is in the room.

@@ -8,20 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_gbn::WindowSetting;
-use backroom_protocol::segment::{GROUP_LANE, StreamId};
-use backroom_protocol::{Group, GroupOffer, Key, TransferId};
+use backroom_protocol::segment::GROUP_LANE;
+use backroom_protocol::{Group, GroupOffer, Key};
 use backroom_transport::file::{
-    Control, GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendFailure,
-    SendTotals, SourceFile, StreamCount, send_to_group,
+    GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendFailure, SendTotals,
+    send_to_group,
 };
-use backroom_transport::udp::{UdpEndpoint, UdpOptions};
-use backroom_vocabulary::trace::Side;
+use backroom_transport::udp::UdpEndpoint;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::stop::Stop;
-use crate::settings::Settings;
-use crate::tracer::{Begin, Tracer};
+use super::outgoing_file::OutgoingFile;
 
 /// How long the group waits for further receivers after the first has accepted. A receiver that accepts later is served alone.
 const GATHER_TIME: Duration = Duration::from_secs(1);
@@ -46,17 +43,11 @@ pub(super) enum GroupMessage {
     Left(u16),
 }
 
-/// How the group's stream ended for one receiver.
-#[derive(Debug)]
-pub(super) enum GroupOutcome {
-    /// For this receiver alone.
-    Ended(GroupEnd),
-    /// The stream failed for all receivers.
-    Failed(String),
-}
+/// How the group's stream ended for one receiver, or why it failed for all of them.
+pub(super) type GroupOutcome = Result<GroupEnd, String>;
 
 /// What one receiver's transfer needs to take part in a group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct GroupInvitation {
     pub(super) offer: GroupOffer,
     /// The port that the group's segments come from.
@@ -70,91 +61,58 @@ pub(super) struct GroupInvitation {
 #[derive(Debug)]
 pub(super) struct GroupStream {
     endpoint: UdpEndpoint,
-    offer: GroupOffer,
-    port: NonZeroU16,
     receivers: usize,
     messages: mpsc::Receiver<GroupMessage>,
-    message_sender: mpsc::Sender<GroupMessage>,
-    turns: Arc<Semaphore>,
-}
-
-/// The file that a group gets.
-#[derive(Debug)]
-pub(super) struct GroupTransfer {
-    pub(super) transfer: TransferId,
-    pub(super) source: SourceFile,
-    pub(super) settings: Settings,
-    pub(super) min_receivers: usize,
-    pub(super) trace: Option<Tracer>,
-    pub(super) stop: Stop,
-    /// Counts the streams of all files.
-    pub(super) streams: StreamCount,
+    /// For each of the receivers.
+    pub(super) invitation: GroupInvitation,
 }
 
 impl GroupStream {
     /// Chooses a random group on the network of `interface`, for a number of receivers.
-    ///
-    /// # Errors
-    /// If the system provides no socket or no random numbers, or if there are too many receivers.
     pub(super) fn new(
+        file: &OutgoingFile,
         interface: Ipv4Addr,
         receivers: usize,
-        settings: &Settings,
-        gso: bool,
         turns: Arc<Semaphore>,
     ) -> anyhow::Result<Self> {
-        let options = UdpOptions {
-            gso,
-            ..UdpOptions::default()
-        };
-        let endpoint = UdpEndpoint::bind_for_groups(interface, options)?;
-        let port = endpoint.local_addr()?.port().try_into()?;
-        let ack_every = ack_every(settings.window, receivers);
-        let offer = GroupOffer {
-            group: Group::generate()?,
-            stream_key: Key::generate()?,
-            ack_every: u16::try_from(ack_every)?.try_into()?,
-        };
+        let endpoint = UdpEndpoint::bind_for_groups(interface, file.shared.config.udp)?;
         // Each receiver sends at most two messages.
         let (message_sender, messages) = mpsc::channel(2 * receivers.max(1));
+        let invitation = GroupInvitation {
+            offer: GroupOffer {
+                group: Group::generate()?,
+                stream_key: Key::generate()?,
+                ack_every: u16::try_from(ack_every(file.settings.window, receivers))?.try_into()?,
+            },
+            port: endpoint.local_addr()?.port().try_into()?,
+            messages: message_sender,
+            turns,
+        };
         Ok(Self {
             endpoint,
-            offer,
-            port,
             receivers,
             messages,
-            message_sender,
-            turns,
+            invitation,
         })
     }
 
-    /// An invitation for one of the receivers.
-    pub(super) fn invitation(&self) -> GroupInvitation {
-        GroupInvitation {
-            offer: self.offer.clone(),
-            port: self.port,
-            messages: self.message_sender.clone(),
-            turns: Arc::clone(&self.turns),
-        }
-    }
-
     /// Serves the receivers that accept, until all invitations were dropped. Returns what the stream took.
-    pub(super) async fn run(self, transfer: GroupTransfer) -> Option<SendTotals> {
+    pub(super) async fn run(self, file: Arc<OutgoingFile>) -> Option<SendTotals> {
         let Self {
             endpoint,
-            offer,
             receivers,
             mut messages,
-            message_sender,
-            ..
+            invitation,
         } = self;
-        drop(message_sender);
+        let offer = invitation.offer.clone();
+        // Only the receivers have one from here on.
+        drop(invitation);
         let mut waiting = Waiting::default();
         let joined = gather(&mut messages, receivers, &mut waiting).await;
         let (end_sender, mut ends) = mpsc::channel(receivers.max(1));
         let (remove, removed) = mpsc::channel(receivers.max(1));
-        let control = transfer.control();
-        let request = transfer.request(&offer, joined);
+        let control = file.control(GROUP_LANE);
+        let request = request(&file, offer, joined);
         let channels = GroupChannels {
             ends: end_sender,
             removed,
@@ -164,12 +122,10 @@ impl GroupStream {
         let mut has_invitations = true;
         while has_invitations || result.is_none() {
             tokio::select! {
-                Some((number, end)) = ends.recv() => {
-                    waiting.report(number, GroupOutcome::Ended(end));
-                }
+                Some((number, end)) = ends.recv() => waiting.report(number, Ok(end)),
                 ended = &mut sending, if result.is_none() => {
                     while let Ok((number, end)) = ends.try_recv() {
-                        waiting.report(number, GroupOutcome::Ended(end));
+                        waiting.report(number, Ok(end));
                     }
                     if let Err(SendFailure { error, .. }) = &ended {
                         waiting.fail(&error.to_string());
@@ -179,7 +135,7 @@ impl GroupStream {
                 message = messages.recv(), if has_invitations => match message {
                     Some(GroupMessage::Joined(receiver, outcome)) => too_late(&receiver, outcome),
                     Some(GroupMessage::Left(number)) => {
-                        waiting.remove(number);
+                        waiting.0.remove(&number);
                         // If this fails, the receiver is removed as unresponsive.
                         let _ = remove.try_send(number);
                     }
@@ -198,14 +154,6 @@ impl GroupStream {
 struct Waiting(HashMap<u16, oneshot::Sender<GroupOutcome>>);
 
 impl Waiting {
-    fn insert(&mut self, number: u16, outcome: oneshot::Sender<GroupOutcome>) {
-        self.0.insert(number, outcome);
-    }
-
-    fn remove(&mut self, number: u16) {
-        self.0.remove(&number);
-    }
-
     fn report(&mut self, number: u16, outcome: GroupOutcome) {
         if let Some(waiting) = self.0.remove(&number) {
             // A transfer that no longer waits has ended by itself.
@@ -213,45 +161,23 @@ impl Waiting {
         }
     }
 
-    /// Reports a failure to all.
     fn fail(&mut self, error: &str) {
         for (_, waiting) in self.0.drain() {
-            let _ = waiting.send(GroupOutcome::Failed(error.to_owned()));
+            let _ = waiting.send(Err(error.to_owned()));
         }
     }
 }
 
-impl GroupTransfer {
-    fn control(&self) -> Control {
-        let begin = Begin {
-            stream: StreamId {
-                transfer: self.transfer,
-                lane: GROUP_LANE,
-            },
-            side: Side::Sender,
-            window: self.settings.window.fixed(),
-            bytes: self.source.bytes(),
-            segment_bytes: self.settings.segment.value(),
-        };
-        Control {
-            cancel: self.stop.token(),
-            streams: self.streams.clone(),
-            trace: self.trace.as_ref().and_then(|tracer| tracer.begin(begin)),
-            ..Control::default()
-        }
-    }
-
-    fn request(self, offer: &GroupOffer, receivers: Vec<GroupReceiver>) -> GroupRequest {
-        GroupRequest {
-            source: self.source,
-            transfer: self.transfer,
-            stream_key: offer.stream_key.clone(),
-            segment_bytes: self.settings.segment,
-            group: offer.group.socket_address().into(),
-            receivers,
-            min_receivers: self.min_receivers,
-            config: self.settings.sender_config(),
-        }
+fn request(file: &OutgoingFile, offer: GroupOffer, receivers: Vec<GroupReceiver>) -> GroupRequest {
+    GroupRequest {
+        source: file.source.clone(),
+        transfer: file.transfer,
+        stream_key: offer.stream_key,
+        segment_bytes: file.settings.segment,
+        group: offer.group.socket_address().into(),
+        receivers,
+        min_receivers: file.settings.delivery.least_group().unwrap_or_default(),
+        config: file.settings.sender_config(),
     }
 }
 
@@ -271,13 +197,13 @@ async fn gather(
         match message {
             Some(GroupMessage::Joined(receiver, outcome)) => {
                 deadline.get_or_insert_with(|| Instant::now() + GATHER_TIME);
-                waiting.insert(receiver.number, outcome);
+                waiting.0.insert(receiver.number, outcome);
                 joined.push(receiver);
             }
             Some(GroupMessage::Declined) => expected -= 1,
             Some(GroupMessage::Left(number)) => {
                 expected -= 1;
-                waiting.remove(number);
+                waiting.0.remove(&number);
                 joined.retain(|receiver| receiver.number != number);
             }
             None => break,
@@ -302,7 +228,7 @@ fn too_late(receiver: &GroupReceiver, outcome: oneshot::Sender<GroupOutcome>) {
         free_segments: receiver.free_segments,
         elapsed: Duration::ZERO,
     };
-    let _ = outcome.send(GroupOutcome::Ended(end));
+    let _ = outcome.send(Ok(end));
 }
 
 /// After how many segments each receiver acknowledges.

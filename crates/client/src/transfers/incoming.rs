@@ -2,25 +2,25 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use backroom_protocol::segment::StreamId;
 use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, SenderMessage, TraceSink, receive_file,
+    ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
 };
-use backroom_transport::udp::{UdpEndpoint, UdpOptions};
-use backroom_vocabulary::trace::Side;
+use backroom_transport::udp::UdpEndpoint;
+use backroom_vocabulary::event::{Direction, Event};
+use backroom_vocabulary::trace::{Begin, Side};
 use tokio::sync::mpsc;
 
-use super::board::{Board, Entry};
-use super::channel::{INBOX_MESSAGES, PeerChannel, TransferEvent};
-use super::limits::Limits;
+use super::active::Entry;
+use super::cancellation::Cancellation;
+use super::channel::{Failure, INBOX_MESSAGES, PeerChannel, TransferEvent};
+use super::shared::Shared;
 use super::socket;
-use super::stop::Stop;
 use super::summary::goodput_mbps;
-use crate::event::{Direction, Event};
-use crate::tracer::Begin;
 
 /// An offer from another member.
 #[derive(Debug)]
@@ -29,80 +29,59 @@ pub(super) struct Incoming {
     pub(super) from: MemberInfo,
     pub(super) offer: Offer,
     pub(super) channel: PeerChannel,
-    pub(super) limits: Limits,
-    pub(super) board: Board,
-    pub(super) stop: Stop,
-    pub(super) events: mpsc::Sender<TransferEvent>,
-}
-
-/// Why a file was not received.
-struct Failure {
-    /// For this client's user.
-    reason: String,
-    /// For the sender, unless it knows.
-    message: Option<FileMessage>,
+    pub(super) cancellation: Cancellation,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Incoming {
     /// Receives the file, and reports the result to the session.
     pub(super) async fn run(mut self) {
-        let ended = self.receive().await;
-        self.finish(ended).await;
-    }
-
-    async fn finish(self, ended: Result<ReceiveOutcome, Failure>) {
+        let id = self.id;
+        let received = self.receive().await;
         let (from, file) = (self.from.name.to_string(), self.offer.name.to_string());
-        let event = match ended {
+        let (message, event) = match received {
             Ok(ReceiveOutcome { path, elapsed, .. }) => {
-                self.channel
-                    .send(FileMessage::Received {
-                        transfer: self.offer.transfer,
-                    })
-                    .await;
+                let transfer = self.offer.transfer;
                 let (bytes, seconds) = (self.offer.bytes, elapsed.as_secs_f64());
-                let goodput_mbps = goodput_mbps(bytes, seconds);
-                Event::Received {
-                    id: self.id,
+                let event = Event::Received {
+                    id,
                     from,
                     file,
                     path,
                     bytes,
                     seconds,
-                    goodput_mbps,
-                }
+                    goodput_mbps: goodput_mbps(bytes, seconds),
+                };
+                (Some(FileMessage::Received { transfer }), event)
             }
-            Err(failure) => {
-                if let Some(message) = failure.message {
-                    self.channel.send(message).await;
-                }
-                Event::Failed {
-                    id: self.id,
+            Err(Failure { reason, message }) => {
+                let event = Event::Failed {
+                    id,
                     from,
                     file,
-                    error: failure.reason,
-                }
+                    error: reason,
+                };
+                (message, event)
             }
         };
+        if let Some(message) = message {
+            self.channel.send(message).await;
+        }
         self.channel.close().await;
-        // If the session has ended, nobody needs the result.
-        let ended = TransferEvent::Ended(self.id, event);
-        let _ = self.events.send(ended).await;
+        let ended = TransferEvent::Ended(id, event);
+        self.shared.events.send(ended).await;
     }
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
         let part = self.create_part().await?;
-        let (endpoint, port) =
-            socket::bind(&self.from, self.limits.gso).map_err(|error| self.unable(&error))?;
+        let (endpoint, port) = socket::bind(&self.from, self.shared.config.udp)
+            .map_err(|error| self.unable(&error))?;
         // Joined before the sender knows of it, so that no probe is missed.
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();
         let ack_key = Key::generate().map_err(|error| self.unable(&error))?;
         let options = ReceiveOptions::default();
-        let control = Control {
-            cancel: self.stop.token(),
-            trace: self.trace(),
-            ..Control::default()
-        };
+        let control = self.control();
         self.announce(&part, &control).await;
         let accept = FileMessage::Accept {
             transfer: self.offer.transfer,
@@ -113,7 +92,10 @@ impl Incoming {
         self.channel.send(accept).await;
         let request = ReceiveRequest {
             part,
-            stream: self.stream(),
+            stream: StreamId {
+                transfer: self.offer.transfer,
+                lane: self.offer.lane,
+            },
             stream_key: self.offer.stream_key.clone(),
             segment_bytes: self.offer.segment_bytes,
             bytes: self.offer.bytes,
@@ -129,15 +111,13 @@ impl Incoming {
     async fn announce(&self, part: &PartFile, control: &Control) {
         let (file, from) = (self.offer.name.to_string(), self.from.name.to_string());
         let bytes = self.offer.bytes;
-        self.board.insert(
-            self.id,
-            Entry {
-                direction: Direction::In,
-                file: file.clone(),
-                bytes,
-                peers: vec![(from.clone(), control.progress.clone())],
-            },
-        );
+        let entry = Entry {
+            direction: Direction::In,
+            file: file.clone(),
+            bytes,
+            peers: vec![(from.clone(), control.progress.clone())],
+        };
+        self.shared.active.insert(self.id, entry);
         let event = Event::Receiving {
             id: self.id,
             from,
@@ -145,27 +125,22 @@ impl Incoming {
             bytes,
             path: part.intended_path(),
         };
-        self.channel.show(event).await;
+        self.shared.events.send(TransferEvent::Show(event)).await;
     }
 
-    /// The stream to this receiver alone.
-    fn stream(&self) -> StreamId {
-        StreamId {
-            transfer: self.offer.transfer,
-            lane: self.offer.lane,
-        }
-    }
-
-    /// Where to record the transfer's steps, if that was asked for.
-    fn trace(&self) -> Option<TraceSink> {
-        let tracer = self.limits.trace.as_ref()?;
-        tracer.begin(Begin {
-            stream: self.stream(),
-            side: Side::Receiver,
+    fn control(&self) -> Control {
+        let begin = Begin {
+            transfer: self.offer.transfer.0,
+            stream: self.offer.lane,
+            receiver: self.offer.lane,
             window: None,
+            side: Side::Receiver,
+            // The first step sets it.
+            unix_us: 0,
             bytes: self.offer.bytes,
             segment_bytes: self.offer.segment_bytes.value(),
-        })
+        };
+        self.shared.control(&self.cancellation, begin)
     }
 
     /// Receives the segments, and hands over the sender's messages meanwhile.
@@ -206,28 +181,20 @@ impl Incoming {
                 reason,
                 message: None,
             }),
-            (Err(_), None) if self.stop.is_stopped() => Err(Failure {
-                reason: self.stop.reason(),
-                message: Some(FileMessage::Cancel {
-                    transfer: self.offer.transfer,
-                }),
-            }),
-            (Err(error), None) => Err(Failure {
-                message: Some(self.channel.failed(&reason_for_sender(&error))),
-                reason: error.to_string(),
+            (Err(error), None) => Err(match self.cancellation.reason() {
+                Some(reason) => self.channel.cancelled(reason),
+                None => self
+                    .channel
+                    .failed(error.to_string(), &reason_for_sender(&error)),
             }),
         }
     }
 
     /// Joins the group, if there is one. If that fails, the sender notices and serves this receiver alone.
     fn join_group(&self) -> Option<GroupMembership> {
-        let (offer, interface) = (self.offer.group.as_ref()?, self.limits.interface?);
+        let (offer, config) = (self.offer.group.as_ref()?, &self.shared.config);
         let group = offer.group.socket_address();
-        let options = UdpOptions {
-            gso: self.limits.gso,
-            ..UdpOptions::default()
-        };
-        let endpoint = UdpEndpoint::join_group(group, interface, options)
+        let endpoint = UdpEndpoint::join_group(group, config.interface?, config.udp)
             .inspect_err(|error| tracing::debug!(%group, %error, "can't join a group"))
             .ok()?;
         Some(GroupMembership {
@@ -238,11 +205,17 @@ impl Incoming {
     }
 
     async fn create_part(&self) -> Result<PartFile, Failure> {
-        let (folder, limits) = (self.limits.download_dir.clone(), self.limits.receive);
-        let (name, bytes) = (self.offer.name.clone(), self.offer.bytes);
-        let created =
-            tokio::task::spawn_blocking(move || PartFile::create(&folder, &name, bytes, &limits))
-                .await;
+        let (shared, offer) = (Arc::clone(&self.shared), self.offer.clone());
+        let create = move || {
+            let config = &shared.config;
+            PartFile::create(
+                &config.download_dir,
+                &offer.name,
+                offer.bytes,
+                &config.receive,
+            )
+        };
+        let created = tokio::task::spawn_blocking(create).await;
         match created.map_err(io::Error::from) {
             Ok(Ok(part)) => Ok(part),
             Ok(Err(error)) => Err(self.declined(error.to_string(), &public_reason(&error))),
@@ -256,7 +229,7 @@ impl Incoming {
 
     fn declined(&self, reason: String, public_reason: &str) -> Failure {
         let decline = FileMessage::Decline {
-            transfer: self.channel.transfer(),
+            transfer: self.offer.transfer,
             reason: Reason::new(public_reason),
         };
         Failure {

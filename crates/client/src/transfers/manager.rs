@@ -2,73 +2,65 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use backroom_protocol::{Cast, FileMessage, MemberId, MemberInfo, Offer, Reason, TransferId};
 use backroom_transport::file::{Progress, StreamCount};
+use backroom_vocabulary::event::{Event, Transfer};
 use tokio::sync::mpsc;
 
-use super::board::Board;
-use super::channel::{ChannelKey, PeerChannel, TransferEvent};
+use super::active::ActiveTransfers;
+use super::cancellation::Cancellation;
+use super::channel::{ChannelKey, EventSender, PeerChannel, TransferEvent};
 use super::incoming::Incoming;
-use super::limits::Limits;
-use super::outgoing::Outgoing;
+use super::outgoing;
+use super::outgoing_file::OutgoingFile;
 use super::recipient::Recipient;
-use super::stop::Stop;
-use crate::event::Event;
+use super::shared::{Config, Shared};
+use crate::event;
 use crate::settings::Settings;
 
 /// How many transfer events may wait for the session.
 const MAX_EVENTS: usize = 64;
 
-/// No running transfer has this number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no transfer {0}; `transfers` lists the running ones")]
-pub struct NoSuchTransfer(pub u64);
-
-/// All transfers of this client.
 #[derive(Debug)]
-pub struct Transfers {
-    limits: Limits,
-    board: Board,
+pub(crate) struct Transfers {
+    shared: Arc<Shared>,
     last_id: u64,
     running: HashMap<u64, Running>,
     inboxes: HashMap<ChannelKey, mpsc::Sender<FileMessage>>,
-    /// Shared by all files, because they share a link.
-    streams: StreamCount,
     closed: bool,
-    event_sender: mpsc::Sender<TransferEvent>,
     events: mpsc::Receiver<TransferEvent>,
 }
 
 #[derive(Debug)]
 struct Running {
-    stop: Stop,
+    cancellation: Cancellation,
     is_incoming: bool,
 }
 
 impl Transfers {
-    /// No transfers yet. `board` shows them once there are some.
-    #[must_use]
-    pub fn new(limits: Limits, board: Board) -> Self {
+    pub(crate) fn new(config: Config, active: ActiveTransfers) -> Self {
         let (event_sender, events) = mpsc::channel(MAX_EVENTS);
+        let shared = Shared {
+            config,
+            active,
+            streams: StreamCount::default(),
+            events: EventSender(event_sender),
+        };
         Self {
-            limits,
-            board,
+            shared: Arc::new(shared),
             last_id: 0,
             running: HashMap::new(),
             inboxes: HashMap::new(),
-            streams: StreamCount::default(),
             closed: false,
-            event_sender,
             events,
         }
     }
 
     /// Opens a file and sends it, in the background.
-    ///
-    /// # Errors
-    /// If the system provides no random numbers.
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         path: PathBuf,
         cast: Cast,
@@ -76,8 +68,8 @@ impl Transfers {
         settings: Settings,
     ) -> anyhow::Result<()> {
         let transfer = TransferId::generate()?;
-        let (id, stop) = self.begin(false);
-        let recipients = receivers
+        let (id, cancellation) = self.begin(false);
+        let recipients: Vec<Recipient> = receivers
             .into_iter()
             .map(|member| Recipient {
                 channel: self.open_channel((member.id, transfer)),
@@ -85,20 +77,31 @@ impl Transfers {
                 progress: Progress::default(),
             })
             .collect();
-        let outgoing = Outgoing {
-            id,
-            transfer,
-            cast,
-            path,
-            settings,
-            limits: self.limits.clone(),
-            recipients,
-            board: self.board.clone(),
-            stop,
-            streams: self.streams.clone(),
-            events: self.event_sender.clone(),
-        };
-        tokio::spawn(outgoing.run());
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let event = match outgoing::open(path).await {
+                Ok((source, name)) => {
+                    let file = OutgoingFile {
+                        id,
+                        transfer,
+                        cast,
+                        source,
+                        name,
+                        settings,
+                        cancellation,
+                        shared: Arc::clone(&shared),
+                    };
+                    outgoing::send(Arc::new(file), recipients).await
+                }
+                Err(error) => {
+                    for recipient in recipients {
+                        recipient.channel.close().await;
+                    }
+                    event::error(format!("not sent: {error}"))
+                }
+            };
+            shared.events.send(TransferEvent::Ended(id, event)).await;
+        });
         Ok(())
     }
 
@@ -127,24 +130,22 @@ impl Transfers {
 
     fn handle_offer(&mut self, from: &MemberInfo, offer: Offer) -> Option<(FileMessage, Event)> {
         let incoming = self.running.values().filter(|running| running.is_incoming);
+        let most = self.shared.config.max_incoming;
         if self.closed {
             return Some(self.decline(from, &offer, "leaving the room"));
         }
-        if incoming.count() >= self.limits.max_incoming {
-            let most = self.limits.max_incoming;
+        if incoming.count() >= most {
             let reason = format!("already receiving {most} files; try again later");
             return Some(self.decline(from, &offer, &reason));
         }
-        let (id, stop) = self.begin(true);
+        let (id, cancellation) = self.begin(true);
         let incoming = Incoming {
             id,
             from: from.clone(),
             channel: self.open_channel((from.id, offer.transfer)),
             offer,
-            limits: self.limits.clone(),
-            board: self.board.clone(),
-            stop,
-            events: self.event_sender.clone(),
+            cancellation,
+            shared: Arc::clone(&self.shared),
         };
         tokio::spawn(incoming.run());
         None
@@ -165,85 +166,69 @@ impl Transfers {
     }
 
     /// Ends all transfers with a member that has left.
-    pub fn member_left(&mut self, member: MemberId) {
+    pub(crate) fn member_left(&mut self, member: MemberId) {
         self.inboxes.retain(|(other, _), _| *other != member);
     }
 
-    /// Ends one transfer.
-    ///
-    /// # Errors
-    /// If no running transfer has this number.
-    pub fn cancel(&mut self, id: u64) -> Result<(), NoSuchTransfer> {
-        let running = self.running.get(&id).ok_or(NoSuchTransfer(id))?;
-        running.stop.stop("cancelled");
+    pub(crate) fn cancel(&self, id: u64) -> anyhow::Result<()> {
+        let running = self.running.get(&id).with_context(|| {
+            format!("there is no transfer {id}; `transfers` lists the running ones")
+        })?;
+        running.cancellation.cancel("cancelled");
         Ok(())
     }
 
     /// Declines all further offers.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Ends all transfers, and declines all further offers.
-    pub fn stop_all(&mut self, reason: &str) {
+    /// Cancels all transfers, and declines all further offers.
+    pub(crate) fn cancel_all(&mut self, reason: &str) {
         self.close();
         for running in self.running.values() {
-            running.stop.stop(reason);
+            running.cancellation.cancel(reason);
         }
     }
 
-    /// Whether no transfer is running.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.running.is_empty()
-    }
-
-    /// The number of running transfers.
-    #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.running.len()
     }
 
-    /// The running transfers as an event.
-    #[must_use]
-    pub fn list(&self) -> Event {
-        Event::Transfers {
-            transfers: self.board.transfers(),
-        }
+    pub(crate) fn list(&self) -> Vec<Transfer> {
+        self.shared.active.list()
     }
 
     /// The next event of any transfer. Cancel-safe.
     pub(crate) async fn next_event(&mut self) -> TransferEvent {
         let Some(event) = self.events.recv().await else {
-            // Can't happen: `event_sender` keeps the channel open.
+            // Can't happen: `shared` keeps the channel open.
             return std::future::pending().await;
         };
         match &event {
             TransferEvent::ChannelClosed(key) => drop(self.inboxes.remove(key)),
             TransferEvent::Ended(id, _) => {
                 self.running.remove(id);
-                self.board.remove(*id);
+                self.shared.active.remove(*id);
             }
             TransferEvent::Send(..) | TransferEvent::Show(_) => {}
         }
         event
     }
 
-    fn begin(&mut self, is_incoming: bool) -> (u64, Stop) {
+    fn begin(&mut self, is_incoming: bool) -> (u64, Cancellation) {
         self.last_id += 1;
-        let stop = Stop::default();
-        self.running.insert(
-            self.last_id,
-            Running {
-                stop: stop.clone(),
-                is_incoming,
-            },
-        );
-        (self.last_id, stop)
+        let cancellation = Cancellation::default();
+        let running = Running {
+            cancellation: cancellation.clone(),
+            is_incoming,
+        };
+        self.running.insert(self.last_id, running);
+        (self.last_id, cancellation)
     }
 
     fn open_channel(&mut self, key: ChannelKey) -> PeerChannel {
-        let (channel, inbox) = PeerChannel::new(key, self.event_sender.clone());
+        let (channel, inbox) = PeerChannel::new(key, self.shared.events.clone());
         self.inboxes.insert(key, inbox);
         channel
     }

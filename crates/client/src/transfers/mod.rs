@@ -4,19 +4,20 @@
 //! (`group`); an incoming file (`incoming`) has one task. The session carries their messages to the other members, and hands
 //! over the replies.
 
-mod board;
+mod active;
+mod cancellation;
 mod channel;
 mod group;
 mod incoming;
-mod limits;
 mod manager;
 mod outgoing;
+mod outgoing_file;
 mod recipient;
+mod shared;
 mod socket;
-mod stop;
 mod summary;
 
-pub use board::Board;
+pub(crate) use active::ActiveTransfers;
 pub(crate) use channel::TransferEvent;
-pub use limits::Limits;
-pub use manager::{NoSuchTransfer, Transfers};
+pub(crate) use manager::Transfers;
+pub(crate) use shared::Config;

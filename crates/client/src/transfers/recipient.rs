@@ -1,31 +1,27 @@
 //! One receiver of an outgoing file: offers it, waits for the acceptance, sends, and waits for the confirmation.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backroom_protocol::segment::StreamId;
-use backroom_protocol::{
-    Cast, FileMessage, FileName, GroupOffer, Key, MemberInfo, Offer, TransferId,
-};
+use backroom_protocol::{FileMessage, GroupOffer, Key, MemberInfo, Offer};
 use backroom_transport::file::{
-    Control, GroupEnd, GroupReceiver, Progress, SendFailure, SendRequest, SendTotals, SourceFile,
-    StreamCount, send_file,
+    GroupEnd, GroupReceiver, Progress, SendFailure, SendRequest, send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
 use backroom_vocabulary::DeliveryPath;
-use backroom_vocabulary::trace::Side;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::channel::PeerChannel;
-use super::group::{GroupInvitation, GroupMessage, GroupOutcome};
+use super::channel::{Failure, PeerChannel};
+use super::group::{GroupInvitation, GroupMessage};
+use super::outgoing_file::OutgoingFile;
 use super::socket;
-use super::stop::Stop;
-use crate::settings::Settings;
-use crate::tracer::{Begin, Tracer};
+use super::summary::RecipientReport;
 
 /// How long a receiver may take to answer an offer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(15);
@@ -57,69 +53,12 @@ impl Recipient {
 /// The transfer of one file to one receiver.
 #[derive(Debug)]
 pub(super) struct RecipientTransfer {
+    pub(super) file: Arc<OutgoingFile>,
     pub(super) recipient: Recipient,
-    pub(super) transfer: TransferId,
+    /// The lane of its own stream.
     pub(super) lane: u16,
-    pub(super) cast: Cast,
-    pub(super) source: SourceFile,
-    pub(super) name: FileName,
-    pub(super) settings: Settings,
-    pub(super) gso: bool,
-    pub(super) trace: Option<Tracer>,
-    pub(super) stop: Stop,
-    /// Counts the streams of all files.
-    pub(super) streams: StreamCount,
     /// If there is a group for it.
     pub(super) invitation: Option<GroupInvitation>,
-}
-
-/// How the transfer to one receiver ended.
-#[derive(Debug)]
-pub(super) struct RecipientReport {
-    /// `None` if no segment was sent.
-    pub(super) path: Option<DeliveryPath>,
-    /// What its own stream took, if there was one.
-    pub(super) totals: Option<SendTotals>,
-    /// From the first segment to the last ACK.
-    pub(super) span: Option<(Instant, Instant)>,
-    /// Whether the receiver has the file, or the reason why not.
-    pub(super) result: Result<(), String>,
-}
-
-impl RecipientReport {
-    /// Extends the span by a stream that ends now.
-    fn extend_span(&mut self, elapsed: Duration) {
-        let now = Instant::now();
-        let begun = self.span.map(|(first, _)| first);
-        let first = begun.or_else(|| now.checked_sub(elapsed));
-        self.span = first.map(|first| (first, now));
-    }
-
-    /// From the first segment to the last ACK.
-    pub(super) fn seconds(&self) -> Option<f64> {
-        let (first, last) = self.span?;
-        Some(last.saturating_duration_since(first).as_secs_f64())
-    }
-}
-
-impl Default for RecipientReport {
-    /// The report if the task panicked.
-    fn default() -> Self {
-        Self {
-            path: None,
-            totals: None,
-            span: None,
-            result: Err("an internal error ended the transfer".into()),
-        }
-    }
-}
-
-/// Why a transfer failed, which decides whether the receiver has to be told.
-enum Failure {
-    /// The receiver gave up, or has left.
-    Remote(String),
-    /// The reason is here.
-    Local(String),
 }
 
 /// What the receiver accepted with.
@@ -131,37 +70,28 @@ struct Accepted {
 }
 
 impl RecipientTransfer {
-    /// Runs the transfer to its end.
     pub(super) async fn run(mut self) -> RecipientReport {
         let mut report = RecipientReport {
             result: Ok(()),
             ..RecipientReport::default()
         };
         if let Err(failure) = self.offer_and_send(&mut report).await {
-            report.result = Err(match failure {
-                Failure::Remote(reason) => reason,
-                Failure::Local(reason) => {
-                    let message = match self.stop.is_stopped() {
-                        true => FileMessage::Cancel {
-                            transfer: self.transfer,
-                        },
-                        false => self.recipient.channel.failed(&reason),
-                    };
-                    self.recipient.channel.send(message).await;
-                    reason
-                }
-            });
+            if let Some(message) = failure.message {
+                self.recipient.channel.send(message).await;
+            }
+            report.result = Err(failure.reason);
         }
         self.recipient.channel.close().await;
         report
     }
 
     async fn offer_and_send(&mut self, report: &mut RecipientReport) -> Result<(), Failure> {
+        let stream_key = Key::generate().map_err(|error| self.failed(error))?;
         let hash = match self.invitation.take() {
-            None => self.send_by_unicast(report).await?,
-            Some(invitation) => self.send_by_group(&invitation, report).await?,
+            None => self.send_by_unicast(stream_key, report).await?,
+            Some(invitation) => self.send_by_group(&invitation, stream_key, report).await?,
         };
-        let transfer = self.transfer;
+        let transfer = self.file.transfer;
         let finished = FileMessage::Finished { transfer, hash };
         self.recipient.channel.send(finished).await;
         self.wait_for_confirmation().await
@@ -169,9 +99,9 @@ impl RecipientTransfer {
 
     async fn send_by_unicast(
         &mut self,
+        stream_key: Key,
         report: &mut RecipientReport,
     ) -> Result<Option<[u8; 32]>, Failure> {
-        let stream_key = Key::generate().map_err(local)?;
         let (endpoint, port) = self.bind()?;
         let accepted = self.offer(stream_key.clone(), port, None).await?;
         let request = self.send_request(stream_key, accepted, false);
@@ -182,9 +112,9 @@ impl RecipientTransfer {
     async fn send_by_group(
         &mut self,
         invitation: &GroupInvitation,
+        stream_key: Key,
         report: &mut RecipientReport,
     ) -> Result<Option<[u8; 32]>, Failure> {
-        let stream_key = Key::generate().map_err(local)?;
         let group = Some(invitation.offer.clone());
         let offered = self.offer(stream_key.clone(), invitation.port, group).await;
         if offered.is_err() {
@@ -202,7 +132,8 @@ impl RecipientTransfer {
     }
 
     fn bind(&self) -> Result<(UdpEndpoint, NonZeroU16), Failure> {
-        socket::bind(&self.recipient.member, self.gso).map_err(local)
+        socket::bind(&self.recipient.member, self.file.shared.config.udp)
+            .map_err(|error| self.failed(error))
     }
 
     /// Offers the file, and waits for the answer.
@@ -212,15 +143,18 @@ impl RecipientTransfer {
         sender_port: NonZeroU16,
         group: Option<GroupOffer>,
     ) -> Result<Accepted, Failure> {
-        if self.stop.is_stopped() {
-            return Err(Failure::Remote(self.stop.reason()));
+        if let Some(reason) = self.file.cancellation.reason() {
+            return Err(Failure {
+                reason,
+                message: None,
+            });
         }
         let offer = Offer {
-            transfer: self.transfer,
-            cast: self.cast,
-            name: self.name.clone(),
-            bytes: self.source.bytes(),
-            segment_bytes: self.settings.segment,
+            transfer: self.file.transfer,
+            cast: self.file.cast,
+            name: self.file.name.clone(),
+            bytes: self.file.source.bytes(),
+            segment_bytes: self.file.settings.segment,
             lane: self.lane,
             receiver: self.receiver_number(),
             stream_key,
@@ -228,7 +162,39 @@ impl RecipientTransfer {
             group,
         };
         self.recipient.channel.send(FileMessage::Offer(offer)).await;
-        self.wait_for_answer().await
+        let too_late = format!(
+            "did not answer the offer within {} s",
+            MAX_ANSWER_TIME.as_secs()
+        );
+        match self.next_message(MAX_ANSWER_TIME, &too_late).await? {
+            Some(FileMessage::Accept {
+                port,
+                ack_key,
+                free_segments,
+                ..
+            }) => {
+                let ip = self.recipient.member.address.ip().to_canonical();
+                Ok(Accepted {
+                    address: SocketAddr::new(ip, port.get()),
+                    ack_key,
+                    first_segment: 0,
+                    free_segments,
+                })
+            }
+            message => Err(refused(message)),
+        }
+    }
+
+    /// The receiver's next message. Without one in `max_time`, the transfer fails because of `too_late`.
+    async fn next_message(
+        &mut self,
+        max_time: Duration,
+        too_late: &str,
+    ) -> Result<Option<FileMessage>, Failure> {
+        tokio::select! {
+            reason = self.file.cancellation.cancelled() => Err(self.recipient.channel.cancelled(reason)),
+            message = timeout(max_time, self.recipient.channel.receive()) => message.map_err(|_| self.failed(too_late)),
+        }
     }
 
     /// The receiver's number in the transfer.
@@ -263,8 +229,8 @@ impl RecipientTransfer {
             }
         };
         let (hash, elapsed) = match outcome {
-            Ok(GroupOutcome::Ended(GroupEnd::Finished { hash, elapsed })) => (Some(hash), elapsed),
-            Ok(GroupOutcome::Ended(GroupEnd::Moved {
+            Ok(Ok(GroupEnd::Finished { hash, elapsed })) => (Some(hash), elapsed),
+            Ok(Ok(GroupEnd::Moved {
                 first_segment,
                 free_segments,
                 elapsed,
@@ -275,11 +241,8 @@ impl RecipientTransfer {
                 (accepted.first_segment, accepted.free_segments) = (first_segment, free_segments);
                 (None, elapsed)
             }
-            Ok(GroupOutcome::Failed(_)) if self.stop.is_stopped() => {
-                return Err(Failure::Local(self.stop.reason()));
-            }
-            Ok(GroupOutcome::Failed(reason)) => return Err(Failure::Local(reason)),
-            Err(_) => return Err(local("an internal error ended the transfer")),
+            Ok(Err(reason)) => return Err(self.failed(reason)),
+            Err(_) => return Err(self.failed("an internal error ended the transfer")),
         };
         if hash.is_some() || accepted.first_segment > 0 {
             report.path = Some(DeliveryPath::IpMulticast);
@@ -301,10 +264,12 @@ impl RecipientTransfer {
                 biased;
                 // The semaphore is never closed.
                 turn = &mut turn => return Ok(turn.ok()),
-                reason = self.stop.stopped() => return Err(Failure::Local(reason)),
+                reason = self.file.cancellation.cancelled() => {
+                    return Err(self.recipient.channel.cancelled(reason));
+                }
                 message = self.recipient.channel.receive() => return Err(refused(message)),
                 _ = message_due.tick() => {
-                    let transfer = self.transfer;
+                    let transfer = self.file.transfer;
                     self.recipient.channel.send(FileMessage::Wait { transfer }).await;
                 }
             }
@@ -314,46 +279,20 @@ impl RecipientTransfer {
     /// What the receiver lacks, by a stream of its own.
     fn send_request(&self, stream_key: Key, accepted: Accepted, with_hash: bool) -> SendRequest {
         SendRequest {
-            source: self.source.clone(),
+            source: self.file.source.clone(),
             stream: StreamId {
-                transfer: self.transfer,
+                transfer: self.file.transfer,
                 lane: self.lane,
             },
             stream_key,
-            segment_bytes: self.settings.segment,
+            segment_bytes: self.file.settings.segment,
             receiver: accepted.address,
             receiver_number: self.receiver_number(),
             ack_key: accepted.ack_key,
             first_segment: accepted.first_segment,
             with_hash,
             free_segments: accepted.free_segments,
-            config: self.settings.sender_config(),
-        }
-    }
-
-    async fn wait_for_answer(&mut self) -> Result<Accepted, Failure> {
-        let message = tokio::select! {
-            reason = self.stop.stopped() => return Err(Failure::Local(reason)),
-            answer = timeout(MAX_ANSWER_TIME, self.recipient.channel.receive()) => answer.map_err(|_| {
-                Failure::Local(format!("did not answer the offer within {} s", MAX_ANSWER_TIME.as_secs()))
-            })?,
-        };
-        match message {
-            Some(FileMessage::Accept {
-                port,
-                ack_key,
-                free_segments,
-                ..
-            }) => {
-                let ip = self.recipient.member.address.ip().to_canonical();
-                Ok(Accepted {
-                    address: SocketAddr::new(ip, port.get()),
-                    ack_key,
-                    first_segment: 0,
-                    free_segments,
-                })
-            }
-            message => Err(refused(message)),
+            config: self.file.settings.sender_config(),
         }
     }
 
@@ -368,20 +307,8 @@ impl RecipientTransfer {
             Some(_) => DeliveryPath::Moved,
             None => DeliveryPath::Unicast,
         });
-        let control = Control {
-            cancel: self.stop.token(),
-            progress: self.recipient.progress.clone(),
-            streams: self.streams.clone(),
-            trace: self.trace.as_ref().and_then(|tracer| {
-                tracer.begin(Begin {
-                    stream: request.stream,
-                    side: Side::Sender,
-                    window: request.config.window.fixed(),
-                    bytes: self.source.bytes(),
-                    segment_bytes: request.segment_bytes.value(),
-                })
-            }),
-        };
+        let mut control = self.file.control(self.lane);
+        control.progress = self.recipient.progress.clone();
         let mut sending = pin!(send_file(endpoint, request, &control));
         let mut refusal = None;
         let outcome = loop {
@@ -402,38 +329,43 @@ impl RecipientTransfer {
         match (outcome, refusal) {
             (_, Some(refusal)) => Err(refusal),
             (Ok(outcome), None) => Ok(outcome.hash),
-            (Err(_), None) if self.stop.is_stopped() => Err(Failure::Local(self.stop.reason())),
-            (Err(failure), None) => Err(local(failure)),
+            (Err(failure), None) => Err(self.failed(failure)),
         }
     }
 
     async fn wait_for_confirmation(&mut self) -> Result<(), Failure> {
-        let disk_time = Duration::from_secs(self.source.bytes() / MIN_DISK_RATE);
-        let max_time = MAX_CONFIRM_TIME + disk_time;
-        let message = tokio::select! {
-            reason = self.stop.stopped() => return Err(Failure::Local(reason)),
-            message = timeout(max_time, self.recipient.channel.receive()) => message.map_err(|_| {
-                Failure::Local("did not confirm that the file arrived".into())
-            })?,
-        };
-        match message {
+        let disk_time = Duration::from_secs(self.file.source.bytes() / MIN_DISK_RATE);
+        let too_late = "did not confirm that the file arrived";
+        match self
+            .next_message(MAX_CONFIRM_TIME + disk_time, too_late)
+            .await?
+        {
             Some(FileMessage::Received { .. }) => Ok(()),
             message => Err(refused(message)),
+        }
+    }
+
+    /// Sending failed here, perhaps because it was cancelled.
+    fn failed(&self, error: impl Display) -> Failure {
+        let (channel, error) = (&self.recipient.channel, error.to_string());
+        match self.file.cancellation.reason() {
+            Some(reason) => channel.cancelled(reason),
+            None => channel.failed(error.clone(), &error),
         }
     }
 }
 
 /// The failure that an unexpected message of the receiver means, or its departure.
 fn refused(message: Option<FileMessage>) -> Failure {
-    Failure::Remote(match message {
+    let reason = match message {
         None => "left the room".into(),
         Some(FileMessage::Decline { reason, .. }) => format!("declined: {reason}"),
         Some(FileMessage::Failed { reason, .. }) => reason.to_string(),
         Some(FileMessage::Cancel { .. }) => "cancelled by the receiver".into(),
         Some(_) => "violated the protocol".into(),
-    })
-}
-
-fn local(error: impl std::fmt::Display) -> Failure {
-    Failure::Local(error.to_string())
+    };
+    Failure {
+        reason,
+        message: None,
+    }
 }

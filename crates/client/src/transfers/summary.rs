@@ -1,23 +1,57 @@
 //! Sums up an outgoing file for its user.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use backroom_gbn::SenderStats;
-use backroom_protocol::{Cast, FileName};
-use backroom_transport::file::{SendTotals, SourceFile};
+use backroom_gbn::{SegmentDelays, SenderStats};
+use backroom_transport::file::SendTotals;
+use backroom_vocabulary::account::{ReceiverResult, SegmentDelay, TransferAccount};
 use backroom_vocabulary::{DeliveryPath, DeliverySetting, ObservedDelivery};
 
-use super::recipient::RecipientReport;
-use crate::event::{ReceiverResult, SegmentDelay, TransferAccount};
-use crate::settings::Settings;
+use super::outgoing_file::OutgoingFile;
+
+/// How the transfer to one receiver ended.
+#[derive(Debug)]
+pub(super) struct RecipientReport {
+    /// `None` if no segment was sent.
+    pub(super) path: Option<DeliveryPath>,
+    /// What its own stream took, if there was one.
+    pub(super) totals: Option<SendTotals>,
+    /// From the first segment to the last ACK.
+    pub(super) span: Option<(Instant, Instant)>,
+    /// Whether the receiver has the file, or the reason why not.
+    pub(super) result: Result<(), String>,
+}
+
+impl RecipientReport {
+    /// Extends the span by a stream that ends now.
+    pub(super) fn extend_span(&mut self, elapsed: Duration) {
+        let now = Instant::now();
+        let begun = self.span.map(|(first, _)| first);
+        let first = begun.or_else(|| now.checked_sub(elapsed));
+        self.span = first.map(|first| (first, now));
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        let (first, last) = self.span?;
+        Some(last.saturating_duration_since(first).as_secs_f64())
+    }
+}
+
+impl Default for RecipientReport {
+    /// The report if the task panicked.
+    fn default() -> Self {
+        Self {
+            path: None,
+            totals: None,
+            span: None,
+            result: Err("an internal error ended the transfer".into()),
+        }
+    }
+}
 
 /// A file that was sent, successfully or not.
 pub(super) struct Summary<'a> {
-    pub(super) id: u64,
-    pub(super) cast: Cast,
-    pub(super) source: &'a SourceFile,
-    pub(super) name: &'a FileName,
-    pub(super) settings: Settings,
+    pub(super) file: &'a OutgoingFile,
     /// The receivers' names, and a report for each.
     pub(super) receivers: Vec<String>,
     pub(super) reports: Vec<RecipientReport>,
@@ -26,41 +60,42 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// The event that reports it.
-    pub(super) fn into_event(self) -> TransferAccount {
-        let bytes = self.source.bytes();
-        let segment = self.settings.segment.value();
+    pub(super) fn into_account(self) -> TransferAccount {
+        let bytes = self.file.source.bytes();
+        let settings = self.file.settings;
+        let segment_bytes = settings.segment.value();
+        let sum = |count: fn(SenderStats) -> u64| self.stats().map(count).sum();
         let round_trips: Vec<f64> = self
             .stats()
             .filter_map(|stats| stats.srtt)
-            .map(|srtt| srtt.as_secs_f64() * 1e3)
+            .map(milliseconds)
             .collect();
+        let mean = round_trips.iter().sum::<f64>() / round_trips.len() as f64;
         TransferAccount {
-            id: self.id,
-            cast: self.cast,
-            file: self.name.to_string(),
+            id: self.file.id,
+            cast: self.file.cast,
+            file: self.file.name.to_string(),
             bytes,
             seconds: self.seconds_of_all(),
             goodput_mbps: goodput_mbps(bytes, self.seconds_of_slowest()),
-            window: self.settings.window,
-            segments: bytes.div_ceil(u64::from(segment)),
-            segments_sent: self.stats().map(|stats| stats.segments_sent).sum(),
-            segments_retransmitted: self.stats().map(|stats| stats.segments_retransmitted).sum(),
-            segments_copied: self.stats().map(|stats| stats.segments_copied).sum(),
-            timeouts: self.stats().map(|stats| stats.timeouts).sum(),
-            go_backs: self.stats().map(|stats| stats.go_backs).sum(),
-            srtt_ms: (!round_trips.is_empty())
-                .then(|| round_trips.iter().sum::<f64>() / round_trips.len() as f64),
+            window: settings.window,
+            segments: bytes.div_ceil(u64::from(segment_bytes)),
+            segments_sent: sum(|stats| stats.segments_sent),
+            segments_retransmitted: sum(|stats| stats.segments_retransmitted),
+            segments_copied: sum(|stats| stats.segments_copied),
+            timeouts: sum(|stats| stats.timeouts),
+            go_backs: sum(|stats| stats.go_backs),
+            srtt_ms: (!round_trips.is_empty()).then_some(mean),
             min_rtt_ms: self
                 .stats()
                 .filter_map(|stats| stats.min_rtt)
                 .min()
-                .map(|rtt| rtt.as_secs_f64() * 1e3),
+                .map(milliseconds),
             segment_delay_ms: self.segment_delay_ms(),
             delivery: self.delivery(),
-            recovery: self.settings.recovery,
-            copies: self.settings.copies,
-            segment_bytes: segment,
+            recovery: settings.recovery,
+            copies: settings.copies,
+            segment_bytes,
             receivers: self
                 .receivers
                 .into_iter()
@@ -85,7 +120,7 @@ impl Summary<'_> {
 
     /// How the file was in fact delivered.
     fn delivery(&self) -> ObservedDelivery {
-        if self.settings.delivery == DeliverySetting::Sequential {
+        if self.file.settings.delivery == DeliverySetting::Sequential {
             return ObservedDelivery::Sequential;
         }
         let mut paths: Vec<_> = self
@@ -104,8 +139,8 @@ impl Summary<'_> {
     /// From the first segment of any stream to the last ACK of any.
     fn seconds_of_all(&self) -> f64 {
         let spans = || self.reports.iter().filter_map(|report| report.span);
-        let first: Option<Instant> = spans().map(|(first, _)| first).min();
-        let last: Option<Instant> = spans().map(|(_, last)| last).max();
+        let first = spans().map(|(first, _)| first).min();
+        let last = spans().map(|(_, last)| last).max();
         match (first, last) {
             (Some(first), Some(last)) => last.saturating_duration_since(first).as_secs_f64(),
             _ => 0.0,
@@ -123,14 +158,11 @@ impl Summary<'_> {
 
     /// Over the segments of all streams.
     fn segment_delay_ms(&self) -> Option<SegmentDelay> {
-        let delays =
-            self.totals()
-                .map(|totals| totals.delays.clone())
-                .reduce(|mut all, delays| {
-                    all.add(&delays);
-                    all
-                })?;
-        let at = |share| Some(delays.quantile(share)?.as_secs_f64() * 1e3);
+        let mut delays = SegmentDelays::new(0);
+        for totals in self.totals() {
+            delays.add(&totals.delays);
+        }
+        let at = |share| delays.quantile(share).map(milliseconds);
         Some(SegmentDelay {
             min: at(0.0)?,
             p50: at(0.5)?,
@@ -139,6 +171,10 @@ impl Summary<'_> {
             max: at(1.0)?,
         })
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// Bits of a file per second of its transfer, in 10^6; 0 if it took no time.

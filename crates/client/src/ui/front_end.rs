@@ -3,50 +3,38 @@
 use std::io;
 use std::time::Duration;
 
+use backroom_vocabulary::event::{Event, Transfer};
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::event::{Event, Transfer};
-use crate::transfers::Board;
+use crate::transfers::ActiveTransfers;
 
 /// The interval between two updates of the progress of transfers.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Shows events to a user or a program.
-pub trait FrontEnd: Send {
-    /// Shows one event.
-    ///
-    /// # Errors
-    /// The output is closed or cannot be written to.
+/// Shows events to a user or a program. The errors mean that the output is closed or cannot be written to.
+pub(crate) trait FrontEnd: Send {
     fn show(&mut self, event: &Event) -> io::Result<()>;
 
     /// Shows the progress of the active transfers, if this front end does.
-    ///
-    /// # Errors
-    /// As [`FrontEnd::show`].
-    fn show_progress(&mut self, _transfers: &[Transfer]) -> io::Result<()> {
+    fn show_progress(&mut self, _: &[Transfer]) -> io::Result<()> {
         Ok(())
     }
 
     /// Restores the terminal for the shell.
-    ///
-    /// # Errors
-    /// As [`FrontEnd::show`].
     fn close(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 /// Shows `events` until the channel closes. Writing blocks, so run this on its own thread.
-///
-/// # Errors
-/// The output is closed or cannot be written to.
-pub async fn show_all(
+pub(crate) async fn show_all(
     front_end: &mut dyn FrontEnd,
     mut events: mpsc::Receiver<Event>,
-    board: Board,
+    active: ActiveTransfers,
 ) -> io::Result<()> {
-    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = interval(PROGRESS_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -54,7 +42,7 @@ pub async fn show_all(
                 Some(event) => front_end.show(&event)?,
                 None => return front_end.close(),
             },
-            _ = ticks.tick() => front_end.show_progress(&board.transfers())?,
+            _ = ticks.tick() => front_end.show_progress(&active.list())?,
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::event::{Direction, Transfer};
+use backroom_vocabulary::event::{Direction, Transfer};
 
 const BAR_WIDTH: usize = 16;
 
 /// The weight of a new sample in the moving average of the speed.
 const SMOOTHING: f64 = 0.3;
 
-/// Tracks the speed of the active transfers.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     speeds: HashMap<u64, Speed>,
@@ -28,11 +27,8 @@ impl Progress {
     pub(super) fn line(&mut self, now: Instant, transfers: &[Transfer]) -> String {
         self.speeds
             .retain(|id, _| transfers.iter().any(|transfer| transfer.id == *id));
-        let parts: Vec<String> = transfers
-            .iter()
-            .map(|transfer| self.part(now, transfer))
-            .collect();
-        parts.join("   ")
+        let parts = transfers.iter().map(|transfer| self.part(now, transfer));
+        parts.collect::<Vec<_>>().join("   ")
     }
 
     fn part(&mut self, now: Instant, transfer: &Transfer) -> String {
@@ -61,12 +57,8 @@ impl Progress {
             (share * 100.0).floor()
         );
         if let Some(bytes_per_second) = speed.bytes_per_second.filter(|&speed| speed > 0.0) {
-            let left = (transfer.bytes as f64 - done).max(0.0) / bytes_per_second;
-            part.push_str(&format!(
-                " {}/s {} left",
-                bytes(bytes_per_second),
-                time(left)
-            ));
+            let left = time((transfer.bytes as f64 - done).max(0.0) / bytes_per_second);
+            part.push_str(&format!(" {}/s {left} left", bytes(bytes_per_second)));
         }
         part
     }
@@ -87,12 +79,8 @@ impl Speed {
 
 /// The mean over the receivers, so that a sequential delivery grows from 0 to 100 % only once.
 fn mean_bytes_done(transfer: &Transfer) -> f64 {
-    let sum: f64 = transfer
-        .peers
-        .iter()
-        .map(|peer| peer.bytes_done as f64)
-        .sum();
-    sum / transfer.peers.len().max(1) as f64
+    let done = transfer.peers.iter().map(|peer| peer.bytes_done as f64);
+    done.sum::<f64>() / transfer.peers.len().max(1) as f64
 }
 
 /// Formats a size in units of 1000.
@@ -104,11 +92,8 @@ pub(super) fn bytes(bytes: f64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    if unit == 0 || value >= 99.95 {
-        format!("{value:.0} {}", units[unit])
-    } else {
-        format!("{value:.1} {}", units[unit])
-    }
+    let decimals = usize::from(unit > 0 && value < 99.95);
+    format!("{value:.decimals$} {}", units[unit])
 }
 
 /// Formats a duration as seconds, `m:ss` or `h:mm:ss`.
@@ -125,8 +110,9 @@ fn time(seconds: f64) -> String {
 mod tests {
     use std::time::Duration;
 
+    use backroom_vocabulary::event::Peer;
+
     use super::*;
-    use crate::event::Peer;
 
     fn transfer(bytes: u64, done: &[u64]) -> Transfer {
         let peers = done

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use backroom_protocol::Cast;
+use backroom_vocabulary::account::TransferAccount;
+use backroom_vocabulary::event::{Direction, Event, Peer, Settings, Transfer, User};
 
 use super::progress::bytes;
-use crate::event::{Direction, Event, ReceiverResult, Settings, Transfer, TransferAccount, User};
 
-/// The style of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// Whether to use colours.
     pub(super) colors: bool,
     /// Whether to show the recipients of a message that is not a broadcast.
     pub(super) audience: bool,
@@ -67,11 +66,8 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             format!("***{} : {text}{}", style.name(from), audience(*cast, style))
         }
         Event::Receiving { from, path, .. } => {
-            format!(
-                "***Started receiving file from: {}\nSaving it as: {}",
-                style.name(from),
-                path.display()
-            )
+            let (from, path) = (style.name(from), path.display());
+            format!("***Started receiving file from: {from}\nSaving it as: {path}")
         }
         Event::Received {
             path,
@@ -79,21 +75,17 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             seconds,
             goodput_mbps,
             ..
-        } => format!(
-            "{}: {} ({})\n{}",
-            style.good("Downloaded successfully"),
-            path.display(),
-            bytes(*size as f64),
-            time_taken(*seconds, *goodput_mbps),
-        ),
+        } => {
+            let done = style.good("Downloaded successfully");
+            let (path, size) = (path.display(), bytes(*size as f64));
+            let time_taken = time_taken(*seconds, *goodput_mbps);
+            format!("{done}: {path} ({size})\n{time_taken}")
+        }
         Event::Failed {
             from, file, error, ..
         } => {
-            format!(
-                "{} {file} from {}: {error}",
-                style.bad("Not received:"),
-                style.name(from)
-            )
+            let (failed, from) = (style.bad("Not received:"), style.name(from));
+            format!("{failed} {file} from {from}: {error}")
         }
         Event::Sending {
             id,
@@ -101,11 +93,12 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             bytes: size,
             receivers,
             ..
-        } => style.quiet(&format!(
-            "Sending {file} ({}) to {} as transfer #{id}",
-            bytes(*size as f64),
-            receivers.join(", ")
-        )),
+        } => {
+            let (size, receivers) = (bytes(*size as f64), receivers.join(", "));
+            style.quiet(&format!(
+                "Sending {file} ({size}) to {receivers} as transfer #{id}"
+            ))
+        }
         Event::Sent(sent) => sent_text(sent, style),
         Event::Transfers { transfers } => transfers_text(transfers),
         Event::Settings(settings) => style.quiet(&settings_text(settings)),
@@ -135,46 +128,29 @@ fn audience(cast: Cast, style: Style) -> String {
 }
 
 fn joined(name: &str, members: &[String], fingerprint: &str, style: Style) -> String {
-    let others: Vec<&str> = members
-        .iter()
-        .map(String::as_str)
-        .filter(|&member| member != name)
-        .collect();
-    let others_text = if others.is_empty() {
-        "You are alone in this room".into()
-    } else {
-        format!("Members: {}", others.join(", "))
+    let others = members.iter().map(String::as_str);
+    let others: Vec<&str> = others.filter(|&member| member != name).collect();
+    let others = match others[..] {
+        [] => "You are alone in this room".into(),
+        _ => format!("Members: {}", others.join(", ")),
     };
     let key = style.quiet(&format!("Your fingerprint: {fingerprint}"));
-    format!(
-        "Welcome to chatroom!!!\n{others_text}\n{key}\n{}",
-        style.quiet("Enter `help` for a list of commands")
-    )
+    let help = style.quiet("Enter `help` for a list of commands");
+    format!("Welcome to chatroom!!!\n{others}\n{key}\n{help}")
 }
 
 fn users_text(users: &[User], style: Style) -> String {
-    let name = users
-        .iter()
-        .map(|user| user.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let address = users
-        .iter()
-        .map(|user| user.address.chars().count())
-        .max()
-        .unwrap_or(0);
-    let lines: Vec<String> = users
-        .iter()
-        .map(|user| {
-            format!(
-                "{:name$}  {:address$}  {}",
-                user.name,
-                user.address,
-                style.quiet(&user.fingerprint)
-            )
-        })
-        .collect();
-    lines.join("\n")
+    let width = |column: fn(&User) -> &str| {
+        let widths = users.iter().map(|user| column(user).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let (name_width, address_width) = (width(|user| &user.name), width(|user| &user.address));
+    let line = |user: &User| {
+        let User { name, address, .. } = user;
+        let fingerprint = style.quiet(&user.fingerprint);
+        format!("{name:name_width$}  {address:address_width$}  {fingerprint}")
+    };
+    users.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn sent_text(sent: &TransferAccount, style: Style) -> String {
@@ -186,25 +162,17 @@ fn sent_text(sent: &TransferAccount, style: Style) -> String {
         }
         (arrived, all) => format!("{} to {arrived} of {all}: {}", style.bad("Sent"), sent.file),
     };
-    for ReceiverResult { name, error, .. } in sent.receivers.iter().filter(|receiver| !receiver.ok)
-    {
-        let _ = write!(
-            text,
-            "\n  {}: {}",
-            style.name(name),
-            error.as_deref().unwrap_or("failed")
-        );
+    for receiver in sent.receivers.iter().filter(|receiver| !receiver.ok) {
+        let error = receiver.error.as_deref().unwrap_or("failed");
+        let _ = write!(text, "\n  {}: {error}", style.name(&receiver.name));
     }
     if arrived > 0 {
         let _ = write!(text, "\n{}", time_taken(sent.seconds, sent.goodput_mbps));
     }
-    if sent.segments_retransmitted > 0 {
-        let _ = write!(
-            text,
-            "; {} of {} segments retransmitted",
-            sent.segments_retransmitted,
-            sent.segments_sent.saturating_sub(sent.segments_copied)
-        );
+    let retransmitted = sent.segments_retransmitted;
+    if retransmitted > 0 {
+        let all = sent.segments_sent.saturating_sub(sent.segments_copied);
+        let _ = write!(text, "; {retransmitted} of {all} segments retransmitted");
     }
     text
 }
@@ -223,23 +191,23 @@ fn transfers_text(transfers: &[Transfer]) -> String {
         return "No active transfers".into();
     }
     let mut lines = Vec::new();
-    for transfer in transfers {
-        let (preposition, size) = (
-            if transfer.direction == Direction::Out {
-                "to"
-            } else {
-                "from"
-            },
-            transfer.bytes,
-        );
-        for peer in &transfer.peers {
-            let percent = (peer.bytes_done * 100).checked_div(size).unwrap_or(100);
+    for Transfer {
+        id,
+        file,
+        direction,
+        bytes: size,
+        peers,
+    } in transfers
+    {
+        let preposition = match direction {
+            Direction::Out => "to",
+            Direction::In => "from",
+        };
+        for Peer { name, bytes_done } in peers {
+            let percent = (bytes_done * 100).checked_div(*size).unwrap_or(100);
+            let size = bytes(*size as f64);
             lines.push(format!(
-                "#{} {} {preposition} {}: {percent} % of {}",
-                transfer.id,
-                transfer.file,
-                peer.name,
-                bytes(size as f64)
+                "#{id} {file} {preposition} {name}: {percent} % of {size}"
             ));
         }
     }

@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// The active bans.
-///
 /// A ban applies to the folded name and, if no other member shares it, to the address. It slows a removed member down. It
 /// cannot exclude a person that knows the password and has another address.
 #[derive(Debug, Default)]

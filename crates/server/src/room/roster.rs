@@ -9,15 +9,13 @@ use backroom_protocol::room::{MemberId, MemberInfo};
 
 /// A member, or a client that has proved the password and asks to become one.
 #[derive(Clone, Debug)]
-pub struct Member {
-    /// The requested name.
-    pub name: Name,
-    /// The public key of the session's identity.
-    pub public_key: PublicKey,
+pub(crate) struct Member {
+    pub(crate) name: Name,
+    pub(crate) public_key: PublicKey,
     /// The source address of the connection.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// The server's own address on that connection.
-    pub local: IpAddr,
+    pub(crate) local: IpAddr,
 }
 
 /// The members, by id and by folded name.
@@ -29,16 +27,8 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = MemberId> {
-        self.members.keys().copied()
-    }
-
-    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
-        self.members.iter().map(|(id, member)| (*id, member))
+    pub(super) fn members(&self) -> &BTreeMap<MemberId, Member> {
+        &self.members
     }
 
     pub(super) fn get(&self, id: MemberId) -> Option<&Member> {
@@ -69,23 +59,15 @@ impl Roster {
         Some(member)
     }
 
-    /// Whether another member has the same address as `id`.
-    pub(super) fn shares_address(&self, id: MemberId) -> bool {
-        self.get(id).is_some_and(|member| {
-            self.members()
-                .any(|(other, o)| other != id && o.peer.ip() == member.peer.ip())
-        })
-    }
-
     /// All members, with their addresses as seen from `viewer`.
     pub(super) fn visible_to(&self, viewer: &Member) -> Vec<MemberInfo> {
-        self.members()
-            .map(|(id, member)| info(id, member, address_for(member, viewer)))
+        self.members
+            .iter()
+            .map(|(id, member)| info(*id, member, address_for(member, viewer)))
             .collect()
     }
 
     /// The announcements of `id` to the others, each with its recipients.
-    ///
     /// There is usually one. A member on the server's own host has one for each of the host's addresses that others
     /// connected to.
     pub(super) fn announcements(&self, id: MemberId) -> Vec<(MemberInfo, Vec<MemberId>)> {
@@ -93,11 +75,9 @@ impl Roster {
             return Vec::new();
         };
         let mut viewers_by_address = BTreeMap::<SocketAddr, Vec<MemberId>>::new();
-        for (viewer_id, viewer) in self.members().filter(|(other, _)| *other != id) {
-            viewers_by_address
-                .entry(address_for(member, viewer))
-                .or_default()
-                .push(viewer_id);
+        for (viewer_id, viewer) in self.members.iter().filter(|(other, _)| **other != id) {
+            let viewers = viewers_by_address.entry(address_for(member, viewer));
+            viewers.or_default().push(*viewer_id);
         }
         viewers_by_address
             .into_iter()
@@ -107,7 +87,6 @@ impl Roster {
 }
 
 /// The address at which `viewer` can reach `member`.
-///
 /// This is the address that the server sees, with one exception: a member that connected over loopback is on the server's
 /// host, and others reach that host at the address to which they connected.
 fn address_for(member: &Member, viewer: &Member) -> SocketAddr {

@@ -1,21 +1,20 @@
 //! The votes to remove members.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backroom_protocol::room::MemberId;
 use thiserror::Error;
 
-/// The largest number of open votes of one member. It bounds the memory of all votes.
-pub(super) const MAX_OPEN_VOTES: usize = 32;
+use super::VOTE_LIFETIME;
 
-/// The open votes.
-///
+/// The largest number of open votes of one member. It bounds the memory of all votes.
+const MAX_OPEN_VOTES: usize = 32;
+
 /// Each voter has at most one vote against a target. The vote ends when it expires, or when the voter or the target leaves.
 /// It applies to a session: a member that joins again starts without votes against it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Votes {
-    lifetime: Duration,
     // Two indexes of the same votes: one to find a vote, one to find the next that expires.
     expiry_by_vote: BTreeMap<Vote, Instant>,
     by_expiry: BTreeSet<(Instant, Vote)>,
@@ -28,14 +27,12 @@ struct Vote {
     voter: MemberId,
 }
 
-/// The number of votes against a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) target: MemberId,
     pub(super) votes: u32,
 }
 
-/// A vote was not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum VoteError {
     #[error("you cannot vote to remove yourself")]
@@ -47,20 +44,7 @@ pub(super) enum VoteError {
 }
 
 impl Votes {
-    /// Creates an empty set of votes, each of which will count for `lifetime`.
-    pub(super) fn new(lifetime: Duration) -> Self {
-        Self {
-            lifetime,
-            expiry_by_vote: BTreeMap::new(),
-            by_expiry: BTreeSet::new(),
-        }
-    }
-
-    /// Counts a vote and returns the new tally.
-    ///
-    /// # Errors
-    ///
-    /// Nothing changes if the voter votes against itself or the same target again, or has too many open votes.
+    /// Counts a vote and returns the new tally. Nothing changes after an error.
     pub(super) fn cast(
         &mut self,
         now: Instant,
@@ -74,10 +58,14 @@ impl Votes {
         if self.expiry_by_vote.contains_key(&vote) {
             return Err(VoteError::AlreadyVoted);
         }
-        if self.open_votes_of(voter) >= MAX_OPEN_VOTES {
+        let open_votes = self
+            .expiry_by_vote
+            .keys()
+            .filter(|vote| vote.voter == voter);
+        if open_votes.count() >= MAX_OPEN_VOTES {
             return Err(VoteError::TooMany);
         }
-        let expiry = now + self.lifetime;
+        let expiry = now + VOTE_LIFETIME;
         self.expiry_by_vote.insert(vote, expiry);
         self.by_expiry.insert((expiry, vote));
         Ok(self.tally(target))
@@ -112,43 +100,23 @@ impl Votes {
     }
 
     pub(super) fn tally(&self, target: MemberId) -> Tally {
-        Tally {
+        let [first, last] = [u32::MIN, u32::MAX].map(|id| Vote {
             target,
-            votes: u32::try_from(self.against(target).count()).unwrap_or(u32::MAX),
-        }
+            voter: MemberId(id),
+        });
+        let against = self.expiry_by_vote.range(first..=last);
+        let votes = u32::try_from(against.count()).unwrap_or(u32::MAX);
+        Tally { target, votes }
     }
 
     /// The voters of each target, in the order of their ids.
     pub(super) fn all(&self) -> BTreeMap<MemberId, Vec<MemberId>> {
         let mut voters_by_target = BTreeMap::<_, Vec<_>>::new();
         for vote in self.expiry_by_vote.keys() {
-            voters_by_target
-                .entry(vote.target)
-                .or_default()
-                .push(vote.voter);
+            let voters = voters_by_target.entry(vote.target);
+            voters.or_default().push(vote.voter);
         }
         voters_by_target
-    }
-
-    fn against(&self, target: MemberId) -> impl Iterator<Item = Vote> {
-        let first = Vote {
-            target,
-            voter: MemberId(u32::MIN),
-        };
-        let last = Vote {
-            target,
-            voter: MemberId(u32::MAX),
-        };
-        self.expiry_by_vote
-            .range(first..=last)
-            .map(|(vote, _)| *vote)
-    }
-
-    fn open_votes_of(&self, voter: MemberId) -> usize {
-        self.expiry_by_vote
-            .keys()
-            .filter(|vote| vote.voter == voter)
-            .count()
     }
 
     fn select(&self, wanted: impl Fn(&Vote) -> bool) -> Vec<Vote> {
@@ -162,18 +130,16 @@ impl Votes {
             }
         }
         let targets: BTreeSet<MemberId> = votes.iter().map(|vote| vote.target).collect();
-        targets
-            .into_iter()
-            .map(|target| self.tally(target))
-            .collect()
+        targets.iter().map(|target| self.tally(*target)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const LIFETIME: Duration = Duration::from_secs(15 * 60);
     const ANN: MemberId = MemberId(1);
     const BOB: MemberId = MemberId(2);
     const EVE: MemberId = MemberId(3);
@@ -185,7 +151,7 @@ mod tests {
     #[test]
     fn one_voter_has_one_vote_against_a_target() {
         let now = Instant::now();
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         assert_eq!(votes.cast(now, ANN, EVE), Ok(tally(EVE, 1)));
         assert_eq!(votes.cast(now, ANN, EVE), Err(VoteError::AlreadyVoted));
         assert_eq!(votes.cast(now, BOB, EVE), Ok(tally(EVE, 2)));
@@ -195,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_vote_against_oneself_is_rejected() {
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         assert_eq!(
             votes.cast(Instant::now(), EVE, EVE),
             Err(VoteError::SelfVote)
@@ -206,7 +172,7 @@ mod tests {
     #[test]
     fn withdrawing_removes_only_the_votes_of_the_voter() {
         let now = Instant::now();
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         votes.cast(now, ANN, EVE).unwrap();
         votes.cast(now, BOB, EVE).unwrap();
         votes.cast(now, ANN, BOB).unwrap();
@@ -218,7 +184,7 @@ mod tests {
     #[test]
     fn forgetting_a_target_removes_the_votes_against_it() {
         let now = Instant::now();
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         votes.cast(now, ANN, EVE).unwrap();
         votes.cast(now, BOB, EVE).unwrap();
         votes.cast(now, EVE, BOB).unwrap();
@@ -231,31 +197,34 @@ mod tests {
     fn votes_expire_exactly_after_their_lifetime() {
         let start = Instant::now();
         let later = start + Duration::from_secs(60);
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         votes.cast(start, ANN, EVE).unwrap();
         votes.cast(later, BOB, EVE).unwrap();
-        assert_eq!(votes.poll_timeout(), Some(start + LIFETIME));
-        let just_before = start + LIFETIME - Duration::from_nanos(1);
+        assert_eq!(votes.poll_timeout(), Some(start + VOTE_LIFETIME));
+        let just_before = start + VOTE_LIFETIME - Duration::from_nanos(1);
         assert_eq!(votes.expire(just_before), []);
-        assert_eq!(votes.expire(start + LIFETIME), [tally(EVE, 1)]);
-        assert_eq!(votes.poll_timeout(), Some(later + LIFETIME));
-        assert_eq!(votes.expire(later + LIFETIME), [tally(EVE, 0)]);
+        assert_eq!(votes.expire(start + VOTE_LIFETIME), [tally(EVE, 1)]);
+        assert_eq!(votes.poll_timeout(), Some(later + VOTE_LIFETIME));
+        assert_eq!(votes.expire(later + VOTE_LIFETIME), [tally(EVE, 0)]);
         assert_eq!(votes.poll_timeout(), None);
     }
 
     #[test]
     fn an_expired_vote_can_be_cast_again() {
         let start = Instant::now();
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         votes.cast(start, ANN, EVE).unwrap();
-        votes.expire(start + LIFETIME);
-        assert_eq!(votes.cast(start + LIFETIME, ANN, EVE), Ok(tally(EVE, 1)));
+        votes.expire(start + VOTE_LIFETIME);
+        assert_eq!(
+            votes.cast(start + VOTE_LIFETIME, ANN, EVE),
+            Ok(tally(EVE, 1))
+        );
     }
 
     #[test]
     fn the_open_votes_of_one_member_are_bounded() {
         let now = Instant::now();
-        let mut votes = Votes::new(LIFETIME);
+        let mut votes = Votes::default();
         for target in 0..MAX_OPEN_VOTES as u32 {
             votes.cast(now, ANN, MemberId(100 + target)).unwrap();
         }

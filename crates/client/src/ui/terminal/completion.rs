@@ -5,68 +5,52 @@ use std::path::Path;
 
 use rustyline::completion::Pair;
 
-use crate::command::{COMMANDS, CommandSpec, escape};
+use crate::command::{CommandSpec, bar_positions, commands, escape};
 use crate::paths::expand_home;
 
 /// Returns the candidates for the last part of `line`, and where that part starts.
 pub(super) fn complete(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
-    let bars: Vec<usize> = line
-        .match_indices('|')
-        .map(|(at, _)| at)
-        .filter(|&at| !line[..at].ends_with('\\'))
-        .collect();
-    let Some(&first) = bars.first() else {
+    let bars: Vec<usize> = bar_positions(line).collect();
+    let (Some(&first), Some(&last)) = (bars.first(), bars.last()) else {
         return complete_without_bar(line, names);
     };
-    let start = bars.last().map_or(0, |at| at + 1);
+    let start = last + 1;
     let typed = &line[start..];
     let field = bars.len() - 1;
     let mut candidates = Vec::new();
-    if let Some(word) = CommandSpec::find(line[..first].trim()) {
-        if word.takes_users() && (field == 0 || word.fields.contains("...")) {
-            let after = if word.name == "kick" { "" } else { "|" };
+    if let Some(spec) = CommandSpec::find(line[..first].trim())
+        && let Some(fields) = spec.fields()
+    {
+        if spec.takes_users() && (field == 0 || fields.contains("...")) {
+            let after = if fields == "USER" { "" } else { "|" };
             candidates.extend(
                 matching_names(typed, names).map(|name| pair(name, format!("{name}{after}"))),
             );
         }
-        if word.takes_path() && (field > 0 || !word.takes_users()) {
+        if spec.takes_path() && (field > 0 || !spec.takes_users()) {
             candidates.extend(matching_paths(typed));
         }
-        if let Some(values) = word
-            .fields
-            .strip_prefix('|')
-            .filter(|values| values.contains(" or "))
-        {
-            let values = values
-                .split(" or ")
-                .flat_map(|values| values.split(", "))
-                .filter(|value| value.starts_with(typed));
-            candidates.extend(values.map(|value| pair(value, value.to_owned())));
+        if fields.contains(" or ") {
+            let values = fields.split(" or ");
+            let values = values.flat_map(|values| values.split(", "));
+            let matching = values.filter(|value| value.starts_with(typed));
+            candidates.extend(matching.map(|value| pair(value, value.to_owned())));
         }
     }
     (start, candidates)
 }
 
 fn complete_without_bar(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
-    if let Some(space) = line.rfind(' ') {
-        let typed = &line[space + 1..];
-        let candidates = if typed.is_empty() {
-            Vec::new()
-        } else {
-            matching_names(typed, names)
-                .map(|name| pair(name, format!("{name} ")))
-                .collect()
-        };
-        return (space + 1, candidates);
+    if let Some((before, typed)) = line.rsplit_once(' ') {
+        let matching = matching_names(typed, names).filter(|_| !typed.is_empty());
+        let candidates = matching.map(|name| pair(name, format!("{name} ")));
+        return (before.len() + 1, candidates.collect());
     }
-    let table = COMMANDS.iter().filter(|word| word.name.starts_with(line));
-    let after = |word: &CommandSpec| if word.fields.is_empty() { "" } else { "|" };
-    let mut candidates: Vec<Pair> = table
-        .map(|word| {
-            pair(
-                &format!("{}{}", word.name, word.fields),
-                format!("{}{}", word.name, after(word)),
-            )
+    let mut candidates: Vec<Pair> = commands()
+        .filter(|spec| spec.name().starts_with(line))
+        .map(|spec| {
+            let after = spec.fields().map_or("", |_| "|");
+            pair(spec.syntax, format!("{}{after}", spec.name()))
         })
         .collect();
     if !line.is_empty() {
@@ -137,7 +121,7 @@ mod tests {
     fn commands_complete_with_their_bar() {
         assert_eq!(completions("mb"), ["mbroadcast|", "mblockcast|"]);
         assert_eq!(completions("get"), ["getusers"]);
-        assert_eq!(completions("").len(), COMMANDS.len());
+        assert_eq!(completions("").len(), commands().count());
     }
 
     #[test]

@@ -26,17 +26,14 @@ use crate::ui::progress::Progress;
 use crate::ui::text::Style;
 
 /// Reads lines from the terminal. The history is kept only in memory, so that no message is written to disk.
-pub struct Editor {
+pub(crate) struct Editor {
     editor: rustyline::Editor<RoomHelper, MemHistory>,
     shared: Arc<Shared>,
 }
 
 impl Editor {
     /// Creates the editor of this process's terminal, and the front end that prints above it.
-    ///
-    /// # Errors
-    /// There is no terminal, or it does not support line editing.
-    pub fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
+    pub(crate) fn open(colors: bool, bell: bool) -> anyhow::Result<(Self, Terminal)> {
         let original =
             rustix::termios::tcgetattr(io::stdin()).context("standard input is not a terminal")?;
         let config = Config::builder()

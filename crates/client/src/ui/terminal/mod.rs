@@ -8,5 +8,4 @@ mod editor;
 mod screen;
 mod shared;
 
-pub use editor::Editor;
-pub use screen::Terminal;
+pub(crate) use editor::Editor;

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use backroom_vocabulary::event::{Event, Transfer};
 use rustix::termios::{OptionalActions, Termios, tcsetattr};
 use rustyline::ExternalPrinter;
 
 use super::shared::Shared;
-use crate::event::{Event, Transfer};
 use crate::ui::front_end::FrontEnd;
 use crate::ui::progress::Progress;
 use crate::ui::text::{Style, describe};
@@ -24,7 +24,7 @@ const RESTORE_TERMINAL: &str = "\x1b[?2026l\x1b[?2004l\r\x1b[J";
 const PARK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Shows events above the line being edited.
-pub struct Terminal {
+pub(crate) struct Terminal {
     pub(super) printer: Box<dyn ExternalPrinter + Send>,
     pub(super) shared: Arc<Shared>,
     /// The settings of the terminal before the editor changed them.
@@ -53,11 +53,8 @@ impl Terminal {
             Event::Joined {
                 name: own, members, ..
             } => {
-                *names = members
-                    .iter()
-                    .filter(|&name| name != own)
-                    .cloned()
-                    .collect();
+                names.clone_from(members);
+                names.retain(|name| name != own);
             }
             Event::MemberJoined { name } => names.push(name.clone()),
             Event::MemberLeft { name } => names.retain(|other| other != name),
@@ -66,13 +63,8 @@ impl Terminal {
     }
 
     fn mentions_me(&self, event: &Event) -> bool {
-        match event {
-            Event::Message { text, .. } => {
-                !self.own_name.is_empty()
-                    && text.to_lowercase().contains(&self.own_name.to_lowercase())
-            }
-            _ => false,
-        }
+        let own_name = self.own_name.to_lowercase();
+        matches!(event, Event::Message { text, .. } if text.to_lowercase().contains(&own_name))
     }
 
     fn idle_status(&self) -> String {
@@ -143,11 +135,8 @@ fn truncate_to_width(text: &str, columns: usize) -> String {
     let mut used = 0;
     text.chars()
         .take_while(|&c| {
-            used += if c.is_ascii() || matches!(c, '█' | '░' | '↑' | '↓') {
-                1
-            } else {
-                2
-            };
+            let is_narrow = c.is_ascii() || matches!(c, '█' | '░' | '↑' | '↓');
+            used += if is_narrow { 1 } else { 2 };
             used < columns
         })
         .collect()

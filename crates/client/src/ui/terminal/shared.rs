@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The state that the editor's thread and the output thread share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// The names of the other members, for completion.

@@ -53,7 +53,7 @@ impl TestRoom {
     }
 
     fn join(&mut self, name: &str) -> MemberId {
-        let host = self.room.roster.len() + 1;
+        let host = self.room.roster.members().len() + 1;
         self.try_join(name, &format!("192.0.2.{host}:4000"))
             .unwrap()
     }

@@ -1,15 +1,14 @@
-//! The running transfers and their progress, for the user interfaces and the command `transfers`.
+//! The active transfers and their progress, for the user interfaces and the command `transfers`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backroom_transport::file::Progress;
+use backroom_vocabulary::event::{Direction, Peer, Transfer};
 
-use crate::event::{Direction, Peer, Transfer};
-
-/// The running transfers. Clones share them.
+/// The active transfers. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BTreeMap<u64, Entry>>>);
+pub(crate) struct ActiveTransfers(Arc<Mutex<BTreeMap<u64, Entry>>>);
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -19,10 +18,9 @@ pub(super) struct Entry {
     pub(super) peers: Vec<(String, Progress)>,
 }
 
-impl Board {
-    /// The running transfers and their present progress, oldest first.
-    #[must_use]
-    pub fn transfers(&self) -> Vec<Transfer> {
+impl ActiveTransfers {
+    /// The active transfers and their present progress, oldest first.
+    pub(crate) fn list(&self) -> Vec<Transfer> {
         let peer = |(name, progress): &(String, Progress)| Peer {
             name: name.clone(),
             bytes_done: progress.bytes(),

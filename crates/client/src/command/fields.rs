@@ -1,0 +1,111 @@
+//! The fields of a command: what follows the first bar.
+
+use std::str::FromStr;
+
+use backroom_protocol::Cast;
+
+use super::types::{Command, CommandError, Recipients};
+use crate::settings::{Setting, SettingError};
+
+/// The fields that were entered for a command.
+pub(super) struct Fields<'a> {
+    /// The text after the first bar.
+    pub(super) text: &'a str,
+    /// The syntax of the command, for errors.
+    pub(super) usage: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn text(&self, cast: Cast) -> Result<Command, CommandError> {
+        let (to, text) = self.recipients(cast)?;
+        let text = unescape(text);
+        if text.trim().is_empty() {
+            return Err(self.error("the message is empty"));
+        }
+        Ok(Command::Message { to, text })
+    }
+
+    pub(super) fn file(&self, cast: Cast) -> Result<Command, CommandError> {
+        let (to, path) = self.recipients(cast)?;
+        let path = unescape(path.trim());
+        if path.is_empty() {
+            return Err(self.error("missing path"));
+        }
+        let path = path.into();
+        Ok(Command::File { to, path })
+    }
+
+    pub(super) fn kick(&self) -> Result<Command, CommandError> {
+        let user = self.user(self.text)?;
+        Ok(Command::Kick { user })
+    }
+
+    pub(super) fn cancel(&self) -> Result<Command, CommandError> {
+        match self.text.trim().parse() {
+            Ok(id) => Ok(Command::Cancel { id }),
+            Err(_) => Err(self.error("the transfer must be a number; `transfers` lists them")),
+        }
+    }
+
+    pub(super) fn set<T>(&self, setting: fn(T) -> Setting) -> Result<Command, CommandError>
+    where
+        T: FromStr,
+        SettingError: From<T::Err>,
+    {
+        let value = self.text.trim().parse().map_err(SettingError::from)?;
+        Ok(Command::Set(setting(value)))
+    }
+
+    /// The recipients, and the unparsed last field.
+    fn recipients(&self, cast: Cast) -> Result<(Recipients, &'a str), CommandError> {
+        let mut bars = bar_positions(self.text);
+        let last_of_users = match cast {
+            Cast::Broadcast => return Ok((Recipients::EVERYONE, self.text)),
+            Cast::Unicast => bars.next(),
+            Cast::Multicast | Cast::Blockcast => bars.last(),
+        };
+        let end = last_of_users.ok_or_else(|| self.error("missing field"))?;
+        let (mut names, mut users) = (Vec::new(), &self.text[..end]);
+        while let Some((name, rest)) = split_bar(users) {
+            names.push(self.user(name)?);
+            users = rest;
+        }
+        names.push(self.user(users)?);
+        Ok((Recipients { cast, names }, &self.text[end + 1..]))
+    }
+
+    fn user(&self, field: &str) -> Result<String, CommandError> {
+        let name = unescape(field.trim());
+        if name.is_empty() {
+            return Err(self.error("missing user name"));
+        }
+        Ok(name)
+    }
+
+    fn error(&self, problem: &'static str) -> CommandError {
+        let usage = self.usage;
+        CommandError::Usage { problem, usage }
+    }
+}
+
+/// Escapes the bars of a field: each becomes `\|`.
+pub(crate) fn escape(field: &str) -> String {
+    field.replace('|', "\\|")
+}
+
+pub(crate) fn unescape(field: &str) -> String {
+    field.replace("\\|", "|")
+}
+
+/// Splits at the first unescaped bar.
+pub(super) fn split_bar(text: &str) -> Option<(&str, &str)> {
+    let at = bar_positions(text).next()?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// The positions of the unescaped bars.
+pub(crate) fn bar_positions(text: &str) -> impl Iterator<Item = usize> + '_ {
+    text.match_indices('|')
+        .map(|(at, _)| at)
+        .filter(|&at| !text[..at].ends_with('\\'))
+}
