@@ -27,14 +27,13 @@ pub(crate) fn simulate(
     run: &Run,
     cancelled: &CancellationToken,
 ) -> Result<(Trace, Measurement), RunError> {
+    let cell = &run.cell;
     let stop = cancelled.child_token();
     let mut recorder = Recorder {
-        transfer: run.seed,
-        window: run.cell.window.fixed().map(Window::segments),
-        is_group: run.cell.delivery == Delivery::IpMulticast,
+        run,
         steps: Vec::new(),
-        acks_in_flight: vec![VecDeque::new(); usize::from(run.cell.receivers)],
-        acks_sent: vec![0; usize::from(run.cell.receivers)],
+        acks_in_flight: vec![VecDeque::new(); usize::from(cell.receivers)],
+        acks_sent: vec![0; usize::from(cell.receivers)],
         too_long: stop.clone(),
     };
     let outcome = sim::observe(run, &mut recorder, &stop);
@@ -43,12 +42,11 @@ pub(crate) fn simulate(
             "a trace holds at most {MAX_STEPS} steps; use a smaller file, for example --set file=1MiB"
         )));
     }
-    let cell = &run.cell;
     let trace = Trace {
-        transfer: recorder.transfer,
+        transfer: run.seed,
         origin_us: 0,
         sides: vec![Side::Sender, Side::Receiver],
-        window: recorder.window,
+        window: cell.window.fixed().map(Window::segments),
         bytes: cell.file_bytes,
         segment_bytes: cell.segment_bytes,
         steps: recorder.steps,
@@ -57,11 +55,8 @@ pub(crate) fn simulate(
     Ok((trace, outcome?))
 }
 
-struct Recorder {
-    transfer: u64,
-    window: Option<u16>,
-    /// Whether one stream reaches all receivers.
-    is_group: bool,
+struct Recorder<'a> {
+    run: &'a Run,
     steps: Vec<TraceStep>,
     /// The ACKs of each receiver that have not arrived, oldest first, with their counters. They keep their order.
     acks_in_flight: Vec<VecDeque<(Ack, u64)>>,
@@ -69,7 +64,7 @@ struct Recorder {
     too_long: CancellationToken,
 }
 
-impl Observer for Recorder {
+impl Observer for Recorder<'_> {
     fn observe(&mut self, step: Step) {
         if self.steps.len() >= MAX_STEPS {
             return self.too_long.cancel();
@@ -78,14 +73,14 @@ impl Observer for Recorder {
             return;
         };
         // Lane 0 of a simulated group is lane 0 on the wire; other lanes are numbered from 1 there.
-        let stream = if self.is_group { 0 } else { step.lane + 1 };
+        let stream = if self.is_group() { 0 } else { step.lane + 1 };
         let traced = TraceStep {
             at_ns: u64::try_from(step.at.as_nanos()).unwrap_or(u64::MAX),
-            transfer: self.transfer,
+            transfer: self.run.seed,
             stream: stream as u16,
             receiver: receiver.map_or(stream, |index| index + 1) as u16,
             base: Some(step.base),
-            window: self.window,
+            window: self.run.cell.window.fixed().map(Window::segments),
             kind,
         };
         if let TraceKind::GoBack {
@@ -102,19 +97,26 @@ impl Observer for Recorder {
     }
 }
 
-impl Recorder {
+impl Recorder<'_> {
+    /// Whether one stream reaches all receivers.
+    fn is_group(&self) -> bool {
+        self.run.cell.delivery == Delivery::IpMulticast
+    }
+
     /// Converts a step for the trace, with the index of its receiver if it happened at one.
     fn trace(&mut self, lane: usize, kind: StepKind) -> Option<(Option<usize>, TraceKind)> {
-        let receiver_index = |receiver: usize| if self.is_group { receiver } else { lane };
+        let is_group = self.is_group();
+        let index_of = |receiver: usize| if is_group { receiver } else { lane };
         Some(match kind {
-            StepKind::Sent { seq, round, again } => (
-                None,
-                TraceKind::Send {
+            StepKind::Sent { seq, round, again } => {
+                let retransmission = again;
+                let kind = TraceKind::Send {
                     seq,
                     round,
-                    retransmission: again,
-                },
-            ),
+                    retransmission,
+                };
+                (None, kind)
+            }
             StepKind::LostAtEgress { seq, round, cause } => {
                 let cause = loss_cause(cause);
                 (None, TraceKind::Lost { seq, round, cause })
@@ -126,10 +128,8 @@ impl Recorder {
                 cause,
             } => {
                 let cause = loss_cause(cause);
-                (
-                    Some(receiver_index(receiver)),
-                    TraceKind::Lost { seq, round, cause },
-                )
+                let kind = TraceKind::Lost { seq, round, cause };
+                (Some(index_of(receiver)), kind)
             }
             StepKind::Arrived {
                 receiver,
@@ -142,39 +142,38 @@ impl Recorder {
                     round,
                     received,
                 };
-                (Some(receiver_index(receiver)), kind)
+                (Some(index_of(receiver)), kind)
             }
             StepKind::AckSent { receiver, ack } => {
-                let receiver_index = receiver_index(receiver);
-                let counter = self.acks_sent[receiver_index];
-                self.acks_sent[receiver_index] += 1;
-                self.acks_in_flight[receiver_index].push_back((ack, counter));
+                let index = index_of(receiver);
+                let counter = self.acks_sent[index];
+                self.acks_sent[index] += 1;
+                self.acks_in_flight[index].push_back((ack, counter));
                 let counter = Some(counter);
-                (Some(receiver_index), TraceKind::AckSend { ack, counter })
+                (Some(index), TraceKind::AckSend { ack, counter })
             }
             StepKind::AckLostAtEgress { receiver, cause } => {
-                let receiver_index = receiver_index(receiver);
-                let (ack, counter) = self.acks_in_flight[receiver_index].pop_back()?;
-                (Some(receiver_index), ack_lost(ack, counter, cause))
+                let index = index_of(receiver);
+                let lost = self.acks_in_flight[index].pop_back()?;
+                (Some(index), ack_lost(lost, cause))
             }
             StepKind::AckLostAtIngress { receiver, cause } => {
-                let receiver_index = receiver_index(receiver);
-                let (ack, counter) = self.acks_in_flight[receiver_index].pop_front()?;
-                (Some(receiver_index), ack_lost(ack, counter, cause))
+                let index = index_of(receiver);
+                let lost = self.acks_in_flight[index].pop_front()?;
+                (Some(index), ack_lost(lost, cause))
             }
             StepKind::AckArrived { receiver, ack } => {
-                let receiver_index = receiver_index(receiver);
-                let counter = self.acks_in_flight[receiver_index]
-                    .pop_front()
-                    .map(|(_, counter)| counter);
-                (Some(receiver_index), TraceKind::AckArrive { ack, counter })
+                let index = index_of(receiver);
+                let arrived = self.acks_in_flight[index].pop_front();
+                let counter = arrived.map(|(_, counter)| counter);
+                (Some(index), TraceKind::AckArrive { ack, counter })
             }
             StepKind::GoBack { to, cause } => (None, TraceKind::GoBack { to, cause }),
         })
     }
 }
 
-fn ack_lost(ack: Ack, counter: u64, cause: DropCause) -> TraceKind {
+fn ack_lost((ack, counter): (Ack, u64), cause: DropCause) -> TraceKind {
     TraceKind::AckLost {
         ack,
         counter: Some(counter),
