@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use backroom_charts::{Dot, DotChart, DotPanel, draw_dots};
+use backroom_lab::cli::print_paths;
 use backroom_lab::docker::testbed::Testbeds;
 use backroom_lab::peers;
 use backroom_lab::runner::{RunnerName, ShaperName};
@@ -210,15 +211,6 @@ fn write_summary(
         .try_for_each(|summary| writer.serialize(summary))?;
     writer.flush()?;
     Ok(summaries)
-}
-
-/// Prints paths in `folder`. A broken pipe is not an error.
-fn print_paths<'a>(folder: &Path, mut files: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match files.try_for_each(|file| writeln!(out, "{}", folder.join(file).display())) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 fn table(summaries: &[Summary]) -> Table {

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<(), RunError> {
         arguments.only.is_empty() || arguments.only.iter().any(|name| name == one.name)
     };
     let comparisons: Vec<_> = comparisons().into_iter().filter(is_chosen).collect();
-    let stopped = on_signal().map_err(anyhow::Error::new)?;
+    let stopped = on_signal()?;
     let mut testbeds = Testbeds::start(&arguments.image, arguments.shaper.shaper(), &stopped)?;
     let path = arguments.out.clone().unwrap_or_else(|| {
         let results = PathBuf::from("results").join(peers::NAME);

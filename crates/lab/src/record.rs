@@ -124,7 +124,7 @@ impl RunRecord {
         let network = measurement.network;
         let delay = measurement.segment_delay;
         Self {
-            scenario: run.scenario.to_string(),
+            scenario: run.scenario.name.clone(),
             runner: kind.name,
             shaper: kind.shaper,
             cell: cell.clone(),

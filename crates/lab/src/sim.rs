@@ -37,7 +37,7 @@ impl Backend for Simulator {
         cancelled: &CancellationToken,
     ) -> Result<Runners, RunError> {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
-        let worker = |_| Box::new(SimRunner::new(cancelled.clone())) as Box<dyn Runner>;
+        let worker = |_| Box::new(SimRunner(cancelled.clone())) as Box<dyn Runner>;
         let count = options.jobs.unwrap_or_else(processors);
         Ok(Runners {
             kind: RunnerKind::SIM,
@@ -47,18 +47,9 @@ impl Backend for Simulator {
     }
 }
 
-/// Simulates one run after another.
+/// Simulates one run after another. Stops, even during a run, when the token is cancelled.
 #[derive(Debug)]
-pub struct SimRunner {
-    cancelled: CancellationToken,
-}
-
-impl SimRunner {
-    /// A simulator that stops, even during a run, when `cancelled` is cancelled.
-    pub fn new(cancelled: CancellationToken) -> Self {
-        Self { cancelled }
-    }
-}
+pub struct SimRunner(CancellationToken);
 
 impl Runner for SimRunner {
     fn kind(&self) -> RunnerKind {
@@ -66,7 +57,7 @@ impl Runner for SimRunner {
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
-        observe(run, |_| {}, &self.cancelled)
+        observe(run, |_| {}, &self.0)
     }
 }
 
@@ -97,7 +88,7 @@ mod tests {
         let plan = Plan::new(&Scenario::parse("test", "title = 'x'").unwrap()).unwrap();
         let cancelled = CancellationToken::new();
         cancelled.cancel();
-        let outcome = SimRunner::new(cancelled).run(&plan.runs[0]);
+        let outcome = SimRunner(cancelled).run(&plan.runs[0]);
         assert!(matches!(outcome, Err(RunError::Cancelled)));
     }
 }

@@ -107,7 +107,8 @@ fn work(
         let Some(run) = runs.get(index) else {
             return;
         };
-        let result = carry_out_one(runner, run);
+        let measured = runner.run(run);
+        let result = measured.map(|measured| assess(run, runner.kind(), &measured));
         if result.is_err() {
             next.store(runs.len(), Ordering::Relaxed);
         }
@@ -115,11 +116,6 @@ fn work(
             return;
         }
     }
-}
-
-fn carry_out_one(runner: &mut dyn Runner, run: &Run) -> Result<RunRecord, RunError> {
-    let measurement = runner.run(run)?;
-    Ok(assess(run, runner.kind(), &measurement))
 }
 
 /// Passes results to `on_record` in the order of the plan. Stops at the first error. Results that arrive too early are

@@ -22,6 +22,7 @@ pub(crate) fn simulate(
     run: &Run,
     cancelled: &CancellationToken,
 ) -> Result<(Trace, Measurement), RunError> {
+    let cell = &run.cell;
     let stop = cancelled.child_token();
     let mut steps = Vec::new();
     let record = |step| {
@@ -37,7 +38,6 @@ pub(crate) fn simulate(
             "a trace holds at most {MAX_STEPS} steps; use a smaller file, for example --set file=1MiB"
         )));
     }
-    let cell = &run.cell;
     let trace = Trace {
         transfer: run.seed,
         origin_us: 0,

@@ -5,9 +5,10 @@
 use std::process::Command;
 
 use backroom_lab::doctor::{
-    Build, Configured, Distribution, EngineFacts, EngineProblem, Environment, Facts, HostFacts,
-    ImageFacts, KernelFacts, Module, MulticastFacts, Status, diagnose,
+    Configured, Distribution, EngineFacts, EngineProblem, Environment, Facts, ImageFacts,
+    KernelFacts, Module, Status, diagnose,
 };
+use backroom_provenance::Host;
 use backroom_shaper::protocol::{Availability, Support};
 
 const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\n";
@@ -32,18 +33,20 @@ const NOT_INSTALLED: Module = Module {
 const LEFT_OUT: Module = Module {
     loaded: false,
     installed: None,
-    configured: Some(Configured::Left),
+    configured: Some(Configured::NotSet),
 };
 
 /// A machine on which everything works.
 fn healthy() -> Facts {
     Facts {
-        host: HostFacts {
-            proc_version: PLAIN.to_owned(),
-            os_release: DEBIAN.to_owned(),
+        host: Host {
+            kernel: None,
+            processor: None,
             cores: 8,
             memory_bytes: Some(16_000_000_000),
         },
+        proc_version: PLAIN.to_owned(),
+        os_release: DEBIAN.to_owned(),
         kernel: KernelFacts {
             netem: THERE,
             queue: THERE,
@@ -59,13 +62,9 @@ fn healthy() -> Facts {
         }),
         docker_host: None,
         engine_installed: true,
-        multicast: Some(MulticastFacts::Heard {
-            interface: "eth0".to_owned(),
-        }),
-        build: Build {
-            commit: COMMIT[..12].to_owned(),
-            image: "backroom:latest".to_owned(),
-        },
+        multicast: Some(Ok("eth0".to_owned())),
+        commit: COMMIT[..12].to_owned(),
+        image: "backroom:latest".to_owned(),
     }
 }
 
@@ -151,11 +150,11 @@ fn without_an_engine_the_way_to_get_one_depends_on_the_machine() {
     assert_auto(&missing, "sim", None);
 
     let mut red_hat = missing.clone();
-    red_hat.host.os_release = ROCKY.to_owned();
+    red_hat.os_release = ROCKY.to_owned();
     assert_check(&red_hat, "engine", Status::NotOk, "dnf install docker-ce");
 
     let mut wsl2 = missing;
-    wsl2.host.proc_version = WSL2.to_owned();
+    wsl2.proc_version = WSL2.to_owned();
     assert_check(&wsl2, "engine", Status::NotOk, "WSL integration");
 }
 
@@ -168,7 +167,7 @@ fn an_engine_that_is_only_not_running_is_started() {
         Status::NotOk,
         "sudo systemctl start docker",
     );
-    stopped.host.proc_version = WSL2.to_owned();
+    stopped.proc_version = WSL2.to_owned();
     assert_check(
         &stopped,
         "engine",
@@ -249,7 +248,7 @@ fn without_netem_nfqueue_is_taken() {
     assert_auto(&lacking, "docker", Some("nfqueue"));
 
     let mut wsl2 = lacking.clone();
-    wsl2.host.proc_version = WSL2.to_owned();
+    wsl2.proc_version = WSL2.to_owned();
     assert_check(&wsl2, "netem", Status::NotOk, "wsl --update");
 
     let mut desktop = lacking.clone();
@@ -259,7 +258,7 @@ fn without_netem_nfqueue_is_taken() {
     assert_check(&desktop, "netem", Status::NotOk, "update Docker Desktop");
 
     let mut red_hat = lacking;
-    red_hat.host.os_release = ROCKY.to_owned();
+    red_hat.os_release = ROCKY.to_owned();
     red_hat.kernel.netem = NOT_INSTALLED;
     assert_check(&red_hat, "netem", Status::NotOk, "kernel-modules-extra");
 }
@@ -318,14 +317,15 @@ fn a_container_that_did_not_answer_in_time_leaves_it_open() {
 
 #[test]
 fn multicast_that_nobody_hears_is_said_with_the_interfaces() {
-    let deaf = |interfaces: &[&str]| Facts {
-        multicast: Some(MulticastFacts::Deaf {
-            interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
-        }),
+    let silent = |interfaces: &[&str]| Facts {
+        multicast: Some(Err(interfaces
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect())),
         ..healthy()
     };
-    assert_check(&deaf(&["eth0"]), "multicast", Status::NotOk, "-i eth0");
-    assert_check(&deaf(&[]), "multicast", Status::NotOk, "multicast on");
+    assert_check(&silent(&["eth0"]), "multicast", Status::NotOk, "-i eth0");
+    assert_check(&silent(&[]), "multicast", Status::NotOk, "multicast on");
     let unknown = Facts {
         multicast: None,
         ..healthy()
@@ -338,7 +338,7 @@ fn a_small_machine_is_told_how_to_grow() {
     let mut small = healthy();
     small.host.cores = 1;
     assert_check(&small, "machine", Status::NotOk, "--runner sim");
-    small.host.proc_version = WSL2.to_owned();
+    small.proc_version = WSL2.to_owned();
     assert_check(&small, "machine", Status::NotOk, ".wslconfig");
 }
 

@@ -41,7 +41,7 @@ impl Provenance {
 }
 
 /// A machine. `None` is unknown.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Host {
     /// Kernel release.
     pub kernel: Option<String>,

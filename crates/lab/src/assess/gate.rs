@@ -4,8 +4,6 @@
 //! The compared values come from the links or from the shapers in the containers, never from the protocol under test. A
 //! quantity that cannot be measured is not checked.
 
-use std::fmt;
-
 use backroom_link::{GilbertElliott, Loss};
 use backroom_sim::{Cell, Measurement, NetworkMeasurement};
 use statrs::function::beta::beta_reg;
@@ -22,38 +20,10 @@ const RATE_TOLERANCE: f64 = 0.02;
 pub(super) enum Check {
     /// The network was as requested.
     Pass,
-    /// It was not, for these reasons; never empty.
-    Fail(Vec<Fault>),
+    /// It was not, for these reasons.
+    Fail(String),
     /// The run did not end, or its network was not measured.
     NotMeasured,
-}
-
-/// A difference between the network and the request.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Fault {
-    /// More or fewer packets were lost than chance explains.
-    Loss {
-        lost: u64,
-        packets: u64,
-        requested: f64,
-    },
-    RoundTrip {
-        measured_ms: f64,
-        requested_ms: f64,
-    },
-    /// The rate of the busiest link.
-    Rate {
-        measured_mbps: f64,
-        requested_mbps: f64,
-    },
-    /// The queue of a link without a limit dropped packets.
-    QueueDrops {
-        packets: u64,
-    },
-    /// A member did not read its socket fast enough.
-    ReceiveBufferDrops {
-        packets: u64,
-    },
 }
 
 /// Compares the measurements of a network with what `cell` requests.
@@ -62,115 +32,61 @@ pub(super) fn check(cell: &Cell, measurement: &Measurement) -> Check {
     let Some(network) = measurement.network.as_ref().filter(|_| ended) else {
         return Check::NotMeasured;
     };
-    let faults: Vec<_> = [
+    let faults = [
         loss_fault(&cell.link.loss, network),
         rtt_fault(cell, network),
         rate_fault(cell, network),
         queue_fault(cell, network),
         receive_buffer_fault(network),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let faults: Vec<_> = faults.into_iter().flatten().collect();
     if faults.is_empty() {
         Check::Pass
     } else {
-        Check::Fail(faults)
-    }
-}
-
-impl Check {
-    /// The faults, as text for the column `note`.
-    pub(super) fn reason(&self) -> Option<String> {
-        let Self::Fail(faults) = self else {
-            return None;
-        };
-        let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
-        Some(format!(
+        Check::Fail(format!(
             "the network was not as requested: {}",
             faults.join("; ")
         ))
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Loss {
-                lost,
-                packets,
-                requested,
-            } => {
-                let percent = requested * 100.0;
-                write!(
-                    f,
-                    "{lost} of {packets} packets lost, outside the 99 % interval of {percent} %"
-                )
-            }
-            Self::RoundTrip {
-                measured_ms,
-                requested_ms,
-            } => write!(
-                f,
-                "round trip of {measured_ms:.2} ms instead of {requested_ms} ms"
-            ),
-            Self::Rate {
-                measured_mbps,
-                requested_mbps,
-            } => write!(
-                f,
-                "rate of {measured_mbps:.3} Mbit/s instead of {requested_mbps} Mbit/s"
-            ),
-            Self::QueueDrops { packets } => {
-                write!(
-                    f,
-                    "{packets} packets dropped by a queue that should have no limit"
-                )
-            }
-            Self::ReceiveBufferDrops { packets } => {
-                write!(f, "{packets} packets dropped by a full receive buffer")
-            }
-        }
-    }
-}
-
-fn loss_fault(requested: &Loss, network: &NetworkMeasurement) -> Option<Fault> {
-    (!loss_is_plausible(requested, network.packets_lost, network.packets)).then(|| Fault::Loss {
-        lost: network.packets_lost,
-        packets: network.packets,
-        requested: requested.mean(),
+/// More or fewer packets were lost than chance explains.
+fn loss_fault(requested: &Loss, network: &NetworkMeasurement) -> Option<String> {
+    let (lost, packets) = (network.packets_lost, network.packets);
+    let percent = requested.mean() * 100.0;
+    (!loss_is_plausible(requested, lost, packets)).then(|| {
+        format!("{lost} of {packets} packets lost, outside the 99 % interval of {percent} %")
     })
 }
 
-fn rtt_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
+fn rtt_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<String> {
     let requested_ms = 2.0 * cell.link.delay.as_secs_f64() * 1e3;
     let jitter_ms = 2.0 * cell.link.jitter.as_secs_f64() * 1e3;
     let tolerance_ms = RTT_TOLERANCE_MS.max(RTT_TOLERANCE * requested_ms) + jitter_ms;
     let measured_ms = network.rtt_ms?;
-    ((measured_ms - requested_ms).abs() > tolerance_ms).then_some(Fault::RoundTrip {
-        measured_ms,
-        requested_ms,
-    })
+    ((measured_ms - requested_ms).abs() > tolerance_ms)
+        .then(|| format!("round trip of {measured_ms:.2} ms instead of {requested_ms} ms"))
 }
 
-fn rate_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
-    let requested_mbps = cell.link.rate?.mbps();
-    let measured_mbps = network.rate_mbps?;
-    ((measured_mbps / requested_mbps - 1.0).abs() > RATE_TOLERANCE).then_some(Fault::Rate {
-        measured_mbps,
-        requested_mbps,
-    })
+/// Compares the rate of the busiest link.
+fn rate_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<String> {
+    let requested = cell.link.rate?.mbps();
+    let measured = network.rate_mbps?;
+    ((measured / requested - 1.0).abs() > RATE_TOLERANCE)
+        .then(|| format!("rate of {measured:.3} Mbit/s instead of {requested} Mbit/s"))
 }
 
 /// Drops are expected if the cell limits the queue.
-fn queue_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<Fault> {
+fn queue_fault(cell: &Cell, network: &NetworkMeasurement) -> Option<String> {
     let packets = network.queue_drops;
-    (cell.link.queue.is_none() && packets > 0).then_some(Fault::QueueDrops { packets })
+    (cell.link.queue.is_none() && packets > 0)
+        .then(|| format!("{packets} packets dropped by a queue that should have no limit"))
 }
 
-fn receive_buffer_fault(network: &NetworkMeasurement) -> Option<Fault> {
+/// A member did not read its socket fast enough.
+fn receive_buffer_fault(network: &NetworkMeasurement) -> Option<String> {
     let packets = network.receive_drops;
-    (packets > 0).then_some(Fault::ReceiveBufferDrops { packets })
+    (packets > 0).then(|| format!("{packets} packets dropped by a full receive buffer"))
 }
 
 /// Whether `lost` of `packets` is plausible: whether the requested mean is in the 99 % interval of Clopper and Pearson
@@ -342,7 +258,9 @@ mod tests {
             rtt_ms: Some(30.0),
             ..sound(&cell)
         };
-        let reason = verdict(&cell, network).reason().unwrap();
+        let Check::Fail(reason) = verdict(&cell, network) else {
+            panic!("the network was not as requested");
+        };
         assert!(
             reason.contains("200 of 10000") && reason.contains("30.00 ms instead of 20 ms"),
             "{reason}"

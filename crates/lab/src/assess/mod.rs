@@ -16,20 +16,17 @@ use crate::runner::RunnerKind;
 /// The assessed record of a `run` measured by `kind`.
 pub fn assess(run: &Run, kind: RunnerKind, measurement: &Measurement) -> RunRecord {
     let check = gate::check(&run.cell, measurement);
-    let mut record = RunRecord::new(run, kind, measurement);
-    record.gate = match check {
-        Check::Pass => Some(GateVerdict::Pass),
-        Check::Fail(_) => Some(GateVerdict::Fail),
-        Check::NotMeasured => None,
+    let (gate, reason) = match check {
+        Check::Pass => (Some(GateVerdict::Pass), None),
+        Check::Fail(reason) => (Some(GateVerdict::Fail), Some(reason)),
+        Check::NotMeasured => (None, None),
     };
-    record.ok &= record.gate != Some(GateVerdict::Fail);
-    let notes = [&measurement.failure, &check.reason(), &measurement.overload];
-    record.note = notes
-        .map(Option::as_deref)
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; ");
+    let mut record = RunRecord::new(run, kind, measurement);
+    record.gate = gate;
+    record.ok &= gate != Some(GateVerdict::Fail);
+    let notes = [&measurement.failure, &reason, &measurement.overload];
+    let notes: Vec<_> = notes.into_iter().flatten().cloned().collect();
+    record.note = notes.join("; ");
     record.model_goodput_mbps = model::goodput_mbps(&run.cell).map(rounded);
     record.cause = match measurement.overload {
         Some(_) => Some(Cause::Processor),

@@ -14,7 +14,6 @@ const SHORT_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long to wait for a backend that was requested by name.
 const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Selects the first runner that works.
 const AUTO: &str = "auto";
 
 /// The values of `--shaper`.

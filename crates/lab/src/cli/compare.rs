@@ -1,12 +1,11 @@
 //! `compare`: compares two results folders cell by cell.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 
-use super::{Failure, ignore_broken_pipe};
+use super::{Failure, print, usage};
 use crate::compare::{self, Folder, Format};
 
 #[derive(Debug, Args)]
@@ -23,7 +22,7 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
-    let read = |path| Folder::read(path).map_err(|error| Failure::Usage(error.into()));
+    let read = |path| Folder::read(path).map_err(usage);
     let (baseline, candidate) = (read(&arguments.baseline)?, read(&arguments.candidate)?);
     for folder in [&baseline, &candidate] {
         if folder.torn {
@@ -36,16 +35,14 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
     }
     let comparison = compare::compare(&baseline.records, &candidate.records);
     if !comparison.has_common_cells() {
-        return Err(Failure::Usage(anyhow!(
+        return Err(usage(anyhow!(
             "{} and {} have no cell in common: compare sweeps of the same scenario with the same settings",
             baseline.path.display(),
             candidate.path.display()
         )));
     }
     let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
-    ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
-        .context("cannot write the comparison")
-        .map_err(Failure::Broken)?;
+    print(&text)?;
     match comparison.has_regression() {
         true => Err(Failure::Regression),
         false => Ok(()),

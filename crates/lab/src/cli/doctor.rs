@@ -1,11 +1,9 @@
 //! `doctor`: reports what works on this machine.
 
-use std::io::{self, Write};
-
 use anyhow::Context;
 use clap::Args;
 
-use super::{Failure, ignore_broken_pipe};
+use super::print;
 use crate::{docker, doctor};
 
 #[derive(Debug, Args)]
@@ -19,15 +17,10 @@ pub(super) struct DoctorArgs {
 }
 
 /// Succeeds whatever the findings are, because `run` can always simulate.
-pub(super) fn doctor(arguments: &DoctorArgs) -> Result<(), Failure> {
-    print(arguments).map_err(Failure::Broken)
-}
-
-fn print(arguments: &DoctorArgs) -> anyhow::Result<()> {
+pub(super) fn doctor(arguments: &DoctorArgs) -> anyhow::Result<()> {
     let report = doctor::examine(&arguments.image).context("cannot examine this machine")?;
-    let text = match arguments.json {
-        true => serde_json::to_string_pretty(&report)? + "\n",
-        false => report.text(),
-    };
-    ignore_broken_pipe(io::stdout().write_all(text.as_bytes())).context("cannot write the report")
+    match arguments.json {
+        true => print(&(serde_json::to_string_pretty(&report)? + "\n")),
+        false => print(&report.text()),
+    }
 }

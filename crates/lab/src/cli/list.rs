@@ -1,34 +1,25 @@
 //! `list`: lists the built-in scenarios and the keys of `--set`.
 
-use std::io::{self, Write};
-
-use anyhow::Context;
 use backroom_sim::Axis;
 use comfy_table::Table;
 
-use super::{Failure, ignore_broken_pipe, table};
+use super::{print, table};
 use crate::peers;
 use crate::plan::Plan;
-use crate::scenario::{Scenario, builtin};
+use crate::scenario::{BUILTIN, Scenario};
 
-pub(super) fn list() -> Result<(), Failure> {
-    print().map_err(Failure::Broken)
-}
-
-fn print() -> anyhow::Result<()> {
+pub(super) fn list() -> anyhow::Result<()> {
     let (scenarios, keys) = (scenarios()?, keys());
-    let written = writeln!(
-        io::stdout(),
-        "{}\n\n{}",
+    print(&format!(
+        "{}\n\n{}\n",
         scenarios.trim_fmt(),
         keys.trim_fmt()
-    );
-    ignore_broken_pipe(written).context("can't write the list")
+    ))
 }
 
 fn scenarios() -> anyhow::Result<Table> {
     let mut listed = table::plain(["scenario", "runs", "shows"]);
-    for (name, text) in builtin() {
+    for (name, text) in BUILTIN {
         let scenario = Scenario::parse(name, text)?;
         let plan = Plan::new(&scenario)?;
         listed.add_row([name.to_owned(), plan.runs.len().to_string(), scenario.title]);

@@ -14,11 +14,16 @@ mod trace;
 pub use self::choice::ShaperChoice;
 pub use self::stop::on_signal;
 
-use std::io;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use backroom_shaper::ShaperArgs;
 use clap::{Parser, Subcommand};
+
+use crate::runner::{RunError, Unavailable};
+use crate::sweep::ForeignRow;
 
 /// Measures Go-Back-N: sends files under many conditions, in a simulator or in containers on a shaped network, and
 /// compares the results with a model.
@@ -61,12 +66,49 @@ enum Failure {
     Interrupted,
 }
 
-/// A broken pipe is not an error: a reader such as `head` may stop early.
-fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
     }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Cancelled => Self::Interrupted,
+            RunError::Broken(error) if error.is::<Unavailable>() => Self::Usage(error),
+            RunError::Broken(error) if error.is::<ForeignRow>() => Self::Usage(error),
+            RunError::Broken(error) => Self::Broken(error),
+        }
+    }
+}
+
+fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Usage(error.into())
+}
+
+/// Writes `text` to stdout. A broken pipe is not an error: a reader such as `head` may stop early.
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+/// Prints the paths of `files` in `folder`, one on a line.
+///
+/// # Errors
+/// If stdout cannot be written, unless its reader has stopped early.
+pub fn print_paths<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    let paths = files.into_iter().map(|file| folder.join(file));
+    print(
+        &paths
+            .map(|path| format!("{}\n", path.display()))
+            .collect::<String>(),
+    )
 }
 
 /// `error` and its causes in one line. Omits a cause that its context already ends with.
@@ -88,10 +130,10 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Trace(arguments) => trace::trace(arguments),
-        Command::List => list::list(),
+        Command::List => list::list().map_err(Failure::Broken),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Report(arguments) => report::report(arguments),
-        Command::Doctor(arguments) => doctor::doctor(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments).map_err(Failure::Broken),
         Command::Shaper(arguments) => backroom_shaper::run(arguments).map_err(Failure::Broken),
     };
     match outcome {

@@ -48,16 +48,16 @@ impl Progress {
         self.failed += usize::from(!record.counts());
         match &self.bar {
             Some(bar) => {
-                let failed = if self.failed > 0 {
-                    format!("{} failed, ", self.failed)
-                } else {
-                    String::new()
+                let failed = match self.failed {
+                    0 => String::new(),
+                    failed => format!("{failed} failed, "),
                 };
-                let cell = format!(
+                let cell = &record.cell;
+                let message = format!(
                     "{failed}{} window {} loss {}",
-                    record.cell.cast, record.cell.window, record.cell.loss
+                    cell.cast, cell.window, cell.loss
                 );
-                bar.set_message(cell);
+                bar.set_message(message);
                 bar.set_length(planned as u64);
                 bar.inc(1);
             }
@@ -81,10 +81,9 @@ impl Progress {
             format_duration(Duration::from_secs(time.as_secs_f64().round() as u64))
         };
         let taken = self.started.elapsed();
-        let failed = if self.failed > 0 {
-            format!(", {} failed", self.failed)
-        } else {
-            String::new()
+        let failed = match self.failed {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
         };
         let remaining = self.planned.saturating_sub(self.done);
         let time = if remaining == 0 || self.done == self.before {

@@ -10,17 +10,14 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// If the signals cannot be handled.
-pub fn on_signal() -> std::io::Result<CancellationToken> {
+pub fn on_signal() -> anyhow::Result<CancellationToken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
-    let (mut interrupt, mut terminate) = {
-        let _context = runtime.enter();
-        (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        )
-    };
+    let context = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    drop(context);
     let stopped = CancellationToken::new();
     let stop = stopped.clone();
     thread::spawn(move || {

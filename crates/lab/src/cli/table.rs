@@ -17,12 +17,8 @@ const NEAR: f64 = 0.9;
 pub(super) fn plain(header: impl IntoIterator<Item = impl ToString>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(
-        header
-            .into_iter()
-            .map(|text| text.to_string())
-            .collect::<Vec<_>>(),
-    );
+    let header = header.into_iter().map(|text| text.to_string());
+    table.set_header(header.collect::<Vec<_>>());
     table
 }
 
@@ -57,7 +53,7 @@ fn tables_of(spec: &ChartSpec, pivot: &Pivot<'_>) -> Vec<(String, Table)> {
             let parts = [
                 labels::panel_title(spec, panel.example),
                 fixed,
-                median_of(spec.show),
+                format!("median {}", labels::quantity_label(spec.show)),
             ];
             let heading: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             let mut table = plain(&header);
@@ -121,20 +117,17 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
             "{rejected} runs are excluded because their network was not as requested; `note` in runs.csv gives the reason"
         ));
     }
-    let differences = |difference: &dyn Fn(&CellSummary) -> Option<f64>| -> Vec<_> {
-        cells.iter().filter_map(difference).collect()
-    };
-    for (reference, differences) in [
-        ("the model", differences(&CellSummary::model_difference)),
-        ("the simulator", differences(&CellSummary::sim_difference)),
+    let from_model: fn(&CellSummary) -> Option<f64> = CellSummary::model_difference;
+    for (reference, difference) in [
+        ("the model", from_model),
+        ("the simulator", CellSummary::sim_difference),
     ] {
-        let near = differences
-            .iter()
-            .filter(|part| part.abs() <= DIFFERENCE)
-            .count();
+        let differences: Vec<_> = cells.iter().filter_map(difference).collect();
+        let near = differences.iter().filter(|part| part.abs() <= DIFFERENCE);
         if !differences.is_empty() {
             remarks.push(format!(
-                "{near} of {} cells are within 10 % of {reference}; `cause` in summary.csv gives likely reasons for the others",
+                "{} of {} cells are within 10 % of {reference}; `cause` in summary.csv gives likely reasons for the others",
+                near.count(),
                 differences.len()
             ));
         }
@@ -185,8 +178,4 @@ fn rows(spec: &ChartSpec, panel: &Panel<'_>) -> Vec<Vec<String>> {
             std::iter::once(label).chain(medians).collect()
         })
         .collect()
-}
-
-fn median_of(quantity: Quantity) -> String {
-    format!("median {}", labels::quantity_label(quantity))
 }

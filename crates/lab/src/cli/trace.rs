@@ -1,7 +1,7 @@
 //! `trace`: draws one transfer step by step.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -13,10 +13,9 @@ use backroom_vocabulary::format_number;
 use backroom_vocabulary::trace::StepKind;
 use clap::Args;
 
-use super::run::{Setting, set_help, setting};
-use super::{Failure, ignore_broken_pipe, stop};
+use super::run::{Setting, change, set_help, setting};
+use super::{Failure, print, print_paths, stop, usage};
 use crate::plan::{Plan, Run};
-use crate::runner::RunError;
 use crate::scenario::Scenario;
 use crate::trace::simulate;
 
@@ -78,31 +77,25 @@ pub(super) fn trace(arguments: &TraceArgs) -> Result<(), Failure> {
     if let (Some(from), Some(to)) = (arguments.from_ms, arguments.to_ms)
         && from >= to
     {
-        let error = anyhow!("--from-ms {from} is not before --to-ms {to}");
-        return Err(Failure::Usage(error));
+        return Err(usage(anyhow!(
+            "--from-ms {from} is not before --to-ms {to}"
+        )));
     }
     let (trace, caption) = if arguments.from.is_empty() {
         simulated(arguments)?
     } else {
-        recorded(arguments).map_err(Failure::Usage)?
+        recorded(arguments).map_err(usage)?
     };
-    let receiver = receiver(arguments, &trace).map_err(Failure::Usage)?;
-    let of_one = trace.of_receiver(receiver);
-    write(arguments, &trace, &of_one, receiver, &caption).map_err(Failure::Broken)
+    let receiver = receiver(arguments, &trace).map_err(usage)?;
+    Ok(write(arguments, &trace, receiver, &caption)?)
 }
 
 /// Simulates the run and records its steps.
 fn simulated(arguments: &TraceArgs) -> Result<(Trace, Caption), Failure> {
-    let scenario = scenario(arguments).map_err(Failure::Usage)?;
-    let plan = Plan::new(&scenario).map_err(|error| Failure::Usage(error.into()))?;
-    let run = one_run(&scenario, &plan).map_err(Failure::Usage)?;
-    let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
-    let outcome = simulate(run, &stopped);
-    let (trace, measurement) = outcome.map_err(|error| match error {
-        RunError::Cancelled => Failure::Interrupted,
-        RunError::Broken(error) => Failure::Broken(error),
-    })?;
-    let caption = caption(&scenario, run, &measurement, arguments.receiver);
+    let plan = Plan::new(&scenario(arguments).map_err(usage)?).map_err(usage)?;
+    let run = one_run(&plan).map_err(usage)?;
+    let (trace, measurement) = simulate(run, &stop::on_signal()?)?;
+    let caption = caption(run, &measurement, arguments.receiver);
     Ok((trace, caption))
 }
 
@@ -111,37 +104,29 @@ fn scenario(arguments: &TraceArgs) -> anyhow::Result<Scenario> {
         Some(name) => Scenario::load(name)?,
         None => Scenario::parse("trace", "title = 'One transfer'")?,
     };
-    for setting in &arguments.set {
-        scenario.axes.set(setting.axis, &setting.values)?;
-    }
+    change(&mut scenario, &arguments.set, arguments.seed)?;
     scenario.repetitions = 1;
-    scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     Ok(scenario)
 }
 
-fn one_run<'a>(scenario: &Scenario, plan: &'a Plan) -> anyhow::Result<&'a Run> {
+fn one_run(plan: &Plan) -> anyhow::Result<&Run> {
     if let [run] = plan.runs.as_slice() {
         return Ok(run);
     }
     let several = Axis::ALL.into_iter().filter_map(|axis| {
-        let values = scenario.axes.values(axis);
+        let values = plan.scenario.axes.values(axis);
         (values.len() > 1).then(|| format!("--set {axis}={}", values.join(" or ")))
     });
     bail!(
         "`trace` draws one transfer, but {} has {} cells: choose one with {}",
-        scenario.name,
+        plan.scenario.name,
         plan.runs.len(),
         several.collect::<Vec<_>>().join(", ")
     )
 }
 
-fn caption(
-    scenario: &Scenario,
-    run: &Run,
-    measured: &Measurement,
-    receiver: Option<u16>,
-) -> Caption {
-    let text = |axis: Axis| scenario.axes.values(axis).join(" ");
+fn caption(run: &Run, measured: &Measurement, receiver: Option<u16>) -> Caption {
+    let text = |axis: Axis| run.scenario.axes.values(axis).join(" ");
     let cell = &run.cell;
     let title = format!(
         "Window {}, loss {}, recovery {}",
@@ -183,17 +168,13 @@ fn caption(
 
 /// Reads the traces that clients wrote.
 fn recorded(arguments: &TraceArgs) -> anyhow::Result<(Trace, Caption)> {
-    let open = |path: &PathBuf| {
-        let file = File::open(path).with_context(|| path.display().to_string())?;
-        anyhow::Ok(BufReader::new(file))
-    };
-    let files = arguments.from.iter().map(open);
-    let files = files.collect::<anyhow::Result<Vec<_>>>()?;
-    let names: Vec<_> = arguments
-        .from
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let (mut files, mut names) = (Vec::new(), Vec::new());
+    for path in &arguments.from {
+        let name = path.display().to_string();
+        let file = File::open(path).with_context(|| name.clone())?;
+        files.push(BufReader::new(file));
+        names.push(name);
+    }
     let trace = trace::read(files, arguments.transfer).with_context(|| names.join(", "))?;
     let count = |is_counted: fn(&StepKind) -> bool| {
         let steps = trace.steps.iter();
@@ -243,11 +224,11 @@ fn receiver(arguments: &TraceArgs, trace: &Trace) -> anyhow::Result<u16> {
 fn write(
     arguments: &TraceArgs,
     trace: &Trace,
-    of_one: &Trace,
     receiver: u16,
     caption: &Caption,
 ) -> anyhow::Result<()> {
     let folder = arguments.out.as_path();
+    let of_one = &trace.of_receiver(receiver);
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let range = TimeRange {
         from_ms: arguments.from_ms,
@@ -259,14 +240,8 @@ fn write(
         trace::write_pcapng(of_one, receiver, out)
     })?;
     names.extend(["trace.jsonl".to_owned(), "trace.pcapng".to_owned()]);
-    let mut out = io::stdout().lock();
-    let mut print = || {
-        writeln!(out, "{}: {}", caption.title, caption.subtitle)?;
-        names
-            .iter()
-            .try_for_each(|name| writeln!(out, "{}", folder.join(name).display()))
-    };
-    Ok(ignore_broken_pipe(print())?)
+    print(&format!("{}: {}\n", caption.title, caption.subtitle))?;
+    print_paths(folder, names.iter().map(String::as_str))
 }
 
 fn save(

@@ -14,36 +14,20 @@ pub struct Runs {
     pub failed: usize,
 }
 
-/// A cell that is in at least one of the sweeps.
-pub(super) struct Pair {
-    pub(super) example: RunRecord,
-    pub(super) baseline: Runs,
-    pub(super) candidate: Runs,
-}
-
-/// Selects the runs of one sweep from a pair.
-type Side = fn(&mut Pair) -> &mut Runs;
-
-/// Pairs the runs of cells that have the same values on all axes, and sorts the pairs by these values. The runner is
-/// not an axis, so a simulation can be compared with containers.
-pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<Pair> {
-    let mut pairs: HashMap<CellKey, Pair> = HashMap::new();
-    let sides: [(_, Side); 2] = [
-        (baseline, |pair| &mut pair.baseline),
-        (candidate, |pair| &mut pair.candidate),
-    ];
-    for (records, runs) in sides {
+/// Pairs the runs of cells that have the same values on all axes, and sorts the pairs by these values. Each pair has one
+/// of its records. The runner is not an axis, so a simulation can be compared with containers.
+pub(super) fn pair(baseline: &[RunRecord], candidate: &[RunRecord]) -> Vec<(RunRecord, [Runs; 2])> {
+    let mut pairs: HashMap<CellKey, (RunRecord, [Runs; 2])> = HashMap::new();
+    for (sweep, records) in [baseline, candidate].into_iter().enumerate() {
         for record in records {
-            let pair = pairs.entry(record.cell_key()).or_insert_with(|| Pair {
-                example: record.clone(),
-                baseline: Runs::default(),
-                candidate: Runs::default(),
-            });
-            runs(pair).add(record);
+            let (_, runs) = pairs
+                .entry(record.cell_key())
+                .or_insert_with(|| (record.clone(), Default::default()));
+            runs[sweep].add(record);
         }
     }
     let mut pairs: Vec<_> = pairs.into_values().collect();
-    pairs.sort_by(|one, other| by_value(&one.example.cell, &other.example.cell));
+    pairs.sort_by(|(one, _), (other, _)| by_value(&one.cell, &other.cell));
     pairs
 }
 

@@ -4,13 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::record::RunRecord;
-use crate::results::{Rows, RowsError};
+use crate::results::{Manifest, ResultsError, Rows};
 
 /// A folder that `run` wrote.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Folder {
     /// Path of the folder.
     pub path: PathBuf,
@@ -18,25 +16,8 @@ pub struct Folder {
     pub records: Vec<RunRecord>,
     /// Whether its last row is incomplete because a sweep was killed. That row is ignored.
     pub torn: bool,
-    /// The origin of the rows according to its `manifest.json`.
-    pub(super) origin: Origin,
-}
-
-/// The origin of measurements. A manifest may lack any of it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Origin {
-    pub(super) commit: Option<String>,
-    pub(super) host: Machine,
-}
-
-/// The properties of a machine that affect measurements.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Machine {
-    pub(super) kernel: Option<String>,
-    pub(super) processor: Option<String>,
-    pub(super) cores: Option<usize>,
+    /// The origin of the rows. `None` if `manifest.json` cannot be read.
+    pub(super) manifest: Option<Manifest>,
 }
 
 /// Why a folder cannot be compared.
@@ -51,20 +32,15 @@ pub enum FolderError {
         hint: String,
     },
     /// The file cannot be read.
-    #[error("{path}: {source}", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] ResultsError),
     /// The file was not written by `run`.
     #[error("{path} is not a valid runs.csv: {source}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// The row and the problem.
-        source: RowsError,
+        source: io::Error,
     },
 }
 
@@ -80,23 +56,17 @@ impl Folder {
                 path: path.to_owned(),
                 hint: hint(path),
             },
-            _ => FolderError::Unreadable {
-                path: runs.clone(),
-                source,
-            },
+            _ => ResultsError::at(&runs)(source).into(),
         })?;
         let rows =
             Rows::parse(&text).map_err(|source| FolderError::Malformed { path: runs, source })?;
         // The manifest is only shown, so the rows can be compared without it.
-        let origin = fs::read(path.join("manifest.json"))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
+        let manifest = fs::read(path.join("manifest.json")).ok();
         Ok(Self {
             path: path.to_owned(),
             records: rows.records,
             torn: rows.torn,
-            origin,
+            manifest: manifest.and_then(|text| serde_json::from_slice(&text).ok()),
         })
     }
 

@@ -14,7 +14,7 @@ const MAX_EXACT: usize = 60;
 
 /// The two-sided p-value for a difference between `one` and `other` by more than the factor `margin`. A `margin` of 1
 /// gives the usual test. Returns 1 if a sample is empty or contains NaN.
-pub fn p_value(one: &[f64], other: &[f64], margin: f64) -> f64 {
+pub(super) fn p_value(one: &[f64], other: &[f64], margin: f64) -> f64 {
     if one.is_empty() || other.is_empty() || one.iter().chain(other).any(|value| value.is_nan()) {
         return 1.0;
     }
@@ -38,7 +38,7 @@ fn p_of_greater(one: &[f64], other: &[f64]) -> f64 {
 }
 
 /// The smallest possible p-value of samples of these sizes: all values of one are greater than all values of the other.
-pub fn least_p_value(one: usize, other: usize) -> f64 {
+pub(super) fn least_p_value(one: usize, other: usize) -> f64 {
     let fewer = one.min(other);
     let choices = (1..=fewer)
         .map(|taken| (one + other - fewer + taken) as f64 / taken as f64)

@@ -20,13 +20,13 @@ mod verdict;
 
 pub use cells::Runs;
 pub use folder::{Folder, FolderError};
-pub use mann_whitney::{least_p_value, p_value};
-pub use multiplicity::adjusted;
 pub use ratio::Ratio;
 pub use text::{Format, render};
 pub use verdict::{FALSE_ALARMS, FLOOR, Verdict};
 
 use crate::record::RunRecord;
+use mann_whitney::{least_p_value, p_value};
+use multiplicity::adjusted;
 
 /// The comparison of two sweeps: the baseline A and the candidate B.
 #[derive(Clone, Debug)]
@@ -46,19 +46,11 @@ pub struct ComparedCell {
     pub candidate: Runs,
     /// The time of B divided by the time of A. `None` unless both have a run that counts.
     pub ratio: Option<Ratio>,
-    /// The p-value of the difference. `None` if there are too few runs for a significant one.
-    pub p: Option<PValue>,
+    /// The p-value of a two-sided Mann-Whitney test for a difference of more than [`FLOOR`], adjusted for the number of
+    /// tested cells. `None` if there are too few runs for a significant one.
+    pub p: Option<f64>,
     /// The conclusion.
     pub verdict: Verdict,
-}
-
-/// The p-value of a two-sided Mann-Whitney test for a difference of more than [`FLOOR`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PValue {
-    /// Without a correction for the number of cells.
-    pub alone: f64,
-    /// Adjusted for the number of tested cells (Benjamini & Hochberg 1995).
-    pub adjusted: f64,
 }
 
 /// Compares `candidate` with `baseline`, cell by cell.
@@ -66,24 +58,21 @@ pub fn compare(baseline: &[RunRecord], candidate: &[RunRecord]) -> Comparison {
     let pairs = cells::pair(baseline, candidate);
     let alone: Vec<_> = pairs
         .iter()
-        .map(|pair| p_of(&pair.baseline, &pair.candidate))
+        .map(|(_, [baseline, candidate])| p_of(baseline, candidate))
         .collect();
     let tested: Vec<_> = alone.iter().copied().flatten().collect();
     let mut adjusted = adjusted(&tested).into_iter();
     let cells = pairs
         .into_iter()
         .zip(alone)
-        .map(|(pair, alone)| {
-            let ratio = Ratio::of(&pair.baseline.seconds, &pair.candidate.seconds);
-            let p = alone.and_then(|alone| {
-                let adjusted = adjusted.next()?;
-                Some(PValue { alone, adjusted })
-            });
+        .map(|((example, [baseline, candidate]), alone)| {
+            let ratio = Ratio::of(&baseline.seconds, &candidate.seconds);
+            let p = alone.and_then(|_| adjusted.next());
             ComparedCell {
-                verdict: Verdict::of(&pair.baseline, &pair.candidate, ratio, p, tested.len()),
-                example: pair.example,
-                baseline: pair.baseline,
-                candidate: pair.candidate,
+                verdict: Verdict::of(&baseline, &candidate, ratio, p, tested.len()),
+                example,
+                baseline,
+                candidate,
                 ratio,
                 p,
             }
@@ -102,7 +91,8 @@ fn p_of(baseline: &Runs, candidate: &Runs) -> Option<f64> {
 impl Comparison {
     /// Whether a cell is slower in B than in A, or no longer completes.
     pub fn has_regression(&self) -> bool {
-        self.cells.iter().any(|cell| cell.verdict.is_regression())
+        let is_regression = |verdict| matches!(verdict, Verdict::Failed | Verdict::Slower);
+        self.cells.iter().any(|cell| is_regression(cell.verdict))
     }
 
     /// Whether A and B have at least one cell in common.
@@ -115,9 +105,7 @@ impl Comparison {
 
     /// Number of cells with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.cells
-            .iter()
-            .filter(|cell| cell.verdict == verdict)
-            .count()
+        let of_verdict = |cell: &&ComparedCell| cell.verdict == verdict;
+        self.cells.iter().filter(of_verdict).count()
     }
 }

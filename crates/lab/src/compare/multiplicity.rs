@@ -10,7 +10,7 @@
 //! detect that a machine is 0.1 % faster, and noisy cells would then be reported by chance.
 
 /// Adjusts each of `p_values` for the number of tests. Keeps their order.
-pub fn adjusted(p_values: &[f64]) -> Vec<f64> {
+pub(super) fn adjusted(p_values: &[f64]) -> Vec<f64> {
     let mut places: Vec<_> = (0..p_values.len()).collect();
     places.sort_by(|one, other| p_values[*one].total_cmp(&p_values[*other]));
     let mut adjusted = vec![1.0; p_values.len()];

@@ -2,16 +2,15 @@
 
 use std::fmt::Write;
 
-use backroom_sim::Axis;
 use backroom_vocabulary::format_number;
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
+use strum::VariantArray;
 
-use super::folder::Machine;
 use super::verdict::runs_needed;
 use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict};
 use crate::labels;
-use crate::statistics::Spread;
+use crate::statistics::{self, Spread};
 
 /// Number of unchanged cells to list. A comment on a pull request is limited to 65,536 characters.
 const MAX_UNCHANGED: usize = 300;
@@ -81,7 +80,6 @@ fn markdown(comparison: &Comparison, summary: &str, origins: &[String], method: 
     text
 }
 
-/// The result in one paragraph.
 fn summary(comparison: &Comparison) -> String {
     let count = |verdict| comparison.count(verdict);
     let (slower, failed) = (count(Verdict::Slower), count(Verdict::Failed));
@@ -98,10 +96,10 @@ fn summary(comparison: &Comparison) -> String {
             cells(failed)
         ),
     };
-    let counts: Vec<_> = Verdict::ALL
-        .into_iter()
-        .filter(|verdict| count(*verdict) > 0)
-        .map(|verdict| format!("{} {verdict}", count(verdict)))
+    let counts: Vec<_> = Verdict::VARIANTS
+        .iter()
+        .filter(|verdict| count(**verdict) > 0)
+        .map(|verdict| format!("{} {verdict}", count(*verdict)))
         .collect();
     let mut text = format!(
         "{verdict}. Of {}: {}.",
@@ -158,13 +156,8 @@ fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
     let line = |name: &str, folder: &Folder| {
         let mut parts = vec![folder.path.display().to_string()];
         parts.extend(folder.runners());
-        parts.extend(
-            folder
-                .origin
-                .commit
-                .as_ref()
-                .map(|commit| format!("commit {commit}")),
-        );
+        let manifest = folder.manifest.as_ref();
+        parts.extend(manifest.map(|manifest| format!("commit {}", manifest.commit)));
         format!("{name}: {}", parts.join(", "))
     };
     let mut lines = vec![line("A", baseline), line("B", candidate)];
@@ -173,9 +166,12 @@ fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
             "The runners differ, so the code may not be the cause of a difference.".to_owned(),
         );
     }
-    let (one, other) = (&baseline.origin.host, &candidate.origin.host);
-    let known = |machine: &Machine| *machine != Machine::default();
-    if known(one) && known(other) && one != other {
+    let machine = |folder: &Folder| {
+        let host = &folder.manifest.as_ref()?.host;
+        Some((host.kernel.clone(), host.processor.clone(), host.cores))
+    };
+    let machines = machine(baseline).zip(machine(candidate));
+    if machines.is_some_and(|(one, other)| one != other) {
         lines.push(
             "The machines or kernels differ, so the code may not be the cause of a difference."
                 .to_owned(),
@@ -186,17 +182,13 @@ fn origins(baseline: &Folder, candidate: &Folder) -> Vec<String> {
 
 /// Explains how the verdicts are derived.
 fn method(comparison: &Comparison) -> String {
-    let tested = comparison
-        .cells
-        .iter()
-        .filter(|cell| cell.p.is_some())
-        .count();
+    let tested = comparison.cells.iter().filter(|cell| cell.p.is_some());
     format!(
         "Compares the completion times of runs that are ok. B/A: ratio of the medians, with a bootstrap 95 % interval. p: \
          two-sided Mann-Whitney test for a difference of more than {floor} %, adjusted for {} by Benjamini and Hochberg's \
          method. A cell is slower or faster if p is at most {FALSE_ALARMS}, the interval excludes 1, and the medians differ \
          by at least {floor} %.",
-        cells(tested),
+        cells(tested.count()),
         floor = FLOOR * 100.0
     )
 }
@@ -244,21 +236,14 @@ fn row(comparison: &Comparison, cell: &ComparedCell) -> [String; 9] {
         interval.map_or_else(missing, |ratio| {
             format!("{} to {}", times(ratio.low), times(ratio.high))
         }),
-        cell.p.map_or_else(missing, |p| p_text(p.adjusted)),
+        cell.p.map_or_else(missing, p_text),
         cell.verdict.to_string(),
     ]
 }
 
 /// Describes a cell by the axes on which the cells differ.
 fn label(comparison: &Comparison, cell: &ComparedCell) -> String {
-    let differs = |axis: &Axis| {
-        let here = axis.value(&cell.example.cell);
-        let others = &comparison.cells;
-        others
-            .iter()
-            .any(|other| axis.value(&other.example.cell) != here)
-    };
-    let axes: Vec<_> = Axis::ALL.into_iter().filter(differs).collect();
+    let axes = statistics::varying(comparison.cells.iter().map(|cell| &cell.example.cell));
     match axes.is_empty() {
         true => cell.example.scenario.clone(),
         false => labels::phrases(&axes, &cell.example.cell),

@@ -1,9 +1,9 @@
 //! The conclusion for a cell.
 
-use std::fmt;
+use strum::{Display, VariantArray};
 
 use super::mann_whitney::least_p_value;
-use super::{PValue, Ratio, Runs};
+use super::{Ratio, Runs};
 
 /// Relative differences below this do not count, even if they are significant: two builds of the same source can differ
 /// by as much.
@@ -11,8 +11,9 @@ pub const FLOOR: f64 = 0.01;
 /// The largest acceptable fraction of comparisons that report a difference although nothing changed.
 pub const FALSE_ALARMS: f64 = 0.05;
 
-/// How a cell changed from A to B.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How a cell changed from A to B, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Display, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Verdict {
     /// A has runs that count. B has runs, but none that counts.
     Failed,
@@ -23,33 +24,19 @@ pub enum Verdict {
     /// The difference is not significant, or too small to count.
     Same,
     /// There are too few runs to detect a difference among so many cells.
+    #[strum(to_string = "too few runs")]
     TooFewRuns,
     /// A has no runs that count, or B has no runs.
     Missing,
 }
 
 impl Verdict {
-    /// All verdicts, the worst first.
-    pub const ALL: [Self; 6] = [
-        Self::Failed,
-        Self::Slower,
-        Self::Faster,
-        Self::Same,
-        Self::TooFewRuns,
-        Self::Missing,
-    ];
-
-    /// Whether B is worse than A.
-    pub fn is_regression(self) -> bool {
-        matches!(self, Self::Failed | Self::Slower)
-    }
-
     /// Decides about a cell. `tested` is the number of cells with a p-value.
     pub(super) fn of(
         baseline: &Runs,
         candidate: &Runs,
         ratio: Option<Ratio>,
-        p: Option<PValue>,
+        p: Option<f64>,
         tested: usize,
     ) -> Self {
         let Some(ratio) = ratio else {
@@ -58,18 +45,14 @@ impl Verdict {
         };
         let slower = ratio.estimate >= 1.0 + FLOOR;
         let faster = ratio.estimate <= 1.0 / (1.0 + FLOOR);
-        let significant = p.is_some_and(|p| p.adjusted <= FALSE_ALARMS) && ratio.differs_from_one();
+        let significant = p.is_some_and(|p| p <= FALSE_ALARMS) && ratio.differs_from_one();
+        let least = least_p_value(baseline.seconds.len(), candidate.seconds.len());
+        // If only this cell had changed, these runs could not have shown it.
+        let inconclusive = least * tested.max(1) as f64 > FALSE_ALARMS;
         match (slower || faster, significant) {
             (true, true) if slower => Self::Slower,
             (true, true) => Self::Faster,
-            // If only this cell had changed, these runs could not have shown it, so the test is inconclusive.
-            (true, false)
-                if least_p_value(baseline.seconds.len(), candidate.seconds.len())
-                    * tested.max(1) as f64
-                    > FALSE_ALARMS =>
-            {
-                Self::TooFewRuns
-            }
+            (true, false) if inconclusive => Self::TooFewRuns,
             (false, _) if p.is_none() => Self::TooFewRuns,
             _ => Self::Same,
         }
@@ -81,19 +64,6 @@ pub(super) fn runs_needed(cells: usize) -> usize {
     (1..)
         .find(|runs| least_p_value(*runs, *runs) * cells.max(1) as f64 <= FALSE_ALARMS)
         .unwrap_or(usize::MAX)
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Failed => "failed",
-            Self::Slower => "slower",
-            Self::Faster => "faster",
-            Self::Same => "same",
-            Self::TooFewRuns => "too few runs",
-            Self::Missing => "missing",
-        })
-    }
 }
 
 #[cfg(test)]
@@ -114,10 +84,6 @@ mod tests {
             low,
             high,
         };
-        let p = p.map(|adjusted| PValue {
-            alone: adjusted,
-            adjusted,
-        });
         Verdict::of(&runs(number), &runs(number), Some(ratio), p, tested)
     }
 

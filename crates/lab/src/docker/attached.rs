@@ -9,9 +9,12 @@ use bollard::Docker;
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, StartContainerOptions};
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
+
+use super::RoomError;
 
 /// Capacity of the queue of unread lines. When it is full, the program's output is no longer read.
 const MAX_WAITING_LINES: usize = 4096;
@@ -30,39 +33,9 @@ pub(super) struct Attached {
     errors: Arc<Mutex<VecDeque<String>>>,
 }
 
-/// Why a program did not give the expected output.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ProgramError {
-    /// It may still reply later.
-    #[error("{0} did not answer in time")]
-    Timeout(String),
-    /// The program has ended, or the engine closed the connection.
-    #[error("{name} has ended{}", stderr_suffix(.errors))]
-    Ended {
-        name: String,
-        /// The last lines of its stderr.
-        errors: Vec<String>,
-    },
-    /// It printed an unexpected line.
-    #[error("unexpected output from {name}: {line}")]
-    Unexpected { name: String, line: String },
-}
-
-fn stderr_suffix(errors: &[String]) -> String {
-    if errors.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", errors.join(" / "))
-    }
-}
-
 impl Attached {
     /// Attaches to the container `id`, then starts it, so no output is missed. `name` is used in error messages.
-    pub(super) async fn start(
-        docker: &Docker,
-        id: &str,
-        name: &str,
-    ) -> Result<Self, bollard::errors::Error> {
+    pub(super) async fn start(docker: &Docker, id: &str, name: &str) -> Result<Self, RoomError> {
         let options = AttachContainerOptionsBuilder::new()
             .stdin(true)
             .stdout(true)
@@ -85,8 +58,7 @@ impl Attached {
         })
     }
 
-    /// Writes a line to the program's stdin.
-    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), ProgramError> {
+    pub(super) async fn send_line(&mut self, line: &str) -> Result<(), RoomError> {
         let written = timeout(WRITE_TIMEOUT, async {
             self.input.write_all(format!("{line}\n").as_bytes()).await?;
             self.input.flush().await
@@ -94,37 +66,45 @@ impl Attached {
         match written.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(self.ended()),
-            Err(_) => Err(ProgramError::Timeout(self.name.clone())),
+            Err(_) => Err(RoomError::Timeout(self.name.clone())),
         }
     }
 
     /// Returns the next unread line of stdout. Waits for it until `deadline`.
-    pub(super) async fn next_line(&mut self, deadline: Instant) -> Result<String, ProgramError> {
+    pub(super) async fn next_line(&mut self, deadline: Instant) -> Result<String, RoomError> {
         match timeout_at(deadline, self.lines.recv()).await {
             Ok(Some(line)) => Ok(line),
             Ok(None) => Err(self.ended()),
-            Err(_) => Err(ProgramError::Timeout(self.name.clone())),
+            Err(_) => Err(RoomError::Timeout(self.name.clone())),
         }
     }
 
-    /// Discards all unread lines.
+    /// Parses the next unread line of stdout as JSON. Waits for it until `deadline`.
+    pub(super) async fn next_json<T: DeserializeOwned>(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<T, RoomError> {
+        let line = self.next_line(deadline).await?;
+        serde_json::from_str(&line).map_err(|_| self.unexpected(&line))
+    }
+
     pub(super) fn discard_waiting(&mut self) {
         while self.lines.try_recv().is_ok() {}
     }
 
-    pub(super) fn unexpected(&self, line: String) -> ProgramError {
-        ProgramError::Unexpected {
-            name: self.name.clone(),
-            line,
-        }
+    pub(super) fn unexpected(&self, line: &str) -> RoomError {
+        RoomError::Failed(format!("unexpected output from {}: {line}", self.name))
     }
 
-    fn ended(&self) -> ProgramError {
+    /// The program has ended, or the engine closed the connection.
+    fn ended(&self) -> RoomError {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        ProgramError::Ended {
-            name: self.name.clone(),
-            errors: errors.iter().cloned().collect(),
+        let mut message = format!("{} has ended", self.name);
+        if !errors.is_empty() {
+            let errors: Vec<_> = errors.iter().map(String::as_str).collect();
+            message += &format!(": {}", errors.join(" / "));
         }
+        RoomError::Failed(message)
     }
 }
 

@@ -1,37 +1,47 @@
 //! The three kinds of containers that the lab starts, with their privileges.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
+use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::query_parameters::CreateContainerOptions;
 
 use super::owner::Owner;
 
 /// Where members store received files. It is a tmpfs, so the disk does not affect the measurement.
-pub(super) const DOWNLOAD_DIR: &str = "/received";
+pub const DOWNLOAD_DIR: &str = "/received";
+/// The server's port. Each room has its own network, so ports do not collide.
+const PORT: u16 = 9000;
 /// Shapers take precedence over members on a busy processor: a packet that is released late distorts the network.
 const SHAPER_CPU_SHARES: i64 = 8192;
 
-/// Settings that all containers of a lab share.
-pub(super) struct Containers<'a> {
-    /// The process that starts them.
-    pub(super) owner: &'a Owner,
-    pub(super) image: &'a str,
-    /// Whether members send with GSO. Must be off if the network is shaped: a shaper delays and drops a GSO batch as
-    /// one packet.
-    pub(super) gso: bool,
+/// Creates the containers of one owner on an engine.
+#[derive(Clone)]
+pub(super) struct Containers {
+    pub(super) docker: Docker,
+    /// The process that creates them.
+    pub(super) owner: Owner,
+    pub(super) image: String,
 }
 
-impl Containers<'_> {
-    /// The room's server on `network`. It gets the password in its environment, since any user can read a command line.
-    pub(super) fn server(&self, network: &str, port: u16, password: &str) -> ContainerCreateBody {
+impl Containers {
+    pub(super) async fn create(
+        &self,
+        body: ContainerCreateBody,
+    ) -> Result<String, bollard::errors::Error> {
+        let options = None::<CreateContainerOptions>;
+        Ok(self.docker.create_container(options, body).await?.id)
+    }
+
+    pub(super) fn server(&self, network: &str) -> ContainerCreateBody {
         let host = HostConfig {
             network_mode: Some(network.to_owned()),
             ..unprivileged()
         };
-        let command = ["backroom-server", "0.0.0.0", &port.to_string()].map(str::to_owned);
-        let environment = vec![format!("BACKROOM_PASSWORD={password}")];
+        let command = ["backroom-server", "0.0.0.0", &PORT.to_string()].map(str::to_owned);
         ContainerCreateBody {
-            env: Some(environment),
+            env: Some(self.environment()),
             ..self.program(command, host)
         }
     }
@@ -45,13 +55,10 @@ impl Containers<'_> {
             cpu_shares: Some(SHAPER_CPU_SHARES),
             ..unprivileged()
         };
-        let command = ["backroom-lab", "shaper"]
-            .iter()
-            .chain(arguments)
-            .map(|&word| word.to_owned());
+        let command = ["backroom-lab", "shaper"].iter().chain(arguments);
         ContainerCreateBody {
             user: Some("0:0".to_owned()),
-            ..self.program(command, host)
+            ..self.program(command.map(|&word| word.to_owned()), host)
         }
     }
 
@@ -59,9 +66,9 @@ impl Containers<'_> {
     pub(super) fn member(
         &self,
         shaper: &str,
-        server: (&str, u16),
+        server: Ipv4Addr,
         name: &str,
-        password: &str,
+        gso: bool,
         download_bytes: u64,
     ) -> ContainerCreateBody {
         let tmpfs = format!("rw,noexec,nosuid,mode=1777,size={download_bytes}");
@@ -70,26 +77,19 @@ impl Containers<'_> {
             tmpfs: Some(HashMap::from([(DOWNLOAD_DIR.to_owned(), tmpfs)])),
             ..unprivileged()
         };
-        let (address, port) = (server.0, server.1.to_string());
-        let command = [
-            "backroom-client",
-            address,
-            &port,
-            "--name",
-            name,
-            "--output",
-            "json",
-            "--gso",
-            if self.gso { "on" } else { "off" },
-        ]
-        .into_iter()
-        .chain(["--download-dir", DOWNLOAD_DIR])
-        .map(str::to_owned);
-        let environment = vec![format!("BACKROOM_PASSWORD={password}")];
+        let gso = if gso { "on" } else { "off" };
+        let command = format!(
+            "backroom-client {server} {PORT} --name {name} --output json --gso {gso} --download-dir {DOWNLOAD_DIR}"
+        );
         ContainerCreateBody {
-            env: Some(environment),
-            ..self.program(command, host)
+            env: Some(self.environment()),
+            ..self.program(command.split(' ').map(str::to_owned), host)
         }
+    }
+
+    /// The password of the room. It is in the environment, since any user can read a command line.
+    fn environment(&self) -> Vec<String> {
+        vec![format!("BACKROOM_PASSWORD=lab-{}", self.owner.id)]
     }
 
     fn program(
@@ -125,17 +125,24 @@ fn unprivileged() -> HostConfig {
 mod tests {
     use super::*;
 
+    fn containers() -> Containers {
+        let version = bollard::API_DEFAULT_VERSION;
+        Containers {
+            docker: Docker::connect_with_http("http://localhost:2375", 1, version).unwrap(),
+            owner: Owner::this_process(),
+            image: "image".to_owned(),
+        }
+    }
+
+    fn member(containers: &Containers) -> ContainerCreateBody {
+        let server = Ipv4Addr::new(10, 0, 0, 2);
+        containers.member("shaper", server, "ann", false, 1 << 20)
+    }
+
     #[test]
     fn only_a_shaper_has_a_capability_and_root() {
-        let owner = Owner::this_process();
-        let containers = Containers {
-            owner: &owner,
-            image: "image",
-            gso: false,
-        };
-        let server = containers.server("network", 9000, "secret");
-        let member = containers.member("shaper", ("10.0.0.2", 9000), "ann", "secret", 1 << 20);
-        for body in [&server, &member] {
+        let containers = containers();
+        for body in [containers.server("network"), member(&containers)] {
             let host = body.host_config.as_ref().unwrap();
             assert_eq!(host.cap_add, None);
             assert_eq!(host.privileged, None);
@@ -150,17 +157,11 @@ mod tests {
 
     #[test]
     fn the_password_is_not_in_a_command_line() {
-        let owner = Owner::this_process();
-        let containers = Containers {
-            owner: &owner,
-            image: "image",
-            gso: false,
-        };
-        let server = containers.server("network", 9000, "secret");
-        let member = containers.member("shaper", ("10.0.0.2", 9000), "ann", "secret", 1 << 20);
-        for body in [server, member] {
-            assert!(!body.entrypoint.unwrap().concat().contains("secret"));
-            assert_eq!(body.env.unwrap(), ["BACKROOM_PASSWORD=secret"]);
+        let containers = containers();
+        let password = format!("lab-{}", containers.owner.id);
+        for body in [containers.server("network"), member(&containers)] {
+            assert!(!body.entrypoint.unwrap().concat().contains(&password));
+            assert_eq!(body.env.unwrap(), [format!("BACKROOM_PASSWORD={password}")]);
         }
     }
 }

@@ -10,12 +10,14 @@ use futures_util::StreamExt;
 const MAX_OUTPUT_BYTES: usize = 4 << 20;
 
 /// The output of a program.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+#[derive(Debug)]
+pub struct Output {
+    /// Its stdout.
+    pub stdout: String,
+    /// Its stderr.
+    pub stderr: String,
     /// Its exit status. 0 if the engine does not report one.
-    pub(super) code: i64,
+    pub code: i64,
 }
 
 /// Runs the command `words` in `container` and waits until it ends. Without `user`, it runs as the container's user.

@@ -1,14 +1,14 @@
 //! The file that is sent: incompressible bytes that depend only on the file's size, so every lab sends the same file.
 
+use std::io;
+
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::RoomError;
-
 /// The sender's folder for files. It must not be a tmpfs: uploads to a container do not reach its mounts.
-pub(super) const FOLDER: &str = "/var/tmp";
+pub const FOLDER: &str = "/var/tmp";
 const CHUNK_BYTES: u64 = 256 * 1024;
 /// A tar archive consists of blocks of this size and ends with two empty ones.
 const BLOCK_BYTES: u64 = 512;
@@ -23,7 +23,7 @@ fn name(bytes: u64) -> String {
 }
 
 /// The file of `bytes` as a tar archive, generated while it is uploaded.
-pub(super) fn archive(bytes: u64) -> Result<impl Stream<Item = Bytes> + Send + 'static, RoomError> {
+pub(super) fn archive(bytes: u64) -> io::Result<impl Stream<Item = Bytes> + Send + 'static> {
     let mut header = tar::Header::new_ustar();
     header.set_path(name(bytes))?;
     header.set_size(bytes);

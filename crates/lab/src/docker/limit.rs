@@ -17,7 +17,6 @@ const CALIBRATION: &str = "title = 'calibration'\nrepetitions = 1\n[axes]\nrate 
 const MAX_LOAD: f64 = 0.35;
 /// Limit on the members of all rooms together. Each is two processes.
 const MAX_MEMBERS: usize = 64;
-/// Limit on concurrent rooms per processor.
 const MAX_ROOMS_PER_PROCESSOR: usize = 2;
 
 /// The capacity of this machine.

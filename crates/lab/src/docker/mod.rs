@@ -32,7 +32,6 @@ use anyhow::Context;
 use backroom_shaper::protocol::Support;
 use backroom_sim::Measurement;
 use bollard::Docker;
-use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +39,8 @@ pub use engine::DEFAULT_IMAGE;
 
 pub(crate) use engine::reach;
 
-use attached::ProgramError;
 use container::Containers;
+use engine::Connection;
 use limit::Limit;
 use owner::Owner;
 use room::{Room, RoomSize};
@@ -75,7 +74,7 @@ impl Backend for DockerBackend {
     }
 
     fn probe(&self, options: &RunnerOptions, time_limit: Duration) -> Result<String, Unavailable> {
-        let runtime = runtime().map_err(|error| Unavailable {
+        let runtime = engine::runtime().map_err(|error| Unavailable {
             why: format!("cannot start the threads that connect to the engine: {error}"),
             remedy: "use --runner sim".to_owned(),
         })?;
@@ -83,13 +82,55 @@ impl Backend for DockerBackend {
         Ok(format!("containers ({version})"))
     }
 
+    /// Removes leftovers of killed labs, then opens the rooms for `plan`. Without `options.shaper`, uses netem if the
+    /// kernel has it, otherwise nfqueue. Without `options.jobs`, opens as many rooms as the machine can handle without
+    /// slowing each other down.
     fn start(
         &self,
         plan: &Plan,
         options: &RunnerOptions,
         cancelled: &CancellationToken,
     ) -> Result<Runners, RunError> {
-        DockerRunner::start(plan, options, cancelled)
+        let owner = Owner::this_process();
+        let open = |number| Connection::open(&options.image, owner.room(number));
+        let first = open(1)?;
+        let engine = first.engine.clone();
+        let shaper = first.prepare(options.shaper)?;
+        let cells = || plan.cells.iter();
+        let size = RoomSize {
+            members: cells().map(|cell| cell.members()).max().unwrap_or(1),
+            file_bytes: cells().map(|cell| cell.file_bytes).max().unwrap_or(0),
+            gso: false,
+        };
+        let runner = |connection, limit| DockerRunner {
+            connection,
+            shaper,
+            size,
+            room: None,
+            broken_rooms: 0,
+            limit,
+            cancelled: cancelled.clone(),
+        };
+        let mut first = runner(first, None);
+        first.limit = first.calibrate()?;
+        let limit = first.limit;
+        let count = options
+            .jobs
+            .unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
+        let mut rooms = vec![first];
+        for number in 2..=count.min(plan.runs.len()) {
+            rooms.push(runner(open(number)?, limit));
+        }
+        open_all(&mut rooms[1..])?;
+        let boxed = |room| Box::new(room) as Box<dyn Runner>;
+        Ok(Runners {
+            kind: RunnerKind::docker(shaper),
+            workers: rooms.into_iter().map(boxed).collect(),
+            engine: Some(Engine {
+                version: engine,
+                packets_per_second: limit.map(|limit| limit.packets_per_second),
+            }),
+        })
     }
 }
 
@@ -103,30 +144,28 @@ pub(crate) async fn probe_shaping(
     image: &str,
     limit: Duration,
 ) -> Result<Support, String> {
-    let owner = Owner::this_process();
     let containers = Containers {
-        owner: &owner,
-        image,
-        gso: false,
+        docker: docker.clone(),
+        owner: Owner::this_process(),
+        image: image.to_owned(),
     };
-    let why = match timeout(limit, side::probe(docker, &containers)).await {
+    let why = match timeout(limit, side::probe(&containers)).await {
         Ok(Ok(support)) => return Ok(support),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no container responded within {limit:?}"),
     };
     // If this fails, the next lab removes the container.
-    let _ = timeout(REMOVAL_TIMEOUT, engine::remove_all_of(docker, &owner)).await;
+    let removing = engine::remove_all_of(docker, &containers.owner);
+    let _ = timeout(REMOVAL_TIMEOUT, removing).await;
     Err(why)
 }
 
 /// A room in containers that carries out the runs of a plan. Dropping it removes its containers and network.
-pub struct DockerRunner {
-    runtime: Runtime,
-    docker: Docker,
-    owner: Owner,
-    image: String,
+struct DockerRunner {
+    connection: Connection,
     shaper: Shaper,
     size: RoomSize,
+    /// Opened by the next run if there is none.
     room: Option<Room>,
     broken_rooms: u32,
     limit: Option<Limit>,
@@ -144,29 +183,14 @@ enum RoomError {
         "the Docker engine did not complete a request in time; restart it, or use --runner sim"
     )]
     EngineHangs,
-    /// A program in a container ended, timed out or printed unexpected output.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// A shaper reported an error.
-    #[error("cannot shape the network: {0}")]
-    Shaping(String),
-    /// The sender stopped sending without reporting a result, or the transfer took too long.
-    #[error("the transfer stalled or took too long and was stopped after {0:.0?}")]
-    Stalled(Duration),
-    /// The received files could not be removed.
-    #[error("cannot remove the files that {name} received: exit status {code}")]
-    Cleaning { name: String, code: i64 },
-    /// The archive with the file could not be created.
-    #[error("cannot pack the file: {0}")]
-    Packing(#[from] std::io::Error),
-    /// A command to a shaper could not be serialized.
-    #[error("cannot serialize a command: {0}")]
-    Json(#[from] serde_json::Error),
-    /// There is no room, or it has no members.
-    #[error("a room without members")]
-    Empty,
+    /// A program in a container did not reply in time. It may still reply later.
+    #[error("{0} did not answer in time")]
+    Timeout(String),
     #[error("interrupted")]
     Cancelled,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl From<bollard::errors::Error> for RoomError {
@@ -178,76 +202,16 @@ impl From<bollard::errors::Error> for RoomError {
     }
 }
 
-impl DockerRunner {
-    /// Removes leftovers of killed labs, then opens the rooms for `plan`. Without `options.shaper`, uses netem if the
-    /// kernel has it, otherwise nfqueue. Without `options.jobs`, opens as many rooms as the machine can handle without
-    /// slowing each other down.
-    ///
-    /// # Errors
-    /// [`RunError`] if something cannot be started or the run is cancelled. No containers remain. If the machine lacks
-    /// something, the error contains an [`Unavailable`].
-    fn start(
-        plan: &Plan,
-        options: &RunnerOptions,
-        cancelled: &CancellationToken,
-    ) -> Result<Runners, RunError> {
-        let owner = Owner::this_process();
-        let (mut first, version) = Self::new(plan, &options.image, owner.room(1), cancelled)?;
-        first.remove_leftovers();
-        first.shaper = first.choose_shaper(options.shaper)?;
-        first.open_room().map_err(RoomError::into_run_error)?;
-        first.limit = first.calibrate()?;
-        let limit = first.limit;
-        let count = options
-            .jobs
-            .unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
-        let mut rooms = vec![first];
-        for number in 2..=count.min(plan.runs.len()) {
-            let (mut room, _) = Self::new(plan, &options.image, owner.room(number), cancelled)?;
-            (room.shaper, room.limit) = (rooms[0].shaper, limit);
-            rooms.push(room);
+impl From<RoomError> for RunError {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::Cancelled => Self::Cancelled,
+            other => Self::Broken(other.into()),
         }
-        open_all(&mut rooms[1..]).map_err(RoomError::into_run_error)?;
-        let kind = rooms[0].kind();
-        let workers = rooms.into_iter();
-        Ok(Runners {
-            kind,
-            workers: workers
-                .map(|room| Box::new(room) as Box<dyn Runner>)
-                .collect(),
-            engine: Some(Engine {
-                version,
-                packets_per_second: limit.map(|limit| limit.packets_per_second),
-            }),
-        })
     }
+}
 
-    /// Connects to the engine and returns a room that is not open yet, with the engine's name and version.
-    fn new(
-        plan: &Plan,
-        image: &str,
-        owner: Owner,
-        cancelled: &CancellationToken,
-    ) -> Result<(Self, String), RunError> {
-        let runtime = runtime().context("cannot start threads")?;
-        let (docker, version) = runtime
-            .block_on(engine::connect(image, engine::CONNECT_TIMEOUT))
-            .map_err(anyhow::Error::new)?;
-        let room = Self {
-            runtime,
-            docker,
-            owner,
-            image: image.to_owned(),
-            shaper: Shaper::Nfqueue,
-            size: RoomSize::for_plan(plan),
-            room: None,
-            broken_rooms: 0,
-            limit: None,
-            cancelled: cancelled.clone(),
-        };
-        Ok((room, version))
-    }
-
+impl DockerRunner {
     /// Measures the machine's capacity. `None` if that fails, because the plan can still be tried.
     fn calibrate(&mut self) -> Result<Option<Limit>, RunError> {
         let measured = self.run(&Limit::calibration()?)?;
@@ -257,49 +221,20 @@ impl DockerRunner {
         Ok(Limit::from_calibration(&measured))
     }
 
-    fn remove_leftovers(&self) {
-        self.runtime
-            .block_on(engine::remove_leftovers(&self.docker, &self.owner));
+    fn open_room(&self) -> Result<Room, RoomError> {
+        let Connection {
+            runtime,
+            containers,
+            ..
+        } = &self.connection;
+        let opening = Room::open(containers, self.shaper, self.size, &self.cancelled);
+        runtime.block_on(opening)
     }
 
-    fn choose_shaper(&self, requested: Option<Shaper>) -> Result<Shaper, RunError> {
-        let containers = Containers {
-            owner: &self.owner,
-            image: &self.image,
-            gso: false,
-        };
-        self.runtime
-            .block_on(choose_shaper(&self.docker, &containers, requested))
-    }
-
-    fn open_room(&mut self) -> Result<(), RoomError> {
-        let containers = Containers {
-            owner: &self.owner,
-            image: &self.image,
-            gso: false,
-        };
-        let opened = Room::open(
-            &self.docker,
-            &containers,
-            self.shaper,
-            self.size,
-            &self.cancelled,
-        );
-        self.room = Some(self.runtime.block_on(opened)?);
-        Ok(())
-    }
-
-    /// Closes the room. The next run opens a new one.
-    fn replace_room_later(&mut self) -> Result<(), RunError> {
-        Ok(self
-            .close_room()
-            .context("cannot replace a room after a failure")?)
-    }
-
-    fn close_room(&mut self) -> Result<(), bollard::errors::Error> {
-        self.room = None;
-        self.runtime
-            .block_on(engine::remove_all_of(&self.docker, &self.owner))
+    fn remove_containers(&self) -> Result<(), bollard::errors::Error> {
+        let Containers { docker, owner, .. } = &self.connection.containers;
+        let removing = engine::remove_all_of(docker, owner);
+        self.connection.runtime.block_on(removing)
     }
 }
 
@@ -309,25 +244,27 @@ impl Runner for DockerRunner {
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {
-        if self.room.is_none() {
-            self.open_room().map_err(RoomError::into_run_error)?;
-        }
-        let Some(room) = &mut self.room else {
-            return Err(RoomError::Empty.into_run_error());
+        let mut room = match self.room.take() {
+            Some(room) => room,
+            None => self.open_room()?,
         };
-        let measured = self.runtime.block_on(async {
+        let measured = self.connection.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.cancelled.cancelled() => Err(RoomError::Cancelled),
-                measured = transfer::carry_out(room, &self.docker, run) => measured,
+                measured = transfer::carry_out(&mut room, run) => measured,
             }
         });
+        if let Ok(Measurement { failure: None, .. }) = measured {
+            self.room = Some(room);
+        } else if !matches!(measured, Err(RoomError::Cancelled)) {
+            drop(room);
+            self.remove_containers()
+                .context("cannot replace a room after a failure")?;
+        }
         match measured {
             Ok(measurement) => {
                 self.broken_rooms = 0;
-                if measurement.failure.is_some() {
-                    self.replace_room_later()?;
-                }
                 Ok(Measurement {
                     overload: self.limit.and_then(|limit| limit.overload(&run.cell)),
                     ..measurement
@@ -336,7 +273,6 @@ impl Runner for DockerRunner {
             Err(RoomError::Cancelled) => Err(RunError::Cancelled),
             Err(error) => {
                 self.broken_rooms += 1;
-                self.replace_room_later()?;
                 if self.broken_rooms == MAX_BROKEN_ROOMS {
                     return Err(anyhow::Error::new(error)
                         .context(format!("{MAX_BROKEN_ROOMS} rooms failed in a row"))
@@ -353,92 +289,29 @@ impl Runner for DockerRunner {
 
 impl Drop for DockerRunner {
     fn drop(&mut self) {
-        if let Err(error) = self.close_room() {
+        self.room = None;
+        if let Err(error) = self.remove_containers() {
             tracing::warn!("containers may be left; the next run of the lab removes them: {error}");
         }
     }
 }
 
-impl RoomSize {
-    fn for_plan(plan: &Plan) -> Self {
-        Self {
-            members: plan
-                .cells
-                .iter()
-                .map(|cell| cell.members())
-                .max()
-                .unwrap_or(1),
-            file_bytes: plan
-                .cells
-                .iter()
-                .map(|cell| cell.file_bytes)
-                .max()
-                .unwrap_or(0),
-        }
-    }
-}
-
-impl RoomError {
-    fn into_run_error(self) -> RunError {
-        match self {
-            Self::Cancelled => RunError::Cancelled,
-            other => RunError::Broken(other.into()),
-        }
-    }
-}
-
 /// Opens all rooms concurrently. This happens before the first run, because joining members would disturb it.
-fn open_all(rooms: &mut [DockerRunner]) -> Result<(), RoomError> {
+fn open_all(runners: &mut [DockerRunner]) -> Result<(), RoomError> {
     thread::scope(|scope| {
-        let opening: Vec<_> = rooms
+        let open = |runner: &mut DockerRunner| {
+            runner.room = Some(runner.open_room()?);
+            Ok(())
+        };
+        let opening: Vec<_> = runners
             .iter_mut()
-            .map(|room| scope.spawn(|| room.open_room()))
+            .map(|runner| scope.spawn(move || open(runner)))
             .collect();
-        opening
-            .into_iter()
-            .try_for_each(|room| room.join().unwrap_or(Err(RoomError::Empty)))
+        opening.into_iter().try_for_each(|opened| {
+            let opened = opened.join();
+            opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     })
-}
-
-/// Returns the requested shaper, or else the preferred one of those that the engine's kernel supports.
-async fn choose_shaper(
-    docker: &Docker,
-    containers: &Containers<'_>,
-    requested: Option<Shaper>,
-) -> Result<Shaper, RunError> {
-    let support = side::probe(docker, containers)
-        .await
-        .map_err(RoomError::into_run_error)?;
-    let missing = |shaper: Shaper| match shaper {
-        Shaper::Netem => support.netem.reason(),
-        Shaper::Nfqueue => support.nfqueue.reason(),
-    };
-    let candidates = requested.map_or(vec![Shaper::Netem, Shaper::Nfqueue], |shaper| vec![shaper]);
-    let works = |shaper: &&Shaper| missing(**shaper).is_none();
-    if let Some(&shaper) = candidates.iter().find(works) {
-        return Ok(shaper);
-    }
-    let reasons: Vec<_> = candidates
-        .iter()
-        .filter_map(|&shaper| missing(shaper))
-        .collect();
-    let remedy = match [Shaper::Netem, Shaper::Nfqueue].iter().find(works) {
-        Some(other) => format!("use --shaper {}, which works here", other.name()),
-        None => "`backroom-lab doctor` shows how to fix it".to_owned(),
-    };
-    let why = format!(
-        "cannot shape the containers' network: {}",
-        reasons.join("; ")
-    );
-    Err(anyhow::Error::new(Unavailable { why, remedy }).into())
-}
-
-/// One worker thread reads the containers' output while the calling thread waits.
-fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
 }
 
 #[cfg(test)]

@@ -5,44 +5,44 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
 
 /// The label of all containers and networks of a lab. Its value is [`Owner::id`].
 pub(super) const LABEL: &str = "backroom-lab";
-const BOOT: &str = "backroom-lab.boot";
-const HOST: &str = "backroom-lab.host";
-const PID_NAMESPACE: &str = "backroom-lab.pid-namespace";
-const PID: &str = "backroom-lab.pid";
-const STARTED: &str = "backroom-lab.started";
 
-/// Identifies a process, even if its PID is reused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Identifies a process, even if its PID is reused. Each field is a label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Owner {
     /// Unique among the labs on an engine, and different for each room of a lab.
+    #[serde(rename = "backroom-lab")]
     pub(super) id: String,
     /// The kernel's boot ID.
+    #[serde(rename = "backroom-lab.boot")]
     boot: String,
+    #[serde(rename = "backroom-lab.host")]
     host: String,
+    #[serde(rename = "backroom-lab.pid-namespace")]
     pid_namespace: String,
-    pid: u32,
+    #[serde(rename = "backroom-lab.pid")]
+    pid: String,
     /// Start time of the process in clock ticks since boot.
+    #[serde(rename = "backroom-lab.started")]
     started: String,
 }
 
 impl Owner {
     pub(super) fn this_process() -> Self {
         let pid = std::process::id();
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = UNIX_EPOCH.elapsed().unwrap_or_default();
         Self {
             id: format!("{pid:x}-{:x}", since_epoch.as_millis()),
             boot: first_line("/proc/sys/kernel/random/boot_id"),
             host: first_line("/proc/sys/kernel/hostname"),
             pid_namespace: pid_namespace(),
-            pid,
-            started: started(pid).unwrap_or_default(),
+            started: started(&pid.to_string()).unwrap_or_default(),
+            pid: pid.to_string(),
         }
     }
 
@@ -54,31 +54,13 @@ impl Owner {
         }
     }
 
-    /// Labels for its containers and networks.
     pub(super) fn labels(&self) -> HashMap<String, String> {
-        [
-            (LABEL, self.id.clone()),
-            (BOOT, self.boot.clone()),
-            (HOST, self.host.clone()),
-            (PID_NAMESPACE, self.pid_namespace.clone()),
-            (PID, self.pid.to_string()),
-            (STARTED, self.started.clone()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        serde_json::from_value(serde_json::json!(self)).unwrap_or_default()
     }
 
-    /// Reads an owner from labels. `None` if one is missing or invalid.
+    /// Reads an owner from labels. `None` if one is missing.
     pub(super) fn from_labels(labels: &HashMap<String, String>) -> Option<Self> {
-        let label = |name: &str| labels.get(name).cloned();
-        Some(Self {
-            id: label(LABEL)?,
-            boot: label(BOOT)?,
-            host: label(HOST)?,
-            pid_namespace: label(PID_NAMESPACE)?,
-            pid: label(PID)?.parse().ok()?,
-            started: label(STARTED)?,
-        })
+        serde_json::from_value(serde_json::json!(labels)).ok()
     }
 
     /// Whether this process has certainly ended, as far as the process `observer` can see. Processes on another host or
@@ -88,7 +70,7 @@ impl Owner {
             return self.host == observer.host;
         }
         self.pid_namespace == observer.pid_namespace
-            && started(self.pid).as_ref() != Some(&self.started)
+            && started(&self.pid).as_ref() != Some(&self.started)
     }
 }
 
@@ -106,9 +88,9 @@ fn pid_namespace() -> String {
 }
 
 /// Start time of process `pid`. `None` if there is no such process, or it is a zombie.
-fn started(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
-    parse_started(&stat)
+fn started(pid: &str) -> Option<String> {
+    let pid: u32 = pid.parse().ok()?;
+    parse_started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// Field 22 of `/proc/PID/stat`, proc_pid_stat(5). The program name is in parentheses and may itself contain spaces
@@ -116,11 +98,10 @@ fn started(pid: u32) -> Option<String> {
 fn parse_started(stat: &str) -> Option<String> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18).map(str::to_owned),
     }
-    fields.nth(18).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -149,7 +130,7 @@ mod tests {
         };
         assert!(reused.has_ended(&observer));
         let free = Owner {
-            pid: u32::MAX,
+            pid: u32::MAX.to_string(),
             ..observer.clone()
         };
         assert!(free.has_ended(&observer));
@@ -173,13 +154,13 @@ mod tests {
         let elsewhere = Owner {
             boot: "x".to_owned(),
             host: "elsewhere".to_owned(),
-            pid: u32::MAX,
+            pid: u32::MAX.to_string(),
             ..observer.clone()
         };
         assert!(!elsewhere.has_ended(&observer));
         let contained = Owner {
             pid_namespace: "pid:[1]".to_owned(),
-            pid: u32::MAX,
+            pid: u32::MAX.to_string(),
             ..observer.clone()
         };
         assert!(!contained.has_ended(&observer));

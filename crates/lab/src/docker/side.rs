@@ -1,4 +1,4 @@
-//! The side container of a member, which runs the member's shaper.
+//! The side container of a member, which runs the member's shaper, and the choice of a shaper.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,22 +7,19 @@ use backroom_shaper::protocol::{
     Command, Probe, Probed, Reply, ShaperConfig, ShaperStats, Support,
 };
 use bollard::Docker;
-use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptionsBuilder,
-};
+use bollard::query_parameters::{InspectContainerOptions, RemoveContainerOptionsBuilder};
 use tokio::time::Instant;
 
 use super::RoomError;
 use super::attached::Attached;
 use super::container::Containers;
-use crate::runner::Shaper;
+use crate::runner::{RunError, Shaper, Unavailable};
 
 /// Time limit for a shaper's reply, which takes milliseconds unless the machine is very busy.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running shaper. Its container owns the network namespace that it shapes.
 pub(super) struct SideContainer {
-    /// The id of its container.
     pub(super) id: String,
     /// The address of the shaper and its member on the network.
     pub(super) address: Ipv4Addr,
@@ -30,24 +27,20 @@ pub(super) struct SideContainer {
 }
 
 impl SideContainer {
-    /// Starts a shaper on `network` and waits until it is ready. `name` is used in error messages.
+    /// Starts the shaper of `member` on `network` and waits until it is ready.
     pub(super) async fn start(
-        docker: &Docker,
-        containers: &Containers<'_>,
+        containers: &Containers,
         network: &str,
         shaper: Shaper,
-        name: &str,
+        member: &str,
     ) -> Result<Self, RoomError> {
         let body = containers.shaper(network, &["--backend", &shaper.name().to_string()]);
-        let id = docker
-            .create_container(None::<CreateContainerOptions>, body)
-            .await?
-            .id;
-        let shaper = Attached::start(docker, &id, name).await?;
-        let address = address(docker, &id, network).await?;
+        let id = containers.create(body).await?;
+        let name = format!("the shaper of {member}");
+        let shaper = Attached::start(&containers.docker, &id, &name).await?;
         let mut side = Self {
+            address: address(&containers.docker, &id, network, &name).await?,
             id,
-            address: address.ok_or_else(|| shaper.unexpected("no address".to_owned()))?,
             shaper,
         };
         match side.reply().await? {
@@ -81,62 +74,79 @@ impl SideContainer {
     }
 
     async fn request(&mut self, command: &Command) -> Result<Reply, RoomError> {
-        self.shaper
-            .send_line(&serde_json::to_string(command)?)
-            .await?;
+        let command = serde_json::to_string(command)
+            .map_err(|error| RoomError::Failed(format!("cannot serialize a command: {error}")))?;
+        self.shaper.send_line(&command).await?;
         self.reply().await
     }
 
     async fn reply(&mut self) -> Result<Reply, RoomError> {
-        let line = self
-            .shaper
-            .next_line(Instant::now() + REPLY_TIMEOUT)
-            .await?;
-        serde_json::from_str(&line).map_err(|_| self.shaper.unexpected(line).into())
+        self.shaper.next_json(Instant::now() + REPLY_TIMEOUT).await
     }
 
     fn unexpected(&self, reply: &Reply) -> RoomError {
         match reply {
-            Reply::Error { message } => RoomError::Shaping(message.clone()),
-            other => self.shaper.unexpected(format!("{other:?}")).into(),
+            Reply::Error { message } => {
+                RoomError::Failed(format!("cannot shape the network: {message}"))
+            }
+            other => self.shaper.unexpected(&format!("{other:?}")),
         }
     }
 }
 
-/// The address of container `id` on `network`. `None` if it has none.
+/// The address of container `id` on `network`. `name` is used in the error message.
 pub(super) async fn address(
     docker: &Docker,
     id: &str,
     network: &str,
-) -> Result<Option<Ipv4Addr>, RoomError> {
+    name: &str,
+) -> Result<Ipv4Addr, RoomError> {
     let inspected = docker
         .inspect_container(id, None::<InspectContainerOptions>)
         .await?;
-    Ok(inspected
+    inspected
         .network_settings
         .and_then(|settings| settings.networks)
         .and_then(|mut networks| networks.remove(network))
-        .and_then(|endpoint| endpoint.ip_address?.parse().ok()))
+        .and_then(|endpoint| endpoint.ip_address?.parse().ok())
+        .ok_or_else(|| RoomError::Failed(format!("{name} has no address")))
 }
 
 /// Tests in a temporary container which shaping backends the engine's kernel supports.
-pub(super) async fn probe(
-    docker: &Docker,
-    containers: &Containers<'_>,
-) -> Result<Support, RoomError> {
-    let body = containers.shaper("none", &["--probe"]);
-    let id = docker
-        .create_container(None::<CreateContainerOptions>, body)
-        .await?
-        .id;
-    let mut shaper = Attached::start(docker, &id, "the shaper's probe").await?;
-    let line = shaper.next_line(Instant::now() + REPLY_TIMEOUT).await;
-    docker
-        .remove_container(
-            &id,
-            Some(RemoveContainerOptionsBuilder::new().force(true).build()),
-        )
+pub(super) async fn probe(containers: &Containers) -> Result<Support, RoomError> {
+    let id = containers
+        .create(containers.shaper("none", &["--probe"]))
         .await?;
-    let line = line?;
-    serde_json::from_str(&line).map_err(|_| shaper.unexpected(line).into())
+    let mut shaper = Attached::start(&containers.docker, &id, "the shaper's probe").await?;
+    let support = shaper.next_json(Instant::now() + REPLY_TIMEOUT).await;
+    let options = RemoveContainerOptionsBuilder::new().force(true).build();
+    let removing = containers.docker.remove_container(&id, Some(options));
+    removing.await?;
+    support
+}
+
+/// Returns the requested shaper, or else netem if the engine's kernel supports it, otherwise nfqueue.
+pub(super) async fn choose_shaper(
+    containers: &Containers,
+    requested: Option<Shaper>,
+) -> Result<Shaper, RunError> {
+    let support = probe(containers).await?;
+    let missing = |shaper: Shaper| match shaper {
+        Shaper::Netem => support.netem.reason(),
+        Shaper::Nfqueue => support.nfqueue.reason(),
+    };
+    let works = |shaper: &&Shaper| missing(**shaper).is_none();
+    let all = [Shaper::Netem, Shaper::Nfqueue];
+    let candidates = requested.map_or(all.to_vec(), |shaper| vec![shaper]);
+    if let Some(&shaper) = candidates.iter().find(works) {
+        return Ok(shaper);
+    }
+    let reasons: Vec<_> = candidates.into_iter().filter_map(missing).collect();
+    let remedy = match all.iter().find(works) {
+        Some(other) => format!("use --shaper {}, which works here", other.name()),
+        None => "`backroom-lab doctor` shows how to fix it".to_owned(),
+    };
+    let reasons = reasons.join("; ");
+    let why = format!("cannot shape the containers' network: {reasons}");
+    Err(anyhow::Error::new(Unavailable { why, remedy }).into())
 }

@@ -4,55 +4,39 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Context;
-use bollard::Docker;
-use futures_util::future::try_join_all;
-use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use backroom_shaper::protocol::{ShaperConfig, ShaperStats};
+use backroom_vocabulary::account::TransferAccount;
 
-use super::container::{Containers, DOWNLOAD_DIR};
+use super::container::Containers;
+use super::engine::{self, Connection};
 use super::member::Member;
 use super::owner::Owner;
-use super::room::{Room, RoomSize};
-use super::{RoomError, choose_shaper, engine, exec, file, runtime, transfer};
+use super::room::Room;
+use super::{RoomError, exec, transfer};
 use crate::runner::{RunError, RunnerKind, Shaper};
-use backroom_vocabulary::account::TransferAccount;
+
+/// The folder of received files in a receiver's container.
+pub use super::container::DOWNLOAD_DIR as RECEIVED_FOLDER;
+pub use super::exec::Output;
+/// The folder of the sender's files in its container.
+pub use super::file::FOLDER as FILE_FOLDER;
+pub use super::room::RoomSize as TestbedSize;
 
 /// Give up a transfer after this long without traffic.
 const STALL: Duration = Duration::from_secs(30);
 
-/// The folder of the sender's files in its container.
-pub const FILE_FOLDER: &str = file::FOLDER;
-/// The folder of received files in a receiver's container.
-pub const RECEIVED_FOLDER: &str = DOWNLOAD_DIR;
-
 /// Opens testbeds on an engine. Everything it starts is removed after each [`with`](Self::with) and when it is dropped.
 pub struct Testbeds {
-    runtime: Runtime,
-    docker: Docker,
-    engine: String,
-    image: String,
+    connection: Connection,
     shaper: Shaper,
-    owner: Owner,
     opened: usize,
     cancelled: CancellationToken,
 }
 
-/// What a testbed must hold.
-#[derive(Clone, Copy, Debug)]
-pub struct TestbedSize {
-    /// Number of members including the sender.
-    pub members: u16,
-    /// Size of the largest file in bytes.
-    pub file_bytes: u64,
-    /// Whether members send with GSO. A shaper treats a GSO batch as one packet, so this must be off if it shapes.
-    pub gso: bool,
-}
-
 /// A room of members on a network of their own. Member 0 is the sender.
 pub struct Testbed {
-    docker: Docker,
     room: Room,
     gso: bool,
 }
@@ -68,17 +52,6 @@ pub struct Command {
     pub words: Vec<String>,
 }
 
-/// The output of a command.
-#[derive(Debug)]
-pub struct Output {
-    /// Its stdout.
-    pub stdout: String,
-    /// Its stderr.
-    pub stderr: String,
-    /// Its exit status. 0 if the engine does not report one.
-    pub code: i64,
-}
-
 impl Testbeds {
     /// Connects to the engine and removes containers left by labs that were killed. Without `shaper`, uses netem if the
     /// kernel has it, otherwise nfqueue.
@@ -90,27 +63,10 @@ impl Testbeds {
         shaper: Option<Shaper>,
         cancelled: &CancellationToken,
     ) -> Result<Self, RunError> {
-        let runtime = runtime().context("cannot start threads")?;
-        let (docker, engine) = runtime
-            .block_on(engine::connect(image, engine::CONNECT_TIMEOUT))
-            .map_err(anyhow::Error::new)?;
-        let owner = Owner::this_process();
-        let shaper = runtime.block_on(async {
-            engine::remove_leftovers(&docker, &owner).await;
-            let containers = Containers {
-                owner: &owner,
-                image,
-                gso: false,
-            };
-            choose_shaper(&docker, &containers, shaper).await
-        })?;
+        let connection = Connection::open(image, Owner::this_process())?;
         Ok(Self {
-            runtime,
-            docker,
-            engine,
-            image: image.to_owned(),
-            shaper,
-            owner,
+            shaper: connection.prepare(shaper)?,
+            connection,
             opened: 0,
             cancelled: cancelled.clone(),
         })
@@ -123,7 +79,7 @@ impl Testbeds {
 
     /// Name and version of the engine.
     pub fn engine(&self) -> &str {
-        &self.engine
+        &self.connection.engine
     }
 
     /// Opens `count` testbeds, lets `work` use them, and removes them.
@@ -136,82 +92,75 @@ impl Testbeds {
         size: TestbedSize,
         work: impl AsyncFnOnce(Vec<Testbed>) -> anyhow::Result<T>,
     ) -> Result<T, RunError> {
-        let owners: Vec<_> = (1..=count)
-            .map(|number| self.owner.room(self.opened + number))
-            .collect();
+        let first = self.opened + 1;
         self.opened += count;
-        let worked = self.runtime.block_on(async {
+        let owners: Vec<_> = (first..=self.opened)
+            .map(|number| self.owner(number))
+            .collect();
+        let worked = self.connection.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.cancelled.cancelled() => Err(RunError::Cancelled),
                 worked = async {
-                    let testbeds = self.open(&owners, size).await.map_err(RoomError::into_run_error)?;
+                    let testbeds = self.open(&owners, size).await?;
                     Ok(work(testbeds).await?)
                 } => worked,
             }
         });
-        let removed = self.runtime.block_on(remove(&self.docker, &owners));
+        let removed = self.remove(&owners);
         let result = worked?;
         removed.context("containers may be left; the next run of the lab removes them")?;
         Ok(result)
     }
 
+    fn owner(&self, number: usize) -> Owner {
+        self.connection.containers.owner.room(number)
+    }
+
     async fn open(&self, owners: &[Owner], size: TestbedSize) -> Result<Vec<Testbed>, RoomError> {
-        let room_size = RoomSize {
-            members: size.members,
-            file_bytes: size.file_bytes,
-        };
         let mut testbeds = Vec::new();
         for owner in owners {
             let containers = Containers {
-                owner,
-                image: &self.image,
-                gso: size.gso,
+                owner: owner.clone(),
+                ..self.connection.containers.clone()
             };
-            let opening = Room::open(
-                &self.docker,
-                &containers,
-                self.shaper,
-                room_size,
-                &self.cancelled,
-            );
+            let opening = Room::open(&containers, self.shaper, size, &self.cancelled);
             testbeds.push(Testbed {
-                docker: self.docker.clone(),
                 room: opening.await?,
                 gso: size.gso,
             });
         }
         Ok(testbeds)
     }
+
+    fn remove(&self, owners: &[Owner]) -> Result<(), bollard::errors::Error> {
+        self.connection.runtime.block_on(async {
+            for owner in owners {
+                engine::remove_all_of(&self.connection.containers.docker, owner).await?;
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Drop for Testbeds {
     fn drop(&mut self) {
-        let owners: Vec<_> = (1..=self.opened)
-            .map(|number| self.owner.room(number))
-            .chain([self.owner.clone()])
-            .collect();
-        if let Err(error) = self.runtime.block_on(remove(&self.docker, &owners)) {
+        let mut owners: Vec<_> = (1..=self.opened).map(|number| self.owner(number)).collect();
+        owners.push(self.connection.containers.owner.clone());
+        if let Err(error) = self.remove(&owners) {
             tracing::warn!("containers may be left; the next run of the lab removes them: {error}");
         }
     }
 }
 
-async fn remove(docker: &Docker, owners: &[Owner]) -> Result<(), bollard::errors::Error> {
-    for owner in owners {
-        engine::remove_all_of(docker, owner).await?;
-    }
-    Ok(())
-}
-
 impl Testbed {
     /// The address of a member on the testbed's network.
-    pub fn address(&mut self, member: u16) -> Ipv4Addr {
+    pub fn address(&self, member: u16) -> Ipv4Addr {
         self.member(member).side.address
     }
 
     /// The name of a member in the room.
-    pub fn name(&mut self, member: u16) -> &str {
+    pub fn name(&self, member: u16) -> &str {
         &self.member(member).name
     }
 
@@ -219,26 +168,21 @@ impl Testbed {
     ///
     /// # Errors
     /// If the engine fails.
-    pub async fn run(&mut self, member: u16, command: &Command) -> anyhow::Result<Output> {
-        let docker = self.docker.clone();
-        let container = container_of(self.member(member), command);
-        let output = exec::run(&docker, container, command.user, &command.words).await;
-        let output = output.map_err(RoomError::from)?;
-        Ok(Output {
-            stdout: output.stdout,
-            stderr: output.stderr,
-            code: output.code,
-        })
+    pub async fn run(&self, member: u16, command: &Command) -> anyhow::Result<Output> {
+        let member = self.member(member);
+        let container = container_of(member, command);
+        let output = exec::run(&member.docker, container, command.user, &command.words).await;
+        Ok(output.map_err(RoomError::from)?)
     }
 
     /// Starts a command at a member. It runs until the testbed is removed.
     ///
     /// # Errors
     /// If the engine fails.
-    pub async fn start(&mut self, member: u16, command: &Command) -> anyhow::Result<()> {
-        let docker = self.docker.clone();
-        let container = container_of(self.member(member), command);
-        let started = exec::start(&docker, container, command.user, &command.words).await;
+    pub async fn start(&self, member: u16, command: &Command) -> anyhow::Result<()> {
+        let member = self.member(member);
+        let container = container_of(member, command);
+        let started = exec::start(&member.docker, container, command.user, &command.words).await;
         Ok(started.map_err(RoomError::from)?)
     }
 
@@ -247,10 +191,7 @@ impl Testbed {
     /// # Errors
     /// If a shaper does not support its configuration or does not reply.
     pub async fn shape(&mut self, configs: Vec<ShaperConfig>) -> anyhow::Result<()> {
-        let members = self.room.members().iter_mut().zip(configs);
-        let configured = members.map(|(member, config)| member.side.configure(config));
-        try_join_all(configured).await?;
-        Ok(())
+        Ok(self.room.configure(configs).await?)
     }
 
     /// The counters of the first `members` shapers.
@@ -258,8 +199,7 @@ impl Testbed {
     /// # Errors
     /// If a shaper does not reply.
     pub async fn shaper_stats(&mut self, members: u16) -> anyhow::Result<Vec<ShaperStats>> {
-        let members = self.room.members().iter_mut().take(usize::from(members));
-        Ok(try_join_all(members.map(|member| member.side.stats())).await?)
+        Ok(self.room.shaper_stats(members).await?)
     }
 
     /// Creates a file of `bytes` at the sender, unless it exists. Returns its path.
@@ -267,7 +207,7 @@ impl Testbed {
     /// # Errors
     /// If the engine fails.
     pub async fn file(&mut self, bytes: u64) -> anyhow::Result<String> {
-        Ok(self.room.file(&self.docker, bytes).await?)
+        Ok(self.room.file(bytes).await?)
     }
 
     /// Types `lines`, the last of which sends a file, into the sender's client and waits for the transfer to end.
@@ -281,9 +221,9 @@ impl Testbed {
         receivers: u16,
         delivery: &str,
     ) -> anyhow::Result<Result<f64, String>> {
-        let members = self.room.members();
+        let members = &mut self.room.members;
         members.iter_mut().for_each(Member::discard_events);
-        let sender = self.room.sender();
+        let sender = &mut members[0];
         for line in lines {
             sender.send_line(line).await?;
         }
@@ -300,13 +240,12 @@ impl Testbed {
     ///
     /// # Errors
     /// If they cannot be removed.
-    pub async fn remove_received(&mut self, member: u16) -> anyhow::Result<()> {
-        let docker = self.docker.clone();
-        Ok(self.member(member).remove_received(&docker).await?)
+    pub async fn remove_received(&self, member: u16) -> anyhow::Result<()> {
+        Ok(self.member(member).remove_received().await?)
     }
 
-    fn member(&mut self, member: u16) -> &Member {
-        &self.room.members()[usize::from(member)]
+    fn member(&self, member: u16) -> &Member {
+        &self.room.members[usize::from(member)]
     }
 }
 
@@ -319,21 +258,12 @@ fn container_of<'a>(member: &'a Member, command: &Command) -> &'a str {
 }
 
 fn seconds(sent: &TransferAccount, receivers: u16, delivery: &str) -> Result<f64, String> {
-    if let Some(failed) = sent.receivers.iter().find(|receiver| !receiver.ok) {
-        let why = failed.error.as_deref().unwrap_or("no reason given");
-        return Err(format!("{}: {why}", failed.name));
+    let actual = sent.delivery.to_string();
+    match transfer::failed_receivers(sent, receivers) {
+        Some(reason) => Err(reason),
+        None if actual != delivery => Err(format!("delivery was {actual} instead of {delivery}")),
+        None => Ok(sent.seconds),
     }
-    if sent.receivers.len() != usize::from(receivers) {
-        let count = sent.receivers.len();
-        return Err(format!("{count} receivers instead of {receivers}"));
-    }
-    if sent.delivery.to_string() != delivery {
-        return Err(format!(
-            "delivery was {} instead of {delivery}",
-            sent.delivery
-        ));
-    }
-    Ok(sent.seconds)
 }
 
 #[cfg(test)]

@@ -14,12 +14,10 @@ use backroom_sim::{
 use backroom_vocabulary::account::{SegmentDelay, TransferAccount};
 use backroom_vocabulary::event::Event;
 use backroom_vocabulary::{Cast, Delivery};
-use bollard::Docker;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::RoomError;
-use super::attached::ProgramError;
 use super::member::Member;
 use super::room::Room;
 use crate::plan::Run;
@@ -43,32 +41,29 @@ const MAX_DURATION: Duration = Duration::from_secs(3600);
 ///
 /// # Errors
 /// If the room is no longer usable.
-pub(super) async fn carry_out(
-    room: &mut Room,
-    docker: &Docker,
-    run: &Run,
-) -> Result<Measurement, RoomError> {
+pub(super) async fn carry_out(room: &mut Room, run: &Run) -> Result<Measurement, RoomError> {
     let cell = &*run.cell;
-    let receivers = usize::from(cell.receivers);
+    let participants = cell.receivers + 1;
     let depends_on_others = matches!(cell.cast, Cast::Broadcast | Cast::Blockcast);
     if room.present() < cell.members() || depends_on_others && room.present() != cell.members() {
-        room.set_present(docker, cell.members()).await?;
+        room.set_present(cell.members()).await?;
     }
-    let path = room.file(docker, cell.file_bytes).await?;
-    room.members().iter_mut().for_each(Member::discard_events);
-    let participants = receivers + 1;
-    configure(&mut room.members()[..participants], run).await?;
+    let path = room.file(cell.file_bytes).await?;
+    room.members.iter_mut().for_each(Member::discard_events);
+    let configs = (0..participants).map(|member| shaper_config(run, member));
+    room.configure(configs).await?;
 
-    let command = file_command(cell, room.members(), &path);
-    let sender = room.sender();
-    for setting in settings(cell) {
-        sender.send_line(&setting).await?;
+    let command = file_command(cell, &room.members, &path);
+    let sender = &mut room.members[0];
+    for (name, value) in settings(cell) {
+        sender.send_line(&format!("{name}|{value}")).await?;
     }
     sender.send_line(&command).await?;
     let outcome = wait_until_sent(sender, stall_time(cell)).await?;
 
-    let stats = collect(&mut room.members()[..participants]).await?;
-    let probed = probe(cell, &mut room.members()[..participants], &stats).await?;
+    let stats = room.shaper_stats(participants).await?;
+    let participants = &mut room.members[..usize::from(participants)];
+    let probed = probe(cell, participants, &stats).await?;
     let mut measured = match outcome {
         Ok(sent) => measurement(cell, &sent, &stats),
         Err(reason) => Measurement {
@@ -82,68 +77,59 @@ pub(super) async fn carry_out(
     }
     // After a failure the room is replaced, and its received files go with it.
     if measured.failure.is_none() {
-        let receivers = &mut room.members()[1..participants];
-        try_join_all(
-            receivers
-                .iter_mut()
-                .map(|member| member.record_received(docker, cell.file_bytes)),
-        )
-        .await?;
+        let receivers = participants[1..].iter_mut();
+        try_join_all(receivers.map(|member| member.record_received(cell.file_bytes))).await?;
     }
     Ok(measured)
 }
 
-/// The client commands that set the sender's options for a cell.
-fn settings(cell: &Cell) -> [String; 6] {
+/// The sender's options for a cell, by the client commands that set them.
+fn settings(cell: &Cell) -> [(&'static str, String); 6] {
     [
-        format!("window|{}", cell.window),
-        format!("recovery|{}", cell.recovery),
-        format!("timeout|{}", cell.timeout),
-        format!("copies|{}", cell.copies),
-        format!("delivery|{}", cell.delivery),
-        format!("segment|{}", cell.segment_bytes),
+        ("window", cell.window.to_string()),
+        ("recovery", cell.recovery.to_string()),
+        ("timeout", cell.timeout.to_string()),
+        ("copies", cell.copies.to_string()),
+        ("delivery", cell.delivery.to_string()),
+        ("segment", cell.segment_bytes.to_string()),
     ]
 }
 
 /// The client command that sends the file at `path` to the cell's receivers only, whoever else is in the room.
 fn file_command(cell: &Cell, members: &[Member], path: &str) -> String {
     let (receivers, others) = members[1..].split_at(usize::from(cell.receivers));
-    let present = others.iter().filter(|member| member.is_present());
-    let names = |members: &mut dyn Iterator<Item = &Member>| {
-        members
-            .map(|member| member.name.as_str())
-            .collect::<Vec<_>>()
-            .join("|")
+    let names = |members: &[Member]| {
+        let present = members.iter().filter(|member| member.is_present());
+        let names: Vec<_> = present.map(|member| member.name.as_str()).collect();
+        names.join("|")
     };
     match cell.cast {
-        Cast::Unicast => format!("funicast|{}|{path}", names(&mut receivers.iter())),
-        Cast::Multicast => format!("fmulticast|{}|{path}", names(&mut receivers.iter())),
+        Cast::Unicast => format!("funicast|{}|{path}", names(receivers)),
+        Cast::Multicast => format!("fmulticast|{}|{path}", names(receivers)),
         Cast::Broadcast => format!("fbroadcast|{path}"),
-        Cast::Blockcast => format!("fblockcast|{}|{path}", names(&mut present.into_iter())),
+        Cast::Blockcast => format!("fblockcast|{}|{path}", names(others)),
     }
 }
 
-async fn configure(members: &mut [Member], run: &Run) -> Result<(), RoomError> {
+fn shaper_config(run: &Run, member: u16) -> ShaperConfig {
     let cell = &*run.cell;
-    let configured = members.iter_mut().zip(0..).map(|(member, number)| {
-        member.side.configure(ShaperConfig {
-            egress: cell.egress(),
-            egress_seed: egress_seed(run.seed, number),
-            ingress: LinkConfig {
-                loss: cell.ingress_loss(),
-                ..LinkConfig::default()
-            },
-            ingress_seed: ingress_seed(run.seed, number),
-            packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
-            tcp_port: None,
-            loss_in_kernel: false,
-        })
-    });
-    try_join_all(configured).await.map(drop)
+    ShaperConfig {
+        egress: cell.egress(),
+        egress_seed: egress_seed(run.seed, member),
+        ingress: LinkConfig {
+            loss: cell.ingress_loss(),
+            ..LinkConfig::default()
+        },
+        ingress_seed: ingress_seed(run.seed, member),
+        packet_bytes: packet_bytes(cell),
+        tcp_port: None,
+        loss_in_kernel: false,
+    }
 }
 
-async fn collect(members: &mut [Member]) -> Result<Vec<ShaperStats>, RoomError> {
-    try_join_all(members.iter_mut().map(|member| member.side.stats())).await
+/// Size of the IP packet of a full segment.
+fn packet_bytes(cell: &Cell) -> usize {
+    usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES)
 }
 
 /// Waits for the result of the transfer that was just started. The inner error is the reason if it did not start.
@@ -164,7 +150,7 @@ pub(super) async fn wait_until_sent(
         match sender.next_event(Instant::now() + CHECK_INTERVAL).await {
             Ok(Event::Sent(sent)) if sent.id == id => return Ok(Ok(sent)),
             Ok(_) => {}
-            Err(RoomError::Program(ProgramError::Timeout(_))) => {
+            Err(RoomError::Timeout(_)) => {
                 let offered = sender.side.stats().await?.egress.offered;
                 if offered > progress.0 {
                     progress = (offered, Instant::now());
@@ -173,7 +159,10 @@ pub(super) async fn wait_until_sent(
             Err(error) => return Err(error),
         }
         if progress.1.elapsed() > stall || begun.elapsed() > MAX_DURATION {
-            return Err(RoomError::Stalled(begun.elapsed()));
+            return Err(RoomError::Failed(format!(
+                "the transfer stalled or took too long and was stopped after {:.0?}",
+                begun.elapsed()
+            )));
         }
     }
 }
@@ -187,7 +176,7 @@ fn stall_time(cell: &Cell) -> Duration {
 }
 
 fn measurement(cell: &Cell, sent: &TransferAccount, stats: &[ShaperStats]) -> Measurement {
-    let failure = failed_receivers(cell, sent)
+    let failure = failed_receivers(sent, cell.receivers)
         .or_else(|| different_setting(cell, sent))
         .or_else(|| overrun(stats));
     Measurement {
@@ -224,51 +213,37 @@ fn streams(cell: &Cell) -> u64 {
     }
 }
 
-fn failed_receivers(cell: &Cell, sent: &TransferAccount) -> Option<String> {
-    let failed: Vec<_> = sent
-        .receivers
-        .iter()
-        .filter(|receiver| !receiver.ok)
+/// Why not all `receivers` have the file.
+pub(super) fn failed_receivers(sent: &TransferAccount, receivers: u16) -> Option<String> {
+    let failed = sent.receivers.iter().filter(|receiver| !receiver.ok);
+    let reasons: Vec<_> = failed
         .map(|receiver| {
-            format!(
-                "{}: {}",
-                receiver.name,
-                receiver.error.as_deref().unwrap_or("no reason given")
-            )
+            let error = receiver.error.as_deref().unwrap_or("no reason given");
+            format!("{}: {error}", receiver.name)
         })
         .collect();
-    if !failed.is_empty() {
-        return Some(failed.join("; "));
+    if !reasons.is_empty() {
+        return Some(reasons.join("; "));
     }
-    let (reached, expected) = (sent.receivers.len(), usize::from(cell.receivers));
-    (reached != expected).then(|| format!("{reached} receivers instead of {expected}"))
+    let reached = sent.receivers.len();
+    (reached != usize::from(receivers))
+        .then(|| format!("{reached} receivers instead of {receivers}"))
 }
 
 /// A setting that the client reports differently from the cell, if any.
 fn different_setting(cell: &Cell, sent: &TransferAccount) -> Option<String> {
-    let pairs = [
-        ("window", sent.window.to_string(), cell.window.to_string()),
-        (
-            "recovery",
-            sent.recovery.to_string(),
-            cell.recovery.to_string(),
-        ),
-        ("copies", sent.copies.to_string(), cell.copies.to_string()),
-        (
-            "delivery",
-            sent.delivery.to_string(),
-            cell.delivery.to_string(),
-        ),
-        (
-            "segment",
-            sent.segment_bytes.to_string(),
-            cell.segment_bytes.to_string(),
-        ),
+    let reported = [
+        ("window", sent.window.to_string()),
+        ("recovery", sent.recovery.to_string()),
+        ("copies", sent.copies.to_string()),
+        ("delivery", sent.delivery.to_string()),
+        ("segment", sent.segment_bytes.to_string()),
     ];
-    let (setting, actual, expected) = pairs
-        .into_iter()
-        .find(|(_, actual, expected)| actual != expected)?;
-    Some(format!("{setting} was {actual} instead of {expected}"))
+    let settings = settings(cell);
+    reported.into_iter().find_map(|(name, actual)| {
+        let (_, expected) = settings.iter().find(|(setting, _)| *setting == name)?;
+        (actual != *expected).then(|| format!("{name} was {actual} instead of {expected}"))
+    })
 }
 
 /// Packets that a shaper lost by itself. They distort the network, so the run does not count.
@@ -302,14 +277,11 @@ fn network(cell: &Cell, stats: &[ShaperStats]) -> NetworkMeasurement {
 /// The round-trip time without queueing and transmission: the mean delay of the sender's link plus that of the
 /// receiver's link whose delay deviates most from the cell's.
 fn rtt_ms(cell: &Cell, stats: &[ShaperStats]) -> Option<f64> {
-    let configured_ms = cell.link.delay.as_secs_f64() * 1e3;
     let delay = |member: &ShaperStats| Some(member.egress.propagation?.mean_ms);
+    let deviation = |delay_ms: f64| (delay_ms - cell.link.delay.as_secs_f64() * 1e3).abs();
     let (sender, receivers) = stats.split_first()?;
-    let back = receivers.iter().filter_map(delay).max_by(|a, b| {
-        (a - configured_ms)
-            .abs()
-            .total_cmp(&(b - configured_ms).abs())
-    });
+    let delays = receivers.iter().filter_map(delay);
+    let back = delays.max_by(|a, b| deviation(*a).total_cmp(&deviation(*b)));
     Some(delay(sender)? + back?)
 }
 
@@ -320,10 +292,8 @@ async fn probe(
     members: &mut [Member],
     stats: &[ShaperStats],
 ) -> Result<Option<Probed>, RoomError> {
-    if stats
-        .iter()
-        .all(|member| member.egress.propagation.is_some())
-    {
+    let reports = |member: &ShaperStats| member.egress.propagation.is_some();
+    if stats.iter().all(reports) {
         return Ok(None);
     }
     let peers: Vec<_> = members[1..].iter().map(|peer| peer.side.address).collect();
@@ -336,14 +306,9 @@ async fn probe(
         };
         let probed = members[0].side.probe(path(cell, peer, train)).await?;
         let deviation = |rtt_ms: f64| (rtt_ms - configured_rtt_ms(cell)).abs();
-        let rtts = [
-            found.rtt_ms,
-            probed.rtt_ms.map(|ms| ms - small_packets_ms(cell)),
-        ];
-        found.rtt_ms = rtts
-            .into_iter()
-            .flatten()
-            .max_by(|a, b| deviation(*a).total_cmp(&deviation(*b)));
+        let rtt_ms = probed.rtt_ms.map(|ms| ms - small_packets_ms(cell));
+        let rtts = [found.rtt_ms, rtt_ms].into_iter().flatten();
+        found.rtt_ms = rtts.max_by(|a, b| deviation(*a).total_cmp(&deviation(*b)));
         found.rate_mbps = found.rate_mbps.or(probed.rate_mbps);
     }
     Ok(Some(found))
@@ -353,7 +318,7 @@ fn path(cell: &Cell, peer: Ipv4Addr, train: u32) -> Probe {
     let jitter_ms = 2.0 * cell.link.jitter.as_secs_f64() * 1e3;
     Probe {
         peer,
-        packet_bytes: usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES),
+        packet_bytes: packet_bytes(cell),
         train,
         timeout_ms: (2.0 * configured_rtt_ms(cell) + jitter_ms) as u64 + PROBE_MARGIN_MS,
         lost_after_transmission: cell.loss_side == LossSide::Receivers,
@@ -373,9 +338,8 @@ fn small_packets_ms(cell: &Cell) -> f64 {
 
 /// Number of packets that the link transmits in [`TRAIN_SECONDS`], between 20 and 500. 0 without a rate.
 fn train(cell: &Cell) -> u32 {
-    let packet_bytes = usize::from(cell.segment_bytes + wire::DATA_OVERHEAD_BYTES);
     cell.link.rate.map_or(0, |rate| {
-        let packets = TRAIN_SECONDS / rate.transmission_time(packet_bytes).as_secs_f64();
+        let packets = TRAIN_SECONDS / rate.transmission_time(packet_bytes(cell)).as_secs_f64();
         packets.clamp(20.0, 500.0) as u32
     })
 }
@@ -440,10 +404,10 @@ mod tests {
 
     #[test]
     fn one_receiver_without_the_file_invalidates_a_run() {
-        assert_eq!(failed_receivers(&cell(2), &sent([true, true])), None);
-        let failed = failed_receivers(&cell(2), &sent([true, false])).unwrap();
+        assert_eq!(failed_receivers(&sent([true, true]), 2), None);
+        let failed = failed_receivers(&sent([true, false]), 2).unwrap();
         assert!(failed.starts_with("bob: "), "{failed}");
-        let failed = failed_receivers(&cell(3), &sent([true, true])).unwrap();
+        let failed = failed_receivers(&sent([true, true]), 3).unwrap();
         assert_eq!(failed, "2 receivers instead of 3");
     }
 

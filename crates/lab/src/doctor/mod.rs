@@ -12,10 +12,7 @@ mod report;
 
 pub use diagnosis::diagnose;
 pub use environment::{Distribution, Environment};
-pub use facts::{
-    Build, Configured, EngineFacts, EngineProblem, Facts, HostFacts, ImageFacts, KernelFacts,
-    Module, MulticastFacts,
-};
+pub use facts::{Configured, EngineFacts, EngineProblem, Facts, ImageFacts, KernelFacts, Module};
 pub use report::{Auto, Check, Report, Status};
 
 /// Checks this machine, and the engine's image with the name `image`.

@@ -1,8 +1,9 @@
 //! The report of `doctor`.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use serde::Serialize;
+use strum::Display;
 
 use super::Environment;
 
@@ -31,14 +32,17 @@ pub struct Check {
 }
 
 /// Result of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It works.
+    #[strum(to_string = "ok")]
     Ok,
     /// It does not work.
+    #[strum(to_string = "not ok")]
     NotOk,
     /// It could not be checked.
+    #[strum(to_string = "not checked")]
     NotChecked,
 }
 
@@ -50,7 +54,7 @@ pub struct Auto {
     /// `netem` or `nfqueue`. `None` for `sim`, if neither works, or if `run` selects it when it starts containers.
     pub shaper: Option<&'static str>,
     /// The reason, for people.
-    pub why: String,
+    pub why: &'static str,
 }
 
 impl Check {
@@ -98,32 +102,15 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
-            let _ = writeln!(
-                text,
-                "{:<10} {:<12} {}",
-                check.name, check.status, check.found
-            );
+            let (name, status, found) = (check.name, check.status, &check.found);
+            let _ = writeln!(text, "{name:<10} {status:<12} {found}");
             if let Some(remedy) = &check.remedy {
                 let _ = writeln!(text, "{:<10} {:<12} {remedy}", "", "fix:");
             }
         }
-        let Auto {
-            runner,
-            shaper,
-            why,
-        } = &self.auto;
-        let shaper = shaper.map_or(String::new(), |shaper| format!(" --shaper {shaper}"));
-        let _ = writeln!(text, "\n`run` uses --runner {runner}{shaper}: {why}");
-        text
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::NotOk => "not ok",
-            Self::NotChecked => "not checked",
-        })
+        let Auto { runner, why, .. } = &self.auto;
+        let shaper = self.auto.shaper.map(|shaper| format!(" --shaper {shaper}"));
+        let shaper = shaper.unwrap_or_default();
+        text + &format!("\n`run` uses --runner {runner}{shaper}: {why}\n")
     }
 }

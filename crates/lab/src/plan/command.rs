@@ -1,6 +1,6 @@
 //! The command line that repeats a single run.
 
-use backroom_sim::{Axes, Axis, Cell};
+use backroom_sim::Axis;
 
 use super::Run;
 use crate::runner::{RunnerKind, ShaperName};
@@ -8,34 +8,25 @@ use crate::runner::{RunnerKind, ShaperName};
 impl Run {
     /// The command line that repeats only this run on `runner`.
     pub fn command(&self, runner: RunnerKind) -> String {
-        let shaper = match runner.shaper {
-            ShaperName::Link => String::new(),
-            shaper => format!(" --shaper {shaper}"),
-        };
-        let image = match &self.image {
-            Some(image) if runner.shaper != ShaperName::Link => {
-                format!(" --image {}", quoted(image))
+        let mut command = format!(
+            "backroom-lab run {} --runner {}",
+            quoted(&self.scenario.source),
+            runner.name
+        );
+        if runner.shaper != ShaperName::Link {
+            command += &format!(" --shaper {}", runner.shaper);
+            if let Some(image) = &self.scenario.image {
+                command += &format!(" --image {}", quoted(image));
             }
-            _ => String::new(),
-        };
-        format!(
-            "backroom-lab run {} --runner {}{shaper}{image}{} --reps 1 --seed {}",
-            quoted(&self.source),
-            runner.name,
-            self.settings,
-            self.seed,
-        )
+        }
+        for axis in Axis::ALL {
+            let value = axis.setting(&self.cell);
+            if self.scenario.axes_in_file.values(axis) != [value.as_str()] {
+                command += &format!(" --set {axis}={value}");
+            }
+        }
+        command + &format!(" --reps 1 --seed {}", self.seed)
     }
-}
-
-/// A `--set` for each axis whose values in the scenario's file are not exactly the value of `cell`.
-pub(super) fn settings(cell: &Cell, in_file: &Axes) -> String {
-    Axis::ALL
-        .into_iter()
-        .map(|axis| (axis, axis.setting(cell)))
-        .filter(|(axis, value)| in_file.values(*axis) != [value.as_str()])
-        .map(|(axis, value)| format!(" --set {axis}={value}"))
-        .collect()
 }
 
 /// Quotes `text` as one word for a shell if necessary.
@@ -75,8 +66,9 @@ mod tests {
 
     #[test]
     fn a_command_has_the_image_only_for_containers() {
-        let scenario = Scenario::load("quick").unwrap();
-        let plan = Plan::new(&scenario).unwrap().with_image("room:next");
+        let mut scenario = Scenario::load("quick").unwrap();
+        scenario.image = Some("room:next".to_owned());
+        let plan = Plan::new(&scenario).unwrap();
         let command = |kind| plan.runs[0].command(kind);
         assert!(
             command(RunnerKind::docker(Shaper::Netem))

@@ -14,20 +14,10 @@ use crate::scenario::Scenario;
 /// a sweep affects all cells alike, and an interrupted sweep has complete repetitions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The scenario's name.
-    pub scenario: Arc<str>,
-    /// The scenario's argument on a command line: its name or the path of its file.
-    source: Arc<str>,
-    /// The image of the containers. `None` is the default image.
-    image: Option<Arc<str>>,
-    /// The scenario's seed.
-    seed: u64,
-    /// Minimum number of runs per cell.
-    repetitions: u32,
+    /// What the plan carries out.
+    pub scenario: Arc<Scenario>,
     /// All combinations of the axes' values.
     pub cells: Vec<Arc<Cell>>,
-    /// For each cell, the options that select only this cell from the scenario's file.
-    settings: Vec<Arc<str>>,
     /// All repetitions of all cells, without those that a precision adds.
     pub runs: Vec<Run>,
 }
@@ -37,18 +27,12 @@ pub struct Plan {
 pub struct Run {
     /// Index in the plan, from 0.
     pub index: usize,
-    /// The scenario's name.
-    pub scenario: Arc<str>,
-    /// The scenario's argument on a command line: its name or the path of its file.
-    source: Arc<str>,
-    /// The image of the containers. `None` is the default image.
-    image: Option<Arc<str>>,
+    /// What the run is part of.
+    pub scenario: Arc<Scenario>,
     /// Index of its cell in the plan, from 0.
     pub cell_index: usize,
     /// The values of all axes.
     pub cell: Arc<Cell>,
-    /// The options that select only `cell` from the scenario's file.
-    settings: Arc<str>,
     /// Seed of all random numbers in the run. All cells use the same seed in the same repetition.
     pub seed: u64,
     /// Number of the repetition, from 1.
@@ -92,35 +76,16 @@ impl Plan {
         for cell in &cells {
             cell.link.validate()?;
         }
-        let settings = cells
-            .iter()
-            .map(|cell| command::settings(cell, &scenario.axes_in_file).into());
-        let plan = Self {
-            scenario: scenario.name.as_str().into(),
-            source: scenario.source.as_str().into(),
-            image: None,
-            seed: scenario.seed,
-            repetitions: scenario.repetitions,
-            settings: settings.collect(),
+        let mut plan = Self {
+            scenario: Arc::new(scenario.clone()),
             cells: cells.into_iter().map(Arc::new).collect(),
             runs: Vec::new(),
         };
-        Ok(plan.with_runs())
-    }
-
-    /// Uses this image for containers instead of the default one.
-    pub fn with_image(self, image: &str) -> Self {
-        let image = Some(image.into());
-        Self { image, ..self }.with_runs()
-    }
-
-    fn with_runs(mut self) -> Self {
-        self.runs.clear();
-        for repetition in 1..=self.repetitions {
-            let runs = self.repetition(repetition, self.runs.len(), |_| true);
-            self.runs.extend(runs);
+        for repetition in 1..=scenario.repetitions {
+            let runs = plan.repetition(repetition, plan.runs.len(), |_| true);
+            plan.runs.extend(runs);
         }
-        self
+        Ok(plan)
     }
 
     /// The runs of a repetition (from 1) for the cells whose indices `includes` accepts. The first run gets `index`.
@@ -130,19 +95,16 @@ impl Plan {
         index: usize,
         includes: impl Fn(usize) -> bool,
     ) -> Vec<Run> {
-        order::shuffled(self.cells.len(), self.seed, repetition)
+        order::shuffled(self.cells.len(), self.scenario.seed, repetition)
             .into_iter()
             .filter(|cell_index| includes(*cell_index))
             .enumerate()
             .map(|(offset, cell_index)| Run {
                 index: index + offset,
                 scenario: Arc::clone(&self.scenario),
-                source: Arc::clone(&self.source),
-                image: self.image.clone(),
                 cell_index,
                 cell: Arc::clone(&self.cells[cell_index]),
-                settings: Arc::clone(&self.settings[cell_index]),
-                seed: self.seed.wrapping_add(u64::from(repetition) - 1),
+                seed: self.scenario.seed.wrapping_add(u64::from(repetition) - 1),
                 repetition,
             })
             .collect()

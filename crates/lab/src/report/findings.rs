@@ -9,61 +9,47 @@ use super::Report;
 use crate::labels;
 use crate::record::RunRecord;
 use crate::scenario::Quantity;
-use crate::statistics::{self, CellSummary};
-
-/// The answer to one question.
-pub(super) struct Finding {
-    pub(super) heading: &'static str,
-    pub(super) sentences: Vec<String>,
-}
+use crate::statistics::{self, CellSummary, grouped};
 
 /// Smaller relative differences do not count.
 const ALIKE: f64 = 0.01;
 /// More settings than this are summarised.
 const MOST_SETTINGS: usize = 6;
 
-/// All findings about these cells.
-pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
+pub(super) fn findings(report: &Report<'_>) -> Vec<(&'static str, Vec<String>)> {
     let cells = report.cells;
-    let varying = varying(cells);
-    [
+    let varying = &varying(cells);
+    let (model, simulator) = (CellSummary::model_difference, CellSummary::sim_difference);
+    let mut findings = vec![
         (
             "Best window for each loss rate",
-            best_windows(cells, &varying),
+            best_windows(cells, varying),
         ),
-        ("Fastest delivery", deliveries::fastest(cells, &varying)),
-        ("Cost of timer and recovery", recoveries(cells, &varying)),
-        ("Where going back costs most", going_back(cells, &varying)),
-        ("Difference from the model", against_model(cells, &varying)),
+        ("Fastest delivery", deliveries::fastest(cells, varying)),
+        ("Cost of timer and recovery", recoveries(cells, varying)),
+        ("Where going back costs most", going_back(cells, varying)),
+        (
+            "Difference from the model",
+            differences(cells, varying, model, "the model"),
+        ),
         (
             "Difference from the simulator",
-            against_simulator(cells, &varying),
+            differences(cells, varying, simulator, "the simulator"),
         ),
-    ]
-    .into_iter()
-    .map(|(heading, sentences)| Finding { heading, sentences })
-    .filter(|finding| !finding.sentences.is_empty())
-    .collect()
+    ];
+    findings.retain(|(_, sentences)| !sentences.is_empty());
+    findings
 }
 
 /// The axes on which the cells differ. The number of receivers is left out if the cast determines it.
 pub(super) fn varying(cells: &[CellSummary]) -> Vec<Axis> {
-    let varies = |axis: &Axis| {
-        let mut texts = cells.iter().map(|cell| axis.value(&cell.first.cell));
-        let first = texts.next();
-        texts.any(|text| Some(&text) != first.as_ref())
-    };
-    let axes: Vec<_> = Axis::ALL.into_iter().filter(varies).collect();
+    let mut axes = statistics::varying(cells.iter().map(|cell| &cell.first.cell));
     let determined_by_cast = axes.contains(&Axis::CAST)
-        && cells.iter().all(|cell| {
-            cells.iter().all(|other| {
-                cell.first.cell.cast != other.first.cell.cast
-                    || cell.first.cell.receivers == other.first.cell.receivers
-            })
-        });
-    axes.into_iter()
-        .filter(|axis| *axis != Axis::RECEIVERS || !determined_by_cast)
-        .collect()
+        && grouped(cells, &[Axis::CAST])
+            .iter()
+            .all(|group| grouped(group.iter().copied(), &[Axis::RECEIVERS]).len() == 1);
+    axes.retain(|axis| *axis != Axis::RECEIVERS || !determined_by_cast);
+    axes
 }
 
 /// `varying` without `axes`.
@@ -71,27 +57,6 @@ fn without(varying: &[Axis], axes: &[Axis]) -> Vec<Axis> {
     let mut rest = varying.to_vec();
     rest.retain(|axis| !axes.contains(axis));
     rest
-}
-
-/// Groups the cells with equal values on `axes`, in order of appearance.
-fn grouped<'a>(
-    cells: impl IntoIterator<Item = &'a CellSummary>,
-    axes: &[Axis],
-) -> Vec<Vec<&'a CellSummary>> {
-    let mut groups: Vec<Vec<&CellSummary>> = Vec::new();
-    for cell in cells {
-        let same = |group: &&mut Vec<&CellSummary>| {
-            group.first().is_some_and(|first| {
-                axes.iter()
-                    .all(|axis| axis.value(&first.first.cell) == axis.value(&cell.first.cell))
-            })
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(cell),
-            None => groups.push(vec![cell]),
-        }
-    }
-    groups
 }
 
 fn goodput(cell: &CellSummary) -> Option<f64> {
@@ -226,26 +191,16 @@ fn going_back(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
     )]
 }
 
-fn against_model(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
-    let pairs = cells
-        .iter()
-        .filter_map(|cell| Some((cell, cell.model_difference()?)));
-    differences(pairs, varying, "the model")
-}
-
-fn against_simulator(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
-    let pairs = cells
-        .iter()
-        .filter_map(|cell| Some((cell, cell.sim_difference()?)));
-    differences(pairs, varying, "the simulator")
-}
-
-fn differences<'a>(
-    pairs: impl Iterator<Item = (&'a CellSummary, f64)>,
+fn differences(
+    cells: &[CellSummary],
     varying: &[Axis],
+    difference: fn(&CellSummary) -> Option<f64>,
     reference: &str,
 ) -> Vec<String> {
     const CLOSE: f64 = 0.1;
+    let pairs = cells
+        .iter()
+        .filter_map(|cell| Some((cell, difference(cell)?)));
     let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_by(|one, other| one.1.abs().total_cmp(&other.1.abs()));
     let Some((farthest, difference)) = pairs.last() else {

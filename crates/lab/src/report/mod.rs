@@ -9,7 +9,6 @@ mod page;
 mod table;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use backroom_charts::ChartError;
@@ -18,12 +17,9 @@ use backroom_sim::model;
 use crate::charts;
 use crate::compare::{Folder, FolderError};
 use crate::record::RunRecord;
-use crate::results::{Manifest, ResultsError, ResultsFolder};
-use crate::scenario::{Scenario, ScenarioError, builtin};
+use crate::results::{Manifest, REPORT, ResultsError, ResultsFolder};
+use crate::scenario::{BUILTIN, Scenario, ScenarioError};
 use crate::statistics::CellSummary;
-
-/// The name of the page.
-pub const FILE: &str = "report.html";
 
 /// Why the report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +27,6 @@ pub enum ReportError {
     /// There are no rows, or they cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A source of the report cannot be read, or the page cannot be written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The manifest was not written by `run`.
     #[error("{}: {source}", path.display())]
     Manifest {
@@ -53,12 +41,11 @@ pub enum ReportError {
     /// A chart cannot be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
-    /// A file cannot be written.
+    /// A file cannot be read or written.
     #[error(transparent)]
-    Results(#[from] ResultsError),
+    File(#[from] ResultsError),
 }
 
-/// The contents of the page.
 struct Report<'a> {
     scenario: &'a Scenario,
     records: &'a [RunRecord],
@@ -82,7 +69,7 @@ pub fn write(
 ) -> Result<(), ReportError> {
     let read = |name: &str| {
         let path = folder.join(name);
-        fs::read_to_string(&path).map_err(|source| ReportError::File { path, source })
+        fs::read_to_string(&path).map_err(ResultsError::at(path))
     };
     let charts = charts
         .iter()
@@ -96,8 +83,8 @@ pub fn write(
         manifest: read("manifest.json")?,
         charts,
     };
-    let path = folder.join(FILE);
-    fs::write(&path, page::page(&report)).map_err(|source| ReportError::File { path, source })
+    let path = folder.join(REPORT);
+    Ok(fs::write(&path, page::page(&report)).map_err(ResultsError::at(path))?)
 }
 
 /// Writes summary, charts and page of the folder at `path` again, from its rows and its manifest. A built-in scenario gets
@@ -113,14 +100,11 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
             .model_goodput_mbps
             .or_else(|| model::goodput_mbps(&record.cell));
     }
-    let manifest_path = path.join("manifest.json");
-    let text = fs::read_to_string(&manifest_path).map_err(|source| ReportError::File {
-        path: manifest_path.clone(),
-        source,
-    })?;
+    let manifest = path.join("manifest.json");
+    let text = fs::read_to_string(&manifest).map_err(ResultsError::at(&manifest))?;
     let mut manifest: Manifest =
         serde_json::from_str(&text).map_err(|source| ReportError::Manifest {
-            path: manifest_path,
+            path: manifest,
             source,
         })?;
     let scenario = scenario(&manifest)?;
@@ -137,7 +121,7 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
 fn scenario(manifest: &Manifest) -> Result<Scenario, ScenarioError> {
     let as_run = &manifest.scenario;
     let mut scenario = Scenario::parse(&as_run.name, &as_run.toml)?;
-    if let Some((name, text)) = builtin().find(|(name, _)| *name == as_run.name) {
+    if let Some((name, text)) = BUILTIN.iter().find(|(name, _)| *name == as_run.name) {
         let today = Scenario::parse(name, text)?;
         if today.title == scenario.title {
             scenario.charts = today.charts;

@@ -14,7 +14,6 @@ const MAX_FAILURES: usize = 200;
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
-/// The whole page.
 pub(super) fn page(report: &Report<'_>) -> String {
     let scenario = report.scenario;
     let page = html! {
@@ -91,10 +90,10 @@ fn summary(report: &Report<'_>) -> Markup {
                 " These runs have no gate, so their network was not checked."
             }
         }
-        @for finding in findings::findings(report) {
-            h3 { (finding.heading) }
+        @for (heading, sentences) in findings::findings(report) {
+            h3 { (heading) }
             ul {
-                @for sentence in &finding.sentences { li { (sentence) } }
+                @for sentence in &sentences { li { (sentence) } }
             }
         }
     }

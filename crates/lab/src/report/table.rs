@@ -7,9 +7,8 @@ use super::Report;
 use super::findings;
 use crate::labels;
 use crate::scenario::Reference;
-use crate::statistics::{CellSummary, Interval};
+use crate::statistics::{CellSummary, Interval, Spread};
 
-/// A table with headings.
 pub(super) struct Table {
     pub(super) headings: Vec<String>,
     pub(super) rows: Vec<Vec<Field>>,
@@ -62,42 +61,37 @@ impl Field {
 /// A column of the table of cells: its heading and its field for each cell.
 type Column<'a> = (String, Box<dyn Fn(&CellSummary) -> Field + 'a>);
 
+fn column<'a>(heading: &str, field: impl Fn(&CellSummary) -> Field + 'a) -> Column<'a> {
+    (heading.to_owned(), Box::new(field))
+}
+
 /// A row for each cell. Axes on which all cells are equal and columns without values are left out.
 pub(super) fn cells(report: &Report<'_>) -> Table {
-    let axes = findings::varying(report.cells);
-    let mut columns: Vec<Column<'_>> = axes
-        .into_iter()
-        .map(|axis| -> Column<'_> {
-            let field = move |cell: &CellSummary| axis_field(axis, &cell.first.cell);
-            (axis.label(), Box::new(field))
+    let axes = findings::varying(report.cells).into_iter();
+    let mut columns: Vec<_> = axes
+        .map(|axis| {
+            column(&axis.label(), move |cell| {
+                axis_field(axis, &cell.first.cell)
+            })
         })
         .collect();
-    let has_values =
-        |column: &Column<'_>| report.cells.iter().any(|cell| !column.1(cell).is_void());
+    let cells = report.cells;
+    let has_values = |column: &Column<'_>| cells.iter().any(|cell| !column.1(cell).is_void());
     columns.extend(measured().into_iter().filter(has_values));
-    if report
-        .cells
-        .iter()
-        .any(|cell| cell.sim_goodput_mbps.is_some())
-    {
-        let simulated = |cell: &CellSummary| Field::number(cell.sim_goodput_mbps);
-        columns.push(("simulated (Mbit/s)".to_owned(), Box::new(simulated)));
-        let difference = |cell: &CellSummary| Field::difference(cell.sim_difference());
-        columns.push((
-            "difference from simulated (%)".to_owned(),
-            Box::new(difference),
-        ));
+    if cells.iter().any(|cell| cell.sim_goodput_mbps.is_some()) {
+        columns.push(column("simulated (Mbit/s)", |cell| {
+            Field::number(cell.sim_goodput_mbps)
+        }));
+        columns.push(column("difference from simulated (%)", |cell| {
+            Field::difference(cell.sim_difference())
+        }));
     }
-    if report.cells.iter().any(|cell| cell.cause.is_some()) {
-        columns.push((
-            "likely cause".to_owned(),
-            Box::new(|cell| Field::word(cell.cause)),
-        ));
+    if cells.iter().any(|cell| cell.cause.is_some()) {
+        columns.push(column("likely cause", |cell| Field::word(cell.cause)));
     }
     Table {
         headings: columns.iter().map(|(heading, _)| heading.clone()).collect(),
-        rows: report
-            .cells
+        rows: cells
             .iter()
             .map(|cell| columns.iter().map(|(_, field)| field(cell)).collect())
             .collect(),
@@ -105,28 +99,22 @@ pub(super) fn cells(report: &Report<'_>) -> Table {
 }
 
 fn measured<'a>() -> Vec<Column<'a>> {
-    fn column<'a>(heading: &str, field: impl Fn(&CellSummary) -> Field + 'a) -> Column<'a> {
-        (heading.to_owned(), Box::new(field))
-    }
+    let median = |spread: Option<Spread>| Field::number(spread.map(|spread| spread.median));
     vec![
         column("runs", |cell| Field::count(cell.runs)),
         column("failed", |cell| Field::count(cell.failed)),
         column("refused by the gate", |cell| Field::count(cell.gate_failed)),
-        column("goodput (Mbit/s)", |cell| {
-            Field::number(cell.goodput_mbps.map(|spread| spread.median))
-        }),
+        column("goodput (Mbit/s)", move |cell| median(cell.goodput_mbps)),
         column("95 % interval", |cell| Field::interval(cell.goodput_ci)),
-        column("time (s)", |cell| {
-            Field::number(cell.seconds.map(|spread| spread.median))
+        column("time (s)", move |cell| median(cell.seconds)),
+        column("transmissions per segment", move |cell| {
+            median(cell.transmissions)
         }),
-        column("transmissions per segment", |cell| {
-            Field::number(cell.transmissions.map(|spread| spread.median))
+        column("segment delay, median (ms)", move |cell| {
+            median(cell.segment_delay_p50_ms)
         }),
-        column("segment delay, median (ms)", |cell| {
-            Field::number(cell.segment_delay_p50_ms.map(|spread| spread.median))
-        }),
-        column("segment delay, 99th percentile (ms)", |cell| {
-            Field::number(cell.segment_delay_p99_ms.map(|spread| spread.median))
+        column("segment delay, 99th percentile (ms)", move |cell| {
+            median(cell.segment_delay_p99_ms)
         }),
         column("model (Mbit/s)", |cell| {
             Field::number(cell.model_goodput_mbps)

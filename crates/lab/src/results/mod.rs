@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use manifest::{Manifest, Resumption};
 pub use resume::ResumeError;
-pub use rows::{Rows, RowsError};
+pub use rows::Rows;
 pub use schema::row_schema;
 
 use crate::assess;
@@ -46,6 +46,14 @@ pub struct ResultsError {
     source: io::Error,
 }
 
+impl ResultsError {
+    /// Adds the path to an error.
+    pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        |source| Self { path, source }
+    }
+}
+
 impl ResultsFolder {
     /// Opens the folder at `path`, creating it if necessary. Removes all files of an earlier sweep, but no other files.
     ///
@@ -53,12 +61,7 @@ impl ResultsFolder {
     /// If it cannot be created, or files cannot be removed.
     pub fn create(path: &Path) -> Result<Self, ResultsError> {
         let folder = Self::open(path)?;
-        for entry in fs::read_dir(path).map_err(folder.error(""))? {
-            let entry = entry.map_err(folder.error(""))?;
-            if is_ours(&entry.path()) {
-                fs::remove_file(entry.path()).map_err(folder.error(""))?;
-            }
-        }
+        folder.remove_files(is_ours)?;
         Ok(folder)
     }
 
@@ -67,15 +70,9 @@ impl ResultsFolder {
     /// # Errors
     /// If it cannot be read, or files cannot be removed.
     pub fn redo(path: &Path) -> Result<Self, ResultsError> {
-        let folder = Self {
-            path: path.to_owned(),
-        };
-        for entry in fs::read_dir(path).map_err(folder.error(""))? {
-            let entry = entry.map_err(folder.error(""))?;
-            if is_chart(&entry.path()) {
-                fs::remove_file(entry.path()).map_err(folder.error(""))?;
-            }
-        }
+        let path = path.to_owned();
+        let folder = Self { path };
+        folder.remove_files(is_chart)?;
         Ok(folder)
     }
 
@@ -84,11 +81,22 @@ impl ResultsFolder {
     /// # Errors
     /// If it cannot be created.
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
-        let folder = Self {
-            path: path.to_owned(),
+        fs::create_dir_all(path).map_err(ResultsError::at(path))?;
+        let path = path.to_owned();
+        Ok(Self { path })
+    }
+
+    fn remove_files(&self, is_obsolete: fn(&Path) -> bool) -> Result<(), ResultsError> {
+        let remove = || -> io::Result<()> {
+            for entry in fs::read_dir(&self.path)? {
+                let path = entry?.path();
+                if is_obsolete(&path) {
+                    fs::remove_file(path)?;
+                }
+            }
+            Ok(())
         };
-        fs::create_dir_all(path).map_err(folder.error(""))?;
-        Ok(folder)
+        remove().map_err(ResultsError::at(&self.path))
     }
 
     /// Path of the folder.
@@ -100,8 +108,8 @@ impl ResultsFolder {
     ///
     /// # Errors
     /// If it cannot be created.
-    pub fn runs(&self) -> Result<RunsFile, ResultsError> {
-        self.table("runs.csv").map(RunsFile)
+    pub fn runs(&self) -> Result<CsvFile, ResultsError> {
+        CsvFile::create(self.path.join("runs.csv"))
     }
 
     /// Writes `summary.csv`.
@@ -109,16 +117,10 @@ impl ResultsFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_summary(&self, cells: &[CellSummary]) -> Result<(), ResultsError> {
-        let mut table = self.table("summary.csv")?;
+        let mut file = CsvFile::create(self.path.join("summary.csv"))?;
         cells
             .iter()
-            .try_for_each(|cell| table.write(summary::fields(cell)))
-    }
-
-    fn table(&self, name: &str) -> Result<Table, ResultsError> {
-        let path = self.path.join(name);
-        let file = File::create(&path).map_err(self.error(name))?;
-        Ok(Table::new(path, file, true))
+            .try_for_each(|cell| file.write_fields(summary::fields(cell)))
     }
 
     /// Writes `manifest.json`.
@@ -126,13 +128,15 @@ impl ResultsFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), ResultsError> {
-        let error = self.error("manifest.json");
-        let text = serde_json::to_string_pretty(manifest).map_err(|source| error(source.into()))?;
+        let path = self.path.join("manifest.json");
         // Rename a complete file, so a killed process leaves the previous manifest intact.
         let unfinished = self.path.join(UNFINISHED_MANIFEST);
-        fs::write(&unfinished, text + "\n")
-            .and_then(|()| fs::rename(&unfinished, self.path.join("manifest.json")))
-            .map_err(error)
+        let write = || -> io::Result<()> {
+            let text = serde_json::to_string_pretty(manifest)?;
+            fs::write(&unfinished, text + "\n")?;
+            fs::rename(&unfinished, &path)
+        };
+        write().map_err(ResultsError::at(&path))
     }
 
     /// Summarises `records`, the rows of this folder. If they come from containers, adds the simulator's results for
@@ -159,14 +163,6 @@ impl ResultsFolder {
             .filter_map(|folder| fs::read(folder.join("runs.csv")).ok())
             .find_map(|text| Some(Rows::parse(&text).ok()?.records))
             .unwrap_or_default()
-    }
-
-    fn error(&self, file: &str) -> impl Fn(io::Error) -> ResultsError + use<> {
-        let path = self.path.join(file);
-        move |source| ResultsError {
-            path: path.clone(),
-            source,
-        }
     }
 }
 
@@ -195,53 +191,45 @@ fn name(path: &Path) -> &str {
         .unwrap_or_default()
 }
 
-/// `runs.csv`, with one row per run.
+/// `runs.csv` or `summary.csv`, written row by row.
 #[derive(Debug)]
-pub struct RunsFile(Table);
-
-impl RunsFile {
-    /// Writes a row and flushes it to the file.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write(&mut self, record: &RunRecord) -> Result<(), ResultsError> {
-        self.0.write(rows::fields(record))
-    }
-}
-
-/// A CSV file that is written row by row.
-#[derive(Debug)]
-struct Table {
+pub struct CsvFile {
     path: PathBuf,
     writer: csv::Writer<File>,
     /// Whether the header has not been written yet.
     needs_header: bool,
 }
 
-impl Table {
-    fn new(path: PathBuf, file: File, needs_header: bool) -> Self {
-        Self {
+impl CsvFile {
+    fn create(path: PathBuf) -> Result<Self, ResultsError> {
+        let file = File::create(&path).map_err(ResultsError::at(&path))?;
+        Ok(Self {
             path,
             writer: csv::Writer::from_writer(file),
-            needs_header,
-        }
-    }
-
-    /// Writes a row, and before the first row the header.
-    fn write(&mut self, fields: Result<Fields, csv::Error>) -> Result<(), ResultsError> {
-        self.write_fields(fields).map_err(|source| ResultsError {
-            path: self.path.clone(),
-            source,
+            needs_header: true,
         })
     }
 
-    fn write_fields(&mut self, fields: Result<Fields, csv::Error>) -> io::Result<()> {
-        let (columns, row): (Vec<_>, Vec<_>) = fields?.into_iter().unzip();
-        if std::mem::take(&mut self.needs_header) {
-            self.writer.write_record(columns)?;
-        }
-        self.writer.write_record(row)?;
-        self.writer.flush()
+    /// Writes the row of a run and flushes it to the file.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&mut self, record: &RunRecord) -> Result<(), ResultsError> {
+        let fields = rows::fields(record).map_err(io::Error::from);
+        self.write_fields(fields.map_err(ResultsError::at(&self.path))?)
+    }
+
+    /// Writes a row, and before the first row the header.
+    fn write_fields(&mut self, fields: Fields) -> Result<(), ResultsError> {
+        let (columns, row): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+        let write = || -> io::Result<()> {
+            if std::mem::take(&mut self.needs_header) {
+                self.writer.write_record(columns)?;
+            }
+            self.writer.write_record(row)?;
+            self.writer.flush()
+        };
+        write().map_err(ResultsError::at(&self.path))
     }
 }
 

@@ -5,10 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use backroom_sim::{Axes, AxisError};
-use serde::Deserialize;
 
-use super::manifest::{Manifest, Resumption};
-use super::{ResultsFolder, Rows, RunsFile, Table, UNFINISHED_RUNS};
+use super::manifest::{Manifest, Resumption, ScenarioAsRun};
+use super::{CsvFile, ResultsError, ResultsFolder, Rows, UNFINISHED_RUNS};
 
 /// Why a sweep cannot be resumed in a folder.
 #[derive(Debug, thiserror::Error)]
@@ -26,43 +25,13 @@ pub enum ResumeError {
     },
     /// There are rows, but no manifest that identifies their sweep.
     #[error(
-        "{path} has rows but no manifest.json, so their sweep is unknown; omit --resume to replace them",
-        path = path.display()
+        "{} has rows but no manifest.json, so their sweep is unknown; omit --resume to replace them",
+        .0.display()
     )]
-    NoManifest {
-        /// The folder.
-        path: PathBuf,
-    },
+    NoManifest(PathBuf),
     /// A file of the sweep cannot be read.
-    #[error("{path}: {source}", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-}
-
-/// The fields of an existing manifest that are compared with those of the resumed sweep, or kept. The commit may
-/// differ.
-#[derive(Debug, Deserialize)]
-struct Earlier {
-    commit: String,
-    runner: String,
-    shaper: String,
-    until_ci: Option<f64>,
-    started: String,
-    #[serde(default)]
-    resumed: Vec<Resumption>,
-    scenario: EarlierScenario,
-}
-
-#[derive(Debug, Deserialize)]
-struct EarlierScenario {
-    name: String,
-    seed: u64,
-    repetitions: u32,
-    axes: serde_json::Map<String, serde_json::Value>,
+    #[error(transparent)]
+    File(#[from] ResultsError),
 }
 
 impl ResultsFolder {
@@ -72,43 +41,37 @@ impl ResultsFolder {
     /// # Errors
     /// [`ResumeError`] if the files belong to another sweep or cannot be read.
     pub fn earlier_rows(&self, manifest: &mut Manifest) -> Result<Rows, ResumeError> {
-        let unreadable = |file: &str| {
-            let path = self.path().join(file);
-            move |source| ResumeError::Unreadable { path, source }
-        };
-        let text = self
-            .read("runs.csv")
-            .map_err(unreadable("runs.csv"))?
-            .unwrap_or_default();
-        match self
-            .read("manifest.json")
-            .map_err(unreadable("manifest.json"))?
-        {
+        let text = self.read("runs.csv")?.unwrap_or_default();
+        let path = self.path.clone();
+        match self.read("manifest.json")? {
             Some(json) => {
-                let earlier = serde_json::from_slice(&json)
-                    .map_err(|error| unreadable("manifest.json")(error.into()))?;
-                self.continue_from(earlier, manifest)?;
+                let earlier: Manifest = serde_json::from_slice(&json)
+                    .map_err(|error| ResultsError::at(path.join("manifest.json"))(error.into()))?;
+                if let Some(difference) = difference(&earlier, manifest) {
+                    return Err(ResumeError::Another { path, difference });
+                }
+                let now = Resumption {
+                    at: std::mem::replace(&mut manifest.started, earlier.started),
+                    commit: std::mem::replace(&mut manifest.commit, earlier.commit),
+                };
+                manifest.resumed = earlier.resumed;
+                manifest.resumed.push(now);
             }
             None if text.is_empty() => {}
-            None => {
-                return Err(ResumeError::NoManifest {
-                    path: self.path().to_owned(),
-                });
-            }
+            None => return Err(ResumeError::NoManifest(path)),
         }
-        Rows::parse(&text).map_err(|error| unreadable("runs.csv")(io::Error::other(error)))
+        Ok(Rows::parse(&text).map_err(ResultsError::at(self.path.join("runs.csv")))?)
     }
 
     /// Opens `runs.csv` to append after `rows`, and removes an incomplete last row.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn runs_after(&self, rows: &Rows) -> Result<RunsFile, super::ResultsError> {
+    pub fn runs_after(&self, rows: &Rows) -> Result<CsvFile, ResultsError> {
         if rows.bytes == 0 {
             return self.runs();
         }
-        let error = self.error("runs.csv");
-        let path = self.path().join("runs.csv");
+        let path = self.path.join("runs.csv");
         if rows.lacks_columns {
             self.rewrite(rows)?;
         }
@@ -119,88 +82,72 @@ impl ResultsFolder {
             }
             Ok(file)
         };
-        let file = append().map_err(error)?;
-        Ok(RunsFile(Table::new(path, file, false)))
+        let file = append().map_err(ResultsError::at(&path))?;
+        Ok(CsvFile {
+            path,
+            writer: csv::Writer::from_writer(file),
+            needs_header: false,
+        })
     }
 
     /// Rewrites rows of an older version with all current columns, because new rows must have the same columns.
-    fn rewrite(&self, rows: &Rows) -> Result<(), super::ResultsError> {
-        let mut file = RunsFile(self.table(UNFINISHED_RUNS)?);
+    fn rewrite(&self, rows: &Rows) -> Result<(), ResultsError> {
+        let [unfinished, path] = [UNFINISHED_RUNS, "runs.csv"].map(|name| self.path.join(name));
+        let mut file = CsvFile::create(unfinished.clone())?;
         for record in &rows.records {
             file.write(record)?;
         }
-        let [unfinished, path] = [UNFINISHED_RUNS, "runs.csv"].map(|name| self.path().join(name));
-        fs::rename(unfinished, path).map_err(self.error("runs.csv"))
+        fs::rename(unfinished, &path).map_err(ResultsError::at(path))
     }
 
     /// Content of a file in this folder. `None` if it does not exist.
-    fn read(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path().join(file)) {
+    fn read(&self, file: &str) -> Result<Option<Vec<u8>>, ResultsError> {
+        let path = self.path.join(file);
+        match fs::read(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn continue_from(&self, earlier: Earlier, manifest: &mut Manifest) -> Result<(), ResumeError> {
-        if let Some(difference) = earlier.difference(manifest) {
-            return Err(ResumeError::Another {
-                path: self.path().to_owned(),
-                difference,
-            });
-        }
-        let now = Resumption {
-            at: std::mem::replace(&mut manifest.started, earlier.started),
-            commit: std::mem::replace(&mut manifest.commit, earlier.commit),
-        };
-        manifest.resumed = earlier.resumed;
-        manifest.resumed.push(now);
-        Ok(())
-    }
-}
-
-impl EarlierScenario {
-    /// The values of an axis. An axis that did not exist at that time has its default.
-    fn values(&self, axis: &str) -> serde_json::Value {
-        let default = || -> Result<Vec<String>, AxisError> {
-            Ok(Axes::with_defaults()?.values(axis.parse()?).to_vec())
-        };
-        match self.axes.get(axis) {
-            Some(values) => values.clone(),
-            None => default().map_or(serde_json::Value::Null, Into::into),
+            Err(error) => Err(ResultsError::at(path)(error)),
         }
     }
 }
 
-impl Earlier {
-    /// The first difference from the sweep of `manifest`.
-    fn difference(&self, manifest: &Manifest) -> Option<String> {
-        let (earlier, current) = (&self.scenario, &manifest.scenario);
-        let until =
-            |until: Option<f64>| until.map_or("none".to_owned(), |fraction| fraction.to_string());
-        let all = [
-            ("scenario", earlier.name.clone(), current.name.clone()),
-            ("runner", self.runner.clone(), manifest.runner.to_owned()),
-            ("shaper", self.shaper.clone(), manifest.shaper.to_owned()),
-            ("seed", earlier.seed.to_string(), current.seed.to_string()),
-            (
-                "repetitions",
-                earlier.repetitions.to_string(),
-                current.repetitions.to_string(),
-            ),
-            ("--until-ci", until(self.until_ci), until(manifest.until_ci)),
-        ];
-        let describe = |name: &str, was: &str, is: &str| format!("{name} is {was}, not {is}");
-        all.iter()
-            .find(|(_, was, is)| was != is)
-            .map(|(name, was, is)| describe(name, was, is))
-            .or_else(|| {
-                let (axis, was, is) = current
-                    .axes
-                    .iter()
-                    .map(|(axis, is)| (axis, earlier.values(axis), is))
-                    .find(|(_, was, is)| was != *is)?;
-                Some(describe(axis, &was.to_string(), &is.to_string()))
-            })
+/// The first difference between the sweeps of two manifests. The commit may differ.
+fn difference(earlier: &Manifest, current: &Manifest) -> Option<String> {
+    let until = |manifest: &Manifest| {
+        let fraction = manifest.until_ci;
+        fraction.map_or("none".to_owned(), |fraction| fraction.to_string())
+    };
+    let settings = |manifest: &Manifest| {
+        let scenario = &manifest.scenario;
+        [
+            ("scenario", scenario.name.clone()),
+            ("runner", manifest.runner.clone()),
+            ("shaper", manifest.shaper.clone()),
+            ("seed", scenario.seed.to_string()),
+            ("repetitions", scenario.repetitions.to_string()),
+            ("--until-ci", until(manifest)),
+        ]
+    };
+    let axes = current.scenario.axes.iter();
+    settings(earlier)
+        .into_iter()
+        .zip(settings(current))
+        .map(|((name, was), (_, is))| (name, was, is))
+        .chain(axes.map(|(axis, is)| {
+            let was = values(&earlier.scenario, axis);
+            (axis.as_str(), was.to_string(), is.to_string())
+        }))
+        .find(|(_, was, is)| was != is)
+        .map(|(name, was, is)| format!("{name} is {was}, not {is}"))
+}
+
+/// The values of an axis. An axis that did not exist at that time has its default.
+fn values(scenario: &ScenarioAsRun, axis: &str) -> serde_json::Value {
+    let default = || -> Result<Vec<String>, AxisError> {
+        Ok(Axes::with_defaults()?.values(axis.parse()?).to_vec())
+    };
+    match scenario.axes.get(axis) {
+        Some(values) => values.clone(),
+        None => default().map_or(serde_json::Value::Null, Into::into),
     }
 }

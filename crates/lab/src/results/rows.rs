@@ -1,5 +1,7 @@
 //! Reads and writes the rows of `runs.csv`. If a killed sweep left an incomplete last row, it is ignored.
 
+use std::io;
+
 use backroom_sim::{Axis, AxisError, Cell};
 use csv::StringRecord;
 
@@ -43,36 +45,28 @@ pub struct Rows {
     pub lacks_columns: bool,
 }
 
-/// Why a file is not a valid `runs.csv`.
-#[derive(Debug, thiserror::Error)]
-pub enum RowsError {
-    /// It is not valid CSV, or a row does not have the expected fields.
-    #[error(transparent)]
-    Csv(#[from] csv::Error),
-    /// A value is not valid for its axis.
-    #[error("row {row}: {source}")]
-    Axis {
-        /// Row number from 1, without the header.
-        row: usize,
-        /// The axis and its allowed values.
-        source: AxisError,
-    },
-}
-
-/// The columns and values of a row.
+/// The columns and values of a row, formatted by the CSV writer.
 ///
 /// # Errors
 /// None in practice: a record is flat.
 pub(super) fn fields(record: &RunRecord) -> Result<Fields, csv::Error> {
-    LAYOUT.fields(record, &record.cell)
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.serialize(record)?;
+    let text = writer.into_inner().map_err(|error| error.into_error())?;
+    let mut reader = csv::Reader::from_reader(text.as_slice());
+    let columns = reader.headers()?.clone();
+    let row = reader.records().next().transpose()?.unwrap_or_default();
+    let pairs = columns.iter().zip(&row);
+    let owned = pairs.map(|(column, field)| (column.to_owned(), field.to_owned()));
+    Ok(LAYOUT.fields(owned.collect(), &record.cell))
 }
 
 impl Rows {
     /// Reads `text` up to its last complete row.
     ///
     /// # Errors
-    /// If a complete row is invalid.
-    pub fn parse(text: &[u8]) -> Result<Self, RowsError> {
+    /// If a complete row is invalid. The message has its number from 1, without the header, or its line.
+    pub fn parse(text: &[u8]) -> io::Result<Self> {
         let complete = length_of_complete_rows(text)?;
         let mut reader = csv::Reader::from_reader(&text[..complete]);
         let columns = reader.headers()?.clone();
@@ -80,10 +74,8 @@ impl Rows {
         for row in reader.records() {
             let row = row?;
             let mut record: RunRecord = row.deserialize(Some(&columns))?;
-            record.cell = cell(&columns, &row).map_err(|source| RowsError::Axis {
-                row: records.len() + 1,
-                source,
-            })?;
+            record.cell = cell(&columns, &row)
+                .map_err(|error| io::Error::other(format!("row {}: {error}", records.len() + 1)))?;
             records.push(record);
         }
         let lacks_columns = match records.first() {

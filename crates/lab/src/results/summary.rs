@@ -1,11 +1,9 @@
 //! The rows of `summary.csv`.
 
 use backroom_sim::Axis;
-use serde::Serialize;
 
 use super::columns::{Fields, Layout};
-use crate::record::{Cause, rounded};
-use crate::runner::{RunnerName, ShaperName};
+use crate::record::rounded;
 use crate::statistics::{CellSummary, Spread};
 
 const LAYOUT: Layout = Layout(&[(
@@ -29,94 +27,68 @@ const LAYOUT: Layout = Layout(&[(
     ],
 )]);
 
-/// The columns and values of a cell.
-///
-/// # Errors
-/// None in practice: a row is flat.
-pub(super) fn fields(cell: &CellSummary) -> Result<Fields, csv::Error> {
-    LAYOUT.fields(&Row::new(cell), &cell.first.cell)
-}
+/// The statistics of a quantity, with the ends of their columns' names.
+const STATISTICS: [(&str, fn(&Spread) -> f64); 6] = [
+    ("median", |spread| spread.median),
+    ("min", |spread| spread.min),
+    ("lower_quartile", |spread| spread.lower_quartile),
+    ("upper_quartile", |spread| spread.upper_quartile),
+    ("max", |spread| spread.max),
+    ("mad", |spread| spread.mad),
+];
 
-/// A row without its axes. The fields are the columns, in this order. Unknown values are empty.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    scenario: &'a str,
-    runner: RunnerName,
-    shaper: ShaperName,
-    runs: usize,
-    failed: usize,
-    goodput_mbps_median: Option<f64>,
-    goodput_mbps_min: Option<f64>,
-    goodput_mbps_lower_quartile: Option<f64>,
-    goodput_mbps_upper_quartile: Option<f64>,
-    goodput_mbps_max: Option<f64>,
-    goodput_mbps_mad: Option<f64>,
-    seconds_median: Option<f64>,
-    seconds_min: Option<f64>,
-    seconds_lower_quartile: Option<f64>,
-    seconds_upper_quartile: Option<f64>,
-    seconds_max: Option<f64>,
-    seconds_mad: Option<f64>,
-    transmissions_median: Option<f64>,
-    timeouts_median: Option<f64>,
-    go_backs_median: Option<f64>,
-    loss_measured: Option<f64>,
-    rtt_measured_ms_median: Option<f64>,
-    segment_delay_p50_ms_median: Option<f64>,
-    segment_delay_p99_ms_median: Option<f64>,
-    goodput_mbps_ci_low: Option<f64>,
-    goodput_mbps_ci_high: Option<f64>,
-    seconds_ci_low: Option<f64>,
-    seconds_ci_high: Option<f64>,
-    gate_failed: usize,
-    goodput_mbps_model: Option<f64>,
-    model_difference: Option<f64>,
-    cause: Option<Cause>,
-    goodput_mbps_sim: Option<f64>,
-    sim_difference: Option<f64>,
-}
-
-impl<'a> Row<'a> {
-    fn new(cell: &'a CellSummary) -> Self {
-        let of = |spread: &Option<Spread>, pick: fn(&Spread) -> f64| {
-            spread.as_ref().map(pick).map(rounded)
-        };
-        let (goodput, seconds) = (&cell.goodput_mbps, &cell.seconds);
-        Self {
-            scenario: &cell.first.scenario,
-            runner: cell.first.runner,
-            shaper: cell.first.shaper,
-            runs: cell.runs,
-            failed: cell.failed,
-            goodput_mbps_median: of(goodput, |spread| spread.median),
-            goodput_mbps_min: of(goodput, |spread| spread.min),
-            goodput_mbps_lower_quartile: of(goodput, |spread| spread.lower_quartile),
-            goodput_mbps_upper_quartile: of(goodput, |spread| spread.upper_quartile),
-            goodput_mbps_max: of(goodput, |spread| spread.max),
-            goodput_mbps_mad: of(goodput, |spread| spread.mad),
-            seconds_median: of(seconds, |spread| spread.median),
-            seconds_min: of(seconds, |spread| spread.min),
-            seconds_lower_quartile: of(seconds, |spread| spread.lower_quartile),
-            seconds_upper_quartile: of(seconds, |spread| spread.upper_quartile),
-            seconds_max: of(seconds, |spread| spread.max),
-            seconds_mad: of(seconds, |spread| spread.mad),
-            transmissions_median: of(&cell.transmissions, |spread| spread.median),
-            timeouts_median: of(&cell.timeouts, |spread| spread.median),
-            go_backs_median: of(&cell.go_backs, |spread| spread.median),
-            loss_measured: cell.loss_measured.map(rounded),
-            rtt_measured_ms_median: of(&cell.rtt_measured_ms, |spread| spread.median),
-            segment_delay_p50_ms_median: of(&cell.segment_delay_p50_ms, |spread| spread.median),
-            segment_delay_p99_ms_median: of(&cell.segment_delay_p99_ms, |spread| spread.median),
-            goodput_mbps_ci_low: cell.goodput_ci.map(|interval| rounded(interval.low)),
-            goodput_mbps_ci_high: cell.goodput_ci.map(|interval| rounded(interval.high)),
-            seconds_ci_low: cell.seconds_ci.map(|interval| rounded(interval.low)),
-            seconds_ci_high: cell.seconds_ci.map(|interval| rounded(interval.high)),
-            gate_failed: cell.gate_failed,
-            goodput_mbps_model: cell.model_goodput_mbps.map(rounded),
-            model_difference: cell.model_difference().map(rounded),
-            cause: cell.cause,
-            goodput_mbps_sim: cell.sim_goodput_mbps.map(rounded),
-            sim_difference: cell.sim_difference().map(rounded),
-        }
-    }
+/// The columns and values of a cell. Unknown values are empty.
+pub(super) fn fields(cell: &CellSummary) -> Fields {
+    let column = |name: &str, field: String| (name.to_owned(), field);
+    let number = |value: Option<f64>| {
+        value.map_or_else(String::new, |value| format!("{:?}", rounded(value)))
+    };
+    let median = |spread: Option<Spread>| number(spread.map(|spread| spread.median));
+    let statistics = |name: &str, spread: Option<Spread>| {
+        STATISTICS.map(|(statistic, value)| {
+            let name = format!("{name}_{statistic}");
+            (name, number(spread.as_ref().map(value)))
+        })
+    };
+    let (goodput_ci, seconds_ci) = (cell.goodput_ci, cell.seconds_ci);
+    let mut fields = vec![
+        column("scenario", cell.first.scenario.clone()),
+        column("runner", cell.first.runner.to_string()),
+        column("shaper", cell.first.shaper.to_string()),
+        column("runs", cell.runs.to_string()),
+        column("failed", cell.failed.to_string()),
+    ];
+    fields.extend(statistics("goodput_mbps", cell.goodput_mbps));
+    fields.extend(statistics("seconds", cell.seconds));
+    fields.extend([
+        column("transmissions_median", median(cell.transmissions)),
+        column("timeouts_median", median(cell.timeouts)),
+        column("go_backs_median", median(cell.go_backs)),
+        column("loss_measured", number(cell.loss_measured)),
+        column("rtt_measured_ms_median", median(cell.rtt_measured_ms)),
+        column(
+            "segment_delay_p50_ms_median",
+            median(cell.segment_delay_p50_ms),
+        ),
+        column(
+            "segment_delay_p99_ms_median",
+            median(cell.segment_delay_p99_ms),
+        ),
+        column("goodput_mbps_ci_low", number(goodput_ci.map(|ci| ci.low))),
+        column("goodput_mbps_ci_high", number(goodput_ci.map(|ci| ci.high))),
+        column("seconds_ci_low", number(seconds_ci.map(|ci| ci.low))),
+        column("seconds_ci_high", number(seconds_ci.map(|ci| ci.high))),
+        column("gate_failed", cell.gate_failed.to_string()),
+        column("goodput_mbps_model", number(cell.model_goodput_mbps)),
+        column("model_difference", number(cell.model_difference())),
+        column(
+            "cause",
+            cell.cause
+                .map(|cause| cause.to_string())
+                .unwrap_or_default(),
+        ),
+        column("goodput_mbps_sim", number(cell.sim_goodput_mbps)),
+        column("sim_difference", number(cell.sim_difference())),
+    ]);
+    LAYOUT.fields(fields, &cell.first.cell)
 }

@@ -1,7 +1,7 @@
 //! The built-in scenarios.
 
-/// Name and TOML text of each, in the order in which `list` shows them.
-const BUILTIN: [(&str, &str); 8] = [
+/// Name and TOML text of each built-in scenario, in the order in which `list` shows them.
+pub const BUILTIN: [(&str, &str); 8] = [
     ("quick", include_str!("../../scenarios/quick.toml")),
     ("window", include_str!("../../scenarios/window.toml")),
     ("loss", include_str!("../../scenarios/loss.toml")),
@@ -11,8 +11,3 @@ const BUILTIN: [(&str, &str); 8] = [
     ("auto", include_str!("../../scenarios/auto.toml")),
     ("report", include_str!("../../scenarios/report.toml")),
 ];
-
-/// Name and TOML text of every built-in scenario.
-pub fn builtin() -> impl Iterator<Item = (&'static str, &'static str)> {
-    BUILTIN.into_iter()
-}

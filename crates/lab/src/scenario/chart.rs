@@ -2,6 +2,7 @@
 
 use backroom_sim::Axis;
 use serde::{Deserialize, Deserializer, Serialize};
+use strum::Display;
 
 /// One chart: a quantity against an axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +43,10 @@ pub enum ChartKind {
     Heatmap,
 }
 
-/// A measured quantity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A measured quantity. Files of charts are named after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Quantity {
     /// Bits of the file per second.
     Goodput,

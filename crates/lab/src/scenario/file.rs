@@ -8,21 +8,18 @@ use backroom_sim::{Axes, Axis, AxisError};
 use serde::{Deserialize, Serialize};
 
 use super::value::Value;
-use super::{ChartSpec, Reference, Scenario, builtin};
+use super::{BUILTIN, ChartSpec, Reference, Scenario};
 
 /// Why a scenario cannot be loaded. The message says what is allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// Neither a built-in scenario nor a file.
+    /// Neither the name of a built-in scenario nor the path of a file.
     #[error(
-        "there is no scenario `{name}`{}; choose one of {}, or give the path of a TOML file",
-        nearest(name),
-        names()
+        "there is no scenario `{0}`{near}; choose one of {all}, or give the path of a TOML file",
+        near = nearest(.0),
+        all = names()
     )]
-    Unknown {
-        /// The name as given.
-        name: String,
-    },
+    Unknown(String),
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -31,21 +28,13 @@ pub enum ScenarioError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is not a valid scenario.
+    /// The file is not a valid scenario, or has a key or value that is not allowed.
     #[error("scenario {name}: {message}")]
-    Malformed {
+    Invalid {
         /// The scenario.
         name: String,
-        /// The position, and what was expected.
+        /// What is wrong, and what was expected.
         message: String,
-    },
-    /// A key or value that is not allowed.
-    #[error("scenario {name}: {source}")]
-    Axis {
-        /// The scenario.
-        name: String,
-        /// The key or value, and what is allowed.
-        source: AxisError,
     },
 }
 
@@ -55,15 +44,13 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError`] if there is none or it is not valid.
     pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
-        if let Some((name, text)) = builtin().find(|(name, _)| *name == name_or_path) {
+        if let Some((name, text)) = BUILTIN.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
         }
         let path = Path::new(name_or_path);
         let name = path.file_stem().and_then(|stem| stem.to_str());
         let (Some(name), true) = (name, path.is_file()) else {
-            return Err(ScenarioError::Unknown {
-                name: name_or_path.to_owned(),
-            });
+            return Err(ScenarioError::Unknown(name_or_path.to_owned()));
         };
         let text = fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
             path: path.to_owned(),
@@ -80,28 +67,25 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError`] if the text is not a valid scenario.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScenarioError> {
-        let malformed = |message: String| ScenarioError::Malformed {
+        let invalid = |message: String| ScenarioError::Invalid {
             name: name.to_owned(),
             message,
         };
         let file: ScenarioFile =
-            toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
+            toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         if !(1..=Self::MAX_REPETITIONS).contains(&file.repetitions) {
-            return Err(malformed(format!(
+            return Err(invalid(format!(
                 "repetitions = {} is not a whole number from 1 to {}",
                 file.repetitions,
                 Self::MAX_REPETITIONS
             )));
         }
         if let Some(key) = file.link.keys().find(|key| file.axes.contains_key(*key)) {
-            return Err(malformed(format!(
+            return Err(invalid(format!(
                 "{key} is in both [link] and [axes]; keep one"
             )));
         }
-        let axes = read_axes(&file).map_err(|source| ScenarioError::Axis {
-            name: name.to_owned(),
-            source,
-        })?;
+        let axes = read_axes(&file).map_err(|error| invalid(error.to_string()))?;
         Ok(Self {
             name: name.to_owned(),
             source: name.to_owned(),
@@ -111,6 +95,7 @@ impl Scenario {
             repetitions: file.repetitions,
             axes_in_file: axes.clone(),
             axes,
+            image: None,
             charts: file.charts,
             references: file.reference,
         })
@@ -192,14 +177,11 @@ fn ten() -> u32 {
 }
 
 fn names() -> String {
-    builtin()
-        .map(|(name, _)| name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    BUILTIN.map(|(name, _)| name).join(", ")
 }
 
 fn nearest(name: &str) -> String {
-    backroom_sim::nearest(name, builtin().map(|(name, _)| name))
+    backroom_sim::nearest(name, BUILTIN.map(|(name, _)| name))
         .map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
@@ -209,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_built_in_scenario_reads_and_reads_back() {
-        for (name, text) in builtin() {
+        for (name, text) in BUILTIN {
             let scenario = Scenario::parse(name, text).unwrap();
             assert_eq!(
                 Scenario::parse(name, &scenario.to_toml()).unwrap(),

@@ -7,7 +7,7 @@ mod reference;
 mod value;
 
 use backroom_sim::Axes;
-pub use builtin::builtin;
+pub use builtin::BUILTIN;
 pub use chart::{ChartKind, ChartSpec, Quantity};
 pub use file::ScenarioError;
 pub use reference::Reference;
@@ -31,6 +31,8 @@ pub struct Scenario {
     pub axes: Axes,
     /// The values in the file, before changes on the command line.
     pub axes_in_file: Axes,
+    /// The image of the containers, set on the command line. `None` is the default image.
+    pub image: Option<String>,
     /// Charts to draw.
     pub charts: Vec<ChartSpec>,
     /// Published figures to compare with.

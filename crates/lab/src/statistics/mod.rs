@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 pub(crate) use best_window::auto_ratios;
 pub use interval::Interval;
-pub(crate) use pivot::{Panel, Pivot, pivots};
+pub(crate) use pivot::{Panel, Pivot, grouped, pivots, varying};
 pub use spread::Spread;
 
 use backroom_sim::{Axis, Cell, DelayQuantiles};
@@ -75,10 +75,8 @@ pub fn summarise(records: &[RunRecord]) -> Vec<CellSummary> {
     for record in records {
         groups.entry(record.cell_key()).or_default().push(record);
     }
-    let mut cells: Vec<_> = groups
-        .values()
-        .filter_map(|group| CellSummary::of(group))
-        .collect();
+    let summaries = groups.values().filter_map(|group| CellSummary::of(group));
+    let mut cells: Vec<_> = summaries.collect();
     cells.sort_by(|one, other| by_value(&one.first.cell, &other.first.cell));
     cells
 }
@@ -139,21 +137,19 @@ impl CellSummary {
     /// `None` for a cell without runs.
     fn of(records: &[&RunRecord]) -> Option<Self> {
         let first = RunRecord::clone(records.first()?);
-        let good: Vec<_> = records
-            .iter()
-            .copied()
-            .filter(|record| record.counts())
-            .collect();
+        let mut good = records.to_vec();
+        good.retain(|record| record.counts());
         let spread = |value: &dyn Fn(&RunRecord) -> Option<f64>| {
             Spread::of(good.iter().filter_map(|record| value(record)))
         };
-        let gate_failed = records
-            .iter()
-            .filter(|record| record.gate == Some(GateVerdict::Fail))
-            .count();
+        let rejected = |record: &&&RunRecord| record.gate == Some(GateVerdict::Fail);
+        let gate_failed = records.iter().filter(rejected).count();
         let interval = |value: &dyn Fn(&RunRecord) -> Option<f64>| {
             Interval::of_median(good.iter().filter_map(|record| value(record)))
         };
+        let overloaded = good
+            .iter()
+            .filter(|one| one.cause == Some(Cause::Processor));
         let packets: u64 = good.iter().filter_map(|record| record.packets).sum();
         let lost: u64 = good.iter().filter_map(|record| record.packets_lost).sum();
         Some(Self {
@@ -176,12 +172,7 @@ impl CellSummary {
             seconds_ci: interval(&|record| record.seconds),
             transmissions_ci: interval(&RunRecord::transmissions),
             queue_drops: spread(&|record| record.queue_drops.map(|drops| drops as f64)),
-            beyond_machine: good
-                .iter()
-                .filter(|record| record.cause == Some(Cause::Processor))
-                .count()
-                * 2
-                > good.len(),
+            beyond_machine: 2 * overloaded.count() > good.len(),
             sim_goodput_mbps: None,
             cause: None,
         })

@@ -20,7 +20,6 @@ pub(crate) struct Pivot<'a> {
 /// The cells of one panel.
 #[derive(Clone, Debug)]
 pub(crate) struct Panel<'a> {
-    /// Any cell in it.
     pub(crate) example: &'a Cell,
     /// The cells on each of the pivot's lines, in ascending order of x; empty if the line has no cell in this panel.
     pub(crate) lines: Vec<Vec<&'a CellSummary>>,
@@ -29,45 +28,39 @@ pub(crate) struct Panel<'a> {
 /// Arranges `cells` for `spec`: in one pivot or, if more axes vary than it can show, in one for each combination of the
 /// others.
 pub(crate) fn pivots<'a>(spec: &ChartSpec, cells: &'a [CellSummary]) -> Vec<Pivot<'a>> {
-    let cells: Vec<_> = cells.iter().collect();
-    let fixed = fixed_axes(spec, &cells);
-    distinct(&cells, &fixed)
+    let panels = grouped(cells, &spec.panels);
+    let varying: Vec<_> = panels
+        .iter()
+        .flat_map(|panel| varying(panel.iter().map(|cell| &cell.first.cell)))
+        .collect();
+    let fixed: Vec<_> = Axis::ALL
         .into_iter()
-        .map(|example| {
-            pivot(
-                spec,
-                &on_same(&cells, &fixed, example),
-                fixed.clone(),
-                example,
-            )
-        })
+        .filter(|axis| !spec.shows(*axis) && varying.contains(axis))
+        .collect();
+    grouped(cells, &fixed)
+        .iter()
+        .map(|cells| pivot(spec, cells, fixed.clone()))
         .collect()
 }
 
-fn pivot<'a>(
-    spec: &ChartSpec,
-    cells: &[&'a CellSummary],
-    fixed: Vec<Axis>,
-    example: &'a Cell,
-) -> Pivot<'a> {
-    let lines = distinct(cells, &spec.lines);
-    let panels = distinct(cells, spec.panels.as_slice())
-        .into_iter()
-        .map(|panel| {
-            let cells = on_same(cells, spec.panels.as_slice(), panel);
-            Panel {
-                example: panel,
-                lines: lines
-                    .iter()
-                    .map(|line| along_line(spec, &cells, line))
-                    .collect(),
-            }
-        })
-        .collect();
+fn pivot<'a>(spec: &ChartSpec, cells: &[&'a CellSummary], fixed: Vec<Axis>) -> Pivot<'a> {
+    let example = |group: &[&'a CellSummary]| &group[0].first.cell;
+    let lines = grouped(cells.iter().copied(), &spec.lines);
+    let lines: Vec<_> = lines.iter().map(|line| example(line)).collect();
+    let panel = |panel: Vec<&'a CellSummary>| Panel {
+        example: example(&panel),
+        lines: lines
+            .iter()
+            .map(|line| along_line(spec, &panel, line))
+            .collect(),
+    };
     Pivot {
         fixed,
-        example,
-        panels,
+        example: example(cells),
+        panels: grouped(cells.iter().copied(), &spec.panels)
+            .into_iter()
+            .map(panel)
+            .collect(),
         lines,
     }
 }
@@ -77,50 +70,38 @@ fn along_line<'a>(
     cells: &[&'a CellSummary],
     line: &Cell,
 ) -> Vec<&'a CellSummary> {
-    let mut cells = on_same(cells, &spec.lines, line);
+    let mut cells = cells.to_vec();
+    cells.retain(|cell| same_on(&spec.lines, &cell.first.cell, line));
     let x = |cell: &CellSummary| spec.against.number(&cell.first.cell).unwrap_or(f64::NAN);
     cells.sort_by(|one, other| x(one).total_cmp(&x(other)));
     cells
 }
 
-/// The axes that vary within a panel although the chart does not show them.
-fn fixed_axes(spec: &ChartSpec, cells: &[&CellSummary]) -> Vec<Axis> {
-    let panels: Vec<_> = distinct(cells, spec.panels.as_slice())
-        .into_iter()
-        .map(|panel| on_same(cells, spec.panels.as_slice(), panel))
-        .collect();
+/// The axes on which `cells` differ.
+pub(crate) fn varying<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Axis> {
+    let cells: Vec<_> = cells.into_iter().collect();
     let varies = |axis: &Axis| {
-        panels
-            .iter()
-            .any(|panel| distinct(panel, &[*axis]).len() > 1)
+        let mut neighbours = cells.windows(2);
+        neighbours.any(|pair| !same_on(&[*axis], pair[0], pair[1]))
     };
-    Axis::ALL
-        .into_iter()
-        .filter(|axis| !spec.shows(*axis))
-        .filter(varies)
-        .collect()
+    Axis::ALL.into_iter().filter(varies).collect()
 }
 
-/// A cell for each combination of values on `axes`, in order of appearance. Without axes, the first cell.
-fn distinct<'a>(cells: &[&'a CellSummary], axes: &[Axis]) -> Vec<&'a Cell> {
-    let mut found: Vec<&Cell> = Vec::new();
+/// Groups the cells with equal values on `axes`, in order of appearance. No group is empty.
+pub(crate) fn grouped<'a>(
+    cells: impl IntoIterator<Item = &'a CellSummary>,
+    axes: &[Axis],
+) -> Vec<Vec<&'a CellSummary>> {
+    let mut groups: Vec<Vec<&CellSummary>> = Vec::new();
     for cell in cells {
-        if !found
-            .iter()
-            .any(|other| same_on(axes, other, &cell.first.cell))
-        {
-            found.push(&cell.first.cell);
+        let same =
+            |group: &&mut Vec<&CellSummary>| same_on(axes, &group[0].first.cell, &cell.first.cell);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(cell),
+            None => groups.push(vec![cell]),
         }
     }
-    found
-}
-
-fn on_same<'a>(cells: &[&'a CellSummary], axes: &[Axis], example: &Cell) -> Vec<&'a CellSummary> {
-    cells
-        .iter()
-        .copied()
-        .filter(|cell| same_on(axes, &cell.first.cell, example))
-        .collect()
+    groups
 }
 
 fn same_on(axes: &[Axis], one: &Cell, other: &Cell) -> bool {

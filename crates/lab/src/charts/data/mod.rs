@@ -63,13 +63,11 @@ fn all_cells<'a>(pivot: &Pivot<'a>) -> impl Iterator<Item = &'a CellSummary> {
 
 /// The settings that all cells share and that have an effect, and the statistic shown.
 fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
-    let common = |axis: &Axis| {
-        all_cells(pivot).all(|cell| axis.value(&cell.first.cell) == axis.value(pivot.example))
-    };
+    let varying = statistics::varying(all_cells(pivot).map(|cell| &cell.first.cell));
     let common_axes: Vec<_> = Axis::ALL
         .into_iter()
         .filter(|axis| !spec.shows(*axis) && axis.is_mentioned(pivot.example))
-        .filter(common)
+        .filter(|axis| !varying.contains(axis))
         .collect();
     let runs = all_cells(pivot).map(|cell| cell.runs).max().unwrap_or(0);
     let statistic = match (spec.kind, spec.show) {
@@ -91,19 +89,12 @@ fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
 }
 
 fn file_name(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
-    let show = match spec.show {
-        Quantity::Goodput => "goodput",
-        Quantity::Seconds => "seconds",
-        Quantity::Transmissions => "transmissions",
-        Quantity::Retransmissions => "retransmissions",
-        Quantity::SegmentDelay => "segment-delay",
-    };
     let kind = match spec.kind {
         ChartKind::Lines => "",
         ChartKind::Boxes => "-boxes",
         ChartKind::Heatmap => "-heatmap",
     };
-    let mut name = format!("{show}{kind}-against-{}", spec.against);
+    let mut name = format!("{}{kind}-against-{}", spec.show, spec.against);
     for axis in &pivot.fixed {
         name += &format!("-{axis}-{}", axis.value(pivot.example));
     }

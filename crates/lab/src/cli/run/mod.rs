@@ -13,17 +13,17 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::peers::rebuild as rebuild_peers;
 use self::sweep::Sweep;
 use super::choice::{self, ShaperChoice};
-use super::{Failure, stop};
+use super::{Failure, stop, usage};
 use crate::backends::BACKENDS;
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers::NAME;
 use crate::plan::Plan;
 use crate::results::SIM_FOLDER;
-use crate::runner::{Backend, RunError, RunnerKind, RunnerOptions, Unavailable};
+use crate::runner::{Backend, RunnerKind, RunnerOptions};
 use crate::scenario::Scenario;
 use crate::sim::Simulator;
-use crate::sweep::{ForeignRow, Precision};
-use backroom_sim::Axis;
+use crate::sweep::Precision;
+use backroom_sim::{Axis, AxisError};
 
 /// Minimum repetitions of a cell with `--until-ci`, unless `--reps` is given.
 const MIN_UNTIL_CI: u32 = 10;
@@ -68,12 +68,8 @@ pub(super) struct RunArgs {
     out: Option<PathBuf>,
 }
 
-/// A parsed `--set`.
-#[derive(Clone, Debug)]
-pub(super) struct Setting {
-    pub(super) axis: Axis,
-    pub(super) values: Vec<String>,
-}
+/// A parsed `--set`: an axis and its values.
+pub(super) type Setting = (Axis, Vec<String>);
 
 /// The help text of `--set`. `list` describes each key.
 pub(super) fn set_help() -> String {
@@ -85,100 +81,90 @@ pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let (key, values) = text
         .split_once('=')
         .ok_or_else(|| "expected KEY=V,V..., such as window=10,20".to_owned())?;
-    Ok(Setting {
-        axis: key
-            .trim()
-            .parse::<Axis>()
-            .map_err(|error| error.to_string())?,
-        values: values
-            .split(',')
-            .map(|value| value.trim().to_owned())
-            .collect(),
-    })
+    let values = values.split(',').map(|value| value.trim().to_owned());
+    let axis: Axis = key
+        .trim()
+        .parse()
+        .map_err(|error: AxisError| error.to_string())?;
+    Ok((axis, values.collect()))
+}
+
+/// Applies `--set` and `--seed`.
+pub(super) fn change(
+    scenario: &mut Scenario,
+    settings: &[Setting],
+    seed: Option<u64>,
+) -> Result<(), AxisError> {
+    for (axis, values) in settings {
+        scenario.axes.set(*axis, values)?;
+    }
+    scenario.seed = seed.unwrap_or(scenario.seed);
+    Ok(())
 }
 
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
-    let usage = |error: anyhow::Error| Failure::Usage(error);
     if arguments.scenario == NAME {
         return peers::run(arguments);
     }
     if !arguments.only.is_empty() {
         return Err(usage(anyhow!("--only is for the scenario {NAME}")));
     }
-    let scenario = scenario(arguments).map_err(usage)?;
-    let mut plan = Plan::new(&scenario).map_err(|error| usage(error.into()))?;
-    if arguments.image != DEFAULT_IMAGE {
-        plan = plan.with_image(&arguments.image);
-    }
+    let plan = Plan::new(&scenario(arguments).map_err(usage)?).map_err(usage)?;
     let options = RunnerOptions {
         shaper: arguments.shaper.shaper(),
         image: arguments.image.clone(),
         jobs: arguments.jobs.map(|jobs| usize::from(jobs.get())),
     };
     let (backend, line) = choice::choose(&arguments.runner, &BACKENDS, &options).map_err(usage)?;
-    let stopped = stop::on_signal().map_err(|error| Failure::Broken(error.into()))?;
+    let stopped = stop::on_signal()?;
     eprintln!("{line}");
-    carry_out(arguments, &scenario, &plan, backend, &options, &stopped)
+    carry_out(arguments, &plan, backend, &options, &stopped)
 }
 
 /// Carries out `plan`. After runs in containers, simulates the same plan into a folder beside it, which takes seconds,
 /// so that each cell is shown next to its simulation.
 fn carry_out(
     arguments: &RunArgs,
-    scenario: &Scenario,
     plan: &Plan,
     backend: &dyn Backend,
     options: &RunnerOptions,
     stopped: &CancellationToken,
 ) -> Result<(), Failure> {
-    let runners = backend.start(plan, options, stopped).map_err(failure)?;
+    let sweep = |path, resume| Sweep {
+        plan,
+        precision: arguments.until_ci,
+        path,
+        resume,
+    };
+    let folder = |kind: RunnerKind| {
+        let results = PathBuf::from("results").join(&plan.scenario.name);
+        results.join(kind.folder())
+    };
+    let runners = backend.start(plan, options, stopped)?;
     let kind = runners.kind;
-    let path = folder(arguments, scenario, kind);
-    let measured =
-        Sweep::new(arguments, scenario, plan, path, arguments.resume).carry_out(runners)?;
+    let path = arguments.out.clone().unwrap_or_else(|| folder(kind));
+    let measured = sweep(path, arguments.resume).carry_out(runners)?;
     if kind != RunnerKind::SIM {
-        let sim_folder = match &arguments.out {
+        let path = match &arguments.out {
             Some(path) => path.join(SIM_FOLDER),
-            None => folder(arguments, scenario, RunnerKind::SIM),
+            None => folder(RunnerKind::SIM),
         };
-        eprintln!("simulating the same plan into {}", sim_folder.display());
-        let simulators = Simulator.start(plan, options, stopped).map_err(failure)?;
-        Sweep::new(arguments, scenario, plan, sim_folder, false)
-            .carry_out(simulators)?
-            .write()?;
+        eprintln!("simulating the same plan into {}", path.display());
+        let simulators = Simulator.start(plan, options, stopped)?;
+        sweep(path, false).carry_out(simulators)?.write()?;
     }
-    measured.finish()
+    Ok(measured.finish()?)
 }
 
 /// The scenario with the changes from the command line.
 fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
     let mut scenario = Scenario::load(&arguments.scenario)?;
-    for setting in &arguments.set {
-        scenario.axes.set(setting.axis, &setting.values)?;
-    }
+    change(&mut scenario, &arguments.set, arguments.seed)?;
     scenario.repetitions = match (arguments.reps, arguments.until_ci) {
         (Some(repetitions), _) => repetitions,
         (None, Some(_)) => scenario.repetitions.max(MIN_UNTIL_CI),
         (None, None) => scenario.repetitions,
     };
-    scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    scenario.image = (arguments.image != DEFAULT_IMAGE).then(|| arguments.image.clone());
     Ok(scenario)
-}
-
-/// The folder for the results.
-fn folder(arguments: &RunArgs, scenario: &Scenario, kind: RunnerKind) -> PathBuf {
-    arguments.out.clone().unwrap_or_else(|| {
-        PathBuf::from("results")
-            .join(&scenario.name)
-            .join(kind.folder())
-    })
-}
-
-fn failure(error: RunError) -> Failure {
-    match error {
-        RunError::Cancelled => Failure::Interrupted,
-        RunError::Broken(error) if error.is::<Unavailable>() => Failure::Usage(error),
-        RunError::Broken(error) if error.is::<ForeignRow>() => Failure::Usage(error),
-        RunError::Broken(error) => Failure::Broken(error),
-    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use super::RunArgs;
-use crate::cli::Failure;
+use crate::cli::{Failure, usage};
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers;
 use crate::runner::RunnerName;
@@ -25,8 +25,10 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         ),
     ];
     if let Some((_, option)) = unsupported.into_iter().find(|(given, _)| *given) {
-        let error = anyhow!("the scenario {} does not support {option}", peers::NAME);
-        return Err(Failure::Usage(error));
+        let name = peers::NAME;
+        return Err(usage(anyhow!(
+            "the scenario {name} does not support {option}"
+        )));
     }
     let mut forwarded = vec![OsString::from("run")];
     let mut add = |option: &str, value: OsString| forwarded.extend([option.into(), value]);
@@ -48,7 +50,7 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     if let Some(folder) = &arguments.out {
         add("--out", folder.into());
     }
-    Err(Failure::Usage(peers::exec(&forwarded)))
+    Err(usage(peers::exec(&forwarded)))
 }
 
 /// If `folder` has results of `run peers`, replaces this process by `backroom-peers`, which rebuilds them, and returns
@@ -59,8 +61,5 @@ pub(in crate::cli) fn rebuild(folder: &Path) -> Result<(), Failure> {
     if manifest["scenario"] != peers::NAME {
         return Ok(());
     }
-    Err(Failure::Usage(peers::exec(&[
-        "report".into(),
-        folder.into(),
-    ])))
+    Err(usage(peers::exec(&["report".into(), folder.into()])))
 }

@@ -1,34 +1,32 @@
 //! Carries out a plan and writes the results to a folder.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
 
-use super::{RunArgs, failure};
 use crate::charts;
 use crate::cli::progress::Progress;
-use crate::cli::{Failure, ignore_broken_pipe, table};
+use crate::cli::{Failure, print, print_paths, table};
 use crate::plan::Plan;
 use crate::record::RunRecord;
 use crate::report;
-use crate::results::{Manifest, ResultsFolder, Rows, RunsFile};
+use crate::results::{CsvFile, Manifest, REPORT, ResultsFolder, Rows};
 use crate::runner::Runners;
 use crate::scenario::Scenario;
 use crate::statistics::CellSummary;
 use crate::sweep::{self, Precision};
 
+const CANNOT_WRITE: &str = "cannot write the results";
+
 /// A plan to carry out, and the folder for its results.
 pub(super) struct Sweep<'a> {
-    scenario: &'a Scenario,
-    plan: &'a Plan,
-    precision: Option<Precision>,
-    path: PathBuf,
-    resume: bool,
+    pub(super) plan: &'a Plan,
+    pub(super) precision: Option<Precision>,
+    pub(super) path: PathBuf,
+    pub(super) resume: bool,
 }
 
-/// A completed sweep.
 pub(super) struct Measured<'a> {
     scenario: &'a Scenario,
     folder: ResultsFolder,
@@ -37,25 +35,10 @@ pub(super) struct Measured<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub(super) fn new(
-        arguments: &RunArgs,
-        scenario: &'a Scenario,
-        plan: &'a Plan,
-        path: PathBuf,
-        resume: bool,
-    ) -> Self {
-        Self {
-            scenario,
-            plan,
-            precision: arguments.until_ci,
-            path,
-            resume,
-        }
-    }
-
     /// Carries out the runs that have no row yet. If the sweep ends early, the folder keeps the rows and the manifest.
     pub(super) fn carry_out(self, runners: Runners) -> Result<Measured<'a>, Failure> {
-        let mut manifest = Manifest::new(self.scenario, &runners, self.precision);
+        let scenario = &*self.plan.scenario;
+        let mut manifest = Manifest::new(scenario, &runners, self.precision);
         manifest.planned = self.plan.runs.len();
         let (folder, mut rows, mut records) = self.begin(&mut manifest)?;
         let mut planned = self.plan.runs.len().max(records.len());
@@ -77,11 +60,11 @@ impl<'a> Sweep<'a> {
         progress.end();
         manifest.finish(begin.elapsed(), planned, &records);
         if outcome.is_err() {
-            folder.write_manifest(&manifest).map_err(broken)?;
+            folder.write_manifest(&manifest).context(CANNOT_WRITE)?;
         }
-        outcome.map_err(failure)?;
+        outcome?;
         Ok(Measured {
-            scenario: self.scenario,
+            scenario,
             folder,
             manifest,
             records,
@@ -92,20 +75,17 @@ impl<'a> Sweep<'a> {
     fn begin(
         &self,
         manifest: &mut Manifest,
-    ) -> Result<(ResultsFolder, RunsFile, Vec<RunRecord>), Failure> {
+    ) -> Result<(ResultsFolder, CsvFile, Vec<RunRecord>), Failure> {
         let (folder, earlier) = if self.resume {
-            let folder = ResultsFolder::open(&self.path).map_err(broken)?;
-            let earlier = folder
-                .earlier_rows(manifest)
-                .context("cannot resume")
-                .map_err(Failure::Usage)?;
-            (folder, earlier)
+            let folder = ResultsFolder::open(&self.path).context(CANNOT_WRITE)?;
+            let earlier = folder.earlier_rows(manifest).context("cannot resume");
+            (folder, earlier.map_err(Failure::Usage)?)
         } else {
-            let folder = ResultsFolder::create(&self.path).map_err(broken)?;
+            let folder = ResultsFolder::create(&self.path).context(CANNOT_WRITE)?;
             (folder, Rows::default())
         };
-        folder.write_manifest(manifest).map_err(broken)?;
-        let rows = folder.runs_after(&earlier).map_err(broken)?;
+        folder.write_manifest(manifest).context(CANNOT_WRITE)?;
+        let rows = folder.runs_after(&earlier).context(CANNOT_WRITE)?;
         if self.resume {
             eprintln!("resuming after {} runs", earlier.records.len());
         }
@@ -115,54 +95,37 @@ impl<'a> Sweep<'a> {
 
 impl Measured<'_> {
     /// Writes the summary, charts and report, and prints tables, remarks and file names.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub(super) fn finish(self) -> anyhow::Result<()> {
         let scenario = self.scenario;
         let (folder, cells, charts) = self.write()?;
-        let print = || -> io::Result<()> {
-            let mut out = io::stdout().lock();
-            for (heading, table) in table::tables(scenario, &cells) {
-                writeln!(out, "{heading}\n{}\n", table.trim_fmt())?;
-            }
-            if let Some(table) = table::references(scenario, &cells) {
-                writeln!(out, "{}\n", table.trim_fmt())?;
-            }
-            for line in table::remarks(&cells) {
-                writeln!(out, "{line}\n")?;
-            }
-            for file in charts
-                .iter()
-                .map(String::as_str)
-                .chain(["runs.csv", report::FILE])
-            {
-                writeln!(out, "{}", folder.path().join(file).display())?;
-            }
-            Ok(())
-        };
-        ignore_broken_pipe(print()).map_err(|error| Failure::Broken(error.into()))
+        let mut text = String::new();
+        for (heading, table) in table::tables(scenario, &cells) {
+            text += &format!("{heading}\n{}\n\n", table.trim_fmt());
+        }
+        if let Some(table) = table::references(scenario, &cells) {
+            text += &format!("{}\n\n", table.trim_fmt());
+        }
+        for line in table::remarks(&cells) {
+            text += &format!("{line}\n\n");
+        }
+        print(&text)?;
+        let files = charts.iter().map(String::as_str);
+        print_paths(folder.path(), files.chain(["runs.csv", REPORT]))
     }
 
     /// Writes the summary, charts, manifest and report. Returns the folder, its cells and the names of the charts.
     pub(super) fn write(
         mut self,
-    ) -> Result<(ResultsFolder, Vec<CellSummary>, Vec<String>), Failure> {
-        let cells = self.folder.summarise(&self.records);
-        self.folder.write_summary(&cells).map_err(broken)?;
-        self.manifest.charts = charts::draw_all(&self.scenario.charts, &cells, self.folder.path())
-            .map_err(|error| Failure::Broken(error.into()))?;
-        self.folder.write_manifest(&self.manifest).map_err(broken)?;
-        let charts = &self.manifest.charts;
-        report::write(
-            self.folder.path(),
-            self.scenario,
-            &self.records,
-            &cells,
-            charts,
-        )
-        .map_err(|error| Failure::Broken(error.into()))?;
-        Ok((self.folder, cells, self.manifest.charts))
+    ) -> anyhow::Result<(ResultsFolder, Vec<CellSummary>, Vec<String>)> {
+        let (scenario, folder) = (self.scenario, self.folder);
+        let cells = folder.summarise(&self.records);
+        folder.write_summary(&cells).context(CANNOT_WRITE)?;
+        let charts = charts::draw_all(&scenario.charts, &cells, folder.path())?;
+        self.manifest.charts.clone_from(&charts);
+        folder
+            .write_manifest(&self.manifest)
+            .context(CANNOT_WRITE)?;
+        report::write(folder.path(), scenario, &self.records, &cells, &charts)?;
+        Ok((folder, cells, charts))
     }
-}
-
-fn broken(error: crate::results::ResultsError) -> Failure {
-    Failure::Broken(anyhow::Error::new(error).context("cannot write the results"))
 }

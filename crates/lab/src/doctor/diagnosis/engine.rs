@@ -16,27 +16,17 @@ pub(super) fn engine(facts: &Facts, environment: Environment) -> Check {
     if let Some(host) = &facts.docker_host
         && *problem != EngineProblem::NoPermission
     {
-        let found = format!(
-            "DOCKER_HOST is {host}, but the engine there cannot be used: {}",
-            why(problem)
-        );
         return Check::not_ok(
             NAME,
-            found,
+            format!("DOCKER_HOST is {host}, but the engine there cannot be used: {problem}"),
             "start that engine, or use the one on this machine: unset DOCKER_HOST",
         );
     }
-    Check::not_ok(NAME, why(problem), remedy(problem, facts, environment))
-}
-
-fn why(problem: &EngineProblem) -> String {
-    match problem {
-        EngineProblem::NoSocket => "not running: its socket does not exist".to_owned(),
-        EngineProblem::NoPermission => "this user has no permission to use its socket".to_owned(),
-        EngineProblem::NotRunning => "not running: no process listens on its socket".to_owned(),
-        EngineProblem::Silent => "it does not respond".to_owned(),
-        EngineProblem::Other(message) => message.clone(),
-    }
+    Check::not_ok(
+        NAME,
+        problem.to_string(),
+        remedy(problem, facts, environment),
+    )
 }
 
 fn remedy(problem: &EngineProblem, facts: &Facts, environment: Environment) -> String {
@@ -72,41 +62,30 @@ fn remedy(problem: &EngineProblem, facts: &Facts, environment: Environment) -> S
 
 pub(super) fn image(facts: &Facts) -> Check {
     const NAME: &str = "image";
-    const BUILD: &str = "just image";
-    let name = &facts.build.image;
+    let not_ok = |found: String| Check::not_ok(NAME, found, "just image");
+    let (name, program) = (&facts.image, &facts.commit);
     let Ok(engine) = &facts.engine else {
         return Check::not_checked(NAME, "requires an engine", None);
     };
     let Some(image) = &engine.image else {
-        return Check::not_ok(NAME, format!("the engine has no image {name}"), BUILD);
+        return not_ok(format!("the engine has no image {name}"));
     };
-    let program = &facts.build.commit;
-    let Some(image_commit) = &image.revision else {
-        let found = format!(
+    let Some(revision) = &image.revision else {
+        return not_ok(format!(
             "{name} does not record the commit it was built from; this program is built from {program}"
-        );
-        return Check::not_ok(NAME, found, BUILD);
+        ));
     };
-    match (commit(program), commit(image_commit)) {
+    let built = format!("{name} is built from {}", short(revision));
+    match (commit(program), commit(revision)) {
         (Some(one), Some(other)) if one.starts_with(other) || other.starts_with(one) => {
-            let changed = program.ends_with("-dirty") || image_commit.ends_with("-dirty");
+            let changed = program.ends_with("-dirty") || revision.ends_with("-dirty");
             let note = match changed {
-                true => ", with uncommitted changes, so it and this program may differ",
-                false => ", like this program",
+                true => "with uncommitted changes, so it and this program may differ",
+                false => "like this program",
             };
-            Check::ok(
-                NAME,
-                format!("{name} is built from {}{note}", short(image_commit)),
-            )
+            Check::ok(NAME, format!("{built}, {note}"))
         }
-        _ => {
-            let found = format!(
-                "{name} is built from {}, this program from {}",
-                short(image_commit),
-                short(program)
-            );
-            Check::not_ok(NAME, found, BUILD)
-        }
+        _ => not_ok(format!("{built}, this program from {}", short(program))),
     }
 }
 
@@ -118,13 +97,8 @@ fn commit(revision: &str) -> Option<&str> {
 
 /// A revision with its hash shortened to 12 digits.
 fn short(revision: &str) -> String {
-    let dirty = if revision.ends_with("-dirty") {
-        "-dirty"
-    } else {
-        ""
-    };
     match commit(revision) {
-        Some(hash) => format!("{}{dirty}", &hash[..hash.len().min(12)]),
+        Some(hash) => hash[..hash.len().min(12)].to_owned() + &revision[hash.len()..],
         None => revision.to_owned(),
     }
 }

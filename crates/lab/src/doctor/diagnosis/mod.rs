@@ -3,7 +3,7 @@
 mod engine;
 mod shaping;
 
-use super::facts::{EngineFacts, Facts, MulticastFacts};
+use super::facts::Facts;
 use super::report::{Auto, Check, Report, Status};
 use super::{Distribution, Environment};
 
@@ -16,8 +16,8 @@ const MIN_MEMORY_BYTES: u64 = 2_000_000_000;
 pub fn diagnose(facts: &Facts) -> Report {
     let system = facts.engine.as_ref().ok();
     let environment = Environment::detect(
-        &facts.host.proc_version,
-        &facts.host.os_release,
+        &facts.proc_version,
+        &facts.os_release,
         system.map(|engine| engine.operating_system.as_str()),
     );
     let netem = shaping::netem(facts, environment);
@@ -41,53 +41,51 @@ pub fn diagnose(facts: &Facts) -> Report {
 
 /// What `run` uses without `--runner` and `--shaper`, with the reason.
 fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
-    let simulate = |why: &str| Auto {
+    let simulate = |why| Auto {
         runner: "sim",
         shaper: None,
-        why: why.to_owned(),
+        why,
     };
-    let in_containers = |shaper, why: &str| Auto {
+    let in_containers = |shaper, why| Auto {
         runner: "docker",
         shaper,
-        why: why.to_owned(),
+        why,
     };
-    match &facts.engine {
-        Err(_) => simulate("no engine can be used"),
-        Ok(EngineFacts { image: None, .. }) => {
-            simulate("the engine responds but does not have the image")
+    let Ok(engine) = &facts.engine else {
+        return simulate("no engine can be used");
+    };
+    match (&engine.shaping, netem.status, nfqueue.status) {
+        _ if engine.image.is_none() => simulate("the engine responds but does not have the image"),
+        (Some(Ok(_)), Status::Ok, _) => {
+            in_containers(Some("netem"), "the engine's kernel supports netem")
         }
-        Ok(EngineFacts {
-            shaping: Some(Ok(_)),
-            ..
-        }) => match (netem.status, nfqueue.status) {
-            (Status::Ok, _) => in_containers(Some("netem"), "the engine's kernel supports netem"),
-            (_, Status::Ok) => in_containers(
-                Some("nfqueue"),
-                "the engine's kernel does not support netem",
-            ),
-            _ => in_containers(
-                None,
-                "fails, because the containers' network cannot be shaped here; use --runner sim",
-            ),
-        },
-        Ok(_) => in_containers(
+        (Some(Ok(_)), _, Status::Ok) => in_containers(
+            Some("nfqueue"),
+            "the engine's kernel does not support netem",
+        ),
+        (Some(Ok(_)), _, _) => in_containers(
+            None,
+            "fails, because the containers' network cannot be shaped here; use --runner sim",
+        ),
+        _ => in_containers(
             None,
             "netem if the engine's kernel supports it, otherwise nfqueue",
         ),
     }
 }
 
-fn multicast(facts: Option<&MulticastFacts>) -> Check {
+/// `tested` is [`Facts::multicast`].
+fn multicast(tested: Option<&Result<String, Vec<String>>>) -> Check {
     const NAME: &str = "multicast";
-    match facts {
+    match tested {
         None => Check::not_checked(NAME, "the test did not finish in time", None),
-        Some(MulticastFacts::Heard { interface }) => Check::ok(
+        Some(Ok(interface)) => Check::ok(
             NAME,
             format!(
                 "received on {interface}; this does not test whether the LAN forwards multicast"
             ),
         ),
-        Some(MulticastFacts::Deaf { interfaces }) => match interfaces.first() {
+        Some(Err(interfaces)) => match interfaces.first() {
             None => Check::not_ok(
                 NAME,
                 "no interface except loopback is up and supports multicast",
@@ -110,7 +108,7 @@ fn machine(facts: &Facts, environment: Environment) -> Check {
     let memory = host.memory_bytes.map_or("unknown".to_owned(), |bytes| {
         format!("{:.1} GB", bytes as f64 / 1e9)
     });
-    let distribution = host
+    let distribution = facts
         .os_release
         .lines()
         .find_map(|line| line.strip_prefix("PRETTY_NAME="))
@@ -128,15 +126,12 @@ fn machine(facts: &Facts, environment: Environment) -> Check {
     if enough {
         return Check::ok(NAME, found);
     }
-    let remedy = match environment {
-        Environment { wsl2: true, .. } => {
-            "in %UserProfile%\\.wslconfig, under [wsl2]: processors=4 and memory=8GB; then in Windows: wsl --shutdown"
-        }
-        Environment {
-            docker_desktop: true,
-            ..
-        } => "assign more processors and memory in Docker Desktop, Settings, Resources",
-        _ => "containers need two cores and 2 GB of memory; with less, use --runner sim",
+    let remedy = if environment.wsl2 {
+        "in %UserProfile%\\.wslconfig, under [wsl2]: processors=4 and memory=8GB; then in Windows: wsl --shutdown"
+    } else if environment.docker_desktop {
+        "assign more processors and memory in Docker Desktop, Settings, Resources"
+    } else {
+        "containers need two cores and 2 GB of memory; with less, use --runner sim"
     };
     Check::not_ok(NAME, found, remedy)
 }

@@ -1,9 +1,9 @@
 //! netem and nfqueue: the result of a test in a container or, without one, what this machine's kernel reports.
 
-use backroom_shaper::protocol::{Availability, Support};
+use backroom_shaper::protocol::Support;
 
 use crate::doctor::facts::{Configured, Facts, Module};
-use crate::doctor::report::{Check, Status};
+use crate::doctor::report::Check;
 use crate::doctor::{Distribution, Environment};
 
 /// Whether a kernel has a module, according to its files. Ordered, so `max` is the worse of two.
@@ -21,47 +21,25 @@ enum Presence {
 
 pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
     let presence = presence(facts.kernel.netem);
-    let check = check("netem", facts, environment, presence, |support| {
-        &support.netem
-    });
-    if check.status != Status::NotOk {
-        return check;
-    }
-    let remedy = match (environment, presence) {
-        (Environment { wsl2: true, .. }, _) => {
-            "in Windows: wsl --update; then here: sudo modprobe sch_netem. Until then the lab uses nfqueue"
+    let remedy = if environment.wsl2 {
+        "in Windows: wsl --update; then here: sudo modprobe sch_netem. Until then the lab uses nfqueue"
+    } else if environment.docker_desktop {
+        "update Docker Desktop, which provides the kernel. Until then the lab uses nfqueue"
+    } else {
+        match (environment.distribution, presence) {
+            (Distribution::RedHat, Presence::NotInstalled) => {
+                "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe sch_netem"
+            }
+            (_, Presence::Available) => "sudo modprobe sch_netem",
+            _ => "the lab uses nfqueue; to use netem: just netem-kernel COMMAND",
         }
-        (
-            Environment {
-                docker_desktop: true,
-                ..
-            },
-            _,
-        ) => "update Docker Desktop, which provides the kernel. Until then the lab uses nfqueue",
-        (
-            Environment {
-                distribution: Distribution::RedHat,
-                ..
-            },
-            Presence::NotInstalled,
-        ) => "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe sch_netem",
-        (_, Presence::Available) => "sudo modprobe sch_netem",
-        _ => "the lab uses nfqueue; to use netem: just netem-kernel COMMAND",
     };
-    Check {
-        remedy: Some(remedy.to_owned()),
-        ..check
-    }
+    let netem = |support: &Support| support.netem.reason().map(str::to_owned);
+    check("netem", facts, environment, presence, netem, remedy)
 }
 
 pub(super) fn nfqueue(facts: &Facts, environment: Environment) -> Check {
     let presence = presence(facts.kernel.queue).max(presence(facts.kernel.queue_rule));
-    let check = check("nfqueue", facts, environment, presence, |support| {
-        &support.nfqueue
-    });
-    if check.status != Status::NotOk {
-        return check;
-    }
     let remedy = match (environment.distribution, presence) {
         (_, Presence::Available | Presence::Unknown) => {
             "sudo modprobe -a nfnetlink_queue xt_NFQUEUE"
@@ -71,67 +49,58 @@ pub(super) fn nfqueue(facts: &Facts, environment: Environment) -> Check {
         }
         _ => "not needed if netem works; otherwise use: just netem-kernel COMMAND, or --runner sim",
     };
-    Check {
-        remedy: Some(remedy.to_owned()),
-        ..check
-    }
+    let nfqueue = |support: &Support| support.nfqueue.reason().map(str::to_owned);
+    check("nfqueue", facts, environment, presence, nfqueue, remedy)
 }
 
-/// The check of a backend. If it is not ok, the caller adds the fix.
+/// The check of a backend. `missing` is why it is not available according to a test in a container, `remedy` how to fix
+/// it.
 fn check(
     name: &'static str,
     facts: &Facts,
     environment: Environment,
     presence: Presence,
-    availability: impl Fn(&Support) -> &Availability,
+    missing: fn(&Support) -> Option<String>,
+    remedy: &str,
 ) -> Check {
-    let not_ok = |found: String| Check::not_ok(name, found, "");
     let engine = facts.engine.as_ref().ok();
     let not_tested = match engine.and_then(|engine| engine.shaping.as_ref()) {
         Some(Ok(support)) => {
-            return match availability(support).reason() {
+            return match missing(support) {
                 None => Check::ok(name, "tested in a container"),
-                Some(reason) => not_ok(reason.to_owned()),
+                Some(reason) => Check::not_ok(name, reason, remedy),
             };
         }
         Some(Err(why)) => format!("not tested in a container: {why}"),
         None => "not tested, because there is no image to start".to_owned(),
     };
-    let remedy = Some("run `just image`, then doctor can test it in a container".to_owned());
+    let test = Some("run `just image`, then doctor can test it in a container".to_owned());
     match presence {
         // Docker Desktop's containers do not use this kernel.
-        _ if environment.docker_desktop => Check::not_checked(name, not_tested, remedy),
+        _ if environment.docker_desktop => Check::not_checked(name, not_tested, test),
         Presence::Available => Check::ok(name, format!("this kernel has it; {not_tested}")),
         Presence::Unknown => {
             let found =
                 format!("this kernel does not report it, and a test here needs root; {not_tested}");
-            Check::not_checked(name, found, remedy)
+            Check::not_checked(name, found, test)
         }
-        Presence::NotInstalled => not_ok("its kernel module is not installed".to_owned()),
-        Presence::NotConfigured => not_ok("this kernel was built without it".to_owned()),
+        Presence::NotInstalled => Check::not_ok(name, "its kernel module is not installed", remedy),
+        Presence::NotConfigured => Check::not_ok(name, "this kernel was built without it", remedy),
     }
 }
 
 fn presence(module: Module) -> Presence {
-    match module {
-        Module { loaded: true, .. }
-        | Module {
-            installed: Some(true),
-            ..
-        }
-        | Module {
-            configured: Some(Configured::BuiltIn),
-            ..
-        } => Presence::Available,
-        Module {
-            configured: Some(Configured::Left),
-            ..
-        } => Presence::NotConfigured,
-        Module {
-            installed: Some(false),
-            ..
-        } => Presence::NotInstalled,
+    if module.loaded
+        || module.installed == Some(true)
+        || module.configured == Some(Configured::BuiltIn)
+    {
+        Presence::Available
+    } else if module.configured == Some(Configured::NotSet) {
+        Presence::NotConfigured
+    } else if module.installed == Some(false) {
+        Presence::NotInstalled
+    } else {
         // Configured as a module, or nothing is known: the list of installed modules cannot be read.
-        Module { .. } => Presence::Unknown,
+        Presence::Unknown
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use backroom_shaper::protocol::Support;
-use bollard::Docker;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -17,6 +16,8 @@ const SHAPING_TIMEOUT: Duration = Duration::from_millis(2_000);
 /// Time limit for a simple request to the engine.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(700);
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+/// The label of an image with the commit that it was built from.
+const REVISION_LABEL: &str = "org.opencontainers.image.revision";
 
 /// What is known about an engine that responds.
 #[derive(Clone, Debug, Default)]
@@ -39,17 +40,22 @@ pub struct ImageFacts {
 }
 
 /// Why the engine cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineProblem {
     /// Its socket does not exist.
+    #[error("not running: its socket does not exist")]
     NoSocket,
     /// This user has no permission to use its socket.
+    #[error("this user has no permission to use its socket")]
     NoPermission,
     /// Its socket exists, but no process listens on it.
+    #[error("not running: no process listens on its socket")]
     NotRunning,
     /// It does not respond in time.
+    #[error("it does not respond")]
     Silent,
     /// Any other error.
+    #[error("{0}")]
     Other(String),
 }
 
@@ -81,38 +87,26 @@ pub(super) async fn inspect(image: &str) -> Result<EngineFacts, EngineProblem> {
         .await
         .map_err(|_| EngineProblem::Silent)?
         .map_err(|error| EngineProblem::Other(error.to_string()))?;
-    let (operating_system, image_facts) =
-        tokio::join!(operating_system(&docker), image_facts(&docker, image));
-    let shaping = match image_facts {
-        None => None,
-        Some(_) => Some(docker::probe_shaping(&docker, image, SHAPING_TIMEOUT).await),
-    };
-    Ok(EngineFacts {
+    let (system, found) = tokio::join!(
+        timeout(REQUEST_TIMEOUT, docker.info()),
+        timeout(REQUEST_TIMEOUT, docker.inspect_image(image))
+    );
+    let system = system.ok().and_then(Result::ok);
+    let mut facts = EngineFacts {
         version,
-        operating_system: operating_system.unwrap_or_default(),
-        image: image_facts,
-        shaping,
-    })
-}
-
-async fn operating_system(docker: &Docker) -> Option<String> {
-    timeout(REQUEST_TIMEOUT, docker.info())
-        .await
-        .ok()?
-        .ok()?
-        .operating_system
-}
-
-async fn image_facts(docker: &Docker, image: &str) -> Option<ImageFacts> {
-    let found = timeout(REQUEST_TIMEOUT, docker.inspect_image(image))
-        .await
-        .ok()?
-        .ok()?;
-    let labels = found.config.and_then(|config| config.labels);
-    Some(ImageFacts {
-        revision: labels
-            .and_then(|labels| labels.get("org.opencontainers.image.revision").cloned()),
-    })
+        operating_system: system
+            .and_then(|system| system.operating_system)
+            .unwrap_or_default(),
+        image: None,
+        shaping: None,
+    };
+    if let Ok(Ok(found)) = found {
+        let labels = found.config.and_then(|config| config.labels);
+        let revision = labels.and_then(|mut labels| labels.remove(REVISION_LABEL));
+        facts.image = Some(ImageFacts { revision });
+        facts.shaping = Some(docker::probe_shaping(&docker, image, SHAPING_TIMEOUT).await);
+    }
+    Ok(facts)
 }
 
 fn problem(error: &io::Error) -> EngineProblem {

@@ -38,11 +38,10 @@ pub enum Configured {
     BuiltIn,
     /// `=m`
     AsModule,
-    /// Not set.
-    Left,
+    /// Neither.
+    NotSet,
 }
 
-/// Collects facts about the running kernel.
 pub(super) fn inspect() -> KernelFacts {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = release.trim();
@@ -92,7 +91,7 @@ fn configured(config: &str, option: &str) -> Configured {
     match values.next_back() {
         Some("y") => Configured::BuiltIn,
         Some("m") => Configured::AsModule,
-        _ => Configured::Left,
+        _ => Configured::NotSet,
     }
 }
 
@@ -104,7 +103,10 @@ mod tests {
     fn an_option_is_not_mistaken_for_a_longer_one() {
         let config =
             "CONFIG_NET_SCH_NETEM_X=y\nCONFIG_A=m\n# CONFIG_NET_SCH_NETEM is not set\nCONFIG_B=y\n";
-        assert_eq!(configured(config, "CONFIG_NET_SCH_NETEM"), Configured::Left);
+        assert_eq!(
+            configured(config, "CONFIG_NET_SCH_NETEM"),
+            Configured::NotSet
+        );
         assert_eq!(configured(config, "CONFIG_A"), Configured::AsModule);
         assert_eq!(configured(config, "CONFIG_B"), Configured::BuiltIn);
     }

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 
 pub use engine::{EngineFacts, EngineProblem, ImageFacts};
 pub use kernel::{Configured, KernelFacts, Module};
-pub use multicast::MulticastFacts;
 
 use backroom_provenance::Host;
 
@@ -23,7 +22,11 @@ const LOCAL_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The machine that runs this program.
-    pub host: HostFacts,
+    pub host: Host,
+    /// `/proc/version`.
+    pub proc_version: String,
+    /// `/etc/os-release`.
+    pub os_release: String,
     /// The kernel of this machine. Containers may use another one, for example with Docker Desktop.
     pub kernel: KernelFacts,
     /// The engine, or why it cannot be used.
@@ -32,31 +35,12 @@ pub struct Facts {
     pub docker_host: Option<String>,
     /// Whether an engine is installed, even if it is not running.
     pub engine_installed: bool,
-    /// Result of the multicast test. `None` if it did not finish in time.
-    pub multicast: Option<MulticastFacts>,
-    /// This program.
-    pub build: Build,
-}
-
-/// The machine.
-#[derive(Clone, Debug, Default)]
-pub struct HostFacts {
-    /// `/proc/version`.
-    pub proc_version: String,
-    /// `/etc/os-release`.
-    pub os_release: String,
-    /// Number of processors that this program may use.
-    pub cores: usize,
-    /// Size of the main memory. `None` if unknown.
-    pub memory_bytes: Option<u64>,
-}
-
-/// This program's build, to compare with the image.
-#[derive(Clone, Debug)]
-pub struct Build {
+    /// The first interface on which multicast works, or else all tested interfaces, which may be none. `None` if the test
+    /// did not finish in time.
+    pub multicast: Option<Result<String, Vec<String>>>,
     /// The commit that this program was built from, with `-dirty` if there were uncommitted changes.
     pub commit: String,
-    /// Name of the image.
+    /// Name of the project's image.
     pub image: String,
 }
 
@@ -69,29 +53,25 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    let text = |path| fs::read_to_string(path).unwrap_or_default();
     let facts = runtime.block_on(async {
-        let kernel = timeout(LOCAL_TIMEOUT, tokio::task::spawn_blocking(kernel::inspect));
-        let multicast = timeout(
-            LOCAL_TIMEOUT,
-            tokio::task::spawn_blocking(multicast::inspect),
+        let (kernel, multicast, commit, engine) = tokio::join!(
+            within_limit(kernel::inspect),
+            within_limit(multicast::inspect),
+            within_limit(backroom_provenance::commit),
+            engine::inspect(image)
         );
-        let commit = timeout(
-            LOCAL_TIMEOUT,
-            tokio::task::spawn_blocking(backroom_provenance::commit),
-        );
-        let (kernel, multicast, commit, engine) =
-            tokio::join!(kernel, multicast, commit, engine::inspect(image));
         Facts {
-            host: host(),
-            kernel: flatten(kernel).unwrap_or_default(),
+            host: Host::this(),
+            proc_version: text("/proc/version"),
+            os_release: text("/etc/os-release"),
+            kernel: kernel.unwrap_or_default(),
             engine,
             docker_host: engine::docker_host(),
             engine_installed: engine::is_installed(),
-            multicast: flatten(multicast),
-            build: Build {
-                commit: flatten(commit).unwrap_or_else(|| "unknown".to_owned()),
-                image: image.to_owned(),
-            },
+            multicast,
+            commit: commit.unwrap_or_else(|| "unknown".to_owned()),
+            image: image.to_owned(),
         }
     });
     // Do not wait for tasks that exceeded their time limit.
@@ -99,18 +79,8 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
     Ok(facts)
 }
 
-/// `None` if a task timed out or panicked.
-fn flatten<T, E, F>(outcome: Result<Result<T, E>, F>) -> Option<T> {
-    outcome.ok()?.ok()
-}
-
-fn host() -> HostFacts {
-    let text = |path| fs::read_to_string(path).unwrap_or_default();
-    let host = Host::this();
-    HostFacts {
-        proc_version: text("/proc/version"),
-        os_release: text("/etc/os-release"),
-        cores: host.cores,
-        memory_bytes: host.memory_bytes,
-    }
+/// The result of `task`, which blocks. `None` if it takes longer than [`LOCAL_TIMEOUT`] or panics.
+async fn within_limit<T: Send + 'static>(task: fn() -> T) -> Option<T> {
+    let task = tokio::task::spawn_blocking(task);
+    timeout(LOCAL_TIMEOUT, task).await.ok()?.ok()
 }

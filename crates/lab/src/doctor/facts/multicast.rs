@@ -17,43 +17,22 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 66);
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(150);
 const MAX_INTERFACES: usize = 12;
 
-/// Result of testing the interfaces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MulticastFacts {
-    /// Multicast works on this interface.
-    Heard {
-        /// Its name.
-        interface: String,
-    },
-    /// Multicast works on no interface.
-    Deaf {
-        /// All tested interfaces. Empty if none is suitable.
-        interfaces: Vec<String>,
-    },
-}
-
 struct Interface {
     name: String,
     index: u32,
 }
 
-/// Tests interfaces until multicast works on one.
-pub(super) fn inspect() -> MulticastFacts {
-    let interfaces = interfaces();
-    match interfaces
-        .iter()
-        .find(|interface| receives(interface).unwrap_or(false))
-    {
-        Some(interface) => MulticastFacts::Heard {
-            interface: interface.name.clone(),
-        },
-        None => MulticastFacts::Deaf {
-            interfaces: interfaces
-                .into_iter()
-                .map(|interface| interface.name)
-                .collect(),
-        },
+/// Tests interfaces until multicast works on one, and returns its name. If it works on none, the error has the names of
+/// all tested interfaces.
+pub(super) fn inspect() -> Result<String, Vec<String>> {
+    let mut tested = Vec::new();
+    for interface in interfaces() {
+        if receives(&interface).unwrap_or(false) {
+            return Ok(interface.name);
+        }
+        tested.push(interface.name);
     }
+    Err(tested)
 }
 
 /// Interfaces that are up, support multicast, and are neither loopback nor part of a bridge, in the kernel's order.

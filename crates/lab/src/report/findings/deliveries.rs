@@ -2,9 +2,9 @@
 
 use backroom_sim::{Axis, Delivery};
 
-use super::{ALIKE, grouped, named, seconds, without};
+use super::{ALIKE, named, seconds, without};
 use crate::scenario::Quantity;
-use crate::statistics::CellSummary;
+use crate::statistics::{CellSummary, grouped};
 
 /// The fastest delivery by number of receivers, and where IP multicast is faster and slower than the others.
 pub(super) fn fastest(cells: &[CellSummary], varying: &[Axis]) -> Vec<String> {
@@ -105,7 +105,6 @@ fn fastest_of(cells: &[&CellSummary]) -> Option<(Option<Delivery>, f64)> {
     Some((winner, ratio))
 }
 
-/// Whether the intervals of two medians overlap.
 fn may_be_equal(one: &CellSummary, other: &CellSummary) -> bool {
     let interval = |cell: &CellSummary| cell.interval_of(Quantity::Seconds);
     match (interval(one), interval(other)) {
