@@ -165,7 +165,7 @@ async fn join_and_run(
             gso: options.gso,
             ..UdpOptions::default()
         },
-        interface: multicast_interface(options, membership.connection.peer_addr()),
+        interface: multicast_interface(options, membership.connection.peer_addr),
         trace,
     };
     let transfers = Transfers::new(config, active);

@@ -13,6 +13,23 @@ fn reads_back<T: Serialize + DeserializeOwned>(lines: &str) {
     }
 }
 
+fn schema(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("a JSON Schema")
+}
+
+/// The names of all events, from their schema, in alphabetical order.
+fn event_names() -> Vec<String> {
+    let schema = schema(include_str!("../../../docs/schema/event.json"));
+    let variants = schema["oneOf"].as_array().expect("variants");
+    let name = |variant: &serde_json::Value| variant["properties"]["event"]["const"].clone();
+    let mut names: Vec<String> = variants
+        .iter()
+        .map(|variant| serde_json::from_value(name(variant)).expect("a name"))
+        .collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn events_read_back_as_clients_write_them() {
     reads_back::<Event>(include_str!("samples/events.jsonl"));
@@ -35,8 +52,23 @@ fn the_samples_have_every_event_and_every_step() {
         names.dedup();
         names
     };
-    assert_eq!(names(include_str!("samples/events.jsonl")).len(), 19);
-    assert_eq!(names(include_str!("samples/trace.jsonl")).len(), 17);
+    assert_eq!(names(include_str!("samples/events.jsonl")), event_names());
+    let steps = schema(include_str!("../../../docs/schema/trace-line.json"));
+    let mut steps: Vec<String> =
+        serde_json::from_value(steps["properties"]["event"]["enum"].clone()).unwrap();
+    steps.sort();
+    assert_eq!(names(include_str!("samples/trace.jsonl")), steps);
+}
+
+#[test]
+fn the_client_documentation_has_every_event() {
+    let page = include_str!("../../../docs/client.md");
+    for name in event_names() {
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "docs/client.md: {name}"
+        );
+    }
 }
 
 #[test]

@@ -83,6 +83,19 @@ fn every_command_of_the_menu_parses() {
 }
 
 #[test]
+fn the_documentation_has_every_command() {
+    let page = include_str!("../../../../docs/client.md");
+    for spec in commands() {
+        let word = spec.name();
+        let described = [format!("`{word}`"), format!("`{word}\\|")];
+        assert!(
+            described.iter().any(|text| page.contains(text)),
+            "docs/client.md: {word}"
+        );
+    }
+}
+
+#[test]
 fn a_line_without_a_command_is_a_broadcast() {
     for line in [
         "hello",

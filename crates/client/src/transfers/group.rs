@@ -144,8 +144,7 @@ impl GroupStream {
                 },
             }
         }
-        let (Ok(totals) | Err(SendFailure { totals, .. })) = result?;
-        Some(totals)
+        Some(result?.unwrap_or_else(|failure| *failure.totals))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use backroom_protocol::segment::StreamId;
 use backroom_protocol::{FileMessage, GroupOffer, Key, MemberInfo, Offer};
 use backroom_transport::file::{
-    GroupEnd, GroupReceiver, Progress, SendFailure, SendRequest, send_file,
+    GroupEnd, GroupReceiver, Progress, SendRequest, SendTotals, send_file,
 };
 use backroom_transport::udp::UdpEndpoint;
 use backroom_vocabulary::DeliveryPath;
@@ -102,7 +102,7 @@ impl RecipientTransfer {
         stream_key: Key,
         report: &mut RecipientReport,
     ) -> Result<Option<[u8; 32]>, Failure> {
-        let (endpoint, port) = self.bind()?;
+        let (endpoint, port) = self.bind().map_err(|error| self.failed(error))?;
         let accepted = self.offer(stream_key.clone(), port, None).await?;
         let request = self.send_request(stream_key, accepted, false);
         self.send_alone(endpoint, request, report).await
@@ -126,14 +126,13 @@ impl RecipientTransfer {
             return Ok(Some(hash));
         }
         let _turn = self.wait_for_turn(Arc::clone(&invitation.turns)).await?;
-        let (endpoint, _) = self.bind()?;
+        let (endpoint, _) = self.bind().map_err(|error| self.failed(error))?;
         let request = self.send_request(stream_key, accepted, true);
         self.send_alone(endpoint, request, report).await
     }
 
-    fn bind(&self) -> Result<(UdpEndpoint, NonZeroU16), Failure> {
+    fn bind(&self) -> anyhow::Result<(UdpEndpoint, NonZeroU16)> {
         socket::bind(&self.recipient.member, self.file.shared.config.udp)
-            .map_err(|error| self.failed(error))
     }
 
     /// Offers the file, and waits for the answer.
@@ -322,7 +321,7 @@ impl RecipientTransfer {
         };
         let totals = match &outcome {
             Ok(outcome) => outcome.totals.clone(),
-            Err(SendFailure { totals, .. }) => totals.clone(),
+            Err(failure) => SendTotals::clone(&failure.totals),
         };
         report.extend_span(totals.elapsed);
         report.totals = Some(totals);

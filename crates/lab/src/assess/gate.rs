@@ -129,10 +129,14 @@ fn upper_tail(n: f64, k: f64, p: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     use backroom_link::{Link, LinkConfig, Verdict};
+    use backroom_sim::Axis;
+    use backroom_sim::simulation::simulate;
 
     use super::*;
     use crate::plan::Plan;
@@ -175,6 +179,19 @@ mod tests {
         ] {
             let cell = cell(axes);
             assert_eq!(verdict(&cell, sound(&cell)), Check::Pass, "{axes}");
+        }
+    }
+
+    #[test]
+    fn the_simulated_network_passes_whichever_axis_differs_from_its_default() {
+        for axis in Axis::ALL {
+            let mut axes = format!("{axis} = '{}'", axis.example());
+            if axis != Axis::CAST {
+                axes.push_str("\ncast = 'broadcast'");
+            }
+            let cell = cell(&axes);
+            let measured = simulate(&cell, 1, Instant::now(), |_| {}, || true).unwrap();
+            assert_eq!(check(&cell, &measured), Check::Pass, "{axes}");
         }
     }
 
@@ -300,7 +317,7 @@ mod tests {
     /// How many of 2,000 links with the loss `real` the gate rejects if `requested` was requested.
     fn rejected(real: &Loss, requested: &Loss, packets: u64) -> usize {
         let mut seeds = ChaCha8Rng::seed_from_u64(7);
-        let now = std::time::Instant::now();
+        let now = Instant::now();
         let mut lost = |packets| {
             let config = LinkConfig {
                 loss: real.clone(),

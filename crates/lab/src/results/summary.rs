@@ -27,8 +27,10 @@ const LAYOUT: Layout = Layout(&[(
     ],
 )]);
 
+type Statistic = fn(&Spread) -> f64;
+
 /// The statistics of a quantity, with the ends of their columns' names.
-const STATISTICS: [(&str, fn(&Spread) -> f64); 6] = [
+const STATISTICS: [(&str, Statistic); 6] = [
     ("median", |spread| spread.median),
     ("min", |spread| spread.min),
     ("lower_quartile", |spread| spread.lower_quartile),

@@ -66,21 +66,32 @@ fn shaped(tcp_port: Option<u16>) -> Vec<String> {
 
 /// The options of `tc qdisc add ... netem`.
 fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, ShaperError> {
+    // Names every field, so that the compiler asks here about a new one.
+    let LinkConfig {
+        rate,
+        delay,
+        jitter,
+        queue: _,
+        ref loss,
+        duplicate,
+        reorder,
+    } = *link;
     let mut options = format!("limit {}", limit(link, packet_bytes));
-    if !link.delay.is_zero() || !link.jitter.is_zero() {
-        let _ = write!(options, " delay {:.3}us", link.delay.as_secs_f64() * 1e6);
-        if !link.jitter.is_zero() {
-            let _ = write!(options, " {:.3}us", link.jitter.as_secs_f64() * 1e6);
+    // netem refuses `reorder` without a delay, and then there is nothing to skip.
+    if !delay.is_zero() {
+        let _ = write!(options, " delay {:.3}us", delay.as_secs_f64() * 1e6);
+        if !jitter.is_zero() {
+            let _ = write!(options, " {:.3}us", jitter.as_secs_f64() * 1e6);
+        }
+        if reorder > 0.0 {
+            let _ = write!(options, " reorder {}", percent(reorder));
         }
     }
-    options.push_str(&loss_options(&link.loss)?);
-    if link.duplicate > 0.0 {
-        let _ = write!(options, " duplicate {}", percent(link.duplicate));
+    options.push_str(&loss_options(loss)?);
+    if duplicate > 0.0 {
+        let _ = write!(options, " duplicate {}", percent(duplicate));
     }
-    if link.reorder > 0.0 {
-        let _ = write!(options, " reorder {}", percent(link.reorder));
-    }
-    if let Some(rate) = link.rate {
+    if let Some(rate) = rate {
         let bits = rate.bits_per_second();
         let _ = write!(options, " rate {bits}bit -{ETHERNET_HEADER_BYTES}");
     }

@@ -91,11 +91,8 @@ impl Nfqueue {
 
 impl Backend for Nfqueue {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
-        if config.egress.duplicate > 0.0 || config.ingress.duplicate > 0.0 {
-            return Err(ShaperError::Unsupported(
-                "nfqueue cannot duplicate packets; set duplicate = 0 or use netem",
-            ));
-        }
+        check_supported(&config.egress)?;
+        check_supported(&config.ingress)?;
         let kernel_loss = kernel_loss::requested(config)?;
         self.request(|reply| Request::Configure(Box::new(config.clone()), reply))?;
         let needed = rules_for(config);
@@ -124,6 +121,25 @@ impl Backend for Nfqueue {
                 .saturating_sub(self.receive_drops_before),
         })
     }
+}
+
+/// Names every field, so that the compiler asks here about a new one.
+fn check_supported(link: &LinkConfig) -> Result<(), ShaperError> {
+    let LinkConfig {
+        rate: _,
+        delay: _,
+        jitter: _,
+        queue: _,
+        loss: _,
+        duplicate,
+        reorder: _,
+    } = *link;
+    if duplicate > 0.0 {
+        return Err(ShaperError::Unsupported(
+            "nfqueue cannot duplicate packets; set duplicate = 0 or use netem",
+        ));
+    }
+    Ok(())
 }
 
 /// Which packets to queue: all outgoing ones, and incoming ones if their link does anything.

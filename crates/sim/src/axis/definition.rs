@@ -13,6 +13,8 @@ pub(crate) struct Definition {
     pub(super) key: &'static str,
     /// The help text, in one line.
     pub(super) description: &'static str,
+    /// A value that differs from the default, as `--set` takes it.
+    pub(super) example: &'static str,
     /// The name in charts and tables; empty if it is the key.
     pub(super) label: &'static str,
     /// The unit of the label; empty for none.
@@ -48,6 +50,7 @@ impl Definition {
     pub(super) const PLAIN: Self = Self {
         key: "",
         description: "",
+        example: "",
         label: "",
         unit: "",
         scale: 1.0,

@@ -30,6 +30,7 @@ impl Axis {
     pub const FILE: Self = Self(&Definition {
         key: "file",
         description: "size of the file, like 512KiB",
+        example: "3MiB",
         unit: "bytes",
         default: Some("512KiB"),
         column: "file_bytes",
@@ -50,6 +51,7 @@ impl Axis {
     pub const SEGMENT: Self = Self(&Definition {
         key: "segment",
         description: "file bytes in each segment",
+        example: "600",
         unit: "bytes",
         default: Some("1200"),
         column: "segment_bytes",

@@ -21,6 +21,7 @@ impl Axis {
     pub const RATE: Self = Self(&Definition {
         key: "rate",
         description: "rate of each link, like 10mbit, or unlimited",
+        example: "2.5mbit",
         label: "link rate",
         unit: "Mbit/s",
         default: Some("10mbit"),
@@ -41,6 +42,7 @@ impl Axis {
     pub const DELAY: Self = Self(&Definition {
         key: "delay",
         description: "one-way delay of each link, like 10ms",
+        example: "1.5ms",
         label: "one-way delay",
         unit: "ms",
         default: Some("10ms"),
@@ -58,6 +60,7 @@ impl Axis {
     pub const JITTER: Self = Self(&Definition {
         key: "jitter",
         description: "spread of the delay on each side, like 2ms",
+        example: "250us",
         unit: "ms",
         default: Some("0ms"),
         column: "jitter_ms",
@@ -75,6 +78,7 @@ impl Axis {
     pub const QUEUE: Self = Self(&Definition {
         key: "queue",
         description: "packets that each link's queue holds, or unlimited",
+        example: "70",
         unit: "packets",
         default: Some(UNLIMITED),
         set: |cell, text| limit(text, queue).map(|queue| cell.link.queue = queue),
@@ -91,6 +95,7 @@ impl Axis {
     pub const DUPLICATE: Self = Self(&Definition {
         key: "duplicate",
         description: "fraction of packets that the network duplicates, like 0.01",
+        example: "0.03",
         label: "duplicates",
         unit: "%",
         scale: 100.0,

@@ -12,6 +12,7 @@ impl Axis {
     pub const LOSS_SIDE: Self = Self(&Definition {
         key: "loss_side",
         description: "where packets are lost: sender (shared by all receivers) or receivers (independently)",
+        example: "receivers",
         label: "side of the loss",
         default: Some("sender"),
         words: LossSide::VARIANTS,
@@ -29,6 +30,7 @@ impl Axis {
     pub const BURST: Self = Self(&Definition {
         key: "burst",
         description: "random for independent losses, or the mean length of a burst in packets",
+        example: "4",
         unit: "packets",
         default: Some("random"),
         words: &["random"],
@@ -49,6 +51,7 @@ impl Axis {
     pub const LOSS: Self = Self(&Definition {
         key: "loss",
         description: "fraction of packets lost, like 0.01",
+        example: "0.02",
         unit: "%",
         scale: 100.0,
         default: Some("0"),

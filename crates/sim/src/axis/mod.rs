@@ -59,6 +59,11 @@ impl Axis {
         self.0.description
     }
 
+    /// A value that differs from the default, as `--set` takes it. The tests set every axis to its example.
+    pub fn example(self) -> &'static str {
+        self.0.example
+    }
+
     /// The name of the axis as charts and tables label it, without its unit.
     pub fn name(self) -> &'static str {
         self.or_key(self.0.label)
@@ -308,25 +313,11 @@ mod tests {
 
     /// A cell whose values all differ from the defaults.
     fn unusual() -> Cell {
-        cell(&[
-            "cast=blockcast",
-            "delivery=ip-multicast",
-            "receivers=5",
-            "rate=2.5mbit",
-            "delay=1.5ms",
-            "jitter=250us",
-            "queue=70",
-            "duplicate=0.03",
-            "loss_side=receivers",
-            "burst=4",
-            "loss=0.02",
-            "recovery=timeout",
-            "timeout=200ms",
-            "copies=2",
-            "file=3MiB",
-            "segment=600",
-            "window=20",
-        ])
+        let mut cell = Cell::default();
+        for axis in Axis::ALL {
+            axis.set(&mut cell, axis.example()).unwrap();
+        }
+        cell
     }
 
     #[test]
@@ -453,6 +444,19 @@ mod tests {
             let error = axis.set(&mut cell, value).unwrap_err().to_string();
             assert!(error.contains(allowed), "{key}={value}: {error}");
             assert_eq!(cell, Cell::default());
+        }
+        for axis in Axis::ALL {
+            assert!(wrong.iter().any(|(key, ..)| *key == axis.key()), "{axis}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_every_axis() {
+        let page = include_str!("../../../../docs/lab.md");
+        for axis in Axis::ALL {
+            for name in [axis.key(), axis.column()] {
+                assert!(page.contains(&format!("`{name}`")), "docs/lab.md: {name}");
+            }
         }
     }
 }

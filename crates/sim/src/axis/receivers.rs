@@ -15,6 +15,7 @@ impl Axis {
     pub const CAST: Self = Self(&Definition {
         key: "cast",
         description: "who receives: unicast, multicast, broadcast or blockcast",
+        example: "blockcast",
         default: Some("unicast"),
         words: Cast::VARIANTS,
         set: |cell, text| name(text).map(|cast| cell.cast = cast),
@@ -27,6 +28,7 @@ impl Axis {
     pub const DELIVERY: Self = Self(&Definition {
         key: "delivery",
         description: "how several receivers are reached: sequential, parallel or ip-multicast",
+        example: "ip-multicast",
         default: Some("parallel"),
         words: Delivery::VARIANTS,
         set: |cell, text| name(text).map(|delivery| cell.delivery = delivery),
@@ -50,6 +52,7 @@ impl Axis {
     pub const RECEIVERS: Self = Self(&Definition {
         key: "receivers",
         description: "number of receivers; by default those of a room of four",
+        example: "5",
         set: |cell, text| whole(text, 1, MAX_RECEIVERS).map(|receivers| cell.receivers = receivers),
         setting: |cell| cell.receivers.to_string(),
         phrase: |cell| match cell.receivers {

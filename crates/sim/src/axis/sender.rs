@@ -16,6 +16,7 @@ impl Axis {
     pub const RECOVERY: Self = Self(&Definition {
         key: "recovery",
         description: "what makes the sender go back: fast (an ACK that reports a gap, or the timer) or timeout (the timer alone)",
+        example: "timeout",
         default: Some("fast"),
         words: &["timeout", "fast"],
         set: |cell, text| {
@@ -33,6 +34,7 @@ impl Axis {
     pub const TIMEOUT: Self = Self(&Definition {
         key: "timeout",
         description: "the retransmission timer: adaptive, or a fixed time like 200ms",
+        example: "200ms",
         label: "timer",
         unit: "ms",
         default: Some("adaptive"),
@@ -56,6 +58,7 @@ impl Axis {
     pub const COPIES: Self = Self(&Definition {
         key: "copies",
         description: "how often each segment is sent, from 1 to 4",
+        example: "2",
         default: Some("1"),
         set: |cell, text| {
             parsed(text, "a whole number from 1 to 4").map(|copies| cell.copies = copies)
@@ -72,6 +75,7 @@ impl Axis {
     pub const WINDOW: Self = Self(&Definition {
         key: "window",
         description: "N of Go-Back-N in segments, or auto",
+        example: "20",
         unit: "segments",
         default: Some("10"),
         set: |cell, text| parsed(text, WINDOWS).map(|window| cell.window = window),

@@ -154,7 +154,10 @@ fn send(
     let totals = stream.totals();
     match served {
         Ok(()) => Ok(totals),
-        Err(error) => Err(SendFailure { error, totals }),
+        Err(error) => Err(SendFailure {
+            error,
+            totals: Box::new(totals),
+        }),
     }
 }
 

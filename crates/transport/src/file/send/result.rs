@@ -43,7 +43,7 @@ pub struct SendFailure {
     #[source]
     pub error: SendError,
     /// What it took until then.
-    pub totals: SendTotals,
+    pub totals: Box<SendTotals>,
 }
 
 impl SendTotals {
@@ -65,7 +65,7 @@ impl<E: Into<SendError>> From<E> for SendFailure {
     fn from(error: E) -> Self {
         Self {
             error: error.into(),
-            totals: SendTotals::zero(),
+            totals: Box::new(SendTotals::zero()),
         }
     }
 }

@@ -93,7 +93,10 @@ fn send(
             hash: stream.hash(),
             totals,
         }),
-        Err(error) => Err(SendFailure { error, totals }),
+        Err(error) => Err(SendFailure {
+            error,
+            totals: Box::new(totals),
+        }),
     }
 }
 
