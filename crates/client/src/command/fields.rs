@@ -35,16 +35,15 @@ impl<'a> Fields<'a> {
         Ok(Command::File { to, path })
     }
 
-    pub(super) fn kick(&self) -> Result<Command, CommandError> {
-        let user = self.user(self.text)?;
-        Ok(Command::Kick { user })
+    /// The name of a member, if that is the only field.
+    pub(super) fn only_user(&self) -> Result<String, CommandError> {
+        self.user(self.text)
     }
 
-    pub(super) fn cancel(&self) -> Result<Command, CommandError> {
-        match self.text.trim().parse() {
-            Ok(id) => Ok(Command::Cancel { id }),
-            Err(_) => Err(self.error("the transfer must be a number; `transfers` lists them")),
-        }
+    /// The number of a transfer, if that is the only field.
+    pub(super) fn only_transfer(&self) -> Result<u64, CommandError> {
+        let number = self.text.trim().parse();
+        number.map_err(|_| self.error("the transfer must be a number; `transfers` lists them"))
     }
 
     pub(super) fn set<T>(&self, setting: fn(T) -> Setting) -> Result<Command, CommandError>

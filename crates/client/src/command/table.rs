@@ -108,13 +108,19 @@ const SECTIONS: &[(&str, &[&[CommandSpec]])] = &[
     ),
     (
         "To kick a user out of the chatroom. (Needs at least 2 votes)",
-        &[&[command("kick|USER", |f| f.kick())]],
+        &[&[command("kick|USER", |f| {
+            let user = f.only_user()?;
+            Ok(Command::Kick { user })
+        })]],
     ),
     (
         "To list the active transfers, and to cancel one.",
         &[&[
             command("transfers", |_| Ok(Command::Transfers)),
-            command("cancel|ID", |f| f.cancel()),
+            command("cancel|ID", |f| {
+                let id = f.only_transfer()?;
+                Ok(Command::Cancel { id })
+            }),
         ]],
     ),
     (

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use backroom_gbn::Copies;
-use backroom_sim::{Axis, Measurement};
+use backroom_sim::{Axis, Cell, Measurement};
 use backroom_trace::diagram::{self, Caption, TimeRange};
 use backroom_trace::{self as trace, Trace};
 use backroom_vocabulary::format_number;
@@ -151,6 +151,11 @@ fn caption(run: &Run, measured: &Measurement, receiver: Option<u16>) -> Caption 
     if cell.copies > Copies::ONE {
         parts.push(Axis::COPIES.phrase(cell));
     }
+    let is_unusual = |axis: &Axis| {
+        *axis != Axis::DELIVERY && axis.is_mentioned(cell) && !axis.is_mentioned(&Cell::default())
+    };
+    let unusual = Axis::ALL.into_iter().filter(is_unusual);
+    parts.extend(unusual.map(|axis| axis.phrase(cell)));
     if cell.receivers > 1 {
         parts.push(format!(
             "{}, receiver {} of {}",

@@ -44,6 +44,17 @@ fn the_same_cell_and_seed_give_the_same_bytes() {
 }
 
 #[test]
+fn the_caption_mentions_what_differs_from_an_ideal_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let cell = ["jitter=2ms", "duplicate=0.1", "file=24KiB"].map(|value| ["--set", value]);
+    let printed = trace(dir.path(), cell.as_flattened());
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    for phrase in ["2 ms jitter", "10 % duplicates"] {
+        assert!(printed.contains(phrase), "{phrase}: {printed}");
+    }
+}
+
+#[test]
 fn lines_that_were_written_are_read_as_the_same_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (one, other) = (dir.path().join("one"), dir.path().join("other"));
