@@ -38,21 +38,19 @@ fn run_with(options: &Options, password: Password) -> anyhow::Result<()> {
     let stretched = StretchedPassword::stretch(&password, StretchParams::generate()?);
     drop(password);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(serve(options, stretched))
-}
-
-async fn serve(options: &Options, password: StretchedPassword) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
-    let server = Server::bind(options, password).await?;
-    server.run(console::lines()?, stop).await?;
-    Ok(())
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let stop = async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let server = Server::bind(options, stretched).await?;
+        server.run(console::lines()?, stop).await?;
+        Ok(())
+    })
 }
 
 /// `RUST_LOG` sets the level; the default is `info`.

@@ -10,7 +10,6 @@ use clap::Parser;
 
 use crate::rate_limit::RateLimitConfig;
 use crate::room::{KickDecision, MAX_KICK_BAN, MIN_KICK_VOTES, RoomConfig};
-use crate::session::SessionConfig;
 
 /// Runs a chat room. The server relays end-to-end encrypted messages that it cannot read.
 ///
@@ -109,15 +108,10 @@ impl Options {
         }
     }
 
-    pub(crate) fn session(&self) -> SessionConfig {
-        SessionConfig {
-            join_time: self.join_time,
-            silence: self.silence,
-            queue_bytes: self.queue_kib as usize * 1_024,
-            rate_limit: RateLimitConfig {
-                messages_per_second: self.messages_per_second.get(),
-                bytes_per_second: self.kib_per_second * 1_024,
-            },
+    pub(crate) fn rate_limit(&self) -> RateLimitConfig {
+        RateLimitConfig {
+            messages_per_second: self.messages_per_second.get(),
+            bytes_per_second: self.kib_per_second * 1_024,
         }
     }
 }

@@ -53,7 +53,10 @@ impl Server {
             hub,
             admission: Arc::new(Admission::new(max_joining, options.failed_joins.get())),
             acceptor: Acceptor::new(password).with_handshake_time(options.join_time),
-            config: options.session(),
+            join_time: options.join_time,
+            silence: options.silence,
+            queue_bytes: options.queue_kib as usize * 1_024,
+            rate_limit: options.rate_limit(),
             stop: CancellationToken::new(),
         };
         Ok(Self {

@@ -24,24 +24,19 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The bytes that are sealed before each write, so that many small messages need few system calls.
 const BATCH_BYTES: usize = 64 * 1_024;
 
-#[derive(Clone, Debug)]
-pub(crate) struct SessionConfig {
-    /// The longest duration of a join, from the accepted connection to the first message.
-    pub(crate) join_time: Duration,
-    /// The time without a message after which a member counts as lost.
-    pub(crate) silence: Duration,
-    /// The size of a member's output queue, in bytes.
-    pub(crate) queue_bytes: usize,
-    pub(crate) rate_limit: RateLimitConfig,
-}
-
 /// The state that all connections share.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) hub: Hub,
     pub(crate) admission: Arc<Admission>,
     pub(crate) acceptor: Acceptor,
-    pub(crate) config: SessionConfig,
+    /// The longest duration of a join, from the accepted connection to the first message.
+    pub(crate) join_time: Duration,
+    /// The time without a message after which a member counts as lost.
+    pub(crate) silence: Duration,
+    /// The size of a member's output queue.
+    pub(crate) queue_bytes: usize,
+    pub(crate) rate_limit: RateLimitConfig,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -53,7 +48,7 @@ impl Sessions {
     /// Runs a connection to its end.
     pub(crate) async fn run(&self, stream: TcpStream, peer: SocketAddr, permit: JoinPermit) {
         let joined = tokio::select! {
-            joined = time::timeout(self.config.join_time, self.accept(stream, peer)) => joined,
+            joined = time::timeout(self.join_time, self.accept(stream, peer)) => joined,
             () = self.stop.cancelled() => return,
         };
         let (mut reader, mut writer, member) = match joined {
@@ -65,7 +60,7 @@ impl Sessions {
             }
         };
         let name = member.name.clone();
-        let outbox = Arc::new(Outbox::new(self.config.queue_bytes));
+        let outbox = Arc::new(Outbox::new(self.queue_bytes));
         match self.hub.join(member, &outbox) {
             Ok(id) => {
                 // Joining is complete, so the next client may start.
@@ -155,9 +150,9 @@ impl Sessions {
     /// Passes a member's messages to the room until the member leaves. A member that exceeds the rate limit is read more
     /// slowly; see [`crate::rate_limit`] for why nothing is dropped.
     async fn receive_messages(&self, id: MemberId, reader: &mut MemberReader) -> Departure {
-        let mut limiter = RateLimiter::new(self.config.rate_limit, Instant::now());
+        let mut limiter = RateLimiter::new(self.rate_limit, Instant::now());
         loop {
-            let message = match time::timeout(self.config.silence, reader.receive()).await {
+            let message = match time::timeout(self.silence, reader.receive()).await {
                 Ok(Ok(Some(message))) => message,
                 Ok(Ok(None)) => return Departure::Left,
                 Ok(Err(error)) => return departure_after(&error),

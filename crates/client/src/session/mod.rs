@@ -138,12 +138,13 @@ impl Session {
         let sealing = !posts.is_empty();
         let waiting_bytes = writer.buffered_bytes();
         let connected = phase.is_connected();
+        let reads_lines = matches!(phase, Phase::Open) && !sealing;
         tokio::select! {
             message = reader.receive(), if connected => Wakeup::Received(message),
             event = transfers.next_event(), if !sealing => Wakeup::Transfer(event),
             written = writer.flush(), if connected && waiting_bytes > 0 => Wakeup::Written(written),
             () = tokio::task::yield_now(), if sealing => Wakeup::PostPending,
-            line = input.next(Prompt::Command), if phase.reads_lines() && !sealing && waiting_bytes < MAX_BUFFERED_BYTES => {
+            line = input.next(Prompt::Command), if reads_lines && waiting_bytes < MAX_BUFFERED_BYTES => {
                 Wakeup::Line(line)
             }
             () = interrupt.cancelled(), if !phase.is_ending() => Wakeup::Interrupted,

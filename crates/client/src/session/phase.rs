@@ -26,10 +26,6 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn reads_lines(&self) -> bool {
-        matches!(self, Self::Open)
-    }
-
     pub(super) fn is_ending(&self) -> bool {
         !matches!(self, Self::Open | Self::Draining)
     }

@@ -16,7 +16,7 @@ use backroom_transport::file::{
 };
 use backroom_transport::udp::UdpEndpoint;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use super::outgoing_file::OutgoingFile;
 
@@ -189,9 +189,12 @@ async fn gather(
     let mut joined = Vec::new();
     let mut deadline = None;
     while joined.len() < expected {
-        let message = tokio::select! {
-            message = messages.recv() => message,
-            () = sleep_until_some(deadline) => break,
+        let message = match deadline {
+            None => messages.recv().await,
+            Some(deadline) => match timeout_at(deadline, messages.recv()).await {
+                Ok(message) => message,
+                Err(_) => break,
+            },
         };
         match message {
             Some(GroupMessage::Joined(receiver, outcome)) => {
@@ -209,14 +212,6 @@ async fn gather(
         }
     }
     joined
-}
-
-/// Without a deadline, sleeps for ever.
-async fn sleep_until_some(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// A receiver that accepts while the group is under way is served alone.

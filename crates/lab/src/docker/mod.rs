@@ -91,35 +91,37 @@ impl Backend for DockerBackend {
         options: &RunnerOptions,
         cancelled: &CancellationToken,
     ) -> Result<Runners, RunError> {
-        let owner = Owner::this_process();
-        let open = |number| Connection::open(&options.image, owner.room(number));
-        let first = open(1)?;
-        let engine = first.engine.clone();
-        let shaper = first.prepare(options.shaper)?;
         let cells = || plan.cells.iter();
         let size = RoomSize {
             members: cells().map(|cell| cell.members()).max().unwrap_or(1),
             file_bytes: cells().map(|cell| cell.file_bytes).max().unwrap_or(0),
             gso: false,
         };
-        let runner = |connection, limit| DockerRunner {
-            connection,
-            shaper,
-            size,
-            room: None,
-            broken_rooms: 0,
-            limit,
-            cancelled: cancelled.clone(),
+        let owner = Owner::this_process();
+        let connect = |number| -> Result<DockerRunner, RunError> {
+            Ok(DockerRunner {
+                connection: Connection::open(&options.image, owner.room(number))?,
+                shaper: Shaper::Nfqueue,
+                size,
+                room: None,
+                broken_rooms: 0,
+                limit: None,
+                cancelled: cancelled.clone(),
+            })
         };
-        let mut first = runner(first, None);
+        let mut first = connect(1)?;
+        let engine = first.connection.engine.clone();
+        first.shaper = first.connection.prepare(options.shaper)?;
         first.limit = first.calibrate()?;
-        let limit = first.limit;
+        let (shaper, limit) = (first.shaper, first.limit);
         let count = options
             .jobs
             .unwrap_or_else(|| limit.map_or(1, |limit| limit.rooms(plan)));
         let mut rooms = vec![first];
         for number in 2..=count.min(plan.runs.len()) {
-            rooms.push(runner(open(number)?, limit));
+            let mut room = connect(number)?;
+            (room.shaper, room.limit) = (shaper, limit);
+            rooms.push(room);
         }
         open_all(&mut rooms[1..])?;
         let boxed = |room| Box::new(room) as Box<dyn Runner>;
