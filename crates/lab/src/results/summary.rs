@@ -42,9 +42,7 @@ const STATISTICS: [(&str, Statistic); 6] = [
 /// The columns and values of a cell. Unknown values are empty.
 pub(super) fn fields(cell: &CellSummary) -> Fields {
     let column = |name: &str, field: String| (name.to_owned(), field);
-    let number = |value: Option<f64>| {
-        value.map_or_else(String::new, |value| format!("{:?}", rounded(value)))
-    };
+    let number = |value: Option<f64>| value.map_or_else(String::new, number);
     let median = |spread: Option<Spread>| number(spread.map(|spread| spread.median));
     let statistics = |name: &str, spread: Option<Spread>| {
         STATISTICS.map(|(statistic, value)| {
@@ -93,4 +91,27 @@ pub(super) fn fields(cell: &CellSummary) -> Fields {
         column("sim_difference", number(cell.sim_difference())),
     ]);
     LAYOUT.fields(fields, &cell.first.cell)
+}
+
+/// A rounded number, as `csv` writes a float into the other tables. `Debug` has an exponent below 1e-4, `csv` below 1e-5.
+fn number(value: f64) -> String {
+    match rounded(value) {
+        value if (1e-5..1e-4).contains(&value.abs()) => format!("{value}"),
+        value => format!("{value:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_in_the_tables_that_csv_writes() {
+        for value in [0.0, 10.0, 0.25, -0.001, 0.000_096, -0.000_01, 0.000_009] {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.serialize(value).unwrap();
+            let written = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            assert_eq!(number(value), written.trim_end());
+        }
+    }
 }
