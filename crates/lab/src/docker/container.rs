@@ -16,6 +16,17 @@ const PORT: u16 = 9000;
 /// Shapers take precedence over members on a busy processor: a packet that is released late distorts the network.
 const SHAPER_CPU_SHARES: i64 = 8192;
 
+/// What a room must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomSize {
+    /// Number of members including the sender.
+    pub members: u16,
+    /// Size of the largest file in bytes.
+    pub file_bytes: u64,
+    /// Whether members send with GSO. A shaper treats a GSO batch as one packet, so this must be off if it shapes.
+    pub gso: bool,
+}
+
 /// Creates the containers of one owner on an engine.
 #[derive(Clone)]
 pub(super) struct Containers {

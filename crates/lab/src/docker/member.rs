@@ -12,8 +12,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use super::attached::Attached;
-use super::container::{Containers, DOWNLOAD_DIR};
-use super::room::RoomSize;
+use super::container::{Containers, DOWNLOAD_DIR, RoomSize};
 use super::side::SideContainer;
 use super::{RoomError, exec, file};
 

@@ -39,11 +39,11 @@ pub use engine::DEFAULT_IMAGE;
 
 pub(crate) use engine::reach;
 
-use container::Containers;
+use container::{Containers, RoomSize};
 use engine::Connection;
 use limit::Limit;
 use owner::Owner;
-use room::{Room, RoomSize};
+use room::Room;
 
 use crate::plan::{Plan, Run};
 use crate::runner::{

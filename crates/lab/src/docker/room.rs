@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::RoomError;
 use super::attached::Attached;
-use super::container::Containers;
+use super::container::{Containers, RoomSize};
 use super::member::Member;
 use super::side::{SideContainer, address};
 use crate::runner::Shaper;
@@ -26,17 +26,6 @@ const MEMBERSHIP_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_CONCURRENT: usize = 4;
 /// The MTU of Ethernet, so packets are fragmented as on a LAN.
 const MTU: &str = "1500";
-
-/// What a room must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoomSize {
-    /// Number of members including the sender.
-    pub members: u16,
-    /// Size of the largest file in bytes.
-    pub file_bytes: u64,
-    /// Whether members send with GSO. A shaper treats a GSO batch as one packet, so this must be off if it shapes.
-    pub gso: bool,
-}
 
 pub(super) struct Room {
     /// All members, the sender first, including those that are not in the room.

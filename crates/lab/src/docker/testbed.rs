@@ -19,10 +19,10 @@ use crate::runner::{RunError, RunnerKind, Shaper};
 
 /// The folder of received files in a receiver's container.
 pub use super::container::DOWNLOAD_DIR as RECEIVED_FOLDER;
+pub use super::container::RoomSize as TestbedSize;
 pub use super::exec::Output;
 /// The folder of the sender's files in its container.
 pub use super::file::FOLDER as FILE_FOLDER;
-pub use super::room::RoomSize as TestbedSize;
 
 /// Give up a transfer after this long without traffic.
 const STALL: Duration = Duration::from_secs(30);

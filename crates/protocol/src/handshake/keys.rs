@@ -57,7 +57,7 @@ pub(super) fn start_pake(
     password: &StretchedPassword,
 ) -> Result<(Spake2<Ed25519Group>, [u8; SHARE_BYTES]), HandshakeError> {
     let (pake, share) = side(
-        &spake2::Password::new(password.bytes),
+        &spake2::Password::new(password.bytes.as_slice()),
         &spake2::Identity::new(CLIENT_IDENTITY),
         &spake2::Identity::new(SERVER_IDENTITY),
     );
