@@ -4,5 +4,9 @@ use backroom_shaper::ShaperArgs;
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .init();
     backroom_shaper::run(&ShaperArgs::parse())
 }

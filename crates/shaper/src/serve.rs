@@ -38,16 +38,11 @@ enum BackendKind {
 }
 
 /// Serves the protocol on stdin and stdout until `quit`, end of input, SIGINT or SIGTERM. With `--probe`, only prints
-/// [`Support`].
+/// [`Support`]. The program's log must not go to stdout, which belongs to the protocol.
 ///
 /// # Errors
 /// If the backend does not work here, or stdout is closed.
 pub fn run(arguments: &ShaperArgs) -> anyhow::Result<()> {
-    // stdout belongs to the protocol. Fails if the program has set up a log already.
-    let _ = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::WARN)
-        .try_init();
     let backend: Box<dyn Backend> = match arguments.backend {
         _ if arguments.probe => {
             return print(&Support {

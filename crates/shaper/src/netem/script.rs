@@ -167,6 +167,30 @@ mod tests {
     }
 
     #[test]
+    fn every_impairment_has_its_option() {
+        let link = LinkConfig {
+            jitter: Duration::from_millis(2),
+            loss: Loss::Random(0.02),
+            duplicate: 0.03,
+            reorder: 0.1,
+            ..link()
+        };
+        // The longest delay is 12 ms: 15,000 bytes = 11.9 packets of 1,265.
+        assert_eq!(
+            netem_options(&link, 1265).unwrap(),
+            "limit 112 delay 10000.000us 2000.000us reorder 10.0000000% loss random 2.0000000% \
+             duplicate 3.0000000% rate 10000000bit -14"
+        );
+        let without_delay = LinkConfig {
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            ..link
+        };
+        let options = netem_options(&without_delay, 1265).unwrap();
+        assert!(!options.contains("reorder"), "{options}");
+    }
+
+    #[test]
     fn an_unlimited_queue_is_not_left_to_the_default_of_1000() {
         let link = LinkConfig {
             queue: None,
