@@ -177,10 +177,13 @@ async fn files_in_both_directions_do_not_delay_the_chat() {
     let files = Files::new();
     ada.send_slowly().await;
     bob.send_slowly().await;
-    let (from_ada, ada_contents) = files.create("ada.bin", 600_000);
-    let (from_bob, bob_contents) = files.create("bob.bin", 600_000);
-    ada.type_line(&format!("funicast|bob|{from_ada}")).await;
-    bob.type_line(&format!("funicast|ada|{from_bob}")).await;
+    // So large that they would take half a minute. They are cancelled before that.
+    let (large_from_ada, _) = files.create("large-ada.bin", 20_000_000);
+    let (large_from_bob, _) = files.create("large-bob.bin", 20_000_000);
+    ada.type_line(&format!("funicast|bob|{large_from_ada}"))
+        .await;
+    bob.type_line(&format!("funicast|ada|{large_from_bob}"))
+        .await;
     ada.event("receiving").await;
     bob.event("receiving").await;
     for (line, number) in [("one", 0), ("two", 1), ("three", 2)] {
@@ -200,6 +203,16 @@ async fn files_in_both_directions_do_not_delay_the_chat() {
         ["out", "in"],
         "both are still under way: {transfers}"
     );
+    for transfer in transfers["transfers"].as_array().unwrap() {
+        ada.type_line(&format!("cancel|{}", transfer["id"])).await;
+    }
+    for member in [&mut ada, &mut bob] {
+        assert_eq!(member.event("sent").await["receivers"][0]["ok"], false);
+    }
+    let (from_ada, ada_contents) = files.create("ada.bin", 60_000);
+    let (from_bob, bob_contents) = files.create("bob.bin", 60_000);
+    ada.type_line(&format!("funicast|bob|{from_ada}")).await;
+    bob.type_line(&format!("funicast|ada|{from_bob}")).await;
     assert!(received(&mut ada).await.1 == bob_contents);
     assert!(received(&mut bob).await.1 == ada_contents);
     assert_eq!(ada.event("sent").await["receivers"][0]["ok"], true);

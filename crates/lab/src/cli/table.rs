@@ -109,12 +109,12 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
     }
     if failed > 0 {
         remarks.push(format!(
-            "{failed} runs failed and are excluded; `note` in runs.csv gives the reason"
+            "runs that failed and are excluded: {failed}; `note` in runs.csv gives the reason"
         ));
     }
     if rejected > 0 {
         remarks.push(format!(
-            "{rejected} runs are excluded because their network was not as requested; `note` in runs.csv gives the reason"
+            "runs excluded because their network was not as requested: {rejected}; `note` in runs.csv gives the reason"
         ));
     }
     let from_model: fn(&CellSummary) -> Option<f64> = CellSummary::model_difference;
