@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::Display;
 
 use crate::plan::Run;
-use crate::runner::{RunnerKind, RunnerName, ShaperName};
+use crate::runner::{ClockName, RunnerKind, RunnerName, ShaperName};
 
 /// A run: its settings, its measurements and their assessment.
 ///
@@ -89,6 +89,9 @@ pub struct RunRecord {
     /// Additional copies in `segments_sent`.
     #[serde(default)]
     pub segments_copied: u64,
+    /// The clock that the programs saw.
+    #[serde(default)]
+    pub clock: ClockName,
 }
 
 /// Whether the network of a run was as requested.
@@ -159,6 +162,7 @@ impl RunRecord {
             command: run.command(kind),
             cause: None,
             segments_copied: measurement.segments_copied,
+            clock: kind.clock,
         }
     }
 

@@ -47,8 +47,8 @@ use room::Room;
 
 use crate::plan::{Plan, Run};
 use crate::runner::{
-    Backend, Engine, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners, Shaper,
-    Unavailable,
+    Backend, ClockName, Engine, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners,
+    Shaper, Unavailable,
 };
 
 /// Time limit for removing the container of a probe that timed out or failed.
@@ -126,7 +126,7 @@ impl Backend for DockerBackend {
         open_all(&mut rooms[1..])?;
         let boxed = |room| Box::new(room) as Box<dyn Runner>;
         Ok(Runners {
-            kind: RunnerKind::docker(shaper),
+            kind: RunnerKind::docker(shaper, ClockName::Real),
             workers: rooms.into_iter().map(boxed).collect(),
             engine: Some(Engine {
                 version: engine,
@@ -242,7 +242,7 @@ impl DockerRunner {
 
 impl Runner for DockerRunner {
     fn kind(&self) -> RunnerKind {
-        RunnerKind::docker(self.shaper)
+        RunnerKind::docker(self.shaper, ClockName::Real)
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {

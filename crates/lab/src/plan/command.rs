@@ -14,7 +14,7 @@ impl Run {
             runner.name
         );
         if runner.shaper != ShaperName::Link {
-            command += &format!(" --shaper {}", runner.shaper);
+            command += &format!(" --shaper {} --clock {}", runner.shaper, runner.clock);
             if let Some(image) = &self.scenario.image {
                 command += &format!(" --image {}", quoted(image));
             }
@@ -42,7 +42,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use crate::runner::Shaper;
+    use crate::runner::{ClockName, Shaper};
     use crate::scenario::Scenario;
 
     #[test]
@@ -58,8 +58,8 @@ mod tests {
         scenario.seed = 7;
         let plan = Plan::new(&scenario).unwrap();
         assert_eq!(
-            plan.runs[2].command(RunnerKind::docker(Shaper::Nfqueue)),
-            "backroom-lab run quick --runner docker --shaper nfqueue --set cast=broadcast --set receivers=3 \
+            plan.runs[2].command(RunnerKind::docker(Shaper::Nfqueue, ClockName::Real)),
+            "backroom-lab run quick --runner docker --shaper nfqueue --clock real --set cast=broadcast --set receivers=3 \
              --set loss=0.01 --set window=10 --reps 1 --seed 9"
         );
     }
@@ -71,8 +71,8 @@ mod tests {
         let plan = Plan::new(&scenario).unwrap();
         let command = |kind| plan.runs[0].command(kind);
         assert!(
-            command(RunnerKind::docker(Shaper::Netem))
-                .contains(" --shaper netem --image room:next ")
+            command(RunnerKind::docker(Shaper::Netem, ClockName::Virtual))
+                .contains(" --shaper netem --clock virtual --image room:next ")
         );
         assert!(!command(RunnerKind::SIM).contains("room:next"));
     }

@@ -7,7 +7,7 @@ use backroom_sim::Axis;
 use serde::{Deserialize, Serialize};
 
 use crate::record::RunRecord;
-use crate::runner::Runners;
+use crate::runner::{ClockName, RunnerKind, Runners};
 use crate::scenario::Scenario;
 use crate::sweep::Precision;
 
@@ -26,6 +26,13 @@ pub struct Manifest {
     pub runner: String,
     /// `link`, `netem` or `nfqueue`.
     pub shaper: String,
+    /// The clock that the programs saw. `None` in manifests from before virtual machines; see
+    /// [`clock`](Self::clock).
+    #[serde(default)]
+    clock: Option<ClockName>,
+    /// How many virtual machines carried out the runs. `None` without.
+    #[serde(default)]
+    pub machines: Option<usize>,
     /// Name and version of the container engine. `None` for the simulator.
     pub engine: Option<String>,
     /// Packets per second that the machine can handle, measured before the first run.
@@ -97,6 +104,8 @@ impl Manifest {
             command: command_line(),
             runner: runners.kind.name.to_string(),
             shaper: runners.kind.shaper.to_string(),
+            clock: Some(runners.kind.clock),
+            machines: runners.machines(),
             engine: engine.map(|engine| engine.version.clone()),
             packets_per_second: engine
                 .and_then(|engine| engine.packets_per_second)
@@ -117,6 +126,15 @@ impl Manifest {
             failed: 0,
             charts: Vec::new(),
         }
+    }
+
+    /// The clock that the programs saw.
+    pub fn clock(&self) -> ClockName {
+        let by_runner = match self.runner == RunnerKind::SIM.name.to_string() {
+            true => RunnerKind::SIM.clock,
+            false => ClockName::Real,
+        };
+        self.clock.unwrap_or(by_runner)
     }
 
     /// Records the outcome of the sweep.

@@ -123,6 +123,7 @@ fn difference(earlier: &Manifest, current: &Manifest) -> Option<String> {
             ("scenario", scenario.name.clone()),
             ("runner", manifest.runner.clone()),
             ("shaper", manifest.shaper.clone()),
+            ("clock", manifest.clock().to_string()),
             ("seed", scenario.seed.to_string()),
             ("repetitions", scenario.repetitions.to_string()),
             ("--until-ci", until(manifest)),

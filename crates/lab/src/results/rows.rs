@@ -7,6 +7,7 @@ use csv::StringRecord;
 
 use super::columns::{Fields, Layout};
 use crate::record::RunRecord;
+use crate::runner::{ClockName, RunnerName};
 
 const LAYOUT: Layout = Layout(&[
     (
@@ -30,6 +31,7 @@ const LAYOUT: Layout = Layout(&[
         &[Axis::JITTER, Axis::QUEUE, Axis::BURST, Axis::LOSS_SIDE],
     ),
     ("cause", &[Axis::COPIES]),
+    ("segments_copied", &[Axis::DUPLICATE]),
 ]);
 
 /// The rows of a `runs.csv`.
@@ -70,10 +72,14 @@ impl Rows {
         let complete = length_of_complete_rows(text)?;
         let mut reader = csv::Reader::from_reader(&text[..complete]);
         let columns = reader.headers()?.clone();
+        let has_clock = columns.iter().any(|column| column == "clock");
         let mut records = Vec::new();
         for row in reader.records() {
             let row = row?;
             let mut record: RunRecord = row.deserialize(Some(&columns))?;
+            if !has_clock && record.runner == RunnerName::Sim {
+                record.clock = ClockName::Virtual;
+            }
             record.cell = cell(&columns, &row)
                 .map_err(|error| io::Error::other(format!("row {}: {error}", records.len() + 1)))?;
             records.push(record);
@@ -136,7 +142,7 @@ mod tests {
 
     use crate::assess::assess;
     use crate::plan::Plan;
-    use crate::runner::RunnerKind;
+    use crate::runner::{RunnerKind, Shaper};
     use crate::scenario::Scenario;
 
     fn text(rows: usize) -> Vec<u8> {
@@ -194,6 +200,18 @@ mod tests {
         let header: Vec<_> = again[0].iter().map(|(column, _)| column.as_str()).collect();
         assert_eq!(text.lines().next().unwrap(), header.join(","));
         assert_eq!(rows.records[1].seed, 2);
+    }
+
+    #[test]
+    fn a_row_without_a_clock_has_that_of_its_runner() {
+        let text = String::from_utf8(text(1)).unwrap();
+        let older = text.replacen(",clock\n", ",other\n", 1);
+        assert_ne!(older, text);
+        let clock = |text: &str| Rows::parse(text.as_bytes()).unwrap().records[0].clock;
+        assert_eq!(clock(&older), RunnerKind::SIM.clock);
+        let in_containers = older.replacen(",sim,link,", ",docker,netem,", 1);
+        let real = RunnerKind::docker(Shaper::Netem, ClockName::Real);
+        assert_eq!(clock(&in_containers), real.clock);
     }
 
     #[test]

@@ -4,13 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, IntoStaticStr};
 
-/// A runner and the shaper of its network.
+/// A runner, the shaper of its network, and its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunnerKind {
     /// The column `runner`.
     pub name: RunnerName,
     /// The column `shaper`.
     pub shaper: ShaperName,
+    /// The column `clock`.
+    pub clock: ClockName,
 }
 
 /// The kinds of runners.
@@ -39,6 +41,20 @@ pub enum ShaperName {
     Nfqueue,
 }
 
+/// The clock of a run.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Display, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ClockName {
+    /// That of the host. Its speed and its other work affect the run.
+    #[default]
+    Real,
+    /// It advances with the events of the simulator, or with the instructions of a virtual machine.
+    Virtual,
+}
+
 /// A shaper for the network of containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shaper {
@@ -53,17 +69,19 @@ impl RunnerKind {
     pub const SIM: Self = Self {
         name: RunnerName::Sim,
         shaper: ShaperName::Link,
+        clock: ClockName::Virtual,
     };
 
-    /// Containers on a network that `shaper` shapes.
-    pub fn docker(shaper: Shaper) -> Self {
+    /// Containers on a network that `shaper` shapes, and whose programs see `clock`.
+    pub fn docker(shaper: Shaper, clock: ClockName) -> Self {
         Self {
             name: RunnerName::Docker,
             shaper: shaper.name(),
+            clock,
         }
     }
 
-    /// The folder of this runner's results, such as `sim` or `docker-netem`.
+    /// The folder of this runner's results, such as `sim` or `docker-netem`. It is the same for both clocks.
     pub fn folder(self) -> String {
         match self.shaper {
             ShaperName::Link => self.name.to_string(),

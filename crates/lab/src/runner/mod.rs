@@ -7,7 +7,7 @@ use std::time::Duration;
 use backroom_sim::Measurement;
 use tokio_util::sync::CancellationToken;
 
-pub use self::kind::{RunnerKind, RunnerName, Shaper, ShaperName};
+pub use self::kind::{ClockName, RunnerKind, RunnerName, Shaper, ShaperName};
 use crate::plan::{Plan, Run};
 
 /// Carries out one run at a time. Several runners may work on a plan concurrently.
@@ -74,6 +74,15 @@ pub struct Runners {
     pub workers: Vec<Box<dyn Runner>>,
     /// The container engine, if the runs need one.
     pub engine: Option<Engine>,
+}
+
+impl Runners {
+    /// How many virtual machines carry out the plan. `None` without.
+    pub fn machines(&self) -> Option<usize> {
+        let in_machines =
+            self.kind.name == RunnerName::Docker && self.kind.clock == ClockName::Virtual;
+        in_machines.then_some(self.workers.len())
+    }
 }
 
 /// A container engine, as the manifest describes it.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::Value;
 use super::{BUILTIN, ChartSpec, Reference, Scenario};
+use crate::runner::ClockName;
 
 /// Why a scenario cannot be loaded. The message says what is allowed.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,7 @@ impl Scenario {
             repetitions: file.repetitions,
             axes_in_file: axes.clone(),
             axes,
+            clock: file.clock,
             image: None,
             charts: file.charts,
             references: file.reference,
@@ -108,6 +110,7 @@ impl Scenario {
             description: self.description.clone(),
             seed: self.seed,
             repetitions: self.repetitions,
+            clock: self.clock,
             link: BTreeMap::new(),
             axes: Axis::ALL
                 .into_iter()
@@ -136,6 +139,8 @@ struct ScenarioFile {
     seed: u64,
     #[serde(default = "ten")]
     repetitions: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockName>,
     #[serde(default)]
     link: BTreeMap<String, Values>,
     #[serde(default)]
@@ -201,6 +206,14 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_reads_back() {
+        let scenario = Scenario::parse("test", "title = 'x'\nclock = 'virtual'").unwrap();
+        assert_eq!(scenario.clock, Some(ClockName::Virtual));
+        let again = Scenario::parse("test", &scenario.to_toml()).unwrap();
+        assert_eq!(again, scenario);
+    }
+
+    #[test]
     fn a_missing_scenario_names_the_nearest_and_all_built_in_ones() {
         let error = Scenario::load("windw").unwrap_err().to_string();
         assert!(error.contains("did you mean `window`?"), "{error}");
@@ -213,6 +226,7 @@ mod tests {
             ("", "title"),
             ("title = 'x'\ncolour = 'red'", "colour"),
             ("title = 'x'\nrepetitions = 0", "from 1 to 1000"),
+            ("title = 'x'\nclock = 'atomic'", "`real` or `virtual`"),
             ("title = 'x'\n[axes]\nwindow = [10, 10]", "twice"),
             ("title = 'x'\n[axes]\nwindow = true", "or a list of these"),
             ("title = 'x'\n[axes]\nwndow = 10", "did you mean `window`?"),

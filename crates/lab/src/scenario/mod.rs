@@ -6,6 +6,7 @@ mod file;
 mod reference;
 mod value;
 
+use crate::runner::ClockName;
 use backroom_sim::Axes;
 pub use builtin::BUILTIN;
 pub use chart::{ChartKind, ChartSpec, Quantity};
@@ -31,6 +32,8 @@ pub struct Scenario {
     pub axes: Axes,
     /// The values in the file, before changes on the command line.
     pub axes_in_file: Axes,
+    /// The clock of runs in containers, from the file or the command line. `None` for the best one that works.
+    pub clock: Option<ClockName>,
     /// The image of the containers, set on the command line. `None` is the default image.
     pub image: Option<String>,
     /// Charts to draw.

@@ -121,6 +121,27 @@ fn a_sweep_does_not_go_on_in_the_folder_of_another() {
     }
 }
 
+#[test]
+fn a_sweep_does_not_go_on_with_another_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    let manifest = dir.path().join("manifest.json");
+    let told = fs::read_to_string(&manifest).unwrap();
+    let mut told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["clock"], "virtual");
+    assert!(told["machines"].is_null());
+    told["clock"] = "real".into();
+    fs::write(manifest, told.to_string()).unwrap();
+    let out = ["--out", dir.path().to_str().unwrap(), "--resume"];
+    let output = output(&[&["run", "window", "--runner", "sim"][..], &SMALL, &out].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("its clock is real, not virtual"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// Rows and manifest of a folder as they were before there were copies, the last rows missing.
 fn before_copies(folder: &Path, rows: usize) {
     let runs = text(folder);
@@ -130,7 +151,7 @@ fn before_copies(folder: &Path, rows: usize) {
     let mut older = csv::Writer::from_path(folder.join("runs.csv")).unwrap();
     for row in reader.records().take(1 + rows) {
         let row = row.unwrap();
-        older.write_record(row.iter().take(row.len() - 2)).unwrap();
+        older.write_record(row.iter().take(row.len() - 4)).unwrap();
     }
     older.flush().unwrap();
     let manifest = folder.join("manifest.json");
@@ -138,6 +159,7 @@ fn before_copies(folder: &Path, rows: usize) {
     let mut told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let axes = told["scenario"]["axes"].as_object_mut().unwrap();
     assert!(axes.remove("copies").is_some());
+    assert!(told.as_object_mut().unwrap().remove("clock").is_some());
     fs::write(manifest, told.to_string()).unwrap();
 }
 
