@@ -26,7 +26,7 @@ pub enum Command {
 pub struct ShaperConfig {
     /// The link for outgoing packets.
     pub egress: LinkConfig,
-    /// Random seed of the outgoing link. netem ignores it on kernels before 6.6.
+    /// Random seed of the outgoing link. netem needs Linux 6.7 and iproute2 6.6 for it; [`ShaperStats::seeded`] tells.
     pub egress_seed: u64,
     /// The link for incoming packets.
     pub ingress: LinkConfig,
@@ -98,6 +98,10 @@ pub struct ShaperStats {
     pub ingress: DirectionStats,
     /// Datagrams that found the buffer of their socket full.
     pub receive_drops: u64,
+    /// Whether the seeds of the configuration decided what was lost. netem takes them only from Linux 6.7 and iproute2
+    /// 6.6 on.
+    #[serde(default)]
+    pub seeded: bool,
 }
 
 /// Counters of one direction. Bytes are those of IP packets.
@@ -124,9 +128,8 @@ pub struct DirectionStats {
     /// The delay as it really was: from the time the packet would have left a transmitter with the link's rate until its
     /// release. `None` if the backend cannot measure it.
     pub propagation: Option<TimeSummary>,
-    /// Rate in 10^6 bit/s while packets followed each other without a pause. netem does not report such periods; there it
-    /// is the highest rate over any 250 ms, which is too low if the link was never busy for that long. `None` if the link
-    /// was never busy.
+    /// Rate in 10^6 bit/s while packets followed each other without a pause. `None` if the link was never busy, or if the
+    /// backend cannot measure it.
     pub busy_rate_mbps: Option<f64>,
     /// Total length of these periods.
     pub busy_seconds: f64,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What a runner measured in one run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Measurement {
     /// Seconds from the first segment's transmission to the last receiver's last ACK. `None` if the transfer did not
     /// complete.
@@ -30,10 +33,13 @@ pub struct Measurement {
     pub failure: Option<String>,
     /// Why the machine may have been the bottleneck, not the network. `None` if there is no sign of it.
     pub overload: Option<String>,
+    /// A note that the run's seed does not decide what the network lost. `None` if it does.
+    pub unseeded: Option<String>,
 }
 
 /// Counts of all links that the run's packets crossed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NetworkMeasurement {
     /// Packets offered to the links that decide on loss.
     pub packets: u64,
@@ -58,7 +64,8 @@ impl NetworkMeasurement {
 }
 
 /// Quantiles of the delay of a run's segments, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DelayQuantiles {
     /// Minimum.
     pub min_ms: f64,

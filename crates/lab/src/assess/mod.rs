@@ -24,7 +24,12 @@ pub fn assess(run: &Run, kind: RunnerKind, measurement: &Measurement) -> RunReco
     let mut record = RunRecord::new(run, kind, measurement);
     record.gate = gate;
     record.ok &= gate != Some(GateVerdict::Fail);
-    let notes = [&measurement.failure, &reason, &measurement.overload];
+    let notes = [
+        &measurement.failure,
+        &reason,
+        &measurement.overload,
+        &measurement.unseeded,
+    ];
     let notes: Vec<_> = notes.into_iter().flatten().cloned().collect();
     record.note = notes.join("; ");
     record.model_goodput_mbps = model::goodput_mbps(&run.cell).map(rounded);

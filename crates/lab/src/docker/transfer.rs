@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use backroom_gbn::Timeout;
-use backroom_link::LinkConfig;
+use backroom_link::{LinkConfig, Loss};
 use backroom_shaper::SMALL_PACKET_BYTES;
 use backroom_shaper::protocol::{Probe, Probed, ShaperConfig, ShaperStats};
 use backroom_sim::{
@@ -75,6 +75,7 @@ pub(super) async fn carry_out(room: &mut Room, run: &Run) -> Result<Measurement,
     if let (Some(network), Some(probed)) = (&mut measured.network, probed) {
         (network.rtt_ms, network.rate_mbps) = (probed.rtt_ms, probed.rate_mbps);
     }
+    measured.unseeded = unseeded(cell, &stats);
     // After a failure the room is replaced, and its received files go with it.
     if measured.failure.is_none() {
         let receivers = participants[1..].iter_mut();
@@ -191,7 +192,7 @@ fn measurement(cell: &Cell, sent: &TransferAccount, stats: &[ShaperStats]) -> Me
         network: Some(network(cell, stats)),
         segment_delay: sent.segment_delay_ms.map(quantiles),
         failure,
-        overload: None,
+        ..Measurement::default()
     }
 }
 
@@ -253,6 +254,19 @@ fn overrun(stats: &[ShaperStats]) -> Option<String> {
         .map(|stats| stats.egress.overrun + stats.ingress.overrun)
         .sum();
     (lost > 0).then(|| format!("the shaper did not keep up and lost {lost} packets"))
+}
+
+/// A note if the network draws random numbers that the run's seed does not decide.
+fn unseeded(cell: &Cell, stats: &[ShaperStats]) -> Option<String> {
+    let link = &cell.link;
+    let random = !matches!(link.loss, Loss::None | Loss::Droplist(_))
+        || !link.jitter.is_zero()
+        || link.duplicate > 0.0
+        || link.reorder > 0.0;
+    (random && !stats.iter().all(|member| member.seeded)).then(|| {
+        "the losses are not seeded: netem takes a seed from Linux 6.7 and iproute2 6.6 on"
+            .to_owned()
+    })
 }
 
 /// Combines the counters of all shapers. Packets are counted at the side that applies random loss, as in the
@@ -400,6 +414,27 @@ mod tests {
                 .unwrap()
                 .contains("2 packets")
         );
+    }
+
+    #[test]
+    fn losses_without_a_seed_are_noted() {
+        let with_loss = |loss| {
+            let mut cell = cell(1);
+            cell.link.loss = loss;
+            let seeded = ShaperStats {
+                seeded: true,
+                ..stats(10, 1, 0, 0)
+            };
+            let not_seeded = stats(10, 1, 0, 0);
+            (
+                unseeded(&cell, &[seeded.clone(), seeded.clone()]),
+                unseeded(&cell, &[seeded, not_seeded]),
+            )
+        };
+        assert_eq!(with_loss(Loss::None), (None, None));
+        let (seeded, not_seeded) = with_loss(Loss::Random(0.01));
+        assert_eq!(seeded, None);
+        assert!(not_seeded.unwrap().contains("not seeded"));
     }
 
     #[test]

@@ -9,12 +9,11 @@
 //! - It shapes only outgoing traffic. Incoming traffic is redirected to an `ifb` device first.
 //! - Its `drops` add losses and queue overflows. Only an overflow is reported to the sender, as a discarded datagram of
 //!   its IP layer (`OutDiscards`), which separates the two.
-//! - It does not report its rate, so [`peak`] watches the interface.
-//! - It takes no seed before kernel 6.6 and iproute2 6.6, so losses differ from run to run. It does not report how long
-//!   packets were held.
+//! - It takes a seed only from Linux 6.7 and iproute2 6.6 on. An older kernel ignores the seed silently, so the trial at
+//!   the start looks whether the kernel reports it back. Without a seed, losses differ from run to run.
+//! - It reports neither its rate nor how long packets were held.
 
 mod counters;
-mod peak;
 mod script;
 
 use crate::backend::Backend;
@@ -22,16 +21,14 @@ use crate::error::ShaperError;
 use crate::protocol::{ShaperConfig, ShaperStats};
 use crate::{snmp, tool};
 
-use peak::PeakMeter;
 use script::INGRESS_DEVICE;
 
 /// netem on one interface of this network namespace.
 pub(super) struct Netem {
     interface: String,
+    takes_seed: bool,
     discards_before: u64,
     receive_drops_before: u64,
-    /// `None` until configured.
-    peak: Option<PeakMeter>,
 }
 
 impl Netem {
@@ -40,9 +37,9 @@ impl Netem {
         Self::probe()?;
         Ok(Self {
             interface: interface.to_owned(),
+            takes_seed: takes_seed(),
             discards_before: 0,
             receive_drops_before: 0,
-            peak: None,
         })
     }
 
@@ -69,10 +66,19 @@ impl Netem {
     }
 }
 
+/// Whether kernel and iproute2 let a seed decide what is lost. Leaves nothing behind.
+fn takes_seed() -> bool {
+    let reported = tool::run("tc", "qdisc add dev lo root netem loss random 1% seed 1")
+        .and_then(|_| tool::run("tc", "-j qdisc show dev lo"));
+    // Fails if the first command did.
+    let _ = tool::run("tc", "qdisc del dev lo root");
+    reported.is_ok_and(|qdiscs| qdiscs.contains("\"seed\":1"))
+}
+
 impl Backend for Netem {
     fn configure(&mut self, config: &ShaperConfig) -> Result<(), ShaperError> {
-        let egress = script::egress(&self.interface, config)?;
-        let ingress = script::ingress(&self.interface, config)?;
+        let egress = script::egress(&self.interface, config, self.takes_seed)?;
+        let ingress = script::ingress(&self.interface, config, self.takes_seed)?;
         self.clear();
         tool::run_with_input("tc", "-batch -", &egress)?;
         if let Some(ingress) = ingress {
@@ -83,7 +89,6 @@ impl Backend for Netem {
         let snmp = snmp::read()?;
         self.discards_before = snmp.ip_out_discards;
         self.receive_drops_before = snmp.udp_rcvbuf_errors;
-        self.peak = Some(PeakMeter::start(&self.interface)?);
         Ok(())
     }
 
@@ -91,12 +96,12 @@ impl Backend for Netem {
         let qdiscs = tool::run("tc", "-s -j qdisc show")?;
         let snmp = snmp::read()?;
         let overflows = snmp.ip_out_discards.saturating_sub(self.discards_before);
-        let mut egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;
-        egress.busy_rate_mbps = self.peak.as_ref().and_then(PeakMeter::mbps);
+        let egress = counters::direction_stats(&qdiscs, &self.interface, overflows)?;
         let ingress = counters::direction_stats(&qdiscs, INGRESS_DEVICE, 0)?;
         Ok(ShaperStats {
             egress,
             ingress,
+            seeded: self.takes_seed,
             receive_drops: (snmp.udp_rcvbuf_errors).saturating_sub(self.receive_drops_before),
         })
     }

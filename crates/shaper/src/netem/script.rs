@@ -14,8 +14,17 @@ pub(super) const INGRESS_DEVICE: &str = "backroom-in";
 const UNLIMITED: usize = 1_000_000;
 
 /// The script that shapes the UDP and, if asked, the TCP that leave `interface`. Fails if netem does not support the link.
-pub(super) fn egress(interface: &str, config: &ShaperConfig) -> Result<String, ShaperError> {
-    let netem = netem_options(&config.egress, config.packet_bytes)?;
+/// `seed`: whether netem takes a seed.
+pub(super) fn egress(
+    interface: &str,
+    config: &ShaperConfig,
+    seed: bool,
+) -> Result<String, ShaperError> {
+    let netem = netem_options(
+        &config.egress,
+        config.packet_bytes,
+        seed.then_some(config.egress_seed),
+    )?;
     let mut script = format!(
         "qdisc add dev {interface} root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n\
          qdisc add dev {interface} parent 1:3 handle 30: netem {netem}\n"
@@ -33,8 +42,13 @@ pub(super) fn egress(interface: &str, config: &ShaperConfig) -> Result<String, S
 pub(super) fn ingress(
     interface: &str,
     config: &ShaperConfig,
+    seed: bool,
 ) -> Result<Option<String>, ShaperError> {
-    let netem = netem_options(&config.ingress, config.packet_bytes)?;
+    let netem = netem_options(
+        &config.ingress,
+        config.packet_bytes,
+        seed.then_some(config.ingress_seed),
+    )?;
     if config.ingress == LinkConfig::default() {
         return Ok(None);
     }
@@ -65,7 +79,11 @@ fn shaped(tcp_port: Option<u16>) -> Vec<String> {
 }
 
 /// The options of `tc qdisc add ... netem`.
-fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, ShaperError> {
+fn netem_options(
+    link: &LinkConfig,
+    packet_bytes: usize,
+    seed: Option<u64>,
+) -> Result<String, ShaperError> {
     // Names every field, so that the compiler asks here about a new one.
     let LinkConfig {
         rate,
@@ -94,6 +112,9 @@ fn netem_options(link: &LinkConfig, packet_bytes: usize) -> Result<String, Shape
     if let Some(rate) = rate {
         let bits = rate.bits_per_second();
         let _ = write!(options, " rate {bits}bit -{ETHERNET_HEADER_BYTES}");
+    }
+    if let Some(seed) = seed {
+        let _ = write!(options, " seed {seed}");
     }
     Ok(options)
 }
@@ -161,7 +182,7 @@ mod tests {
     fn sizes_are_those_of_ip_packets_and_the_limit_holds_the_delay_line_too() {
         // 10 Mbit/s x 10 ms = 12,500 bytes = 9.9 packets of 1,265.
         assert_eq!(
-            netem_options(&link(), 1265).unwrap(),
+            netem_options(&link(), 1265, None).unwrap(),
             "limit 110 delay 10000.000us rate 10000000bit -14"
         );
     }
@@ -177,16 +198,16 @@ mod tests {
         };
         // The longest delay is 12 ms: 15,000 bytes = 11.9 packets of 1,265.
         assert_eq!(
-            netem_options(&link, 1265).unwrap(),
+            netem_options(&link, 1265, Some(7)).unwrap(),
             "limit 112 delay 10000.000us 2000.000us reorder 10.0000000% loss random 2.0000000% \
-             duplicate 3.0000000% rate 10000000bit -14"
+             duplicate 3.0000000% rate 10000000bit -14 seed 7"
         );
         let without_delay = LinkConfig {
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             ..link
         };
-        let options = netem_options(&without_delay, 1265).unwrap();
+        let options = netem_options(&without_delay, 1265, None).unwrap();
         assert!(!options.contains("reorder"), "{options}");
     }
 
@@ -197,7 +218,7 @@ mod tests {
             ..link()
         };
         assert!(
-            netem_options(&link, 1265)
+            netem_options(&link, 1265, None)
                 .unwrap()
                 .starts_with("limit 1000000 ")
         );
@@ -207,7 +228,7 @@ mod tests {
             ..link
         };
         assert!(
-            netem_options(&link, 1265)
+            netem_options(&link, 1265, None)
                 .unwrap()
                 .starts_with("limit 1000000 ")
         );
@@ -235,25 +256,25 @@ mod tests {
 
     #[test]
     fn only_udp_is_sent_through_netem() {
-        let script = egress("eth0", &config(link(), None)).unwrap();
+        let script = egress("eth0", &config(link(), None), true).unwrap();
         assert!(
             script.contains("match ip protocol 17 0xff flowid 1:3"),
             "{script}"
         );
         assert!(
-            script.contains("parent 1:3 handle 30: netem limit"),
+            script.contains("parent 1:3 handle 30: netem limit") && script.contains(" seed 1\n"),
             "{script}"
         );
         assert!(!script.contains("protocol 6"), "{script}");
-        let nothing = ingress("eth0", &config(LinkConfig::default(), None));
+        let nothing = ingress("eth0", &config(LinkConfig::default(), None), true);
         assert_eq!(nothing.unwrap(), None);
     }
 
     #[test]
     fn the_tcp_of_a_port_is_sent_through_netem_both_ways_where_asked_for() {
         let config = config(link(), Some(5201));
-        let egress = egress("eth0", &config).unwrap();
-        let ingress = ingress("eth0", &config).unwrap().unwrap();
+        let egress = egress("eth0", &config, true).unwrap();
+        let ingress = ingress("eth0", &config, true).unwrap().unwrap();
         for side in ["sport", "dport"] {
             let filter = format!("match ip protocol 6 0xff match ip {side} 5201 0xffff ");
             assert!(

@@ -117,6 +117,7 @@ impl Backend for Nfqueue {
         Ok(ShaperStats {
             egress,
             ingress,
+            seeded: self.kernel_loss.is_none(),
             receive_drops: (snmp::read()?.udp_rcvbuf_errors)
                 .saturating_sub(self.receive_drops_before),
         })

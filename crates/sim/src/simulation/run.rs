@@ -388,7 +388,7 @@ impl<'a, F: FnMut(Step)> Simulation<'a, F> {
             network: Some(self.network.measurement()),
             segment_delay: self.segment_delay(),
             failure,
-            overload: None,
+            ..Measurement::default()
         }
     }
 }
