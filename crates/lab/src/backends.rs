@@ -1,8 +1,10 @@
 //! All kinds of runners.
 
 use crate::docker::DockerBackend;
+use crate::machine::MachineBackend;
 use crate::runner::Backend;
 use crate::sim::Simulator;
 
-/// All backends. `--runner auto` takes the first one that works; the last one works everywhere.
-pub const BACKENDS: [&dyn Backend; 2] = [&DockerBackend, &Simulator];
+/// All backends. `--runner auto` takes the first one that works; the last one works everywhere. Those with the same name
+/// differ in their clock.
+pub const BACKENDS: [&dyn Backend; 3] = [&MachineBackend, &DockerBackend, &Simulator];

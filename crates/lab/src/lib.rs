@@ -10,7 +10,8 @@
 //! - [`scenario`]: a TOML file with the link, the axes to sweep, repetitions and a seed.
 //! - [`plan`]: the product of the axes, with one [`plan::Run`] for each row of the results.
 //! - [`runner`]: the interface to the runners. [`sim`] runs in virtual time in this process, [`docker`] runs the real
-//!   programs in containers on a network shaped by `backroom_shaper`.
+//!   programs in containers on a network shaped by `backroom_shaper`, [`machine`] does so in virtual machines with
+//!   virtual time.
 //! - [`sweep`]: carries out a plan and returns its rows in the order of the plan.
 //! - [`assess`]: checks whether the network of a run was as requested, and compares the run with the model.
 //! - [`record`]: one CSV row per run. [`statistics`]: summaries of all runs of a cell.
@@ -27,6 +28,7 @@ pub mod compare;
 pub mod docker;
 pub mod doctor;
 mod labels;
+pub mod machine;
 pub mod peers;
 pub mod plan;
 pub mod record;

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Plan, Run};
 use crate::runner::{
-    Backend, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners, Unavailable,
+    Backend, ClockName, RunError, Runner, RunnerKind, RunnerName, RunnerOptions, Runners,
+    Unavailable,
 };
 
 /// The simulator, by default with a worker for each processor.
@@ -20,6 +21,10 @@ pub struct Simulator;
 impl Backend for Simulator {
     fn name(&self) -> RunnerName {
         RunnerName::Sim
+    }
+
+    fn clock(&self) -> ClockName {
+        RunnerKind::SIM.clock
     }
 
     fn description(&self) -> &'static str {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::backends::BACKENDS;
-use crate::runner::{Backend, RunnerOptions, Shaper, Unavailable};
+use crate::runner::{Backend, ClockName, RunnerOptions, Shaper, Unavailable};
 
 /// How long to wait for a backend if another one can replace it.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -38,19 +38,43 @@ impl ShaperChoice {
     }
 }
 
+/// The values of `--clock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ClockChoice {
+    /// Virtual if its machine is saved, otherwise real
+    Auto,
+    /// That of this machine
+    Real,
+    /// That of virtual machines by instruction count, which this machine's speed does not affect
+    Virtual,
+}
+
+impl ClockChoice {
+    /// `None` for `auto`.
+    pub(super) fn clock(self) -> Option<ClockName> {
+        match self {
+            Self::Auto => None,
+            Self::Real => Some(ClockName::Real),
+            Self::Virtual => Some(ClockName::Virtual),
+        }
+    }
+}
+
 /// Parses `--runner`: `auto`, or the name of a backend.
 pub(crate) fn runners() -> PossibleValuesParser {
     let auto = PossibleValue::new(AUTO)
         .help("Docker if the daemon and the image are available, otherwise the simulator");
-    let backends = BACKENDS.iter().rev().map(|backend| {
+    let mut backends: Vec<_> = BACKENDS.into_iter().rev().collect();
+    backends.dedup_by_key(|backend| backend.name());
+    let backends = backends.into_iter().map(|backend| {
         let name: &'static str = backend.name().into();
         PossibleValue::new(name).help(backend.description())
     });
     PossibleValuesParser::new(std::iter::once(auto).chain(backends))
 }
 
-/// Chooses one of `backends` by the value of `--runner`. Returns it with a line for the user that says what was chosen,
-/// why, and how to choose another.
+/// Chooses one of `backends` by the value of `--runner` and the requested clock. Returns it with a line for the user
+/// that says what was chosen, why, and how to choose another.
 ///
 /// # Errors
 /// If the requested runner does not work here. The message contains the remedy.
@@ -59,19 +83,39 @@ pub(super) fn choose<'a>(
     backends: &[&'a dyn Backend],
     options: &RunnerOptions,
 ) -> anyhow::Result<(&'a dyn Backend, String)> {
-    let requested = backends
-        .iter()
-        .find(|backend| backend.name().to_string() == runner);
-    let Some(backend) = requested else {
-        return first_that_works(backends, options);
+    let clock = options.clock;
+    // A clock is requested for containers: the simulator has only one.
+    let is_requested = |backend: &&&dyn Backend| match runner {
+        AUTO => clock.is_none() || backend.takes_shaper(),
+        name => backend.name().to_string() == name,
     };
-    if options.shaper.is_some() && !backend.takes_shaper() {
+    let candidates: Vec<_> = backends
+        .iter()
+        .filter(is_requested)
+        .filter(|backend| clock.is_none_or(|clock| backend.clock() == clock))
+        .copied()
+        .collect();
+    let shapes = |backend: &&dyn Backend| backend.takes_shaper();
+    if options.shaper.is_some() && !candidates.is_empty() && !candidates.iter().any(shapes) {
         bail!("--runner {runner} uses its own link model; --shaper requires --runner docker");
     }
-    let place = backend
-        .probe(options, LONG_TIMEOUT)
-        .map_err(|missing| anyhow!(missing).context(format!("cannot use --runner {runner}")))?;
-    Ok((*backend, format!("using {place}, as requested")))
+    match (&candidates[..], clock) {
+        ([], Some(clock)) => {
+            bail!("--runner {runner} has no {clock} time; --clock {clock} requires --runner docker")
+        }
+        ([backend], clock) => {
+            let requested = match clock {
+                Some(clock) => format!("--runner {} --clock {clock}", backend.name()),
+                None => format!("--runner {}", backend.name()),
+            };
+            let place = backend
+                .probe(options, LONG_TIMEOUT)
+                .map_err(|missing| anyhow!(missing).context(format!("cannot use {requested}")))?;
+            Ok((*backend, format!("using {place}, as requested")))
+        }
+        (candidates, _) => first_that_works(candidates, options)
+            .with_context(|| format!("cannot use --runner {runner}")),
+    }
 }
 
 fn first_that_works<'a>(
@@ -80,29 +124,41 @@ fn first_that_works<'a>(
 ) -> anyhow::Result<(&'a dyn Backend, String)> {
     let mut missing: Option<(&dyn Backend, Unavailable)> = None;
     for (index, backend) in backends.iter().enumerate() {
-        match (backend.probe(options, SHORT_TIMEOUT), &missing) {
-            (Ok(place), Some((preferred, Unavailable { why, remedy }))) => {
-                let line = format!(
-                    "using {place}, because {why}; for --runner {}: {remedy}",
-                    preferred.name()
-                );
-                return Ok((*backend, line));
+        let others = &backends[index + 1..];
+        let time_limit = match others {
+            [] => LONG_TIMEOUT,
+            _ => SHORT_TIMEOUT,
+        };
+        let place = match backend.probe(options, time_limit) {
+            Ok(place) => place,
+            Err(reason) => {
+                missing = Some((*backend, reason));
+                continue;
             }
-            (Ok(place), None) => {
-                let others: Vec<_> = backends[index + 1..]
-                    .iter()
-                    .map(|other| format!("--runner {}", other.name()))
-                    .collect();
-                let line = format!("using {place}; to choose another: {}", others.join(", "));
-                return Ok((*backend, line));
+        };
+        let line = match missing {
+            Some((preferred, Unavailable { why, remedy })) => {
+                let preferred = selection(preferred);
+                format!("using {place}, because {why}; for {preferred}: {remedy}")
             }
-            (Err(reason), None) => missing = Some((*backend, reason)),
-            (Err(_), Some(_)) => {}
-        }
+            None => {
+                let others: Vec<_> = others.iter().map(|other| selection(*other)).collect();
+                format!("using {place}; to choose another: {}", others.join(", "))
+            }
+        };
+        return Ok((*backend, line));
     }
     match missing {
         Some((_, reason)) => Err(reason.into()),
         None => bail!("no runner is available"),
+    }
+}
+
+/// The options that select `backend`.
+fn selection(backend: &dyn Backend) -> String {
+    match backend.takes_shaper() {
+        true => format!("--clock {}", backend.clock()),
+        false => format!("--runner {}", backend.name()),
     }
 }
 
@@ -115,12 +171,16 @@ mod tests {
     use crate::runner::{RunError, RunnerName, Runners};
     use crate::sim::Simulator;
 
-    /// A container backend, with or without an engine.
-    struct Fake(bool);
+    /// A container backend with this clock, or why there is none.
+    struct Fake(ClockName, Option<&'static str>);
 
     impl Backend for Fake {
         fn name(&self) -> RunnerName {
             RunnerName::Docker
+        }
+
+        fn clock(&self) -> ClockName {
+            self.0
         }
 
         fn description(&self) -> &'static str {
@@ -132,10 +192,10 @@ mod tests {
         }
 
         fn probe(&self, _: &RunnerOptions, _: Duration) -> Result<String, Unavailable> {
-            match self.0 {
-                true => Ok("containers (Docker 20.10)".to_owned()),
-                false => Err(Unavailable {
-                    why: "no engine answers".to_owned(),
+            match self.1 {
+                None => Ok(format!("containers in {} time", self.0)),
+                Some(why) => Err(Unavailable {
+                    why: why.to_owned(),
                     remedy: "start one".to_owned(),
                 }),
             }
@@ -151,50 +211,165 @@ mod tests {
         }
     }
 
-    fn choose_from(
+    /// What there is on a machine.
+    #[derive(Clone, Copy)]
+    enum Has {
+        Nothing,
+        Engine,
+        SavedMachine,
+    }
+
+    fn choose_with(
         runner: &str,
-        engine: bool,
-        shaper: Option<Shaper>,
-    ) -> anyhow::Result<(RunnerName, String)> {
-        let options = RunnerOptions {
-            shaper,
-            image: String::new(),
-            jobs: None,
+        has: Has,
+        options: &RunnerOptions,
+    ) -> anyhow::Result<(RunnerName, ClockName, String)> {
+        let (saved, engine) = match has {
+            Has::Nothing => (Some("no engine answers"), Some("no engine answers")),
+            Has::Engine => (Some("no machine is saved"), None),
+            Has::SavedMachine => (None, None),
         };
-        let docker = Fake(engine);
-        let (backend, line) = choose(runner, &[&docker, &Simulator], &options)?;
-        Ok((backend.name(), line))
+        let machine = Fake(ClockName::Virtual, saved);
+        let docker = Fake(ClockName::Real, engine);
+        let (backend, line) = choose(runner, &[&machine, &docker, &Simulator], options)?;
+        Ok((backend.name(), backend.clock(), line))
+    }
+
+    fn options(clock: Option<ClockName>) -> RunnerOptions {
+        RunnerOptions {
+            clock,
+            ..RunnerOptions::new("image")
+        }
     }
 
     #[test]
-    fn auto_prefers_containers_and_names_the_simulator() {
-        let (name, line) = choose_from("auto", true, None).unwrap();
-        assert_eq!(name, RunnerName::Docker);
-        assert!(
-            line.contains("Docker 20.10") && line.contains("--runner sim"),
-            "{line}"
-        );
+    fn the_choice_depends_on_what_is_there_and_what_is_requested() {
+        use ClockName::{Real, Virtual};
+        use RunnerName::{Docker, Sim};
+        for (runner, clock, has, name, chosen, says) in [
+            (
+                "auto",
+                None,
+                Has::SavedMachine,
+                Docker,
+                Virtual,
+                "--clock real, --runner sim",
+            ),
+            (
+                "auto",
+                None,
+                Has::Engine,
+                Docker,
+                Real,
+                "because no machine is saved; for --clock virtual: start one",
+            ),
+            (
+                "auto",
+                None,
+                Has::Nothing,
+                Sim,
+                Virtual,
+                "because no engine answers; for --clock real: start one",
+            ),
+            (
+                "docker",
+                None,
+                Has::SavedMachine,
+                Docker,
+                Virtual,
+                "to choose another: --clock real",
+            ),
+            (
+                "docker",
+                None,
+                Has::Engine,
+                Docker,
+                Real,
+                "because no machine is saved",
+            ),
+            (
+                "auto",
+                Some(Real),
+                Has::SavedMachine,
+                Docker,
+                Real,
+                "as requested",
+            ),
+            (
+                "docker",
+                Some(Real),
+                Has::SavedMachine,
+                Docker,
+                Real,
+                "as requested",
+            ),
+            (
+                "auto",
+                Some(Virtual),
+                Has::SavedMachine,
+                Docker,
+                Virtual,
+                "as requested",
+            ),
+            (
+                "docker",
+                Some(Virtual),
+                Has::SavedMachine,
+                Docker,
+                Virtual,
+                "as requested",
+            ),
+            (
+                "sim",
+                Some(Virtual),
+                Has::SavedMachine,
+                Sim,
+                Virtual,
+                "as requested",
+            ),
+            ("sim", None, Has::SavedMachine, Sim, Virtual, "as requested"),
+        ] {
+            let (was, with, line) = choose_with(runner, has, &options(clock)).unwrap();
+            assert_eq!(
+                (was, with),
+                (name, chosen),
+                "--runner {runner}, {clock:?}: {line}"
+            );
+            assert!(line.contains(says), "{line}");
+        }
     }
 
     #[test]
-    fn auto_falls_back_to_the_simulator_and_names_the_remedy() {
-        let (name, line) = choose_from("auto", false, None).unwrap();
-        assert_eq!(name, RunnerName::Sim);
-        assert!(
-            line.contains("no engine answers") && line.contains("start one"),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn an_unreachable_engine_is_an_error_if_containers_are_requested() {
-        let error = choose_from("docker", false, None).unwrap_err();
-        assert!(format!("{error:#}").contains("start one"), "{error:#}");
+    fn what_is_requested_and_missing_is_an_error_with_the_remedy() {
+        for (runner, clock, has, says) in [
+            ("docker", None, Has::Nothing, "start one"),
+            ("docker", Some(ClockName::Real), Has::Nothing, "start one"),
+            (
+                "auto",
+                Some(ClockName::Virtual),
+                Has::Nothing,
+                "--clock virtual",
+            ),
+            ("auto", Some(ClockName::Real), Has::Nothing, "--clock real"),
+            (
+                "sim",
+                Some(ClockName::Real),
+                Has::SavedMachine,
+                "requires --runner docker",
+            ),
+        ] {
+            let error = choose_with(runner, has, &options(clock)).unwrap_err();
+            assert!(format!("{error:#}").contains(says), "{error:#}");
+        }
     }
 
     #[test]
     fn the_simulator_takes_no_shaper() {
-        choose_from("sim", true, Some(Shaper::Netem)).unwrap_err();
-        choose_from("docker", true, Some(Shaper::Netem)).unwrap();
+        let options = RunnerOptions {
+            shaper: Some(Shaper::Netem),
+            ..options(None)
+        };
+        choose_with("sim", Has::Engine, &options).unwrap_err();
+        choose_with("docker", Has::Engine, &options).unwrap();
     }
 }

@@ -65,8 +65,12 @@ impl Backend for DockerBackend {
         RunnerName::Docker
     }
 
+    fn clock(&self) -> ClockName {
+        ClockName::Real
+    }
+
     fn description(&self) -> &'static str {
-        "The real programs in containers on a shaped network"
+        "The real programs in containers on a shaped network; --clock selects real or virtual time"
     }
 
     fn takes_shaper(&self) -> bool {
@@ -79,7 +83,7 @@ impl Backend for DockerBackend {
             remedy: "use --runner sim".to_owned(),
         })?;
         let (_, version) = runtime.block_on(engine::connect(&options.image, time_limit))?;
-        Ok(format!("containers ({version})"))
+        Ok(format!("containers in real time ({version})"))
     }
 
     /// Removes leftovers of killed labs, then opens the rooms for `plan`. Without `options.shaper`, uses netem if the
@@ -160,6 +164,20 @@ pub(crate) async fn probe_shaping(
     let removing = engine::remove_all_of(docker, &containers.owner);
     let _ = timeout(REMOVAL_TIMEOUT, removing).await;
     Err(why)
+}
+
+/// Like [`probe_shaping`], on the engine that the environment selects.
+///
+/// # Errors
+/// The reason if the test could not be carried out.
+pub(crate) fn probe_engine(image: &str, limit: Duration) -> Result<Support, String> {
+    let runtime = engine::runtime().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let (docker, _) = engine::connect(image, limit)
+            .await
+            .map_err(|missing| missing.to_string())?;
+        probe_shaping(&docker, image, limit).await
+    })
 }
 
 /// A room in containers that carries out the runs of a plan. Dropping it removes its containers and network.

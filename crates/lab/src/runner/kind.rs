@@ -56,7 +56,8 @@ pub enum ClockName {
 }
 
 /// A shaper for the network of containers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shaper {
     /// The kernel's network emulator.
     Netem,

@@ -22,10 +22,13 @@ pub trait Runner: Send {
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError>;
 }
 
-/// A kind of runner that `--runner` can choose. `crate::backends` lists all of them.
+/// A kind of runner that `--runner` and `--clock` can choose. `crate::backends` lists all of them.
 pub trait Backend: Sync {
     /// The name for `--runner` and in rows.
     fn name(&self) -> RunnerName;
+
+    /// The clock of its runs, for `--clock` and in rows.
+    fn clock(&self) -> ClockName;
 
     /// One line for `--help`.
     fn description(&self) -> &'static str;
@@ -60,10 +63,27 @@ pub trait Backend: Sync {
 pub struct RunnerOptions {
     /// The shaper; `None` for the best one that works.
     pub shaper: Option<Shaper>,
+    /// The clock; `None` for the best one that works.
+    pub clock: Option<ClockName>,
     /// The image of the containers.
     pub image: String,
     /// Number of concurrent runs; `None` for as many as the machine sustains.
     pub jobs: Option<usize>,
+    /// Number of virtual machines; `None` for as many as this machine can run.
+    pub machines: Option<usize>,
+}
+
+impl RunnerOptions {
+    /// Everything as the backend chooses it, with containers of `image`.
+    pub fn new(image: &str) -> Self {
+        Self {
+            shaper: None,
+            clock: None,
+            image: image.to_owned(),
+            jobs: None,
+            machines: None,
+        }
+    }
 }
 
 /// Runners that carry out a plan together.

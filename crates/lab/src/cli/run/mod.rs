@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::peers::rebuild as rebuild_peers;
 use self::sweep::Sweep;
-use super::choice::{self, ShaperChoice};
+use super::choice::{self, ClockChoice, ShaperChoice};
 use super::{Failure, stop, usage};
 use crate::backends::BACKENDS;
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers::NAME;
 use crate::plan::Plan;
 use crate::results::SIM_FOLDER;
-use crate::runner::{Backend, RunnerKind, RunnerOptions};
+use crate::runner::{Backend, ClockName, RunnerKind, RunnerName, RunnerOptions, ShaperName};
 use crate::scenario::Scenario;
 use crate::sim::Simulator;
 use crate::sweep::Precision;
@@ -38,6 +38,9 @@ pub(super) struct RunArgs {
     /// Shaper of the containers' network
     #[arg(long, value_enum, default_value = "auto")]
     shaper: ShaperChoice,
+    /// Clock of the containers [default: that of the scenario, otherwise auto]
+    #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
+    clock: ClockChoice,
     /// Image of the containers
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IMAGE, hide_short_help = true)]
     image: String,
@@ -56,6 +59,9 @@ pub(super) struct RunArgs {
     /// Number of concurrent runs [default: one per processor in the simulator, what the machine sustains in containers]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU16>,
+    /// Number of virtual machines with --clock virtual [default: as many as processors and free memory allow]
+    #[arg(long, value_name = "N")]
+    machines: Option<NonZeroU16>,
     /// Seed of the first repetition; incremented for each further one
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -112,13 +118,35 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     let plan = Plan::new(&scenario(arguments).map_err(usage)?).map_err(usage)?;
     let options = RunnerOptions {
         shaper: arguments.shaper.shaper(),
-        image: arguments.image.clone(),
+        clock: clock(arguments, &plan.scenario),
         jobs: arguments.jobs.map(|jobs| usize::from(jobs.get())),
+        machines: arguments.machines.map(|number| usize::from(number.get())),
+        ..RunnerOptions::new(&arguments.image)
     };
     let (backend, line) = choice::choose(&arguments.runner, &BACKENDS, &options).map_err(usage)?;
     let stopped = stop::on_signal()?;
     eprintln!("{line}");
     carry_out(arguments, &plan, backend, &options, &stopped)
+}
+
+/// The requested clock. That of a scenario is for containers, so it does not matter to the simulator.
+fn clock(arguments: &RunArgs, scenario: &Scenario) -> Option<ClockName> {
+    match arguments.runner == RunnerName::Sim.to_string() {
+        true => arguments.clock.clock(),
+        false => scenario.clock,
+    }
+}
+
+/// Says how the network is shaped if the runner had to choose.
+fn explain_shaper(options: &RunnerOptions, kind: RunnerKind) {
+    let real = kind.clock == ClockName::Real;
+    match kind.shaper {
+        _ if options.shaper.is_some() || !real => {}
+        ShaperName::Nfqueue => eprintln!(
+            "shaping with nfqueue, because the engine's kernel has no netem; for netem: --clock virtual"
+        ),
+        shaper => eprintln!("shaping with {shaper}; for another shaper: --shaper nfqueue"),
+    }
 }
 
 /// Carries out `plan`. After runs in containers, simulates the same plan into a folder beside it, which takes seconds,
@@ -142,6 +170,7 @@ fn carry_out(
     };
     let runners = backend.start(plan, options, stopped)?;
     let kind = runners.kind;
+    explain_shaper(options, kind);
     let path = arguments.out.clone().unwrap_or_else(|| folder(kind));
     let measured = sweep(path, arguments.resume).carry_out(runners)?;
     if kind != RunnerKind::SIM {
@@ -165,6 +194,7 @@ fn scenario(arguments: &RunArgs) -> anyhow::Result<Scenario> {
         (None, Some(_)) => scenario.repetitions.max(MIN_UNTIL_CI),
         (None, None) => scenario.repetitions,
     };
+    scenario.clock = arguments.clock.clock().or(scenario.clock);
     scenario.image = (arguments.image != DEFAULT_IMAGE).then(|| arguments.image.clone());
     Ok(scenario)
 }

@@ -10,7 +10,7 @@ use super::RunArgs;
 use crate::cli::{Failure, usage};
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers;
-use crate::runner::RunnerName;
+use crate::runner::{ClockName, RunnerName};
 
 /// Replaces this process by `backroom-peers`. Returns only if that fails or an option is not supported.
 pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
@@ -19,6 +19,11 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         (arguments.until_ci.is_some(), "--until-ci"),
         (arguments.resume, "--resume"),
         (arguments.jobs.is_some(), "--jobs"),
+        (arguments.machines.is_some(), "--machines"),
+        (
+            arguments.clock.clock() == Some(ClockName::Virtual),
+            "--clock virtual",
+        ),
         (
             arguments.runner == RunnerName::Sim.to_string(),
             "--runner sim",
