@@ -8,6 +8,7 @@ use backroom_lab::doctor::{
     Configured, Distribution, EngineFacts, EngineProblem, Environment, Facts, ImageFacts,
     KernelFacts, Module, Status, diagnose,
 };
+use backroom_lab::runner::ClockName;
 use backroom_provenance::Host;
 use backroom_shaper::protocol::{Availability, Support};
 
@@ -39,6 +40,7 @@ const LEFT_OUT: Module = Module {
 /// A machine on which everything works.
 fn healthy() -> Facts {
     Facts {
+        machine: Some(Ok(support(Ok(()), Ok(())))),
         host: Host {
             kernel: None,
             processor: None,
@@ -116,6 +118,46 @@ fn a_machine_on_which_everything_works_needs_no_remedy() {
         assert_eq!(check.remedy, None, "{check:?}");
     }
     assert_auto(&healthy(), "docker", Some("netem"));
+    assert_eq!(diagnose(&healthy()).auto.clock, ClockName::Virtual);
+}
+
+#[test]
+fn without_a_saved_machine_containers_have_real_time() {
+    let none = Facts {
+        machine: None,
+        ..healthy()
+    };
+    assert_check(
+        &none,
+        "virtual",
+        Status::NotChecked,
+        "just netem-kernel true",
+    );
+    assert_auto(&none, "docker", Some("netem"));
+    assert_eq!(diagnose(&none).auto.clock, ClockName::Real);
+    assert!(
+        diagnose(&none)
+            .text()
+            .contains("--shaper netem --clock real")
+    );
+}
+
+#[test]
+fn a_saved_machine_is_tried_and_taken_all_the_same() {
+    for failing in [
+        Err("it did not answer".to_owned()),
+        Ok(support(Err("it did not answer"), Ok(()))),
+    ] {
+        let facts = Facts {
+            machine: Some(failing),
+            ..healthy()
+        };
+        assert_check(&facts, "virtual", Status::NotOk, "--clock real");
+        let report = diagnose(&facts);
+        let found = &report.check("virtual").unwrap().found;
+        assert!(found.contains("it did not answer"), "{found}");
+        assert_eq!(report.auto.clock, ClockName::Virtual);
+    }
 }
 
 #[test]
@@ -241,9 +283,10 @@ fn without_netem_nfqueue_is_taken() {
             netem: LEFT_OUT,
             ..lacking.kernel
         },
+        machine: None,
         ..lacking
     };
-    assert_check(&lacking, "netem", Status::NotOk, "just netem-kernel");
+    assert_check(&lacking, "netem", Status::NotOk, "--clock virtual");
     assert_check(&lacking, "nfqueue", Status::Ok, "");
     assert_auto(&lacking, "docker", Some("nfqueue"));
 
@@ -265,9 +308,10 @@ fn without_netem_nfqueue_is_taken() {
 
 #[test]
 fn with_neither_netem_nor_nfqueue_the_simulator_is_named() {
-    let neither = with_engine(|engine| {
+    let mut neither = with_engine(|engine| {
         engine.shaping = Some(Ok(support(Err("no netem"), Err("no queue"))));
     });
+    neither.machine = None;
     let auto = diagnose(&neither).auto;
     assert_eq!((auto.runner, auto.shaper), ("docker", None));
     assert!(auto.why.contains("--runner sim"), "{auto:?}");
@@ -305,9 +349,10 @@ fn both_halves_of_nfqueue_are_needed() {
 
 #[test]
 fn a_container_that_did_not_answer_in_time_leaves_it_open() {
-    let slow = with_engine(|engine| {
+    let mut slow = with_engine(|engine| {
         engine.shaping = Some(Err("no container answered within 2s".to_owned()));
     });
+    slow.machine = None;
     let report = diagnose(&slow);
     let netem = report.check("netem").unwrap();
     assert_eq!(netem.status, Status::Ok);
@@ -381,6 +426,7 @@ fn json_says_the_same_for_machines() {
             "image",
             "netem",
             "nfqueue",
+            "virtual",
             "multicast",
             "machine"
         ]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use strum::Display;
 
 use super::Environment;
+use crate::runner::ClockName;
 
 /// What works on this machine, and what `run` uses by default.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,7 +15,7 @@ pub struct Report {
     pub environment: Environment,
     /// One check for each thing that the lab can use.
     pub checks: Vec<Check>,
-    /// What `run` does without `--runner` and `--shaper`.
+    /// What `run` does without `--runner`, `--shaper` and `--clock`.
     pub auto: Auto,
 }
 
@@ -53,6 +54,8 @@ pub struct Auto {
     pub runner: &'static str,
     /// `netem` or `nfqueue`. `None` for `sim`, if neither works, or if `run` selects it when it starts containers.
     pub shaper: Option<&'static str>,
+    /// The clock of the runs.
+    pub clock: ClockName,
     /// The reason, for people.
     pub why: &'static str,
 }
@@ -111,6 +114,10 @@ impl Report {
         let Auto { runner, why, .. } = &self.auto;
         let shaper = self.auto.shaper.map(|shaper| format!(" --shaper {shaper}"));
         let shaper = shaper.unwrap_or_default();
-        text + &format!("\n`run` uses --runner {runner}{shaper}: {why}\n")
+        let clock = match *runner {
+            "sim" => String::new(),
+            _ => format!(" --clock {}", self.auto.clock),
+        };
+        text + &format!("\n`run` uses --runner {runner}{shaper}{clock}: {why}\n")
     }
 }

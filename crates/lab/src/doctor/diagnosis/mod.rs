@@ -6,6 +6,7 @@ mod shaping;
 use super::facts::Facts;
 use super::report::{Auto, Check, Report, Status};
 use super::{Distribution, Environment};
+use crate::runner::ClockName;
 
 /// One processor each for a sender and a receiver.
 const MIN_CORES: usize = 2;
@@ -22,6 +23,7 @@ pub fn diagnose(facts: &Facts) -> Report {
     );
     let netem = shaping::netem(facts, environment);
     let nfqueue = shaping::nfqueue(facts, environment);
+    let virtual_time = shaping::virtual_time(facts);
     let auto = auto(facts, &netem, &nfqueue);
     let checks = vec![
         Check::ok("simulator", "has no requirements"),
@@ -29,6 +31,7 @@ pub fn diagnose(facts: &Facts) -> Report {
         engine::image(facts),
         netem,
         nfqueue,
+        virtual_time,
         multicast(facts.multicast.as_ref()),
         machine(facts, environment),
     ];
@@ -39,16 +42,18 @@ pub fn diagnose(facts: &Facts) -> Report {
     }
 }
 
-/// What `run` uses without `--runner` and `--shaper`, with the reason.
+/// What `run` uses without `--runner`, `--shaper` and `--clock`, with the reason.
 fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
     let simulate = |why| Auto {
         runner: "sim",
         shaper: None,
+        clock: ClockName::Virtual,
         why,
     };
     let in_containers = |shaper, why| Auto {
         runner: "docker",
         shaper,
+        clock: ClockName::Real,
         why,
     };
     let Ok(engine) = &facts.engine else {
@@ -56,6 +61,10 @@ fn auto(facts: &Facts, netem: &Check, nfqueue: &Check) -> Auto {
     };
     match (&engine.shaping, netem.status, nfqueue.status) {
         _ if engine.image.is_none() => simulate("the engine responds but does not have the image"),
+        _ if facts.machine.is_some() => Auto {
+            clock: ClockName::Virtual,
+            ..in_containers(Some("netem"), "a virtual machine with the image is saved")
+        },
         (Some(Ok(_)), Status::Ok, _) => {
             in_containers(Some("netem"), "the engine's kernel supports netem")
         }

@@ -31,7 +31,9 @@ pub(super) fn netem(facts: &Facts, environment: Environment) -> Check {
                 "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe sch_netem"
             }
             (_, Presence::Available) => "sudo modprobe sch_netem",
-            _ => "the lab uses nfqueue; to use netem: just netem-kernel COMMAND",
+            _ => {
+                "the lab uses nfqueue in real time; to use netem: backroom-lab run --clock virtual"
+            }
         }
     };
     let netem = |support: &Support| support.netem.reason().map(str::to_owned);
@@ -47,10 +49,30 @@ pub(super) fn nfqueue(facts: &Facts, environment: Environment) -> Check {
         (Distribution::RedHat, Presence::NotInstalled) => {
             "sudo dnf install \"kernel-modules-extra-$(uname -r)\" && sudo modprobe -a nfnetlink_queue xt_NFQUEUE"
         }
-        _ => "not needed if netem works; otherwise use: just netem-kernel COMMAND, or --runner sim",
+        _ => {
+            "not needed if netem works; otherwise use: backroom-lab run --clock virtual, or --runner sim"
+        }
     };
     let nfqueue = |support: &Support| support.nfqueue.reason().map(str::to_owned);
     check("nfqueue", facts, environment, presence, nfqueue, remedy)
+}
+
+/// Virtual time, which needs a saved machine.
+pub(super) fn virtual_time(facts: &Facts) -> Check {
+    const NAME: &str = "virtual";
+    const AGAIN: &str = "see what fails: just netem-kernel true; until then use --clock real";
+    match &facts.machine {
+        None => Check::not_checked(
+            NAME,
+            "no virtual machine with the image is saved",
+            Some("just netem-kernel true".to_owned()),
+        ),
+        Some(Err(why)) => Check::not_ok(NAME, format!("the saved machine fails: {why}"), AGAIN),
+        Some(Ok(support)) => match support.netem.reason() {
+            None => Check::ok(NAME, "netem tested in the saved machine"),
+            Some(reason) => Check::not_ok(NAME, format!("in the saved machine, {reason}"), AGAIN),
+        },
+    }
 }
 
 /// The check of a backend. `missing` is why it is not available according to a test in a container, `remedy` how to fix

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+use backroom_shaper::protocol::Support;
 use tokio::time::timeout;
 
 pub use engine::{EngineFacts, EngineProblem, ImageFacts};
@@ -15,8 +16,13 @@ pub use kernel::{Configured, KernelFacts, Module};
 
 use backroom_provenance::Host;
 
+use crate::machine;
+
 /// Time limit for reading files and for testing multicast on this machine.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Time limit for starting a saved virtual machine and testing the shapers in it.
+const MACHINE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All facts that a diagnosis needs.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct Facts {
     pub kernel: KernelFacts,
     /// The engine, or why it cannot be used.
     pub engine: Result<EngineFacts, EngineProblem>,
+    /// Result of testing the shapers in a virtual machine. `None` if no machine is saved.
+    pub machine: Option<Result<Support, String>>,
     /// The environment variable `DOCKER_HOST`, unless it is empty.
     pub docker_host: Option<String>,
     /// Whether an engine is installed, even if it is not running.
@@ -59,14 +67,16 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
             within_limit(kernel::inspect),
             within_limit(multicast::inspect),
             within_limit(backroom_provenance::commit),
-            engine::inspect(image)
+            engine_and_machine(image)
         );
+        let (engine, machine) = engine;
         Facts {
             host: Host::this(),
             proc_version: text("/proc/version"),
             os_release: text("/etc/os-release"),
             kernel: kernel.unwrap_or_default(),
             engine,
+            machine,
             docker_host: engine::docker_host(),
             engine_installed: engine::is_installed(),
             multicast,
@@ -77,6 +87,24 @@ pub(super) fn collect(image: &str) -> io::Result<Facts> {
     // Do not wait for tasks that exceeded their time limit.
     runtime.shutdown_background();
     Ok(facts)
+}
+
+/// The engine, and the virtual machine with its image if one is saved. Without the image, there is no such machine.
+async fn engine_and_machine(
+    image: &str,
+) -> (
+    Result<EngineFacts, EngineProblem>,
+    Option<Result<Support, String>>,
+) {
+    let engine = engine::inspect(image).await;
+    let has_image = engine.as_ref().is_ok_and(|engine| engine.image.is_some());
+    if !has_image {
+        return (engine, None);
+    }
+    let image = image.to_owned();
+    let test = move || machine::probe_saved(&image, MACHINE_TIMEOUT);
+    let tested = tokio::task::spawn_blocking(test).await;
+    (engine, tested.ok().flatten())
 }
 
 /// The result of `task`, which blocks. `None` if it takes longer than [`LOCAL_TIMEOUT`] or panics.
