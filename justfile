@@ -84,7 +84,7 @@ image:
 base-images *OPTIONS:
     docker/base-images "$@"
 
-# Run a command under a kernel with netem, whose own Docker Engine has the image `backroom`
+# Run a command in virtual time, on a kernel with netem and a Docker Engine that has the image `backroom`
 netem-kernel +COMMAND:
     #!/usr/bin/env bash
     set -euo pipefail

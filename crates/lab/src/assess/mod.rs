@@ -15,7 +15,7 @@ use crate::runner::RunnerKind;
 
 /// The assessed record of a `run` measured by `kind`.
 pub fn assess(run: &Run, kind: RunnerKind, measurement: &Measurement) -> RunRecord {
-    let check = gate::check(&run.cell, measurement);
+    let check = gate::check(&run.cell, measurement, kind.clock);
     let (gate, reason) = match check {
         Check::Pass => (Some(GateVerdict::Pass), None),
         Check::Fail(reason) => (Some(GateVerdict::Fail), Some(reason)),
