@@ -242,100 +242,53 @@ mod tests {
         }
     }
 
+    const REAL: Option<ClockName> = Some(ClockName::Real);
+    const VIRTUAL: Option<ClockName> = Some(ClockName::Virtual);
+
+    /// Expects this runner with this clock, and that the line for the user says `says`.
+    #[track_caller]
+    fn assert_choice(
+        (runner, clock): (&str, Option<ClockName>),
+        has: Has,
+        expected: (RunnerName, Option<ClockName>),
+        says: &str,
+    ) {
+        let (name, chosen, line) = choose_with(runner, has, &options(clock)).unwrap();
+        assert_eq!((name, Some(chosen)), expected, "{line}");
+        assert!(line.contains(says), "{line}");
+    }
+
     #[test]
-    fn the_choice_depends_on_what_is_there_and_what_is_requested() {
-        use ClockName::{Real, Virtual};
+    fn without_a_clock_the_best_that_is_there_is_taken() {
         use RunnerName::{Docker, Sim};
-        for (runner, clock, has, name, chosen, says) in [
-            (
-                "auto",
-                None,
-                Has::SavedMachine,
-                Docker,
-                Virtual,
-                "--clock real, --runner sim",
-            ),
-            (
-                "auto",
-                None,
-                Has::Engine,
-                Docker,
-                Real,
-                "because no machine is saved; for --clock virtual: start one",
-            ),
-            (
-                "auto",
-                None,
-                Has::Nothing,
-                Sim,
-                Virtual,
-                "because no engine answers; for --clock real: start one",
-            ),
-            (
-                "docker",
-                None,
-                Has::SavedMachine,
-                Docker,
-                Virtual,
-                "to choose another: --clock real",
-            ),
-            (
-                "docker",
-                None,
-                Has::Engine,
-                Docker,
-                Real,
-                "because no machine is saved",
-            ),
-            (
-                "auto",
-                Some(Real),
-                Has::SavedMachine,
-                Docker,
-                Real,
-                "as requested",
-            ),
-            (
-                "docker",
-                Some(Real),
-                Has::SavedMachine,
-                Docker,
-                Real,
-                "as requested",
-            ),
-            (
-                "auto",
-                Some(Virtual),
-                Has::SavedMachine,
-                Docker,
-                Virtual,
-                "as requested",
-            ),
-            (
-                "docker",
-                Some(Virtual),
-                Has::SavedMachine,
-                Docker,
-                Virtual,
-                "as requested",
-            ),
-            (
-                "sim",
-                Some(Virtual),
-                Has::SavedMachine,
-                Sim,
-                Virtual,
-                "as requested",
-            ),
-            ("sim", None, Has::SavedMachine, Sim, Virtual, "as requested"),
+        let auto = ("auto", None);
+        let others = "to choose another: --clock real, --runner sim";
+        assert_choice(auto, Has::SavedMachine, (Docker, VIRTUAL), others);
+        let why = "because no machine is saved; for --clock virtual: start one";
+        assert_choice(auto, Has::Engine, (Docker, REAL), why);
+        let why = "because no engine answers; for --clock real: start one";
+        assert_choice(auto, Has::Nothing, (Sim, VIRTUAL), why);
+        let docker = ("docker", None);
+        let other = "to choose another: --clock real";
+        assert_choice(docker, Has::SavedMachine, (Docker, VIRTUAL), other);
+        let why = "because no machine is saved";
+        assert_choice(docker, Has::Engine, (Docker, REAL), why);
+        let simulator = ("sim", None);
+        assert_choice(simulator, Has::SavedMachine, (Sim, VIRTUAL), "as requested");
+    }
+
+    #[test]
+    fn a_clock_is_requested_of_containers_unless_the_simulator_is() {
+        use RunnerName::{Docker, Sim};
+        for (runner, clock, name) in [
+            ("auto", REAL, Docker),
+            ("docker", REAL, Docker),
+            ("auto", VIRTUAL, Docker),
+            ("docker", VIRTUAL, Docker),
+            ("sim", VIRTUAL, Sim),
         ] {
-            let (was, with, line) = choose_with(runner, has, &options(clock)).unwrap();
-            assert_eq!(
-                (was, with),
-                (name, chosen),
-                "--runner {runner}, {clock:?}: {line}"
-            );
-            assert!(line.contains(says), "{line}");
+            let has = Has::SavedMachine;
+            assert_choice((runner, clock), has, (name, clock), "as requested");
         }
     }
 
