@@ -87,7 +87,6 @@ impl Script {
         if self.is_cached() {
             return Ok(());
         }
-        eprintln!("making the virtual machine, once; this takes minutes");
         let mut child = self
             .command(&["--prepare"], &[])
             .stdin(Stdio::null())
