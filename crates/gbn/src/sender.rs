@@ -263,9 +263,10 @@ impl Sender {
         self.resize_window(window);
     }
 
-    /// Sets the number of streams, this one included, that leave this host by the same link. Only the automatic window
-    /// uses it.
+    /// Sets the number of streams, this one included, that leave this host by the same link. The automatic window and the
+    /// adaptive timeout of the first flight use it.
     pub fn set_sharing(&mut self, streams: u32) {
+        self.rto.set_sharing(streams, self.window.segments().into());
         if let Some(auto_window) = &mut self.auto_window {
             auto_window.set_sharing(streams);
             self.apply_auto_window();
@@ -345,7 +346,13 @@ impl Sender {
     fn measure_rtt(&mut self, now: Instant, ack: &Ack) {
         let answered = ack.cumulative.saturating_sub(1);
         let is_unambiguous = self.sent.round(answered) == ack.accepted_round;
-        if is_unambiguous && answered >= self.timed_from {
+        if !is_unambiguous {
+            return;
+        }
+        if self.rto.is_first_flight() {
+            self.rto.record_wait(self.sent.age(answered, now));
+        }
+        if answered >= self.timed_from {
             self.rto.record_rtt(self.sent.age(answered, now));
             self.timed_from = self.cursor.max(ack.cumulative);
             self.stats.record_rto(&self.rto);

@@ -11,7 +11,26 @@ pub(super) struct Rto {
     pub(super) rtt: Option<Rtt>,
     /// Timeouts since the last round-trip measurement.
     back_offs: u32,
+    first_flight: FirstFlight,
 }
+
+/// What sets the timeout until the second round-trip measurement, if several streams share the sender's link.
+///
+/// Streams that begin together each put a whole window into the queue of that link. The first measurement is that of the
+/// first segment, which did not wait for all of them. What is sent next does: only its measurement tells the time.
+#[derive(Debug, Clone)]
+struct FirstFlight {
+    measurements: u32,
+    /// The longest time from a segment to its ACK.
+    longest_wait: Duration,
+    /// The streams that share the link, this one included.
+    streams: u32,
+    /// This stream's window, in segments.
+    window: u32,
+}
+
+/// The slowest link on which streams that begin together are sure not to run into the first timer.
+const SLOWEST_SEGMENTS_PER_S: u32 = 1000;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rtt {
@@ -26,12 +45,34 @@ impl Rto {
             timeout,
             rtt: None,
             back_offs: 0,
+            first_flight: FirstFlight {
+                measurements: 0,
+                longest_wait: Duration::ZERO,
+                streams: 1,
+                window: 1,
+            },
         }
+    }
+
+    pub(super) fn set_sharing(&mut self, streams: u32, window: u32) {
+        self.first_flight.streams = streams.max(1);
+        self.first_flight.window = window;
+    }
+
+    /// Whether fewer than two round trips have been measured.
+    pub(super) fn is_first_flight(&self) -> bool {
+        self.first_flight.measurements < 2
+    }
+
+    /// Records how long a segment of the first flight waited for its ACK.
+    pub(super) fn record_wait(&mut self, wait: Duration) {
+        self.first_flight.longest_wait = self.first_flight.longest_wait.max(wait);
     }
 
     /// Records an unambiguous measurement and ends the back-off (RFC 6298 sections 2.2, 2.3 and 5.7).
     pub(super) fn record_rtt(&mut self, rtt: Duration) {
         self.back_offs = 0;
+        self.first_flight.measurements = self.first_flight.measurements.saturating_add(1);
         self.rtt = Some(match self.rtt {
             None => Rtt {
                 smoothed: rtt,
@@ -63,11 +104,37 @@ impl Rto {
             Timeout::Adaptive { floor } => floor.max(MIN_RTO),
         };
         let measured = match self.rtt {
-            None => INITIAL_RTO,
-            Some(rtt) => rtt.smoothed + floor.max(rtt.variation * 4),
+            None => self.initial(),
+            Some(rtt) => {
+                let rto = rtt.smoothed + floor.max(rtt.variation * 4);
+                rto.max((rto + self.queueing_delay()).min(self.initial()))
+            }
         };
         let doubled = measured.saturating_mul(1 << self.back_offs.min(30));
         // The cap limits the doubling only: a measured timeout above it stays as it is.
         measured.max(doubled.min(MAX_BACK_OFF))
+    }
+
+    /// The longest that the first windows of all streams can take.
+    fn initial(&self) -> Duration {
+        let FirstFlight {
+            streams, window, ..
+        } = self.first_flight;
+        let segments = if streams > 1 {
+            streams.saturating_mul(window)
+        } else {
+            0
+        };
+        INITIAL_RTO.max(Duration::from_secs(segments.into()) / SLOWEST_SEGMENTS_PER_S)
+    }
+
+    /// How much longer than one before it a segment of the first flight waits for the windows of the other streams.
+    fn queueing_delay(&self) -> Duration {
+        if self.is_first_flight() {
+            let others = self.first_flight.streams - 1;
+            self.first_flight.longest_wait.saturating_mul(others)
+        } else {
+            Duration::ZERO
+        }
     }
 }

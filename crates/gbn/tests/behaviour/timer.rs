@@ -166,6 +166,37 @@ fn retransmissions_are_timed_before_new_segments() {
 }
 
 #[test]
+fn the_first_flight_waits_for_the_windows_of_all_streams_that_share_the_link() {
+    let config = SenderConfig {
+        window: Window::try_from(100_u16).unwrap().into(),
+        ..SenderConfig::default()
+    };
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(1000);
+    sender.set_sharing(3);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(20), RECEIVER, ack(1));
+    assert_eq!(sender.stats().rto, ms(60 + 2 * 20));
+    transmit_all(&mut sender, at(20));
+    sender.handle_ack(at(120), RECEIVER, ack(100));
+    assert_eq!(sender.poll_timeout(), Some(at(120 + 60 + 2 * 120)));
+    // What was sent at 20 ms waited for three windows of 100 ms.
+    sender.handle_ack(at(340), RECEIVER, ack(101));
+    let rto = sender.stats().srtt.unwrap() + 4 * sender.stats().rttvar.unwrap();
+    assert_eq!(sender.stats().rto, rto, "and RFC 6298 applies from then on");
+}
+
+#[test]
+fn the_first_flight_of_small_windows_waits_no_longer_than_the_initial_timeout() {
+    let mut sender = sender(Timeout::ADAPTIVE);
+    sender.set_sharing(32);
+    transmit_all(&mut sender, at(0));
+    assert_eq!(sender.poll_timeout(), Some(at(0) + INITIAL_RTO));
+    sender.handle_ack(at(40), RECEIVER, ack(1));
+    assert_eq!(sender.stats().rto, INITIAL_RTO, "not 120 + 31 x 40 ms");
+}
+
+#[test]
 fn a_measured_timeout_above_the_cap_is_kept() {
     let mut sender = sender(Timeout::ADAPTIVE);
     transmit_all(&mut sender, at(0));

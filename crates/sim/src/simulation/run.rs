@@ -212,15 +212,9 @@ impl<'a, F: FnMut(Step)> Simulation<'a, F> {
         self.continue_with(stream);
     }
 
-    /// Sends the first window of every stream, one segment of each in turn.
+    /// Sends the first window of every stream. The streams take turns by whole windows, like the client's: each of its
+    /// threads hands its first window to the network at once.
     fn begin_together(&mut self) {
-        let mut sent = true;
-        while sent {
-            sent = false;
-            for stream in 0..self.streams.len() {
-                sent |= self.transmit_one(stream);
-            }
-        }
         (0..self.streams.len()).for_each(|stream| self.transmit(stream));
     }
 

@@ -87,9 +87,12 @@ fn three_receivers_at_once_share_a_full_link() {
 
 #[test]
 fn streams_that_fill_one_queue_do_not_mistake_the_wait_for_a_loss() {
-    // Three windows are 3.1 s of transmission; the first timer runs for one.
-    let measured = simulate("window=1024 file=4MiB cast=broadcast");
-    assert_eq!(measured.segments_retransmitted, 0);
+    // Three windows of 1024 segments are 3.1 s of transmission. Smaller ones wait longer than their first round trip.
+    for (window, receivers) in [(20, 32), (50, 2), (100, 3), (200, 3), (200, 32), (1024, 3)] {
+        let axes = format!("window={window} file=4MiB cast=broadcast receivers={receivers}");
+        let measured = simulate(&axes);
+        assert_eq!(measured.segments_retransmitted, 0, "{axes}");
+    }
 }
 
 #[test]
