@@ -22,7 +22,7 @@ use anyhow::Context;
 use backroom_shaper::ShaperArgs;
 use clap::{Parser, Subcommand};
 
-use crate::machine::worker;
+use crate::machine::worker::{self, WorkerArgs};
 use crate::runner::{RunError, Unavailable};
 use crate::sweep::ForeignRow;
 
@@ -54,7 +54,7 @@ enum Command {
     Shaper(ShaperArgs),
     /// Carry out runs in a virtual machine; the lab outside starts it and asks through stdin.
     #[command(hide = true)]
-    Worker,
+    Worker(WorkerArgs),
 }
 
 /// Why a command failed. Each has its own exit status.
@@ -138,7 +138,7 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments).map_err(Failure::Broken),
-        Command::Worker => worker::run().map_err(Failure::Broken),
+        Command::Worker(arguments) => worker::run(arguments).map_err(Failure::Broken),
         Command::Shaper(arguments) => backroom_shaper::run(arguments).map_err(Failure::Broken),
     };
     match outcome {

@@ -8,6 +8,7 @@ use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::CreateContainerOptions;
 
 use super::owner::Owner;
+use crate::plan::Plan;
 
 /// Where members store received files. It is a tmpfs, so the disk does not affect the measurement.
 pub const DOWNLOAD_DIR: &str = "/received";
@@ -25,6 +26,23 @@ pub struct RoomSize {
     pub file_bytes: u64,
     /// Whether members send with GSO. A shaper treats a GSO batch as one packet, so this must be off if it shapes.
     pub gso: bool,
+}
+
+impl RoomSize {
+    /// The size of a room for all runs of `plan`, on a shaped network.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let cells = || plan.cells.iter();
+        Self {
+            members: cells().map(|cell| cell.members()).max().unwrap_or(1),
+            file_bytes: cells().map(|cell| cell.file_bytes).max().unwrap_or(0),
+            gso: false,
+        }
+    }
+
+    /// Whether a room of this size holds what one of size `other` does.
+    pub(crate) fn holds(self, other: Self) -> bool {
+        self.members >= other.members && self.file_bytes >= other.file_bytes
+    }
 }
 
 /// Creates the containers of one owner on an engine.

@@ -37,9 +37,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use engine::DEFAULT_IMAGE;
 
+pub(crate) use container::RoomSize;
 pub(crate) use engine::reach;
 
-use container::{Containers, RoomSize};
+use container::Containers;
 use engine::Connection;
 use limit::Limit;
 use owner::Owner;
@@ -95,12 +96,7 @@ impl Backend for DockerBackend {
         options: &RunnerOptions,
         cancelled: &CancellationToken,
     ) -> Result<Runners, RunError> {
-        let cells = || plan.cells.iter();
-        let size = RoomSize {
-            members: cells().map(|cell| cell.members()).max().unwrap_or(1),
-            file_bytes: cells().map(|cell| cell.file_bytes).max().unwrap_or(0),
-            gso: false,
-        };
+        let size = RoomSize::of(plan);
         let owner = Owner::this_process();
         let connect = |number| -> Result<DockerRunner, RunError> {
             Ok(DockerRunner {

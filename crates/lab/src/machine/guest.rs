@@ -141,7 +141,8 @@ impl Guest {
         if !lines.is_empty() {
             message += &format!(": {}", lines.join(" / "));
         }
-        if message.contains("unrecognized subcommand") {
+        let unknown = ["unrecognized subcommand", "unexpected argument"];
+        if unknown.iter().any(|words| message.contains(words)) {
             message += "; its image is older than this program: build it again with `just image`";
         }
         GuestError::Broken(message)

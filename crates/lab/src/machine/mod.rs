@@ -6,11 +6,13 @@
 //! - `script`: `docker/netem-kernel`, which makes, saves and starts machines.
 //! - `guest`: a machine as a process of this host. `protocol`: what the lab and a worker send each other.
 //! - `worker`: the part in the machine, `backroom-lab worker`. It uses the docker runner there.
+//! - `room`: the room that is open in a machine when it is saved.
 //! - `runner`: carries out runs in a machine, and replaces it if it fails.
 //! - `size`: how many machines this host can run at once.
 
 mod guest;
 mod protocol;
+mod room;
 mod runner;
 mod script;
 mod size;
@@ -88,7 +90,7 @@ impl Backend for MachineBackend {
         }
     }
 
-    /// Starts the machines concurrently, and makes them first if they are not saved. Without `options.shaper`, uses
+    /// Starts the machines concurrently, and makes them first if none is saved with a room for `plan`. Without `options.shaper`, uses
     /// netem. Without `options.machines`, starts as many as processors and memory allow.
     fn start(
         &self,
@@ -96,10 +98,11 @@ impl Backend for MachineBackend {
         options: &RunnerOptions,
         cancelled: &CancellationToken,
     ) -> Result<Runners, RunError> {
-        let script = Script::new(&options.image)?;
+        let shaper = options.shaper.unwrap_or(Shaper::Netem);
+        let setup = room::setup(plan, options, shaper)?;
+        let script = Script::new(&options.image)?.after(setup);
         script.prepare(cancelled)?;
         let count = size::machines(options.machines.or(options.jobs), plan.runs.len());
-        let shaper = options.shaper.unwrap_or(Shaper::Netem);
         let opening = Opening::new(plan, options, shaper);
         let mut runners: Vec<_> = (0..count)
             .map(|_| MachineRunner::new(script.clone(), opening.clone(), cancelled.clone()))
@@ -140,7 +143,7 @@ fn start_all(runners: &mut [MachineRunner]) -> Result<Option<Ready>, RunError> {
 pub(crate) fn probe_saved(image: &str, limit: Duration) -> Option<Result<Support, String>> {
     let script = Script::new(image).ok().filter(Script::is_cached)?;
     let probe = || -> anyhow::Result<Support> {
-        let mut guest = Guest::start(script.start(&runner::WORKER))?;
+        let mut guest = Guest::start(script.start(&worker::WORKER))?;
         let request = Request::Probe {
             image: image.to_owned(),
         };

@@ -17,7 +17,7 @@ const MAX_LINE_BYTES: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Open a room for the runs that follow. Comes once, first.
+    /// Open a room for the runs that follow, unless one is open that holds them. Comes first.
     Open(Box<Opening>),
     /// Carry out a run.
     Run(RunNumbers),

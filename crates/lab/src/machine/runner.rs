@@ -9,11 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::guest::{Guest, GuestError};
 use super::protocol::{Answer, Opening, Ready, Request, RunNumbers};
 use super::script::Script;
+use super::worker::ATTACH;
 use crate::plan::Run;
 use crate::runner::{ClockName, RunError, Runner, RunnerKind};
 
-/// The program in a machine.
-pub(super) const WORKER: [&str; 2] = ["backroom-lab", "worker"];
 /// Give up a machine that does not answer for this long. The longest runs take minutes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Stop the sweep after this many failed machines in a row, because a retry is unlikely to help.
@@ -41,7 +40,7 @@ impl MachineRunner {
         }
     }
 
-    /// Starts the machine and its room.
+    /// Starts the machine, whose room is open.
     ///
     /// # Errors
     /// If that fails.
@@ -56,7 +55,7 @@ impl MachineRunner {
 
     fn open(&self) -> Result<(Guest, Ready), GuestError> {
         let broken = |error: anyhow::Error| GuestError::Broken(format!("{error:#}"));
-        let mut guest = Guest::start(self.script.start(&WORKER)).map_err(broken)?;
+        let mut guest = Guest::start(self.script.start(&ATTACH)).map_err(broken)?;
         let request = Request::Open(Box::new(self.opening.clone()));
         match guest.ask(&request, ANSWER_TIMEOUT, &self.cancelled)? {
             Answer::Ready(ready) if ready.version == self.opening.version => Ok((guest, ready)),

@@ -47,6 +47,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(super) struct Script {
     path: PathBuf,
     image: String,
+    /// The shell command after which the machine is saved.
+    setup: Option<String>,
 }
 
 impl Script {
@@ -60,7 +62,19 @@ impl Script {
             None => install(&cache_folder()?)?,
         };
         let image = image.to_owned();
-        Ok(Self { path, image })
+        Ok(Self {
+            path,
+            image,
+            setup: None,
+        })
+    }
+
+    /// The script for the machine that has run the shell command `setup`.
+    pub(super) fn after(self, setup: String) -> Self {
+        Self {
+            setup: Some(setup),
+            ..self
+        }
     }
 
     /// Whether the machine is saved, so that it starts within seconds.
@@ -121,7 +135,11 @@ impl Script {
             Command::new("bash")
         };
         command.arg(&self.path).args(options);
-        command.args(["--image", &self.image]).args(words);
+        command.args(["--image", &self.image]);
+        if let Some(setup) = &self.setup {
+            command.args(["--setup", setup]);
+        }
+        command.args(words);
         command.process_group(0);
         command
     }
@@ -230,6 +248,7 @@ mod tests {
         Script {
             path,
             image: "image".to_owned(),
+            setup: None,
         }
     }
 

@@ -1,7 +1,13 @@
 //! The worker in a virtual machine, `backroom-lab worker`: carries out the runs that the lab outside asks for, in
 //! containers of the machine's own engine.
+//!
+//! With `--room`, it opens a room before the machine is saved, and then waits at a socket. When a machine is started from
+//! there, `--attach` connects the lab with it.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -9,32 +15,87 @@ use backroom_provenance::Host;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Answer, Opening, Ready, Request, read_line};
-use crate::docker::{self, DockerBackend};
+use crate::docker::{self, DockerBackend, RoomSize};
 use crate::plan::Plan;
 use crate::runner::{Backend, ClockName, RunnerOptions, Runners};
 
 /// Time limit for a test of the shapers, by the machine's clock.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The command that starts a worker without a room.
+pub(super) const WORKER: [&str; 2] = ["backroom-lab", "worker"];
+/// The command that connects with a worker whose room is open.
+pub(super) const ATTACH: [&str; 3] = ["backroom-lab", "worker", "--attach"];
+/// Where a worker whose room is open waits.
+pub(super) const SOCKET: &str = "/run/backroom-worker";
+
+/// Options of a worker.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// Open this room, then wait at a socket
+    #[arg(long, value_name = "JSON")]
+    room: Option<String>,
+    /// Connect stdin and stdout with the worker whose room is open
+    #[arg(long, conflicts_with = "room")]
+    attach: bool,
+}
+
 /// Answers requests from stdin on stdout until stdin ends. Then removes the room.
 ///
 /// # Errors
-/// If stdin cannot be read or stdout cannot be written.
-pub(crate) fn run() -> anyhow::Result<()> {
-    serve(&DockerBackend, io::stdin().lock(), io::stdout().lock())
+/// If stdin cannot be read or stdout cannot be written, or if there is no room or no worker.
+pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<()> {
+    if arguments.attach {
+        return attach();
+    }
+    let (backend, mut room) = (&DockerBackend, None);
+    let Some(opening) = &arguments.room else {
+        return serve(backend, &mut room, io::stdin().lock(), io::stdout().lock());
+    };
+    let opening = serde_json::from_str(opening).context("the worker does not know this room")?;
+    open(backend, &mut room, &opening)?;
+    let listener = UnixListener::bind(SOCKET).with_context(|| format!("cannot open {SOCKET}"))?;
+    let (stream, _) = listener.accept()?;
+    serve(backend, &mut room, BufReader::new(&stream), &stream)
 }
 
-/// A plan, and the runner that carries out its runs.
-type Room = (Plan, Runners);
+fn attach() -> anyhow::Result<()> {
+    let stream = UnixStream::connect(SOCKET).context("no room is open in this machine")?;
+    let requests = stream.try_clone()?;
+    // It ends with this process, because stdin may stay open.
+    thread::spawn(move || {
+        let forwarded = forward(io::stdin().lock(), &requests);
+        forwarded.and_then(|()| requests.shutdown(Shutdown::Write))
+    });
+    forward(BufReader::new(&stream), io::stdout().lock())?;
+    Ok(())
+}
+
+/// Writes each line as soon as it is read.
+fn forward(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
+    while let Some(line) = read_line(&mut input)? {
+        output.write_all((line + "\n").as_bytes())?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+/// An open room, and the plan whose runs are carried out in it.
+struct Room {
+    size: RoomSize,
+    runners: Runners,
+    plan: Plan,
+    ready: Ready,
+}
 
 fn serve(
     backend: &dyn Backend,
+    room: &mut Option<Room>,
     mut requests: impl BufRead,
     mut answers: impl Write,
 ) -> anyhow::Result<()> {
-    let mut room = None;
     while let Some(line) = read_line(&mut requests).context("cannot read a request")? {
-        let answered = answer(backend, &mut room, &line);
+        let answered = answer(backend, room, &line);
         let failed = answered.is_err();
         let answer = answered.unwrap_or_else(|error| Answer::Error {
             message: format!("{error:#}"),
@@ -51,17 +112,15 @@ fn serve(
 
 fn answer(backend: &dyn Backend, room: &mut Option<Room>, line: &str) -> anyhow::Result<Answer> {
     match serde_json::from_str(line).context("the worker does not know this request")? {
-        Request::Open(opening) => {
-            let (opened, ready) = open(backend, &opening)?;
-            *room = Some(opened);
-            Ok(Answer::Ready(ready))
-        }
+        Request::Open(opening) => Ok(Answer::Ready(open(backend, room, &opening)?)),
         Request::Run(numbers) => {
-            let Some((plan, runners)) = room else {
+            let Some(room) = room else {
                 bail!("a run came before its plan");
             };
-            let run = numbers.run(plan).context("the plan has no such run")?;
-            let measured = runners.workers[0].run(&run)?;
+            let run = numbers
+                .run(&room.plan)
+                .context("the plan has no such run")?;
+            let measured = room.runners.workers[0].run(&run)?;
             Ok(Answer::Measured(Box::new(measured)))
         }
         Request::Probe { image } => docker::probe_engine(&image, PROBE_TIMEOUT)
@@ -70,7 +129,12 @@ fn answer(backend: &dyn Backend, room: &mut Option<Room>, line: &str) -> anyhow:
     }
 }
 
-fn open(backend: &dyn Backend, opening: &Opening) -> anyhow::Result<(Room, Ready)> {
+/// Opens a room, or keeps the open one if it holds the plan.
+fn open(
+    backend: &dyn Backend,
+    room: &mut Option<Room>,
+    opening: &Opening,
+) -> anyhow::Result<Ready> {
     let plan = Plan::new(&opening.scenario()?)?;
     if plan.cells.len() != opening.cells {
         bail!(
@@ -78,6 +142,14 @@ fn open(backend: &dyn Backend, opening: &Opening) -> anyhow::Result<(Room, Ready
             plan.cells.len(),
             opening.cells
         );
+    }
+    let size = RoomSize::of(&plan);
+    if let Some(room) = room {
+        if !room.size.holds(size) {
+            bail!("the room that is open is too small for the plan");
+        }
+        room.plan = plan;
+        return Ok(room.ready.clone());
     }
     let options = RunnerOptions {
         shaper: Some(opening.shaper),
@@ -93,7 +165,13 @@ fn open(backend: &dyn Backend, opening: &Opening) -> anyhow::Result<(Room, Ready
         engine: engine.map_or_else(String::new, |engine| engine.version),
         kernel: Host::this().kernel,
     };
-    Ok(((plan, runners), ready))
+    *room = Some(Room {
+        size,
+        runners,
+        plan,
+        ready: ready.clone(),
+    });
+    Ok(ready)
 }
 
 #[cfg(test)]
@@ -121,6 +199,7 @@ mod tests {
         let mut written = Vec::new();
         serve(
             &Simulator,
+            &mut None,
             lines.collect::<String>().as_bytes(),
             &mut written,
         )
@@ -149,6 +228,31 @@ mod tests {
             assert_eq!(answers.next(), Some(Answer::Measured(Box::new(expected))));
         }
         assert_eq!(answers.next(), None);
+    }
+
+    #[test]
+    fn an_open_room_is_kept_for_plans_that_it_holds() {
+        let text = "title = 'x'\nrepetitions = 1\n[axes]\nreceivers = 3\ncast = 'broadcast'";
+        let large = Plan::new(&Scenario::parse("large", text).unwrap()).unwrap();
+        let open = |plan| Request::Open(Box::new(opening(plan)));
+        let small = plan();
+        let run = Request::Run(RunNumbers::of(&small.runs[3]));
+        let answered = answers(&[open(&large), open(&small), run.clone(), open(&large)]);
+        let [
+            Answer::Ready(first),
+            Answer::Ready(second),
+            Answer::Measured(_),
+            Answer::Ready(_),
+        ] = &answered[..]
+        else {
+            panic!("{answered:?}");
+        };
+        assert_eq!(first, second);
+        let answered = answers(&[open(&small), open(&large), run]);
+        let [Answer::Ready(_), Answer::Error { message }] = &answered[..] else {
+            panic!("{answered:?}");
+        };
+        assert!(message.contains("too small"), "{message}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Run {
 }
 
 /// Quotes `text` as one word for a shell if necessary.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:".contains(letter);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),

@@ -1,6 +1,6 @@
 //! Expands a scenario into runs: one [`Run`] for each row of the results.
 
-mod command;
+pub(crate) mod command;
 pub mod order;
 
 use std::sync::Arc;
