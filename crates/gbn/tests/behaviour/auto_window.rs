@@ -219,7 +219,7 @@ fn acks_handled_in_a_batch_do_not_raise_the_measured_rate() {
 /// With minimum windows of a third in total, the slowest receiver would have 0.85 of the mean here.
 #[test]
 fn streams_of_one_member_get_equal_shares_within_a_short_time() {
-    const SEEDS: u64 = 30;
+    const SEEDS: u64 = 100;
     let transfers = [Transfer {
         sharing: 3,
         ..transfer(Duration::ZERO)
@@ -240,5 +240,5 @@ fn streams_of_one_member_get_equal_shares_within_a_short_time() {
         }
         last_of_mean += 3.0 * last as f64 / all as f64 / cells.len() as f64;
     }
-    assert!(last_of_mean > 0.865, "{last_of_mean}");
+    assert!(last_of_mean > 0.875, "{last_of_mean}");
 }

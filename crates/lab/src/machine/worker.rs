@@ -64,8 +64,11 @@ fn attach() -> anyhow::Result<()> {
     let requests = stream.try_clone()?;
     // It ends with this process, because stdin may stay open.
     thread::spawn(move || {
-        let forwarded = forward(io::stdin().lock(), &requests);
-        forwarded.and_then(|()| requests.shutdown(Shutdown::Write))
+        if let Err(error) = forward(io::stdin().lock(), &requests) {
+            tracing::warn!("cannot pass requests on: {error}");
+        }
+        // So that the worker ends, and this process with it.
+        let _ = requests.shutdown(Shutdown::Write);
     });
     forward(BufReader::new(&stream), io::stdout().lock())?;
     Ok(())
