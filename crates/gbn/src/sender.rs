@@ -187,7 +187,7 @@ impl Sender {
             return;
         }
         if self.base() > old_base {
-            self.measure_rtt(now, &ack);
+            self.measure_rtt(now, old_base, &ack);
             self.sample_window(now, old_base, &ack);
             self.base_advanced();
             self.timer = Some(now + self.rto.current());
@@ -343,14 +343,17 @@ impl Sender {
 
     /// Measures the round trip if the ACK identifies the transmission that it answers (Karn's algorithm). In a group, an
     /// ACK that advances the base is from the slowest receiver, so the timer suits the slowest.
-    fn measure_rtt(&mut self, now: Instant, ack: &Ack) {
+    fn measure_rtt(&mut self, now: Instant, old_base: u64, ack: &Ack) {
         let answered = ack.cumulative.saturating_sub(1);
         let is_unambiguous = self.sent.round(answered) == ack.accepted_round;
         if !is_unambiguous {
             return;
         }
         if self.rto.is_first_flight() {
-            self.rto.record_wait(self.sent.age(answered, now));
+            // No more than a window, so it fits.
+            let acknowledged = (self.base() - old_base) as u32;
+            self.rto
+                .record_wait(acknowledged, self.sent.age(answered, now));
         }
         if answered >= self.timed_from {
             self.rto.record_rtt(self.sent.age(answered, now));

@@ -10,6 +10,8 @@
 //! 3. the transmitter, which sends one packet at a time at the configured rate,
 //! 4. the delay and its jitter.
 //!
+//! With the same seed, a link loses the same packets as netem, unless there is jitter or duplication.
+//!
 //! ```
 //! use std::time::{Duration, Instant};
 //! use backroom_link::{Link, LinkConfig, Verdict};
@@ -29,6 +31,7 @@
 
 mod config;
 mod error;
+mod lfsr113;
 mod link;
 mod loss;
 mod random;

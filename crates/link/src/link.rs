@@ -53,7 +53,7 @@ impl Link {
     pub fn new(config: LinkConfig, seed: u64) -> Self {
         let stream = |impairment| RandomStream::new(seed, impairment);
         Self {
-            loss: LossProcess::new(config.loss.clone(), stream(Impairment::Loss)),
+            loss: LossProcess::new(config.loss.clone(), seed),
             duplicate: stream(Impairment::Duplicate),
             reorder: stream(Impairment::Reorder),
             jitter: stream(Impairment::Jitter),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{ConfigError, check_fraction};
-use crate::random::RandomStream;
+use crate::lfsr113::{Lfsr113, threshold};
 
 /// A loss model.
 ///
@@ -183,24 +183,26 @@ impl<'de> Deserialize<'de> for Loss {
     }
 }
 
-/// A loss model and its state.
+/// A loss model and its state. With the same seed, it loses the same packets as netem: it draws the same numbers in the same
+/// order, and compares them in the same way (`loss_event` in Linux's `net/sched/sch_netem.c`). But netem takes the numbers
+/// for jitter and duplicates from the same sequence, so its losses differ if it has any.
 #[derive(Debug, Clone)]
 pub(crate) struct LossProcess {
     loss: Loss,
-    random: RandomStream,
+    random: Lfsr113,
     offered: u64,
     is_bad: bool,
 }
 
 impl LossProcess {
-    pub(crate) fn new(mut loss: Loss, random: RandomStream) -> Self {
+    pub(crate) fn new(mut loss: Loss, seed: u64) -> Self {
         // `loses_next` searches the list by bisection.
         if let Loss::Droplist(indexes) = &mut loss {
             indexes.sort_unstable();
         }
         Self {
             loss,
-            random,
+            random: Lfsr113::new(seed),
             offered: 0,
             is_bad: false,
         }
@@ -212,16 +214,19 @@ impl LossProcess {
         self.offered += 1;
         match &self.loss {
             Loss::None => false,
-            Loss::Random(probability) => self.random.happens(*probability),
+            Loss::Random(probability) => {
+                let lost_up_to = threshold(*probability);
+                self.random.next_u32() <= lost_up_to && lost_up_to > 0
+            }
             Loss::GilbertElliott(model) => {
-                let (leaves, loss) = if self.is_bad {
-                    (model.r, model.loss_bad)
-                } else {
-                    (model.p, model.loss_good)
-                };
-                let is_lost = self.random.happens(loss);
-                self.is_bad ^= self.random.happens(leaves);
-                is_lost
+                let was_bad = self.is_bad;
+                let leaves = if was_bad { model.r } else { model.p };
+                self.is_bad ^= self.random.next_u32() < threshold(leaves);
+                let number = self.random.next_u32();
+                match was_bad {
+                    true => number > u32::MAX - threshold(model.loss_bad),
+                    false => number < threshold(model.loss_good),
+                }
             }
             Loss::Droplist(indexes) => indexes.binary_search(&index).is_ok(),
         }

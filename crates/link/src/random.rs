@@ -1,4 +1,4 @@
-//! Random numbers that do not change when a library does.
+//! Random numbers for everything but losses, that do not change when a library does.
 //!
 //! They come straight from the ChaCha8 key stream of the seed. The conversion to fractions is done here, because `rand`
 //! may change its own between releases, and recorded seeds must keep their results.
@@ -16,7 +16,6 @@ pub(crate) struct RandomStream(ChaCha8Rng);
 /// The number of the ChaCha8 stream that an impairment uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Impairment {
-    Loss = 0,
     Duplicate = 1,
     Reorder = 2,
     Jitter = 3,
@@ -61,8 +60,8 @@ mod tests {
 
     #[test]
     fn impairments_draw_different_numbers() {
-        let mut loss = RandomStream::new(1, Impairment::Loss);
+        let mut duplicate = RandomStream::new(1, Impairment::Duplicate);
         let mut reorder = RandomStream::new(1, Impairment::Reorder);
-        assert_ne!(loss.fraction(), reorder.fraction());
+        assert_ne!(duplicate.fraction(), reorder.fraction());
     }
 }

@@ -16,13 +16,15 @@ pub(super) struct Rto {
 
 /// What sets the timeout until the second round-trip measurement, if several streams share the sender's link.
 ///
-/// Streams that begin together each put a whole window into the queue of that link. The first measurement is that of the
-/// first segment, which did not wait for all of them. What is sent next does: only its measurement tells the time.
+/// Streams that begin together each put a whole window into the queue of that link, in any order. The first measurement is
+/// that of the first segment, which did not wait for all of them. What is sent next does: only its measurement tells the
+/// time.
 #[derive(Debug, Clone)]
 struct FirstFlight {
     measurements: u32,
-    /// The longest time from a segment to its ACK.
-    longest_wait: Duration,
+    acknowledged: u32,
+    /// The link takes at most this long for a segment: the shortest time for `n` segments so far, divided by `n`.
+    per_segment: Duration,
     /// The streams that share the link, this one included.
     streams: u32,
     /// This stream's window, in segments.
@@ -47,7 +49,8 @@ impl Rto {
             back_offs: 0,
             first_flight: FirstFlight {
                 measurements: 0,
-                longest_wait: Duration::ZERO,
+                acknowledged: 0,
+                per_segment: Duration::MAX,
                 streams: 1,
                 window: 1,
             },
@@ -64,9 +67,11 @@ impl Rto {
         self.first_flight.measurements < 2
     }
 
-    /// Records how long a segment of the first flight waited for its ACK.
-    pub(super) fn record_wait(&mut self, wait: Duration) {
-        self.first_flight.longest_wait = self.first_flight.longest_wait.max(wait);
+    /// Records that an ACK of the first flight acknowledged `segments` more, the last of which waited for it this long.
+    pub(super) fn record_wait(&mut self, segments: u32, wait: Duration) {
+        let flight = &mut self.first_flight;
+        flight.acknowledged = flight.acknowledged.saturating_add(segments).max(1);
+        flight.per_segment = flight.per_segment.min(wait / flight.acknowledged);
     }
 
     /// Records an unambiguous measurement and ends the back-off (RFC 6298 sections 2.2, 2.3 and 5.7).
@@ -115,26 +120,28 @@ impl Rto {
         measured.max(doubled.min(MAX_BACK_OFF))
     }
 
-    /// The longest that the first windows of all streams can take.
+    /// The timeout before the first measurement: enough for the first windows of all streams, unless the link is slower
+    /// than any that is expected.
     fn initial(&self) -> Duration {
-        let FirstFlight {
-            streams, window, ..
-        } = self.first_flight;
-        let segments = if streams > 1 {
-            streams.saturating_mul(window)
-        } else {
-            0
-        };
-        INITIAL_RTO.max(Duration::from_secs(segments.into()) / SLOWEST_SEGMENTS_PER_S)
+        let windows = Duration::from_secs(self.shared_windows().into()) / SLOWEST_SEGMENTS_PER_S;
+        INITIAL_RTO.max(windows)
     }
 
-    /// How much longer than one before it a segment of the first flight waits for the windows of the other streams.
+    /// How much longer than one before it a segment of the first flight may wait for the windows of the other streams.
     fn queueing_delay(&self) -> Duration {
         if self.is_first_flight() {
-            let others = self.first_flight.streams - 1;
-            self.first_flight.longest_wait.saturating_mul(others)
+            let per_segment = self.first_flight.per_segment;
+            per_segment.saturating_mul(self.shared_windows())
         } else {
             Duration::ZERO
+        }
+    }
+
+    /// The segments in the windows of all streams that share the link, or 0 if no other does.
+    fn shared_windows(&self) -> u32 {
+        match self.first_flight.streams {
+            1 => 0,
+            streams => streams.saturating_mul(self.first_flight.window),
         }
     }
 }

@@ -216,10 +216,10 @@ fn acks_handled_in_a_batch_do_not_raise_the_measured_rate() {
 }
 
 /// A file is delivered when the slowest receiver has it. With minimum windows of nearly an equal share, chance matters less.
-/// With minimum windows of a third in total, the slowest receiver would have 0.85 of the mean here.
+/// The slowest receiver has 0.875 of the mean here (1000 seeds); with minimum windows of a third in total, it would have 0.85.
 #[test]
 fn streams_of_one_member_get_equal_shares_within_a_short_time() {
-    const SEEDS: u64 = 100;
+    const SEEDS: u64 = 300;
     let transfers = [Transfer {
         sharing: 3,
         ..transfer(Duration::ZERO)
@@ -240,5 +240,5 @@ fn streams_of_one_member_get_equal_shares_within_a_short_time() {
         }
         last_of_mean += 3.0 * last as f64 / all as f64 / cells.len() as f64;
     }
-    assert!(last_of_mean > 0.875, "{last_of_mean}");
+    assert!(last_of_mean > 0.867, "{last_of_mean}");
 }

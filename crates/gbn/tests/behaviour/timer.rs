@@ -176,10 +176,19 @@ fn the_first_flight_waits_for_the_windows_of_all_streams_that_share_the_link() {
     sender.set_sharing(3);
     transmit_all(&mut sender, at(0));
     sender.handle_ack(at(20), RECEIVER, ack(1));
-    assert_eq!(sender.stats().rto, ms(60 + 2 * 20));
+    assert_eq!(sender.stats().rto, INITIAL_RTO, "not 60 + 3 x 100 x 20 ms");
     transmit_all(&mut sender, at(20));
-    sender.handle_ack(at(120), RECEIVER, ack(100));
-    assert_eq!(sender.poll_timeout(), Some(at(120 + 60 + 2 * 120)));
+    // A link that takes a millisecond for each.
+    sender.handle_ack(at(50), RECEIVER, ack(30));
+    let longest = 300 * (ms(50) / 30);
+    assert_eq!(sender.poll_timeout(), Some(at(50 + 60) + longest));
+    // Another stream's window was between the two parts of the first.
+    sender.handle_ack(at(250), RECEIVER, ack(100));
+    assert_eq!(
+        sender.poll_timeout(),
+        Some(at(250 + 60) + longest),
+        "the bound does not grow"
+    );
     // What was sent at 20 ms waited for three windows of 100 ms.
     sender.handle_ack(at(340), RECEIVER, ack(101));
     let rto = sender.stats().srtt.unwrap() + 4 * sender.stats().rttvar.unwrap();

@@ -25,6 +25,7 @@ mod side;
 pub mod testbed;
 mod transfer;
 
+use std::env;
 use std::thread;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl Backend for DockerBackend {
     }
 
     fn clock(&self) -> ClockName {
-        ClockName::Real
+        clock()
     }
 
     fn description(&self) -> &'static str {
@@ -84,7 +85,7 @@ impl Backend for DockerBackend {
             remedy: "use --runner sim".to_owned(),
         })?;
         let (_, version) = runtime.block_on(engine::connect(&options.image, time_limit))?;
-        Ok(format!("containers in real time ({version})"))
+        Ok(format!("containers in {} time ({version})", clock()))
     }
 
     /// Removes leftovers of killed labs, then opens the rooms for `plan`. Without `options.shaper`, uses netem if the
@@ -126,7 +127,7 @@ impl Backend for DockerBackend {
         open_all(&mut rooms[1..])?;
         let boxed = |room| Box::new(room) as Box<dyn Runner>;
         Ok(Runners {
-            kind: RunnerKind::docker(shaper, ClockName::Real),
+            kind: RunnerKind::docker(shaper, clock()),
             workers: rooms.into_iter().map(boxed).collect(),
             engine: Some(Engine {
                 version: engine,
@@ -254,9 +255,17 @@ impl DockerRunner {
     }
 }
 
+/// The clock that programs see here. The virtual machine of docker/netem-kernel tells it to a lab that is started in it.
+fn clock() -> ClockName {
+    match env::var_os("BACKROOM_CLOCK").is_some_and(|clock| clock == "virtual") {
+        true => ClockName::Virtual,
+        false => ClockName::Real,
+    }
+}
+
 impl Runner for DockerRunner {
     fn kind(&self) -> RunnerKind {
-        RunnerKind::docker(self.shaper, ClockName::Real)
+        RunnerKind::docker(self.shaper, clock())
     }
 
     fn run(&mut self, run: &Run) -> Result<Measurement, RunError> {

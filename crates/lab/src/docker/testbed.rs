@@ -15,7 +15,7 @@ use super::member::Member;
 use super::owner::Owner;
 use super::room::Room;
 use super::{RoomError, exec, transfer};
-use crate::runner::{ClockName, RunError, RunnerKind, Shaper};
+use crate::runner::{RunError, RunnerKind, Shaper};
 
 /// The folder of received files in a receiver's container.
 pub use super::container::DOWNLOAD_DIR as RECEIVED_FOLDER;
@@ -74,7 +74,7 @@ impl Testbeds {
 
     /// The runner in rows, manifests and folders.
     pub fn kind(&self) -> RunnerKind {
-        RunnerKind::docker(self.shaper, ClockName::Real)
+        RunnerKind::docker(self.shaper, super::clock())
     }
 
     /// Name and version of the engine.

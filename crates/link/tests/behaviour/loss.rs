@@ -30,6 +30,43 @@ fn a_droplist_drops_exactly_its_packets() {
     assert_eq!(lost(&send_steadily(&unsorted, 1, 20).1), [2, 5]);
 }
 
+/// Recorded with `tc qdisc add dev lo root netem OPTIONS seed SEED` and 220 numbered datagrams on Linux 6.12.
+#[test]
+fn a_seed_loses_the_same_packets_as_in_the_kernel() {
+    let recorded: [(&str, &str, u64, &[usize]); 4] = [
+        (
+            "loss random 5%",
+            "0.05",
+            42,
+            &[27, 43, 49, 76, 118, 130, 165, 189],
+        ),
+        (
+            "loss random 5%",
+            "0.05",
+            u64::MAX - 58,
+            &[
+                34, 37, 56, 73, 80, 101, 103, 109, 111, 116, 121, 125, 183, 200,
+            ],
+        ),
+        (
+            "loss gemodel 3% 20% 100% 0%",
+            "gemodel 0.03 0.2 1 0",
+            42,
+            &[39, 66, 67, 68, 69, 184],
+        ),
+        (
+            "loss gemodel 2% 25% 75% 1%",
+            "gemodel 0.02 0.25 0.75 0.01",
+            7,
+            &[1, 132, 203, 204, 205, 212],
+        ),
+    ];
+    for (options, loss, seed, expected) in recorded {
+        let (_, verdicts) = send_steadily(&losing(loss), seed, 220);
+        assert_eq!(lost(&verdicts), expected, "{options} seed {seed}");
+    }
+}
+
 #[test]
 fn random_loss_has_the_configured_mean_and_is_independent() {
     for loss in [0.001, 0.01, 0.3] {
