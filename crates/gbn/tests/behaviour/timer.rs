@@ -1,5 +1,6 @@
 //! The retransmission timer: RFC 6298, Karn's algorithm, back-off.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
@@ -9,7 +10,7 @@ use backroom_gbn::{
 
 use backroom_link::LinkConfig;
 
-use crate::harness::{Scenario, ack, at, ms, transmit_all};
+use crate::harness::{Scenario, SplitMix64, ack, at, ms, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
@@ -193,6 +194,69 @@ fn the_first_flight_waits_for_the_windows_of_all_streams_that_share_the_link() {
     sender.handle_ack(at(340), RECEIVER, ack(101));
     let rto = sender.stats().srtt.unwrap() + 4 * sender.stats().rttvar.unwrap();
     assert_eq!(sender.stats().rto, rto, "and RFC 6298 applies from then on");
+}
+
+/// Each stream hands its first window to the link in parts of any size, as threads do that share a processor.
+#[test]
+fn streams_that_begin_in_any_order_do_not_run_into_their_timers() {
+    for seed in 1..=300 {
+        let mut random = SplitMix64(seed);
+        let streams = 2 + random.below(5) as usize;
+        let config = SenderConfig {
+            window: Window::try_from(1 + random.below(150) as u16)
+                .unwrap()
+                .into(),
+            ..SenderConfig::default()
+        };
+        let mut senders = vec![Sender::new(config, [RECEIVER]); streams];
+        let mut link = SharedFifo::default();
+        for sender in &mut senders {
+            sender.make_available(500);
+            sender.finish();
+            sender.set_sharing(streams as u32);
+        }
+        let mut beginning: Vec<usize> = (0..streams).collect();
+        while !beginning.is_empty() {
+            let chosen = random.below(beginning.len() as u64) as usize;
+            let stream = beginning[chosen];
+            let part = 1 + random.below(150);
+            if link.send(&mut senders[stream], stream, at(0), part) < part {
+                beginning.swap_remove(chosen);
+            }
+        }
+        while let Some((now, stream, seq)) = link.acks.pop_front() {
+            let timers = senders.iter().filter_map(Sender::poll_timeout);
+            let expired = timers.min().is_some_and(|timer| timer <= now);
+            assert!(!expired, "seed {seed}: a timer expires before {now:?}");
+            senders[stream].handle_ack(now, RECEIVER, ack(seq + 1));
+            link.send(&mut senders[stream], stream, now, u64::MAX);
+        }
+    }
+}
+
+/// A link without loss that takes a millisecond for a segment. The ACK arrives 20 ms later.
+#[derive(Default)]
+struct SharedFifo {
+    free_at: Option<Instant>,
+    /// Arrival, stream and segment of each.
+    acks: VecDeque<(Instant, usize, u64)>,
+}
+
+impl SharedFifo {
+    /// Sends up to `most` segments. Returns how many the window allowed.
+    fn send(&mut self, sender: &mut Sender, stream: usize, now: Instant, most: u64) -> u64 {
+        let mut sent = 0;
+        while sent < most
+            && let Some(transmit) = sender.poll_transmit(now, 1)
+        {
+            let free_at = self.free_at.map_or(now, |free_at| free_at.max(now)) + ms(1);
+            self.free_at = Some(free_at);
+            self.acks
+                .push_back((free_at + ms(20), stream, transmit.first));
+            sent += 1;
+        }
+        sent
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::{
 
 use backroom_gbn::{Ack, Sender, SenderEvent, Transmit};
 
+pub(crate) use content::SplitMix64;
 pub(crate) use scenario::{Scenario, Space};
 pub(crate) use simulation::Outcome;
 pub(crate) use trace::{Event, TraceEntry};
