@@ -123,12 +123,19 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
         ("the simulator", CellSummary::sim_difference),
     ] {
         let differences: Vec<_> = cells.iter().filter_map(difference).collect();
-        let near = differences.iter().filter(|part| part.abs() <= DIFFERENCE);
+        let within = |limit: f64| {
+            differences
+                .iter()
+                .filter(|part| part.abs() <= limit)
+                .count()
+        };
         if !differences.is_empty() {
             remarks.push(format!(
-                "{} of {} cells are within 10 % of {reference}; `cause` in summary.csv gives likely reasons for the others",
-                near.count(),
-                differences.len()
+                "{} of {} cells are within 10 % of {reference}, {} within 5 %; `cause` in summary.csv gives likely reasons for \
+                 the others",
+                within(DIFFERENCE),
+                differences.len(),
+                within(0.05)
             ));
         }
     }

@@ -206,14 +206,16 @@ fn differences(
     let Some((farthest, difference)) = pairs.last() else {
         return Vec::new();
     };
-    let close = pairs
-        .iter()
-        .filter(|(_, difference)| difference.abs() <= CLOSE);
+    let within = |limit: f64| {
+        let close = pairs.iter().filter(|(_, part)| part.abs() <= limit);
+        close.count()
+    };
     let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
     let mut sentences = vec![format!(
-        "{} of {} cells are within 10 % of {reference}. The median difference is {} %.",
-        close.count(),
+        "{} of {} cells are within 10 % of {reference}, {} within 5 %. The median difference is {} %.",
+        within(CLOSE),
         pairs.len(),
+        within(0.05),
         format_number(median.map_or(0.0, |spread| spread.median) * 100.0)
     )];
     if difference.abs() > CLOSE {
