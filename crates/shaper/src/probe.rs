@@ -1,9 +1,9 @@
 //! Measures the path between two shapers with datagrams of their own, for backends that do not report how long packets
 //! were held.
 //!
-//! A few small datagrams, one at a time, give the round-trip time. A train of full-size datagrams gives the rate: the time
-//! between the replies to its first and last packet is the link's transmission time for the packets in between (packet
-//! dispersion; Dovrolis et al. 2001).
+//! A few small datagrams, one at a time, give the round-trip time. A train of full-size datagrams gives the rate: its packets
+//! arrive one transmission time of the link after the other (packet dispersion; Dovrolis et al. 2001). The line of least
+//! squares through all arrivals counts, so that a reply that this program reads late hardly matters.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -117,33 +117,52 @@ async fn rate(socket: &UdpSocket, probe: &Probe, limit: Duration) -> io::Result<
         io::Result::Ok(())
     };
     let receive = async {
-        let (mut first, mut last) = (None, None);
-        while let Some(reply) = next_reply(socket, limit).await? {
+        let mut replies = Vec::new();
+        // Duplicates must not make it endless.
+        for _ in 0..2 * probe.train {
+            let Some(reply) = next_reply(socket, limit).await? else {
+                break;
+            };
             if reply.number >= ATTEMPTS {
-                first = first.or(Some(reply));
-                last = Some(reply);
+                replies.push(reply);
             }
             if reply.number == last_number {
                 break;
             }
         }
-        io::Result::Ok(first.zip(last))
+        io::Result::Ok(replies)
     };
     let (sent, received) = tokio::join!(send, receive);
     sent?;
-    Ok(received?.and_then(|(first, last)| dispersion(first, last, probe)))
+    Ok(dispersion(&received?, probe))
 }
 
-fn dispersion(first: ProbeReply, last: ProbeReply, probe: &Probe) -> Option<f64> {
-    // A packet lost before transmission took no transmission time. A packet lost after transmission did.
-    let packets = if probe.lost_after_transmission {
-        last.number - first.number
-    } else {
-        last.count.wrapping_sub(first.count)
-    };
-    let seconds = (last.at - first.at).as_secs_f64();
-    (packets > 0 && seconds > 0.0)
-        .then(|| f64::from(packets) * probe.packet_bytes as f64 * 8.0 / seconds / 1e6)
+fn dispersion(replies: &[ProbeReply], probe: &Probe) -> Option<f64> {
+    let first = replies.first()?;
+    let points = replies.iter().map(|reply| {
+        // A packet lost before transmission took no transmission time. A packet lost after transmission did.
+        let packets = if probe.lost_after_transmission {
+            reply.number.wrapping_sub(first.number)
+        } else {
+            reply.count.wrapping_sub(first.count)
+        };
+        (f64::from(packets), (reply.at - first.at).as_secs_f64())
+    });
+    let seconds_per_packet = slope(&points.collect::<Vec<_>>())?;
+    Some(probe.packet_bytes as f64 * 8.0 / seconds_per_packet / 1e6)
+}
+
+/// The slope of the line of least squares through `points`, if it rises.
+fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let mean =
+        |part: fn(&(f64, f64)) -> f64| points.iter().map(part).sum::<f64>() / points.len() as f64;
+    let (mean_x, mean_y) = (mean(|point| point.0), mean(|point| point.1));
+    let (mut covariance, mut variance) = (0.0, 0.0);
+    for (x, y) in points {
+        covariance += (x - mean_x) * (y - mean_y);
+        variance += (x - mean_x).powi(2);
+    }
+    (variance > 0.0 && covariance > 0.0).then(|| covariance / variance)
 }
 
 #[cfg(test)]
@@ -158,17 +177,38 @@ mod tests {
             count,
             at: at + Duration::from_millis(ms),
         };
-        let (first, last) = (reply(10, 3, 0), reply(110, 98, 95));
-        let probe = |lost_after_transmission| Probe {
+        let replies = [reply(10, 3, 0), reply(110, 98, 95)];
+        let near = |rate: Option<f64>, expected: f64| (rate.unwrap() - expected).abs() < 1e-9;
+        assert!(near(dispersion(&replies, &probe(false)), 10.0));
+        assert!(near(dispersion(&replies, &probe(true)), 1000.0 / 95.0));
+        assert_eq!(dispersion(&replies[..1], &probe(false)), None);
+        assert_eq!(dispersion(&[], &probe(false)), None);
+    }
+
+    #[test]
+    fn a_reply_that_is_read_late_hardly_matters() {
+        let at = Instant::now();
+        let reply = |number: u32, us: u64| ProbeReply {
+            number,
+            count: number,
+            at: at + Duration::from_micros(us),
+        };
+        let mut replies: Vec<_> = (0..200).map(|n| reply(n, 1000 * u64::from(n))).collect();
+        replies[0] = reply(0, 1200);
+        let rate = dispersion(&replies, &probe(false)).unwrap();
+        assert!((rate / 10.0 - 1.0).abs() < 0.001, "{rate}");
+        let ends = [replies[0], replies[199]];
+        let of_ends = dispersion(&ends, &probe(false)).unwrap();
+        assert!(of_ends / 10.0 - 1.0 > 0.005, "{of_ends}");
+    }
+
+    fn probe(lost_after_transmission: bool) -> Probe {
+        Probe {
             peer: Ipv4Addr::LOCALHOST,
             packet_bytes: 1250,
-            train: 101,
+            train: 200,
             timeout_ms: 1,
             lost_after_transmission,
-        };
-        let near = |rate: Option<f64>, expected: f64| (rate.unwrap() - expected).abs() < 1e-9;
-        assert!(near(dispersion(first, last, &probe(false)), 10.0));
-        assert!(near(dispersion(first, last, &probe(true)), 1000.0 / 95.0));
-        assert_eq!(dispersion(first, first, &probe(false)), None);
+        }
     }
 }
