@@ -2,6 +2,7 @@
 //!
 //! - `folder`: reads a folder.
 //! - `cells`: pairs the runs of the same cell.
+//! - `seeds`: runs of the same seed, one by one.
 //! - `ratio`: the ratio of the completion times.
 //! - `mann_whitney`: whether the difference could be chance.
 //! - `multiplicity`: corrects for testing many cells at once.
@@ -15,12 +16,14 @@ mod folder;
 mod mann_whitney;
 mod multiplicity;
 mod ratio;
+mod seeds;
 mod text;
 mod verdict;
 
 pub use cells::Runs;
 pub use folder::{Folder, FolderError};
 pub use ratio::Ratio;
+pub use seeds::SameSeed;
 pub use text::{Format, render};
 pub use verdict::{FALSE_ALARMS, FLOOR, Verdict};
 
@@ -33,6 +36,8 @@ use multiplicity::adjusted;
 pub struct Comparison {
     /// All cells of A and B, sorted by the values of their axes.
     pub cells: Vec<ComparedCell>,
+    /// The runs that both have.
+    pub same_seed: SameSeed,
 }
 
 /// One cell in both sweeps.
@@ -78,7 +83,10 @@ pub fn compare(baseline: &[RunRecord], candidate: &[RunRecord]) -> Comparison {
             }
         })
         .collect();
-    Comparison { cells }
+    Comparison {
+        cells,
+        same_seed: SameSeed::of(baseline, candidate),
+    }
 }
 
 /// `None` if there are so few runs that no outcome would be significant.

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use strum::VariantArray;
 
 use super::verdict::runs_needed;
-use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, Verdict};
+use super::{ComparedCell, Comparison, FALSE_ALARMS, FLOOR, Folder, Runs, SameSeed, Verdict};
 use crate::labels;
 use crate::statistics::{self, Spread};
 
@@ -112,6 +112,14 @@ fn summary(comparison: &Comparison) -> String {
     }
     if let Some(mean) = geometric_mean(comparison) {
         let _ = write!(text, " All together: {} times as long.", times(mean));
+    }
+    let SameSeed { pairs, alike } = comparison.same_seed;
+    if pairs > 0 {
+        let _ = write!(
+            text,
+            " Of {pairs} pairs of runs with the same seed, {alike} differ by at most {} %.",
+            FLOOR * 100.0
+        );
     }
     if few > 0 {
         let runs = runs_needed(comparison.cells.len() - missing);
