@@ -119,7 +119,7 @@ async fn rate(socket: &UdpSocket, probe: &Probe, limit: Duration) -> io::Result<
     let receive = async {
         let mut replies = Vec::new();
         // Duplicates must not make it endless.
-        for _ in 0..2 * probe.train {
+        for _ in 0..probe.train.saturating_mul(2) {
             let Some(reply) = next_reply(socket, limit).await? else {
                 break;
             };
@@ -146,7 +146,9 @@ fn dispersion(replies: &[ProbeReply], probe: &Probe) -> Option<f64> {
         } else {
             reply.count.wrapping_sub(first.count)
         };
-        (f64::from(packets), (reply.at - first.at).as_secs_f64())
+        // Reordered packets may come before the first reply.
+        let packets = f64::from(packets.cast_signed());
+        (packets, (reply.at - first.at).as_secs_f64())
     });
     let seconds_per_packet = slope(&points.collect::<Vec<_>>())?;
     Some(probe.packet_bytes as f64 * 8.0 / seconds_per_packet / 1e6)

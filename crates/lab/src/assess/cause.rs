@@ -10,6 +10,8 @@ use crate::statistics::CellSummary;
 
 /// Relative difference from the expected goodput above which a cause is sought.
 pub const DIFFERENCE: f64 = 0.1;
+/// Half of it. Summaries count the cells within each.
+pub const SMALL_DIFFERENCE: f64 = 0.05;
 
 /// Adds the goodput in the simulator to each of `cells`, and the cause of a difference from it or from the model.
 pub fn explain(cells: &mut [CellSummary], simulated: &[CellSummary]) {

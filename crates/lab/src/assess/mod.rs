@@ -7,7 +7,7 @@ mod gate;
 
 use backroom_sim::{Measurement, model};
 
-pub use self::cause::{DIFFERENCE, explain};
+pub use self::cause::{DIFFERENCE, SMALL_DIFFERENCE, explain};
 use self::gate::Check;
 use crate::plan::Run;
 use crate::record::{Cause, GateVerdict, RunRecord, rounded};

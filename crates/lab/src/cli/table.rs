@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use backroom_vocabulary::format_number;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::assess::DIFFERENCE;
+use crate::assess::{DIFFERENCE, SMALL_DIFFERENCE};
 use crate::labels;
 use crate::scenario::{ChartSpec, Quantity, Scenario};
 use crate::statistics::{self, CellSummary, Panel, Pivot};
@@ -135,7 +135,7 @@ pub(super) fn remarks(cells: &[CellSummary]) -> Vec<String> {
                  the others",
                 within(DIFFERENCE),
                 differences.len(),
-                within(0.05)
+                within(SMALL_DIFFERENCE)
             ));
         }
     }

@@ -6,6 +6,7 @@ use backroom_sim::Axis;
 use backroom_vocabulary::format_number;
 
 use super::Report;
+use crate::assess::{DIFFERENCE, SMALL_DIFFERENCE};
 use crate::labels;
 use crate::record::RunRecord;
 use crate::scenario::Quantity;
@@ -197,7 +198,6 @@ fn differences(
     difference: fn(&CellSummary) -> Option<f64>,
     reference: &str,
 ) -> Vec<String> {
-    const CLOSE: f64 = 0.1;
     let pairs = cells
         .iter()
         .filter_map(|cell| Some((cell, difference(cell)?)));
@@ -213,12 +213,12 @@ fn differences(
     let median = statistics::Spread::of(pairs.iter().map(|(_, difference)| difference.abs()));
     let mut sentences = vec![format!(
         "{} of {} cells are within 10 % of {reference}, {} within 5 %. The median difference is {} %.",
-        within(CLOSE),
+        within(DIFFERENCE),
         pairs.len(),
-        within(0.05),
+        within(SMALL_DIFFERENCE),
         format_number(median.map_or(0.0, |spread| spread.median) * 100.0)
     )];
-    if difference.abs() > CLOSE {
+    if difference.abs() > DIFFERENCE {
         let cause = match farthest.cause {
             None => String::new(),
             Some(cause) => format!(" (likely cause: {cause})"),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{output, simulate, stderr};
+use crate::{output, simulate, stderr, stdout};
 
 const SMALL: [&str; 6] = [
     "--set",
@@ -39,6 +39,21 @@ fn the_page_holds_everything_and_asks_for_nothing() {
         assert!(!asked.contains(request), "{request:?} is on the page");
     }
     assert!(page.len() < 5_000_000);
+}
+
+#[test]
+fn summaries_count_the_cells_near_the_model_and_the_runs_that_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let cells = ["--set", "cast=unicast", "--set", "window=10,20"];
+    let more = ["--set", "loss=0", "--reps", "1"];
+    let swept = simulate("window", dir.path(), &[&cells[..], &more].concat());
+    let near = "2 of 2 cells are within 10 % of the model, 2 within 5 %";
+    assert!(stdout(&swept).contains(near), "{}", stdout(&swept));
+    assert!(page(dir.path()).contains(near));
+    let compared = output(&["compare", folder, folder]);
+    let agree = "Of 2 pairs of runs with the same seed, 2 differ by at most 1 %.";
+    assert!(stdout(&compared).contains(agree), "{}", stdout(&compared));
 }
 
 #[test]
