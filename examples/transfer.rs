@@ -15,7 +15,7 @@ use backroom_gbn::{Ack, Received, Receiver, ReceiverId, Sender, SenderConfig};
 use backroom_link::{Link, LinkConfig, Loss, Verdict};
 
 const FILE_BYTES: usize = 1 << 20;
-const SEGMENT_BYTES: usize = 1200;
+const SEGMENT_BYTES: usize = 1184;
 const ACK_BYTES: usize = 82;
 const FREE_SEGMENTS: u32 = 1024;
 const RECEIVER: ReceiverId = ReceiverId(0);

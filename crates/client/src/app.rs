@@ -161,6 +161,7 @@ async fn join_and_run(
             max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
             ..ReceiveLimits::default()
         },
+        max_stall: options.settings.give_up_after,
         udp: UdpOptions {
             gso: options.gso,
             ..UdpOptions::default()

@@ -106,6 +106,8 @@ pub(crate) enum OutputFormat {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn options(arguments: &[&str]) -> Result<Options, clap::Error> {
@@ -133,10 +135,13 @@ mod tests {
             "--name=ada",
             "--output=json",
             "--max-file-size=4GiB",
+            "--give-up-after=2m",
         ])
         .unwrap();
         assert_eq!(options_given.settings.window.to_string(), "200");
         assert_eq!(options_given.settings.sender_config().copies.count(), 2);
+        let config = options_given.settings.sender_config();
+        assert_eq!(config.max_stall, Duration::from_secs(120));
         assert_eq!(options_given.max_file_size, Some(ByteSize::gib(4)));
         assert!(!options_given.gso && options_given.multicast);
         for wrong in [
@@ -155,6 +160,8 @@ mod tests {
             "--output=xml",
             "--max-file-size=5XB",
             "--max-file-size=-1",
+            "--give-up-after=10ms",
+            "--give-up-after=30",
         ] {
             assert_eq!(options(&[wrong]).unwrap_err().exit_code(), 2, "{wrong}");
         }

@@ -1,5 +1,8 @@
 //! How files are sent. Options set it at the start, commands change it for later files.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use backroom_gbn::{ConfigError, Copies, Recovery, SenderConfig, Timeout, WindowSetting};
 use backroom_protocol::segment::{BadSegmentBytes, SegmentBytes};
 use backroom_vocabulary::{DeliverySetting, ParseNameError, event};
@@ -32,8 +35,23 @@ pub(crate) struct Settings {
     pub(crate) delivery: DeliverySetting,
 
     /// Payload of a segment in bytes
-    #[arg(long, value_name = "BYTES", default_value = "1200")]
+    #[arg(long, value_name = "BYTES", default_value_t)]
     pub(crate) segment: SegmentBytes,
+
+    /// Give up sending or receiving a file after this long without progress
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_give_up_after)]
+    pub(crate) give_up_after: Duration,
+}
+
+/// The limits of `--give-up-after`.
+const GIVE_UP_AFTER: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
+
+fn parse_give_up_after(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|time| GIVE_UP_AFTER.contains(time))
+        .ok_or("a time from 1s to 24h, such as `30s` or `5m`")
 }
 
 impl Settings {
@@ -44,6 +62,7 @@ impl Settings {
             recovery: self.recovery,
             timeout: self.timeout,
             copies: self.copies,
+            max_stall: self.give_up_after,
             ..SenderConfig::default()
         }
     }

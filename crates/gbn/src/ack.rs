@@ -37,7 +37,7 @@ impl Transmit {
 pub struct Ack {
     /// The next segment expected: all segments below it were delivered.
     pub cumulative: u64,
-    /// The round in which segment `cumulative - 1` was accepted, or 0 if no segment was. It identifies the transmission
+    /// The round in which segment `cumulative - 1` last arrived, or 0 if no segment was accepted. It identifies the transmission
     /// that this ACK answers, so the sender can time retransmissions too: RFC 6298 section 3 excludes only ambiguous ACKs.
     pub accepted_round: u16,
     /// The round of a segment beyond `cumulative` that arrived, and was dropped, since the last ACK.

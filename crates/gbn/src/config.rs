@@ -10,7 +10,10 @@ use std::time::Duration;
 pub use self::{
     copies::Copies,
     error::ConfigError,
-    timeout::{DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO, Timeout},
+    timeout::{
+        CONSTANT_RETRIES, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO,
+        Timeout,
+    },
     window::{Window, WindowSetting},
 };
 
@@ -30,9 +33,6 @@ fn invalid_recovery(text: &str) -> ConfigError {
 }
 
 /// The settings of a [`Sender`](crate::Sender).
-///
-/// A receiver counts as lost after `max_timeouts` consecutive timeouts *and* `min_silence`. A count alone would lose every
-/// receiver behind a path whose round trip is longer than a few fixed timeouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderConfig {
     /// The number of segments that may be outstanding.
@@ -43,22 +43,39 @@ pub struct SenderConfig {
     pub timeout: Timeout,
     /// The number of times that each segment is transmitted.
     pub copies: Copies,
-    /// Consecutive timeouts without any ACK before a receiver counts as lost.
-    pub max_timeouts: u32,
-    /// The minimum time between the first of those timeouts and the loss of the receiver.
-    pub min_silence: Duration,
+    /// How long a receiver may stall the transfer, by acknowledging nothing new, before it counts as lost. Never less than
+    /// [`MIN_RETRIES`] retransmission timeouts.
+    pub max_stall: Duration,
+    /// If set, a receiver that sends no ACK at all counts as lost earlier than that.
+    pub max_silence: Option<Silence>,
 }
 
+/// A receiver is silent after this many consecutive timeouts without any ACK *and* this long after the first of them. A count
+/// alone would lose every receiver behind a path whose round trip is longer than a few fixed timeouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// Consecutive timeouts without any ACK.
+    pub timeouts: u32,
+    /// The minimum time since the first of those timeouts.
+    pub min_time: Duration,
+}
+
+/// By default a receiver counts as lost after this long without progress.
+pub const DEFAULT_MAX_STALL: Duration = Duration::from_secs(30);
+
+/// The retransmission timeouts that fit into the time without progress, however long they are.
+pub const MIN_RETRIES: u32 = 3;
+
 impl Default for SenderConfig {
-    /// 64 segments, fast recovery, adaptive timer, one copy; 10 timeouts over at least 5 seconds.
+    /// 64 segments, fast recovery, adaptive timer, one copy; 30 seconds without progress.
     fn default() -> Self {
         Self {
             window: WindowSetting::default(),
             recovery: Recovery::default(),
             timeout: Timeout::default(),
             copies: Copies::default(),
-            max_timeouts: 10,
-            min_silence: Duration::from_secs(5),
+            max_stall: DEFAULT_MAX_STALL,
+            max_silence: None,
         }
     }
 }

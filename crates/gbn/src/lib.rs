@@ -93,7 +93,7 @@
 //! # Groups
 //!
 //! A [`Sender`] sends the same segments to one or more receivers; `base` is the lowest cumulative ACK of the live ones. A
-//! receiver that stops answering is reported as lost after a bounded time, and the others continue. A
+//! receiver without progress is reported as lost after a bounded time, and the others continue. A
 //! [`StragglerDetector`] identifies a receiver that is too slow for the group. The caller can
 //! [remove](Sender::remove_receiver) it and serve it with [a separate sender](Sender::starting_at).
 
@@ -105,11 +105,12 @@ mod sender;
 
 pub use ack::{Ack, Transmit};
 pub use config::{
-    ConfigError, Copies, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RTO,
-    Recovery, SenderConfig, Timeout, Window, WindowSetting,
+    CONSTANT_RETRIES, ConfigError, Copies, DEFAULT_FLOOR, DEFAULT_MAX_STALL, INITIAL_RTO,
+    MAX_BACK_OFF, MAX_FIXED_TIMEOUT, MIN_RETRIES, MIN_RTO, Recovery, SenderConfig, Silence,
+    Timeout, Window, WindowSetting,
 };
 pub use receiver::{Received, Receiver, ReceiverStats};
 pub use sender::{
-    GoBackCause, ReceiverId, ReceiverProgress, SegmentDelays, Sender, SenderEvent, SenderStats,
-    straggler::StragglerDetector,
+    GoBackCause, LossCause, ReceiverId, ReceiverProgress, SegmentDelays, Sender, SenderEvent,
+    SenderStats, straggler::StragglerDetector,
 };

@@ -44,7 +44,8 @@ pub struct Receiver {
     /// The highest segment seen on this stream + 1. After a change of streams it may be below `expected_seq_num`: the new
     /// sender has not yet sent all that was delivered before, and refuses ACKs for segments that it did not send.
     arrived_end: u64,
-    /// The round of the last segment delivered on this stream.
+    /// The round in which the last segment delivered on this stream last arrived: delivered, or as a duplicate that an ACK
+    /// answers.
     accepted_round: Option<u16>,
     free_segments: u32,
     /// The newest segment dropped out of order since the last ACK.
@@ -83,10 +84,12 @@ impl Receiver {
         if seq < self.expected_seq_num {
             self.stats.duplicates += 1;
             if self.accepted_round == Some(round) {
-                Received::Copy
-            } else {
-                Received::Duplicate
+                return Received::Copy;
             }
+            if seq + 1 == self.expected_seq_num {
+                self.record_arrival_again(round);
+            }
+            Received::Duplicate
         } else if seq > self.expected_seq_num {
             self.stats.out_of_order += 1;
             self.record_gap(Gap { seq, round });
@@ -159,6 +162,14 @@ impl Receiver {
     /// The counters so far.
     pub fn stats(&self) -> &ReceiverStats {
         &self.stats
+    }
+
+    /// The ACK of a duplicate answers its latest transmission. Only with that round can the sender tell the round trip.
+    fn record_arrival_again(&mut self, round: u16) {
+        let is_newer = |accepted| !round::is_not_after(round, accepted);
+        if self.accepted_round.is_some_and(is_newer) {
+            self.accepted_round = Some(round);
+        }
     }
 
     /// Keeps the most informative gap: that of the newest round, and within a round that of the highest segment.

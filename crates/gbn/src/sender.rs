@@ -7,6 +7,7 @@ mod group;
 mod recovery;
 mod rto;
 mod sent;
+mod stall;
 mod stats;
 pub(crate) mod straggler;
 mod window;
@@ -19,10 +20,11 @@ use self::{
     group::{AckStatus, Group},
     rto::Rto,
     sent::SentLog,
+    stall::Stall,
 };
 pub use self::{
     delays::SegmentDelays,
-    events::{GoBackCause, SenderEvent},
+    events::{GoBackCause, LossCause, SenderEvent},
     group::{ReceiverId, ReceiverProgress},
     stats::SenderStats,
 };
@@ -44,6 +46,9 @@ use crate::{
 /// The timer belongs to `base`. It restarts when an ACK advances `base`, when `base` itself is sent again, and when an ACK
 /// shows that segments sent before `base` are still arriving. Duplicate ACKs of segments after a lost `base` do not
 /// restart it.
+///
+/// Going back without progress is spaced out: the third retry of `base` and later ones send only that segment, and are
+/// triggered by the timer alone, which backs off. A receiver that holds up `base` for [`SenderConfig::max_stall`] is lost.
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,
@@ -60,6 +65,7 @@ pub struct Sender {
     round: u16,
     sent: SentLog,
     timer: Option<Instant>,
+    stall: Stall,
     rto: Rto,
     /// The first segment whose ACK is measured next. It limits RTT measurements to one a round trip (RFC 6298 section 3).
     timed_from: u64,
@@ -109,6 +115,7 @@ impl Sender {
             round: 0,
             sent: SentLog::new(window),
             timer: None,
+            stall: Stall::default(),
             timed_from: base,
             probe: Probe::None,
             events: Events::default(),
@@ -145,6 +152,7 @@ impl Sender {
         let count = end.saturating_sub(first).min(max_segments as u64);
         if count == 0 {
             self.await_space(now);
+            self.begin_stall(now);
             return None;
         }
         // Pacing comes last: it grants tokens only for segments that window and space allow.
@@ -162,6 +170,7 @@ impl Sender {
             auto_window.handle_transmit(now, count);
         }
         self.count_transmission(count, retransmission);
+        self.begin_stall(now);
         Some(Transmit {
             first,
             count: count as usize,
@@ -197,9 +206,10 @@ impl Sender {
         self.handle_refused_probe(&ack);
         if let Some(gap_round) = ack.gap_round {
             self.sample_gap(now, ack.cumulative, gap_round);
-            self.handle_gap(ack.cumulative, gap_round);
+            self.handle_gap(from, ack.cumulative, gap_round);
         }
-        self.stop_idle_timer();
+        self.stop_max_stallrs();
+        self.begin_stall(now);
         if self.complete && ack.cumulative == self.available {
             self.report_finished();
         }
@@ -211,6 +221,7 @@ impl Sender {
             auto_window.handle_timeout(now);
         }
         self.apply_auto_window();
+        self.drop_stalled_receivers(now);
         if self.timer.is_none_or(|at| now < at) {
             return;
         }
@@ -230,7 +241,8 @@ impl Sender {
     /// The time at which to call [`handle_timeout`](Self::handle_timeout), unless another call changes it first.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let auto_window = self.auto_window.as_ref().and_then(AutoWindow::poll_timeout);
-        self.timer.into_iter().chain(auto_window).min()
+        let stall = self.stall_deadline();
+        self.timer.into_iter().chain(auto_window).chain(stall).min()
     }
 
     /// Returns the next event. Of [`BaseAdvanced`](SenderEvent::BaseAdvanced) and [`GoBack`](SenderEvent::GoBack) only the
@@ -246,7 +258,7 @@ impl Sender {
         if self.base() > old_base {
             self.base_advanced();
         }
-        self.stop_idle_timer();
+        self.stop_max_stallrs();
         self.report_finished();
         removed
     }
@@ -327,7 +339,10 @@ impl Sender {
             Probe::None | Probe::Sent(_) => self.base(),
         };
         let window_end = self.base() + u64::from(self.window.segments());
-        window_end.min(self.group.space_end().max(probe_end))
+        let retry_end = self.retry_end().unwrap_or(u64::MAX);
+        window_end
+            .min(retry_end)
+            .min(self.group.space_end().max(probe_end))
     }
 
     fn count_transmission(&mut self, count: u64, retransmission: bool) {
@@ -347,7 +362,7 @@ impl Sender {
         let answered = ack.cumulative.saturating_sub(1);
         let is_unambiguous = self.sent.round(answered) == ack.accepted_round;
         if !is_unambiguous {
-            return;
+            return self.bound_rtt(now, old_base, ack);
         }
         if self.rto.is_first_flight() {
             // No more than a window, so it fits.
@@ -362,9 +377,25 @@ impl Sender {
         }
     }
 
+    /// Takes the time since the round in which the segment was accepted, which is at least its round trip, if several
+    /// timeouts in a row have measured none. By Karn's rule alone the timer would stay below a round trip that is longer
+    /// than the cap of the back-off.
+    fn bound_rtt(&mut self, now: Instant, old_base: u64, ack: &Ack) {
+        let answers_last_retry = self.rto.is_expected(self.sent.age(old_base, now));
+        if !self.rto.is_perhaps_too_short() || answers_last_retry {
+            return;
+        }
+        if let Some(bound) = self.sent.round_age(ack.accepted_round, now) {
+            self.rto.record_rtt(bound);
+            self.timed_from = self.cursor.max(ack.cumulative);
+            self.stats.record_rto(&self.rto);
+        }
+    }
+
     /// Moves the cursor and the probe along with the base.
     fn base_advanced(&mut self) {
         let base = self.base();
+        self.end_stall();
         self.cursor = self.cursor.max(base);
         if matches!(self.probe, Probe::Sent(seq) if seq < base) {
             self.probe = Probe::None;
@@ -372,9 +403,10 @@ impl Sender {
         self.events.push(SenderEvent::BaseAdvanced { base });
     }
 
-    fn stop_idle_timer(&mut self) {
-        if self.outstanding() == 0 && !self.is_out_of_space() {
+    fn stop_max_stallrs(&mut self) {
+        if !self.is_waiting() {
             self.timer = None;
+            self.end_stall();
         }
     }
 

@@ -84,6 +84,13 @@ pub enum FileMessage {
         /// The accepted transfer.
         transfer: TransferId,
     },
+    /// The group does not serve the receiver: what it lacks comes to it alone.
+    Alone {
+        /// The transfer.
+        transfer: TransferId,
+        /// The sender's UDP port for this receiver.
+        port: NonZeroU16,
+    },
 }
 
 /// A file offered to one receiver.
@@ -129,7 +136,8 @@ impl FileMessage {
             | Self::Received { transfer }
             | Self::Failed { transfer, .. }
             | Self::Cancel { transfer }
-            | Self::Wait { transfer } => *transfer,
+            | Self::Wait { transfer }
+            | Self::Alone { transfer, .. } => *transfer,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! An incoming file: accepts the offer, receives, and confirms.
 
 use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -80,7 +82,10 @@ impl Incoming {
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();
         let ack_key = Key::generate().map_err(|error| self.unable(&error))?;
-        let options = ReceiveOptions::default();
+        let options = ReceiveOptions {
+            max_stall: self.shared.config.max_stall,
+            ..ReceiveOptions::default()
+        };
         let control = self.control();
         self.announce(&part, &control).await;
         let accept = FileMessage::Accept {
@@ -101,11 +106,24 @@ impl Incoming {
             bytes: self.offer.bytes,
             receiver_number: self.offer.receiver,
             ack_key,
+            sender: self.sender_address(),
             group,
             with_hash,
             options,
         };
         self.receive_segments(endpoint, request, &control).await
+    }
+
+    /// Where the stream to this member alone comes from. If there is a group, the sender says so later.
+    fn sender_address(&self) -> Option<SocketAddr> {
+        match self.offer.group {
+            None => Some(self.sender_at(self.offer.sender_port)),
+            Some(_) => None,
+        }
+    }
+
+    fn sender_at(&self, port: NonZeroU16) -> SocketAddr {
+        SocketAddr::new(self.from.address.ip().to_canonical(), port.get())
     }
 
     async fn announce(&self, part: &PartFile, control: &Control) {
@@ -168,6 +186,10 @@ impl Incoming {
                         let _ = message_sender.try_send(SenderMessage::Wait);
                     }
                     Some(FileMessage::Wait { .. }) => {}
+                    Some(FileMessage::Alone { port, .. }) => {
+                        let address = SenderMessage::Address(self.sender_at(port));
+                        let _ = message_sender.send(address).await;
+                    }
                     message => {
                         abort_reason = Some(reason_of_abort(message));
                         control.cancel.cancel();
@@ -264,6 +286,10 @@ fn public_reason(error: &PartFileError) -> String {
 fn reason_for_sender(error: &ReceiveError) -> String {
     match error {
         ReceiveError::File(error) => public_reason(error),
+        ReceiveError::Stalled => {
+            "received segments, but not the next one; perhaps the network drops large packets"
+                .into()
+        }
         ReceiveError::SenderLost => "received nothing more over UDP; a firewall may drop it".into(),
         ReceiveError::WrongHash => {
             "the received file differs from the sent one; send it again".into()

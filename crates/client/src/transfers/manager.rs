@@ -17,7 +17,7 @@ use super::incoming::Incoming;
 use super::outgoing;
 use super::outgoing_file::OutgoingFile;
 use super::recipient::Recipient;
-use super::shared::{Config, Shared};
+use super::shared::{Config, ProvenHosts, Shared};
 use crate::event;
 use crate::settings::Settings;
 
@@ -47,6 +47,7 @@ impl Transfers {
             config,
             active,
             streams: StreamCount::default(),
+            proven: ProvenHosts::default(),
             events: EventSender(event_sender),
         };
         Self {

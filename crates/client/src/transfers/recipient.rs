@@ -126,7 +126,10 @@ impl RecipientTransfer {
             return Ok(Some(hash));
         }
         let _turn = self.wait_for_turn(Arc::clone(&invitation.turns)).await?;
-        let (endpoint, _) = self.bind().map_err(|error| self.failed(error))?;
+        let (endpoint, port) = self.bind().map_err(|error| self.failed(error))?;
+        let transfer = self.file.transfer;
+        let alone = FileMessage::Alone { transfer, port };
+        self.recipient.channel.send(alone).await;
         let request = self.send_request(stream_key, accepted, true);
         self.send_alone(endpoint, request, report).await
     }
@@ -286,6 +289,7 @@ impl RecipientTransfer {
             stream_key,
             segment_bytes: self.file.settings.segment,
             receiver: accepted.address,
+            is_proven: self.file.shared.proven.contains(accepted.address.ip()),
             receiver_number: self.receiver_number(),
             ack_key: accepted.ack_key,
             first_segment: accepted.first_segment,
@@ -308,6 +312,7 @@ impl RecipientTransfer {
         });
         let mut control = self.file.control(self.lane);
         control.progress = self.recipient.progress.clone();
+        let host = request.receiver.ip();
         let mut sending = pin!(send_file(endpoint, request, &control));
         let mut refusal = None;
         let outcome = loop {
@@ -327,7 +332,10 @@ impl RecipientTransfer {
         report.totals = Some(totals);
         match (outcome, refusal) {
             (_, Some(refusal)) => Err(refusal),
-            (Ok(outcome), None) => Ok(outcome.hash),
+            (Ok(outcome), None) => {
+                self.file.shared.proven.insert(host);
+                Ok(outcome.hash)
+            }
             (Err(failure), None) => Err(self.failed(failure)),
         }
     }

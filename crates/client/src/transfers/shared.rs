@@ -1,7 +1,10 @@
 //! What all transfers of a client share.
 
-use std::net::Ipv4Addr;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use backroom_transport::file::{Control, ReceiveLimits, StreamCount};
 use backroom_transport::udp::UdpOptions;
@@ -20,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) max_incoming: usize,
     /// The largest file, and the disk space that must stay free.
     pub(crate) receive: ReceiveLimits,
+    /// How long an incoming file may make no progress.
+    pub(crate) max_stall: Duration,
     pub(crate) udp: UdpOptions,
     /// The interface for IP multicast. Without one, each receiver is served alone.
     pub(crate) interface: Option<Ipv4Addr>,
@@ -33,7 +38,39 @@ pub(super) struct Shared {
     pub(super) active: ActiveTransfers,
     /// Counts the streams of all files, because they share a link.
     pub(super) streams: StreamCount,
+    /// The hosts that have answered from their addresses.
+    pub(super) proven: ProvenHosts,
     pub(super) events: EventSender,
+}
+
+/// Hosts that have recently received a file at their addresses. The next file goes there without a probe, which saves a round
+/// trip.
+#[derive(Debug, Default)]
+pub(super) struct ProvenHosts(Mutex<HashMap<IpAddr, Instant>>);
+
+/// A host that has not been heard of for longer has perhaps given its address to another.
+const PROOF_LASTS: Duration = Duration::from_secs(600);
+
+/// As many as a room has members.
+const MAX_PROVEN_HOSTS: usize = 1_024;
+
+impl ProvenHosts {
+    pub(super) fn contains(&self, host: IpAddr) -> bool {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts
+            .get(&host)
+            .is_some_and(|proven| proven.elapsed() < PROOF_LASTS)
+    }
+
+    pub(super) fn insert(&self, host: IpAddr) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MAX_PROVEN_HOSTS {
+            hosts.retain(|_, proven| proven.elapsed() < PROOF_LASTS);
+        }
+        if hosts.len() < MAX_PROVEN_HOSTS {
+            hosts.insert(host, Instant::now());
+        }
+    }
 }
 
 impl Shared {

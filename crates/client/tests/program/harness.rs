@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
@@ -29,7 +30,7 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     }
 }
 
-fn server_program() -> &'static Path {
+pub(crate) fn server_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| built("backroom-server"))
 }
@@ -63,7 +64,14 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn prepare(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    prepare_within(&[], program)
+}
+
+/// Prepares a program that another one starts, such as `nsenter`.
+pub(crate) fn prepare_within(prefix: &[String], program: &Path) -> Command {
+    let mut words = prefix.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
     command
         .env("BACKROOM_PASSWORD", PASSWORD)
         .env_remove("RUST_LOG")
@@ -77,6 +85,7 @@ fn prepare(program: &Path) -> Command {
 /// A running server. Dropping it kills the process.
 pub(crate) struct Room {
     child: Child,
+    host: String,
     port: u16,
     _stdin: ChildStdin,
     _stderr: Lines<BufReader<ChildStderr>>,
@@ -84,9 +93,13 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) async fn open() -> Self {
-        let mut command = prepare(server_program());
+        Self::open_with(prepare(server_program()), "127.0.0.1").await
+    }
+
+    /// Starts a server with this command, at this address.
+    pub(crate) async fn open_with(mut command: Command, host: &str) -> Self {
         let mut child = command
-            .args(["127.0.0.1", "0"])
+            .args([host, "0"])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -96,11 +109,12 @@ impl Room {
                 .await
                 .unwrap()
                 .expect("the server ended");
-            if let Some((_, port)) = line.rsplit_once("address=127.0.0.1:") {
+            if let Some((_, port)) = line.rsplit_once(&format!("address={host}:")) {
                 break port.trim().parse().unwrap();
             }
         };
         Self {
+            host: host.to_owned(),
             port,
             _stdin: child.stdin.take().unwrap(),
             _stderr: stderr,
@@ -108,11 +122,17 @@ impl Room {
         }
     }
 
+    /// The server's address and port, as the client takes them.
+    pub(crate) fn address(&self) -> [String; 2] {
+        [self.host.clone(), self.port.to_string()]
+    }
+
     /// Returns a command that joins this room and saves files in `downloads`.
     pub(crate) fn client(&self, downloads: &Path) -> Command {
         let mut command = prepare(Path::new(env!("CARGO_BIN_EXE_backroom-client")));
         command
-            .args(["127.0.0.1", &self.port.to_string(), "--download-dir"])
+            .args(self.address())
+            .arg("--download-dir")
             .arg(downloads);
         command
     }
@@ -176,7 +196,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn spawn(command: &mut Command, downloads: TempDir) -> Self {
+    pub(crate) fn spawn(command: &mut Command, downloads: TempDir) -> Self {
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         Self {
             stdin: child.stdin.take(),

@@ -12,7 +12,14 @@ use super::error::ConfigError;
 pub const INITIAL_RTO: Duration = Duration::from_secs(1);
 
 /// The timeout at which back-off stops doubling. A longer timeout that comes from measured round trips is not reduced.
-pub const MAX_BACK_OFF: Duration = Duration::from_secs(2);
+///
+/// Without progress only one segment is sent per timeout, so frequent retries cost little. A sender that gives up after
+/// 30 seconds has tried about 50 times by then. Stop-and-wait over a path that loses half of the packets in each direction
+/// fails 50 times in a row with a probability of one in a million.
+pub const MAX_BACK_OFF: Duration = Duration::from_millis(700);
+
+/// How many times in a row a fixed timeout runs without doubling. On any usable path, more retries in a row do not happen.
+pub const CONSTANT_RETRIES: u32 = 5;
 
 /// The shortest retransmission timeout: the resolution of the timers that drive the state machines.
 pub const MIN_RTO: Duration = Duration::from_millis(1);
@@ -26,7 +33,8 @@ pub const MAX_FIXED_TIMEOUT: Duration = Duration::from_secs(60);
 /// The rule that sets the retransmission timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// A constant timeout without back-off. Values below [`MIN_RTO`] count as [`MIN_RTO`].
+    /// A constant timeout. It backs off only from the retry after [`CONSTANT_RETRIES`] on, because then the path is broken.
+    /// Values below [`MIN_RTO`] count as [`MIN_RTO`].
     Fixed(Duration),
     /// RFC 6298: `srtt + max(floor, 4 rttvar)`, doubled at each timeout until the next round-trip measurement.
     ///

@@ -24,13 +24,24 @@ pub enum SenderEvent {
         /// A receiver that stays in [`Sender::receivers`](crate::Sender::receivers).
         receiver: ReceiverId,
     },
-    /// The receiver stopped answering and is no longer served. The others continue.
+    /// The receiver is no longer served. The others continue.
     ReceiverLost {
         /// A receiver that is no longer in [`Sender::receivers`](crate::Sender::receivers).
         receiver: ReceiverId,
+        /// What was seen of it.
+        cause: LossCause,
     },
     /// No receiver is left to serve: each has finished, was lost or was removed.
     Finished,
+}
+
+/// What was seen of a receiver before it was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LossCause {
+    /// It sent no ACKs.
+    Silent,
+    /// It sent ACKs, but acknowledged nothing new.
+    Stalled,
 }
 
 /// What triggered a go-back.

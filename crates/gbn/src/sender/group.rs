@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::ack::Ack;
+use super::events::LossCause;
+use crate::{ack::Ack, config::Silence};
 
 /// Identifies one receiver of a stream. The caller assigns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,8 @@ pub struct ReceiverProgress {
     /// Timeouts since its last ACK.
     pub timeouts: u32,
     silent_since: Option<Instant>,
+    /// Go-backs to the gap that it reports, since it last acknowledged something new.
+    gap_go_backs: u32,
     finished: bool,
 }
 
@@ -69,6 +72,7 @@ impl Group {
                 space_end: u64::MAX,
                 timeouts: 0,
                 silent_since: None,
+                gap_go_backs: 0,
                 finished: false,
             })
             .collect();
@@ -113,6 +117,9 @@ impl Group {
             return AckStatus::Stale;
         }
         let old = *receiver;
+        if ack.cumulative > receiver.cumulative {
+            receiver.gap_go_backs = 0;
+        }
         receiver.cumulative = ack.cumulative;
         receiver.space_end = ack.space_end();
         let new = *receiver;
@@ -129,14 +136,50 @@ impl Group {
         }
     }
 
+    /// Counts a go-back to the gap that a receiver reports, and returns how many there were since it last made progress.
+    pub(super) fn count_gap_go_back(&mut self, id: ReceiverId) -> u32 {
+        self.find(id).map_or(0, |receiver| {
+            receiver.gap_go_backs = receiver.gap_go_backs.saturating_add(1);
+            receiver.gap_go_backs
+        })
+    }
+
+    /// Removes and returns the receivers that keep the base where it is, and what was seen of them since `min_silence` ago.
+    pub(super) fn remove_stalled(
+        &mut self,
+        now: Instant,
+        next_seq_num: u64,
+        min_silence: Duration,
+    ) -> Vec<(ReceiverId, LossCause)> {
+        let base = self.base();
+        let stalls = |receiver: &mut ReceiverProgress| {
+            receiver.cumulative == base
+                && (receiver.cumulative < next_seq_num || receiver.space_end <= base)
+        };
+        let cause = |receiver: &ReceiverProgress| {
+            let silence = receiver
+                .silent_since
+                .map(|since| now.saturating_duration_since(since));
+            match silence {
+                Some(silence) if silence >= min_silence => LossCause::Silent,
+                _ => LossCause::Stalled,
+            }
+        };
+        let stalled = self.live.extract_if(.., stalls);
+        let stalled = stalled
+            .map(|receiver| (receiver.id, cause(&receiver)))
+            .collect();
+        self.recompute();
+        stalled
+    }
+
     /// Counts a timeout for each receiver with unacknowledged segments. Removes and returns those that have been silent
     /// too long.
     pub(super) fn count_timeout(
         &mut self,
         now: Instant,
         next_seq_num: u64,
-        max_timeouts: u32,
-        min_silence: Duration,
+        max_silence: Option<Silence>,
     ) -> Vec<ReceiverId> {
         let mut lost = Vec::new();
         self.live.retain_mut(|receiver| {
@@ -146,7 +189,8 @@ impl Group {
             receiver.timeouts += 1;
             let silent_since = *receiver.silent_since.get_or_insert(now);
             let silence = now.saturating_duration_since(silent_since);
-            let is_lost = receiver.timeouts >= max_timeouts && silence >= min_silence;
+            let is_lost = max_silence
+                .is_some_and(|max| receiver.timeouts >= max.timeouts && silence >= max.min_time);
             if is_lost {
                 lost.push(receiver.id);
             }

@@ -1,22 +1,29 @@
-//! Going back, zero-window probes, and giving up silent receivers.
+//! Going back, and zero-window probes.
 
 use std::time::Instant;
 
 use super::{
     Probe, Sender,
     events::{GoBackCause, SenderEvent},
+    group::ReceiverId,
+    stall::FIRST_SHORT_RETRY,
 };
 use crate::{ack::Ack, config::Recovery, round};
 
 impl Sender {
-    /// Goes back to a reported gap, once for each loss of its segment (the crate's documentation explains rounds).
-    pub(super) fn handle_gap(&mut self, seq: u64, gap_round: u16) {
+    /// Goes back to a gap that a receiver reports, once for each loss of its segment (the crate's documentation explains
+    /// rounds).
+    pub(super) fn handle_gap(&mut self, from: ReceiverId, seq: u64, gap_round: u16) {
         let will_be_sent = seq >= self.cursor;
         if self.config.recovery == Recovery::Timeout || will_be_sent {
             return;
         }
         let overtaken = round::is_not_after(self.sent.round(seq), gap_round);
-        if overtaken && round::is_not_after(gap_round, self.round) {
+        // Reports do not trigger more retries than these: the timer spaces out the later ones.
+        if overtaken
+            && round::is_not_after(gap_round, self.round)
+            && self.group.count_gap_go_back(from) <= FIRST_SHORT_RETRY
+        {
             self.go_back(seq, GoBackCause::Gap);
         }
     }
@@ -35,6 +42,9 @@ impl Sender {
 
     pub(super) fn go_back(&mut self, to: u64, cause: GoBackCause) {
         self.rewind(to);
+        if to == self.base() {
+            self.stall.count_retry();
+        }
         self.stats.go_backs += 1;
         if let Some(auto_window) = &mut self.auto_window {
             auto_window.handle_loss();
@@ -59,6 +69,7 @@ impl Sender {
     pub(super) fn probe(&mut self) {
         self.stats.window_probes += 1;
         self.probe = Probe::Due;
+        self.stall.count_retry();
         if self.cursor > self.base() {
             self.rewind(self.base());
         }
@@ -79,25 +90,5 @@ impl Sender {
             self.probe = Probe::None;
             self.rewind(seq);
         }
-    }
-
-    /// Gives up the receivers that have been silent for too long.
-    pub(super) fn drop_silent_receivers(&mut self, now: Instant) {
-        let old_base = self.base();
-        let (max_timeouts, min_silence) = (self.config.max_timeouts, self.config.min_silence);
-        let lost = self
-            .group
-            .count_timeout(now, self.next_seq_num, max_timeouts, min_silence);
-        if lost.is_empty() {
-            return;
-        }
-        for receiver in lost {
-            self.events.push(SenderEvent::ReceiverLost { receiver });
-        }
-        if self.base() > old_base {
-            self.rto.end_back_off();
-            self.base_advanced();
-        }
-        self.report_finished();
     }
 }

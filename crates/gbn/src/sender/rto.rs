@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, Timeout};
+use crate::config::{CONSTANT_RETRIES, INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, Timeout};
 
 /// The round-trip estimator, and the timeout computed from it.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ struct FirstFlight {
     /// This stream's window, in segments.
     window: u32,
 }
+
+/// After this many timeouts in a row without a measurement, the timer may be shorter than the round trip.
+const MAX_UNMEASURED: u32 = 3;
 
 /// The slowest link on which streams that begin together are sure not to run into the first timer.
 const SLOWEST_SEGMENTS_PER_S: u32 = 1000;
@@ -92,9 +95,21 @@ impl Rto {
         });
     }
 
-    /// Doubles the timeout (RFC 6298 section 5.5), unless it is fixed.
+    /// Doubles the timeout (RFC 6298 section 5.5). A fixed one runs a few more times before it doubles.
     pub(super) fn back_off(&mut self) {
         self.back_offs = self.back_offs.saturating_add(1);
+    }
+
+    /// Whether so many timeouts in a row have measured nothing that the timer may be shorter than the round trip.
+    pub(super) fn is_perhaps_too_short(&self) -> bool {
+        self.back_offs >= MAX_UNMEASURED
+    }
+
+    /// Whether a round trip of this length fits the measurements so far.
+    pub(super) fn is_expected(&self, round_trip: Duration) -> bool {
+        let longest = self.without_back_off();
+        self.rtt
+            .is_some_and(|rtt| (rtt.min..=longest).contains(&round_trip))
     }
 
     /// Ends the back-off without a measurement: the receiver that caused it is gone.
@@ -104,20 +119,29 @@ impl Rto {
 
     /// The current timeout, back-off included.
     pub(super) fn current(&self) -> Duration {
+        let timeout = self.without_back_off();
+        let doublings = match self.timeout {
+            Timeout::Fixed(_) => self.back_offs.saturating_sub(CONSTANT_RETRIES - 1),
+            Timeout::Adaptive { .. } => self.back_offs,
+        };
+        let doubled = timeout.saturating_mul(1 << doublings.min(30));
+        // The cap limits the doubling only: a longer timeout stays as it is.
+        timeout.max(doubled.min(MAX_BACK_OFF))
+    }
+
+    /// The timeout before any back-off.
+    pub(super) fn without_back_off(&self) -> Duration {
         let floor = match self.timeout {
             Timeout::Fixed(time) => return time.max(MIN_RTO),
             Timeout::Adaptive { floor } => floor.max(MIN_RTO),
         };
-        let measured = match self.rtt {
+        match self.rtt {
             None => self.initial(),
             Some(rtt) => {
                 let rto = rtt.smoothed + floor.max(rtt.variation * 4);
                 rto.max((rto + self.queueing_delay()).min(self.initial()))
             }
-        };
-        let doubled = measured.saturating_mul(1 << self.back_offs.min(30));
-        // The cap limits the doubling only: a measured timeout above it stays as it is.
-        measured.max(doubled.min(MAX_BACK_OFF))
+        }
     }
 
     /// The timeout before the first measurement: enough for the first windows of all streams, unless the link is slower

@@ -164,7 +164,7 @@ fn one_ack_covers_all_arrivals() {
 }
 
 #[test]
-fn a_duplicate_is_acknowledged_again() {
+fn a_duplicate_is_acknowledged_again_with_its_own_round() {
     let mut receiver = Receiver::new(10);
     receiver.handle_segment(0, 0);
     receiver.poll_transmit();
@@ -172,7 +172,7 @@ fn a_duplicate_is_acknowledged_again() {
     let again = receiver.poll_transmit().unwrap();
     assert_eq!(
         (again.cumulative, again.accepted_round, again.gap_round),
-        (1, 0, None)
+        (1, 1, None)
     );
 }
 

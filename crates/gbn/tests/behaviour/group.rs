@@ -1,7 +1,8 @@
 //! One sender, several receivers.
 
 use backroom_gbn::{
-    Ack, GoBackCause, INITIAL_RTO, ReceiverId, Sender, SenderConfig, SenderEvent, Timeout, Window,
+    Ack, GoBackCause, INITIAL_RTO, LossCause, ReceiverId, Sender, SenderConfig, SenderEvent,
+    Silence, Timeout, Window,
 };
 use backroom_link::{LinkConfig, Loss};
 
@@ -106,8 +107,10 @@ fn a_silent_receiver_is_lost_after_enough_timeouts_and_time() {
     let timeout = Timeout::Fixed(ms(100));
     let config = SenderConfig {
         timeout,
-        max_timeouts: 3,
-        min_silence: ms(500),
+        max_silence: Some(Silence {
+            timeouts: 3,
+            min_time: ms(200),
+        }),
         ..SenderConfig::default()
     };
     let mut sender = Sender::new(config, [A, B]);
@@ -125,8 +128,8 @@ fn a_silent_receiver_is_lost_after_enough_timeouts_and_time() {
             sender.handle_ack(timer, B, ack(0));
         }
     }
-    // The count begins again after the 2nd: the 3rd is the first silent one, the 8th is 500 ms later.
-    assert_eq!(timeouts, 8);
+    // The count begins again after the 2nd: the 3rd is the first silent one, the 5th is 200 ms later.
+    assert_eq!(timeouts, 5);
     let all = events(&mut sender);
     let of_receivers: Vec<_> = all
         .into_iter()
@@ -137,7 +140,10 @@ fn a_silent_receiver_is_lost_after_enough_timeouts_and_time() {
         [
             SenderEvent::BaseAdvanced { base: 4 },
             SenderEvent::ReceiverFinished { receiver: A },
-            SenderEvent::ReceiverLost { receiver: B },
+            SenderEvent::ReceiverLost {
+                receiver: B,
+                cause: LossCause::Silent,
+            },
             SenderEvent::Finished,
         ]
     );
@@ -146,8 +152,10 @@ fn a_silent_receiver_is_lost_after_enough_timeouts_and_time() {
 #[test]
 fn losing_a_receiver_ends_its_back_off() {
     let config = SenderConfig {
-        max_timeouts: 3,
-        min_silence: ms(0),
+        max_silence: Some(Silence {
+            timeouts: 3,
+            min_time: ms(0),
+        }),
         ..SenderConfig::default()
     };
     let mut sender = Sender::new(config, [A, B]);
@@ -194,8 +202,10 @@ fn space_known_before_the_first_ack_counts() {
 fn the_others_finish_when_one_receiver_falls_silent() {
     let scenario = Scenario {
         sender: SenderConfig {
-            max_timeouts: 4,
-            min_silence: ms(500),
+            max_silence: Some(Silence {
+                timeouts: 4,
+                min_time: ms(500),
+            }),
             ..SenderConfig::default()
         },
         receivers: 3,

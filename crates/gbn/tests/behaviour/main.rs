@@ -12,6 +12,7 @@ mod flow_control;
 mod go_back;
 mod group;
 mod harness;
+mod progress;
 mod properties;
 mod rounds;
 mod straggler;

@@ -36,7 +36,7 @@ fn sender() -> impl Strategy<Value = SenderConfig> {
         recovery,
         timeout,
         copies,
-        max_timeouts: u32::MAX,
+        max_stall: Duration::MAX,
         ..SenderConfig::default()
     })
 }

@@ -7,34 +7,44 @@ use crate::harness::{Scenario, at, gap, ms, sent_now, transmit_all};
 
 const RECEIVER: ReceiverId = ReceiverId(0);
 
-/// A sender that has gone back this many times.
-fn sender_in_round(round: u16) -> Sender {
-    let mut sender = Sender::new(SenderConfig::default(), [RECEIVER]);
-    sender.make_available(4);
+/// A sender of four segments from `base` on that has gone back this many times, once for each segment before.
+fn sender_in_round(round: u16) -> (u64, Sender) {
+    let config = SenderConfig {
+        window: Window::try_from(4_u16).unwrap().into(),
+        ..SenderConfig::default()
+    };
+    let base = u64::from(round);
+    let mut sender = Sender::new(config, [RECEIVER]);
+    sender.make_available(base + 4);
     transmit_all(&mut sender, at(0));
     for lost_in in 0..round {
-        sender.handle_ack(at(1), RECEIVER, gap(0, lost_in));
-        assert_eq!(sent_now(&mut sender, at(1)), [0, 1, 2, 3]);
+        let lost = u64::from(lost_in) + 1;
+        sender.handle_ack(at(1), RECEIVER, gap(lost, lost_in));
+        assert_eq!(sent_now(&mut sender, at(1)), window(lost));
     }
     assert_eq!(sender.round(), round);
-    sender
+    (base, sender)
+}
+
+fn window(base: u64) -> Vec<u64> {
+    (base..base + 4).collect()
 }
 
 #[test]
 fn gap_reports_work_across_the_wrap() {
-    let mut sender = sender_in_round(u16::MAX);
-    sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX - 1));
+    let (base, mut sender) = sender_in_round(u16::MAX);
+    sender.handle_ack(at(2), RECEIVER, gap(base, u16::MAX - 1));
     assert_eq!(sent_now(&mut sender, at(2)), [], "the round before");
-    sender.handle_ack(at(2), RECEIVER, gap(0, 0));
+    sender.handle_ack(at(2), RECEIVER, gap(base, 0));
     assert_eq!(sent_now(&mut sender, at(2)), [], "the round to come");
-    sender.handle_ack(at(2), RECEIVER, gap(0, u16::MAX));
+    sender.handle_ack(at(2), RECEIVER, gap(base, u16::MAX));
     assert_eq!(sender.round(), 0);
-    assert_eq!(sent_now(&mut sender, at(2)), [0, 1, 2, 3]);
-    sender.handle_ack(at(3), RECEIVER, gap(0, u16::MAX));
+    assert_eq!(sent_now(&mut sender, at(2)), window(base));
+    sender.handle_ack(at(3), RECEIVER, gap(base, u16::MAX));
     assert_eq!(sent_now(&mut sender, at(3)), []);
-    sender.handle_ack(at(3), RECEIVER, gap(0, 0));
-    assert_eq!(sent_now(&mut sender, at(3)), [0, 1, 2, 3]);
+    sender.handle_ack(at(3), RECEIVER, gap(base, 0));
     assert_eq!(sender.round(), 1);
+    assert_eq!(sent_now(&mut sender, at(3)), [base]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
-    Ack, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, ReceiverId, Recovery, Sender,
-    SenderConfig, Timeout, Window,
+    Ack, CONSTANT_RETRIES, DEFAULT_FLOOR, INITIAL_RTO, MAX_BACK_OFF, MIN_RTO, ReceiverId, Recovery,
+    Sender, SenderConfig, Timeout, Window,
 };
 
 use backroom_link::LinkConfig;
@@ -117,8 +117,8 @@ fn an_ambiguous_ack_is_not_timed() {
     assert_eq!(sender.stats().srtt, None, "Karn's rule");
     assert_eq!(
         sender.stats().rto,
-        INITIAL_RTO * 2,
-        "and the back-off stays until one can be timed"
+        INITIAL_RTO,
+        "and the timer stays as it is until one can be timed"
     );
 }
 
@@ -284,24 +284,28 @@ fn a_measured_timeout_above_the_cap_is_kept() {
     );
 }
 
+/// By Karn's rule alone, and with retries at most a second apart, it would never be.
 #[test]
 fn a_round_trip_longer_than_the_initial_timeout_is_measured() {
-    let mut sender = sender(Timeout::ADAPTIVE);
-    transmit_all(&mut sender, at(0));
-    fire(&mut sender, at(0));
-    sender.handle_ack(at(1500), RECEIVER, ack(4));
-    transmit_all(&mut sender, at(1500));
-    assert_eq!(sender.poll_timeout(), Some(at(1500) + INITIAL_RTO * 2));
-    sender.handle_ack(
-        at(3000),
-        RECEIVER,
-        Ack {
-            accepted_round: 1,
-            ..ack(8)
-        },
-    );
-    assert_eq!(sender.stats().srtt, Some(ms(1500)));
-    assert_eq!(sender.stats().timeouts, 1);
+    for round_trip in [1_200, 1_500, 3_000, 12_000] {
+        let link = LinkConfig {
+            delay: ms(round_trip / 2),
+            ..LinkConfig::default()
+        };
+        let scenario = Scenario {
+            segments: 2_000,
+            data: link.clone(),
+            ack: link,
+            ..Scenario::default()
+        };
+        let stats = scenario.run().unwrap().stats;
+        let measured = stats.srtt.unwrap().as_secs_f64() * 1e3 / round_trip as f64;
+        assert!(
+            (0.99..1.1).contains(&measured),
+            "{measured} of {round_trip}"
+        );
+        assert!(stats.timeouts <= 16, "{} of {round_trip}", stats.timeouts);
+    }
 }
 
 #[test]
@@ -315,17 +319,36 @@ fn consecutive_timeouts_double_up_to_the_cap() {
         since = fired;
         ran.push(time);
     }
-    assert_eq!(ran, [ms(1000), ms(2000), MAX_BACK_OFF, MAX_BACK_OFF]);
+    // The timeout before the first measurement is above the cap.
+    assert_eq!(ran, [INITIAL_RTO; 4]);
+
+    let mut sender = self::sender(Timeout::ADAPTIVE);
+    transmit_all(&mut sender, at(0));
+    sender.handle_ack(at(40), RECEIVER, ack(4));
+    transmit_all(&mut sender, at(40));
+    let mut since = at(40);
+    let ran = [(); 5].map(|()| {
+        let (fired, time) = fire(&mut sender, since);
+        since = fired;
+        time
+    });
+    assert_eq!(ran, [ms(120), ms(240), ms(480), MAX_BACK_OFF, MAX_BACK_OFF]);
 }
 
 #[test]
-fn a_fixed_timeout_does_not_back_off() {
+fn a_fixed_timeout_backs_off_only_where_nothing_gets_through() {
     let mut sender = sender(Timeout::Fixed(ms(50)));
     transmit_all(&mut sender, at(0));
-    let (first, ran_first) = fire(&mut sender, at(0));
-    let (_, ran_again) = fire(&mut sender, first);
-    assert_eq!((ran_first, ran_again), (ms(50), ms(50)));
-    assert_eq!(sender.stats().rto, ms(50));
+    let mut since = at(0);
+    let ran = [(); 10].map(|()| {
+        let (fired, time) = fire(&mut sender, since);
+        since = fired;
+        time
+    });
+    let constant = CONSTANT_RETRIES as usize;
+    assert_eq!(ran[..constant], [ms(50); CONSTANT_RETRIES as usize]);
+    assert_eq!(ran[constant..][..3], [ms(100), ms(200), ms(400)]);
+    assert_eq!(ran[constant + 3..], [MAX_BACK_OFF; 2]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The UDP datagrams of a file: sealed segments and probes from the sender, sealed acknowledgements from the receivers.
+//! The UDP datagrams of a file: sealed segments and probes from the sender, sealed acknowledgements, answers to probes and greetings from the receivers.
 //!
 //! All integers are big endian. A datagram that does not open is silently dropped.
 //!
@@ -33,8 +33,18 @@
 //! | lane | 2 | | yes |
 //! | number | 4 | | yes |
 //! | tag | 16 | | |
+//!
+//! | answer | bytes | sealed | authenticated |
+//! | --- | --- | --- | --- |
+//! | kind = 4 | 1 | | yes |
+//! | transfer | 8 | | yes |
+//! | lane | 2 | | yes |
+//! | receiver | 2 | | yes |
+//! | number of the probe, or 2^32 - 1 in a greeting | 4 | | yes |
+//! | tag | 16 | | |
 
 mod ack;
+mod answer;
 mod data;
 mod error;
 mod probe;
@@ -42,6 +52,7 @@ mod size;
 mod stream;
 
 pub use ack::{ACK_BYTES, AckOpener, AckSealer, ack_receiver};
+pub use answer::{ANSWER_BYTES, Answer, AnswerCipher};
 pub use data::{SEGMENTS_PER_EPOCH, Segment, SegmentOpener, SegmentSealer, set_round};
 pub use error::{OpenError, SealError};
 pub use probe::{PROBE_BYTES, ProbeOpener, ProbeSealer};

@@ -43,6 +43,11 @@ impl ProbeSealer {
         }
     }
 
+    /// The number of the next probe.
+    pub fn next_number(&self) -> u32 {
+        self.number
+    }
+
     /// Returns the datagram of the next probe.
     pub fn seal(&mut self) -> Result<[u8; PROBE_BYTES], SealError> {
         let number = self.number;
@@ -71,24 +76,25 @@ impl ProbeOpener {
         }
     }
 
-    /// Opens a datagram. A datagram that does not open changes nothing, even if it has a high number.
-    pub fn open(&mut self, datagram: &[u8]) -> Result<(), OpenError> {
+    /// Opens a datagram and returns the probe's number. A datagram that does not open changes nothing, even if it has a high
+    /// number.
+    pub fn open(&mut self, datagram: &[u8]) -> Result<u32, OpenError> {
         let (header, tag) = datagram
             .split_first_chunk::<HEADER_BYTES>()
             .ok_or(OpenError::Malformed)?;
         let tag = Tag::try_from(tag).map_err(|_| OpenError::Malformed)?;
         let number = self.stream.read_prefix(Kind::Probe, header)?;
         let number = number.try_into().map_err(|_| OpenError::Malformed)?;
-        let number = u64::from(u32::from_be_bytes(number));
-        if number < self.min_number {
+        let number = u32::from_be_bytes(number);
+        if u64::from(number) < self.min_number {
             return Err(OpenError::Replayed);
         }
         self.cipher
-            .decrypt_inout_detached(&nonce(number), header, (&mut [][..]).into(), &tag)
+            .decrypt_inout_detached(&nonce(number.into()), header, (&mut [][..]).into(), &tag)
             .map_err(|_| OpenError::NotAuthentic)?;
         // Only after authentication: a forged number must not block the sender's probes.
-        self.min_number = number + 1;
-        Ok(())
+        self.min_number = u64::from(number) + 1;
+        Ok(number)
     }
 }
 
@@ -115,7 +121,7 @@ mod tests {
         let mut sealer = ProbeSealer::new(stream(1, 0), &key);
         let (first, second) = (sealer.seal().unwrap(), sealer.seal().unwrap());
         let mut opener = ProbeOpener::new(stream(1, 0), &key);
-        assert_eq!(opener.open(&second), Ok(()));
+        assert_eq!(opener.open(&second), Ok(1));
         assert_eq!(opener.open(&second), Err(OpenError::Replayed));
         assert_eq!(opener.open(&first), Err(OpenError::Replayed));
 
@@ -137,7 +143,7 @@ mod tests {
         }
         assert_eq!(opener.open(&probe[1..]), Err(OpenError::Malformed));
         assert_eq!(opener.open(&[]), Err(OpenError::Malformed));
-        assert_eq!(opener.open(&probe), Ok(()));
+        assert_eq!(opener.open(&probe), Ok(0));
     }
 
     /// Computed with Python's hmac and cryptography.

@@ -25,6 +25,7 @@ pub(super) enum Kind {
     Data = 1,
     Ack = 2,
     Probe = 3,
+    Answer = 4,
 }
 
 impl StreamId {

@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn segments_cover_the_file_without_gap_or_overlap() {
-        let layout = Layout::new(129 * 1_200 + 1, SegmentBytes::DEFAULT);
+        let layout = Layout::new(129 * 1_184 + 1, SegmentBytes::DEFAULT);
         assert_eq!(layout.bytes_below(0), 0);
-        assert_eq!(layout.bytes_below(129), 129 * 1_200);
-        assert_eq!(layout.bytes_below(130), 129 * 1_200 + 1);
-        assert_eq!(layout.payload_bytes(128), 1_200);
+        assert_eq!(layout.bytes_below(129), 129 * 1_184);
+        assert_eq!(layout.bytes_below(130), 129 * 1_184 + 1);
+        assert_eq!(layout.payload_bytes(128), 1_184);
         assert_eq!(layout.payload_bytes(129), 1);
         assert_eq!(layout.payload_bytes(130), 0);
         assert_eq!(Layout::new(0, SegmentBytes::DEFAULT).segments, 0);

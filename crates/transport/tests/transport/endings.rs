@@ -16,14 +16,15 @@ use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use crate::support::{Faults, LOOPBACK, Transfer, contents, has_ipv6, names_in, within_a_minute};
+use crate::support::{
+    Faults, LOOPBACK, SEGMENT, Transfer, contents, has_ipv6, names_in, within_a_minute,
+};
 
 /// A transfer that takes long enough to be interrupted: stop-and-wait over a network that loses half.
 fn endless() -> Transfer {
     let mut transfer = Transfer::of(&contents(5_000_000));
     transfer.config.window = Window::MIN.into();
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(20));
-    transfer.config.min_silence = Duration::from_secs(60);
     transfer.faults = Some(Faults {
         seed: 1,
         loss: 0.5,
@@ -43,7 +44,7 @@ async fn under_way(transfer: &Transfer) {
 #[tokio::test]
 async fn a_cancelled_sender_ends_and_so_does_its_receiver() {
     let mut transfer = endless();
-    transfer.options.idle_time = Duration::from_secs(50);
+    transfer.options.max_stall = Duration::from_secs(50);
     let cancel = async {
         under_way(&transfer).await;
         transfer.send_control.cancel.cancel();
@@ -63,8 +64,7 @@ async fn a_cancelled_sender_ends_and_so_does_its_receiver() {
 #[tokio::test]
 async fn a_cancelled_receiver_leaves_nothing_and_its_sender_notices() {
     let mut transfer = endless();
-    transfer.config.max_timeouts = 5;
-    transfer.config.min_silence = Duration::from_millis(100);
+    transfer.config.max_stall = Duration::from_millis(300);
     transfer.faults = None;
     let cancel = async {
         under_way(&transfer).await;
@@ -84,7 +84,7 @@ async fn a_cancelled_receiver_leaves_nothing_and_its_sender_notices() {
 async fn cancelling_ends_a_transfer_that_waits_for_nothing_else() {
     let mut transfer = Transfer::of(&contents(100));
     transfer.config.timeout = Timeout::Fixed(Duration::from_secs(3_600));
-    transfer.options.idle_time = Duration::from_secs(3_600);
+    transfer.options.max_stall = Duration::from_secs(3_600);
     let deaf = UdpSocket::bind(LOOPBACK).await.unwrap();
     let request = transfer.send_request(deaf.local_addr().unwrap());
     let send = send_file(transfer.sender.take(), request, &transfer.send_control);
@@ -122,9 +122,8 @@ async fn cancelling_ends_a_transfer_that_waits_for_nothing_else() {
 #[tokio::test]
 async fn a_receiver_that_never_answers_is_lost() {
     let mut transfer = Transfer::of(&contents(100_000));
-    transfer.config.max_timeouts = 3;
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
-    transfer.config.min_silence = Duration::from_millis(20);
+    transfer.config.max_stall = Duration::from_millis(50);
     let deaf = UdpSocket::bind(LOOPBACK).await.unwrap();
     let request = transfer.send_request(deaf.local_addr().unwrap());
     let sent = within_a_minute(send_file(
@@ -145,7 +144,7 @@ async fn a_receiver_that_never_answers_is_lost() {
 #[tokio::test]
 async fn a_sender_that_never_sends_is_lost() {
     let mut transfer = Transfer::of(&contents(100));
-    transfer.options.idle_time = Duration::from_millis(50);
+    transfer.options.max_stall = Duration::from_millis(50);
     let (_message_sender, messages) = mpsc::channel(1);
     let request = transfer.receive_request();
     let received = within_a_minute(receive_file(
@@ -163,7 +162,7 @@ async fn a_sender_that_never_sends_is_lost() {
 #[tokio::test]
 async fn a_sender_that_says_wait_is_not_lost() {
     let mut transfer = Transfer::of(&contents(100));
-    transfer.options.idle_time = Duration::from_secs(1);
+    transfer.options.max_stall = Duration::from_secs(1);
     let (message_sender, messages) = mpsc::channel(1);
     let request = transfer.receive_request();
     let begun = Instant::now();
@@ -183,8 +182,8 @@ async fn a_sender_that_says_wait_is_not_lost() {
     };
     let (received, waited) = within_a_minute(async { tokio::join!(receive, wait) }).await;
     assert!(matches!(received, Err(ReceiveError::SenderLost)));
-    let idle_time = transfer.options.idle_time;
-    assert!(waited > idle_time && begun.elapsed() > waited + idle_time / 2);
+    let max_stall = transfer.options.max_stall;
+    assert!(waited > max_stall && begun.elapsed() > waited + max_stall / 2);
 }
 
 #[tokio::test]
@@ -278,7 +277,7 @@ async fn strangers_datagrams_change_nothing_and_get_no_answer() {
     let sent = contents(200_000);
     let transfer = Transfer::of(&sent);
     let stranger = UdpSocket::bind(LOOPBACK).await.unwrap();
-    let mut forged = vec![0_u8; 1_237];
+    let mut forged = vec![0_u8; SegmentBytes::DEFAULT.datagram_bytes()];
     forged[0] = 1;
     forged[1..9].copy_from_slice(&transfer.stream.transfer.0.to_be_bytes());
     forged[9..11].copy_from_slice(&1_u16.to_be_bytes());
@@ -287,7 +286,7 @@ async fn strangers_datagrams_change_nothing_and_get_no_answer() {
         for datagram in [
             &b""[..],
             b"x",
-            &[0; 1_237],
+            &vec![0; SegmentBytes::DEFAULT.datagram_bytes()],
             &[2; 82],
             &forged,
             &vec![1; 60_000],
@@ -318,7 +317,7 @@ async fn a_recorded_segment_sent_again_by_a_stranger_is_answered_to_the_sender()
     let request = transfer.receive_request();
     let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
     let stranger = UdpSocket::bind(LOOPBACK).await.unwrap();
-    let mut datagram = vec![0; SEGMENT_OVERHEAD + 1_200];
+    let mut datagram = vec![0; SEGMENT_OVERHEAD + SEGMENT];
     let mut sealer = SegmentSealer::new(transfer.stream, &transfer.stream_key);
     sealer.seal(0, 0, &mut datagram).unwrap();
     let exchange = async {
@@ -341,7 +340,7 @@ async fn a_recorded_segment_sent_again_by_a_stranger_is_answered_to_the_sender()
 #[tokio::test]
 async fn authentic_segments_that_do_not_fit_the_offered_file_are_dropped() {
     let mut transfer = Transfer::of(&contents(2_000));
-    transfer.options.idle_time = Duration::from_millis(300);
+    transfer.options.max_stall = Duration::from_millis(300);
     let (_message_sender, messages) = mpsc::channel(1);
     let request = transfer.receive_request();
     let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
@@ -376,10 +375,9 @@ async fn authentic_segments_that_do_not_fit_the_offered_file_are_dropped() {
 #[tokio::test]
 async fn a_receiver_with_another_key_takes_nothing() {
     let mut transfer = Transfer::of(&contents(10_000));
-    transfer.options.idle_time = Duration::from_millis(300);
-    transfer.config.max_timeouts = 3;
+    transfer.options.max_stall = Duration::from_millis(300);
     transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
-    transfer.config.min_silence = Duration::from_millis(20);
+    transfer.config.max_stall = Duration::from_millis(50);
     let (_message_sender, messages) = mpsc::channel(1);
     let mut receive_request = transfer.receive_request();
     receive_request.stream_key = Key::generate().unwrap();

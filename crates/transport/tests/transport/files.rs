@@ -8,9 +8,7 @@ use backroom_protocol::segment::SegmentBytes;
 use backroom_transport::file::{ReceiveOptions, TraceKind, trace_channel};
 use backroom_transport::udp::{Route, UdpOptions};
 
-use crate::support::{LOOPBACK, Transfer, contents, has_ipv6, names_in, within_a_minute};
-
-const SEGMENT: usize = 1_200;
+use crate::support::{LOOPBACK, SEGMENT, Transfer, contents, has_ipv6, names_in, within_a_minute};
 
 /// Segments of one GSO batch at the default size.
 const BATCH: usize = 52;

@@ -13,7 +13,7 @@ use backroom_transport::file::{
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::support::{FanOut, LOOPBACK, Reception, Transfer, contents, within_a_minute};
+use crate::support::{FanOut, LOOPBACK, Reception, SEGMENT, Transfer, contents, within_a_minute};
 
 /// A receiver: its own stream, and the socket that has joined the group.
 struct Member {
@@ -183,7 +183,7 @@ async fn send_copies_to_all(
 
 #[tokio::test]
 async fn each_segment_is_sent_once_for_all_receivers() {
-    let sent = contents(500 * 1_200 + 7);
+    let sent = contents(500 * SEGMENT + 7);
     let outcome = send_to_all(&sent, &[Reception::Loss(0.0); 3], 1).await;
     assert_eq!(outcome.moved, [None; 3]);
     assert_eq!(outcome.totals.stats.segments, 501);
@@ -197,7 +197,7 @@ async fn each_segment_is_sent_once_for_all_receivers() {
 
 #[tokio::test]
 async fn copies_are_not_acknowledged_one_by_one() {
-    let sent = contents(500 * 1_200 + 7);
+    let sent = contents(500 * SEGMENT + 7);
     let copies = Copies::try_from(3).unwrap();
     let outcome = send_copies_to_all(&sent, &[Reception::Loss(0.0); 3], 1, copies).await;
     assert_eq!(outcome.moved, [None; 3]);
@@ -210,7 +210,7 @@ async fn copies_are_not_acknowledged_one_by_one() {
 
 #[tokio::test]
 async fn a_lost_copy_is_replaced_by_the_other_copy() {
-    let sent = contents(300 * 1_200);
+    let sent = contents(300 * SEGMENT);
     let copies = Copies::try_from(2).unwrap();
     let outcome = send_copies_to_all(&sent, &[Reception::Loss(0.03); 3], 1, copies).await;
     assert_eq!(outcome.moved, [None; 3]);
@@ -221,7 +221,7 @@ async fn a_lost_copy_is_replaced_by_the_other_copy() {
 
 #[tokio::test]
 async fn independent_losses_are_repaired() {
-    let sent = contents(300 * 1_200);
+    let sent = contents(300 * SEGMENT);
     let outcome = send_to_all(&sent, &[Reception::Loss(0.03); 3], 1).await;
     assert!(outcome.totals.stats.segments_retransmitted > 0);
     assert_eq!(outcome.moved, [None; 3]);
@@ -229,7 +229,7 @@ async fn independent_losses_are_repaired() {
 
 #[tokio::test]
 async fn a_receiver_that_multicast_does_not_reach_gets_the_file_alone_and_the_others_do_not_wait() {
-    let sent = contents(2_000 * 1_200);
+    let sent = contents(2_000 * SEGMENT);
     let receptions = [
         Reception::Until(0),
         Reception::Loss(0.0),
@@ -249,7 +249,7 @@ async fn a_receiver_that_multicast_does_not_reach_gets_the_file_alone_and_the_ot
 #[tokio::test]
 async fn a_receiver_that_loses_far_more_than_the_others_is_moved() {
     // Long enough for straggler detection: with the lossy receiver it would take several times as long.
-    let sent = contents(10_000 * 1_200);
+    let sent = contents(10_000 * SEGMENT);
     let receptions = [
         Reception::Loss(0.0),
         Reception::Loss(0.9),

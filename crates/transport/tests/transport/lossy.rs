@@ -6,11 +6,11 @@ use std::time::Duration;
 use backroom_gbn::{Copies, Recovery, Timeout, Window};
 use backroom_transport::udp::UdpOptions;
 
-use crate::support::{Faults, LOOPBACK, Transfer, contents};
+use crate::support::{Faults, LOOPBACK, SEGMENT, Transfer, contents};
 
 /// Runs one transfer through `faults`; gives how many segments were sent again.
 async fn retransmitted(recovery: Recovery, window: u16, gso: bool, faults: Faults) -> u64 {
-    let sent = contents(600 * 1_200 + 11);
+    let sent = contents(600 * SEGMENT + 11);
     let mut transfer = Transfer::over(
         &sent,
         LOOPBACK,
@@ -25,7 +25,7 @@ async fn retransmitted(recovery: Recovery, window: u16, gso: bool, faults: Fault
         floor: Duration::from_millis(3),
     };
     // A loaded machine may starve the proxy for longer than a few of these timeouts.
-    transfer.config.min_silence = Duration::from_secs(30);
+    transfer.config.max_stall = Duration::from_secs(30);
     transfer.faults = Some(faults.clone());
     let ended = transfer.run().await;
     let outcome = ended
@@ -81,7 +81,7 @@ async fn both_recoveries_repair_loss_of_single_datagrams_without_gso() {
 
 #[tokio::test]
 async fn fast_recovery_repairs_most_losses_before_a_slow_timer_fires() {
-    let sent = contents(600 * 1_200);
+    let sent = contents(600 * SEGMENT);
     let mut transfer = Transfer::of(&sent);
     transfer.config.window = Window::try_from(32_u16).unwrap().into();
     transfer.config.recovery = Recovery::Fast;
@@ -115,13 +115,13 @@ async fn repeated_and_swapped_datagrams_do_no_harm() {
 /// One copy in twenty is lost, and two of the same segment once in four hundred: so are some of 600, and most are not.
 #[tokio::test]
 async fn a_lost_copy_is_made_up_for_by_the_next_one() {
-    let sent = contents(600 * 1_200 + 11);
+    let sent = contents(600 * SEGMENT + 11);
     for (count, seed) in [(2, 7), (3, 8), (4, 9)] {
         let mut transfer = Transfer::of(&sent);
         // A proxy that is starved must find room for all of it.
         transfer.config.window = Window::try_from(16_u16).unwrap().into();
         transfer.config.copies = Copies::try_from(count).unwrap();
-        transfer.config.min_silence = Duration::from_secs(30);
+        transfer.config.max_stall = Duration::from_secs(30);
         transfer.faults = Some(Faults {
             seed,
             loss: 0.05,
@@ -156,10 +156,10 @@ async fn a_lost_copy_is_made_up_for_by_the_next_one() {
 async fn a_last_ack_that_is_lost_is_asked_for_again() {
     // Every other ACK is lost; a receiver that stopped answering after its last byte would leave the sender hanging.
     for seed in 0..8 {
-        let sent = contents(3 * 1_200);
+        let sent = contents(3 * SEGMENT);
         let mut transfer = Transfer::of(&sent);
         transfer.config.timeout = Timeout::Fixed(Duration::from_millis(5));
-        transfer.config.min_silence = Duration::from_secs(30);
+        transfer.config.max_stall = Duration::from_secs(30);
         transfer.faults = Some(Faults {
             seed,
             loss: 0.5,

@@ -54,7 +54,7 @@ impl Default for Scenario {
         Self {
             seed: 1,
             sender: SenderConfig {
-                max_timeouts: u32::MAX,
+                max_stall: Duration::MAX,
                 ..SenderConfig::default()
             },
             receivers: 1,

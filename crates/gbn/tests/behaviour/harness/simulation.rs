@@ -178,7 +178,7 @@ impl<'a> Simulation<'a> {
             match event {
                 SenderEvent::BaseAdvanced { base } => self.send_buffer.free_below(base),
                 SenderEvent::ReceiverFinished { receiver } => self.finished.push(receiver.0),
-                SenderEvent::ReceiverLost { receiver } => self.lost.push(receiver.0),
+                SenderEvent::ReceiverLost { receiver, .. } => self.lost.push(receiver.0),
                 SenderEvent::GoBack { .. } | SenderEvent::Finished => {}
             }
         }

@@ -1,6 +1,7 @@
 //! Receiving a file.
 
 mod ack_pace;
+mod greeter;
 mod group;
 mod part;
 mod pieces;

@@ -1,10 +1,11 @@
 //! What is to be received, and how that ended.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backroom_gbn::ReceiverStats;
+use backroom_gbn::{DEFAULT_MAX_STALL, ReceiverStats};
 use backroom_protocol::Key;
 use backroom_protocol::segment::{SealError, SegmentBytes, StreamId};
 
@@ -18,9 +19,9 @@ pub struct ReceiveOptions {
     /// Space for what was received and is not yet written, in bytes. The sender never sends more than that beyond what was
     /// acknowledged, so it limits the window.
     pub buffer_bytes: usize,
-    /// How long the sender may be silent before it counts as lost: before the first segment, between two segments, and between
-    /// the last one and [`SenderMessage::Finished`]. [`SenderMessage::Wait`] starts the time anew.
-    pub idle_time: Duration,
+    /// How long the transfer may make no progress: before the first segment, between two that are written, and between the last
+    /// one and [`SenderMessage::Finished`]. [`SenderMessage::Wait`] starts the time anew.
+    pub max_stall: Duration,
 }
 
 impl Default for ReceiveOptions {
@@ -28,7 +29,7 @@ impl Default for ReceiveOptions {
     fn default() -> Self {
         Self {
             buffer_bytes: 5 << 19,
-            idle_time: Duration::from_secs(30),
+            max_stall: DEFAULT_MAX_STALL,
         }
     }
 }
@@ -48,6 +49,8 @@ impl ReceiveOptions {
 pub enum SenderMessage {
     /// Segments follow later, once other receivers have been served.
     Wait,
+    /// The stream to this receiver alone comes from this address.
+    Address(SocketAddr),
     /// The sender knows that everything has arrived. With the file's BLAKE3 hash, if one is made.
     Finished(Option<[u8; 32]>),
 }
@@ -69,6 +72,9 @@ pub struct ReceiveRequest {
     pub receiver_number: u16,
     /// The key that ACKs are sealed with. It must never be used for another transfer.
     pub ack_key: Key,
+    /// Where the stream to this receiver alone comes from, if that is known yet. The receiver sends there first, so that a firewall
+    /// lets the sender's datagrams in.
+    pub sender: Option<SocketAddr>,
     /// The group that segments may come from first.
     pub group: Option<GroupMembership>,
     /// Whether to hash the file and compare. Necessary if a group's stream was offered: other receivers know its key.
@@ -102,6 +108,11 @@ pub enum ReceiveError {
     /// The sender was silent for too long, or left.
     #[error("the sender stopped sending; either its program has ended or a firewall drops UDP")]
     SenderLost,
+    /// Segments arrived, but not the next one.
+    #[error(
+        "the file makes no progress: segments arrive, but not the next one; perhaps the network drops large packets"
+    )]
+    Stalled,
     /// The caller cancelled the transfer.
     #[error("cancelled")]
     Cancelled,

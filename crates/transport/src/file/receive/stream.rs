@@ -6,11 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use backroom_gbn::Receiver;
-use backroom_protocol::segment::{AckSealer, SegmentOpener, StreamId};
+use backroom_protocol::segment::{AckSealer, AnswerCipher, ProbeOpener, SegmentOpener, StreamId};
 use rustix::event::PollFlags;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
+use super::greeter::Greeter;
 use super::group::GroupLane;
 use super::part::PartFile;
 use super::pieces::BUFFERS;
@@ -50,10 +51,11 @@ struct ReceiveStream {
     /// The stream to this receiver alone.
     stream: StreamId,
     layout: Layout,
-    idle_time: Duration,
+    max_stall: Duration,
     gbn: Receiver,
     opener: SegmentOpener,
     acks: AckSealer,
+    greeter: Greeter,
     /// `None` once segments come to this receiver alone.
     group: Option<GroupLane>,
     writer: Writer,
@@ -62,8 +64,10 @@ struct ReceiveStream {
     first_segment: Option<Instant>,
     /// When the last byte arrived. Then the writer has been told that the file ends.
     last_byte: Option<Instant>,
-    /// When the sender last gave a sign of life.
-    last_activity: Instant,
+    /// When the transfer last got further.
+    last_progress: Instant,
+    /// Whether anything has arrived since then.
+    has_heard: bool,
     dropped: u64,
     trace: StreamTrace,
 }
@@ -85,6 +89,12 @@ impl ReceiveStream {
             request.with_hash,
             inbox.waker.clone(),
         );
+        let greeter = Greeter::new(
+            AnswerCipher::new(stream, receiver, ack_key),
+            ProbeOpener::new(stream, &request.stream_key),
+            request.sender,
+            Instant::now(),
+        );
         let group = request
             .group
             .map(|membership| GroupLane::new(membership, stream, receiver, ack_key, segment_bytes));
@@ -99,16 +109,18 @@ impl ReceiveStream {
             part: request.part,
             stream,
             layout: Layout::new(request.bytes, segment_bytes),
-            idle_time: request.options.idle_time,
+            max_stall: request.options.max_stall,
             gbn: Receiver::new(free_segments),
             opener: SegmentOpener::new(stream, &request.stream_key),
             acks: AckSealer::new(stream, receiver, ack_key),
+            greeter,
             group,
             writer,
             peer: None,
             first_segment: None,
             last_byte: None,
-            last_activity: Instant::now(),
+            last_progress: Instant::now(),
+            has_heard: false,
             dropped: 0,
         })
     }
@@ -158,6 +170,7 @@ impl ReceiveStream {
                 _ => {}
             }
             if !has_more_work {
+                self.greet()?;
                 self.wait()?;
             }
         }
@@ -168,7 +181,12 @@ impl ReceiveStream {
         loop {
             match self.inbox.messages.try_recv() {
                 Ok(SenderMessage::Finished(hash)) => return Ok(Some(hash)),
-                Ok(SenderMessage::Wait) => self.last_activity = Instant::now(),
+                Ok(SenderMessage::Wait) => self.record_progress(Instant::now()),
+                Ok(SenderMessage::Address(sender)) => {
+                    let now = Instant::now();
+                    self.record_progress(now);
+                    self.greeter.set_sender(sender, now);
+                }
                 Err(TryRecvError::Empty) => return Ok(None),
                 Err(TryRecvError::Disconnected) => return Err(ReceiveError::SenderLost),
             }
@@ -177,21 +195,50 @@ impl ReceiveStream {
 
     /// Blocks until there may be something to do.
     fn wait(&self) -> Result<(), ReceiveError> {
-        let idle_deadline = self.last_activity + self.idle_time;
-        if Instant::now() >= idle_deadline {
-            return Err(ReceiveError::SenderLost);
+        let stall_deadline = self.last_progress + self.max_stall;
+        if Instant::now() >= stall_deadline {
+            return Err(match self.has_heard {
+                true => ReceiveError::Stalled,
+                false => ReceiveError::SenderLost,
+            });
         }
+        let ack_deadline = self.group.as_ref().and_then(|group| group.pace.deadline);
+        let others = ack_deadline.into_iter().chain(self.greeting_deadline());
+        let deadline = others.fold(stall_deadline, Instant::min);
         let own = (&self.endpoint, PollFlags::IN);
         match &self.group {
             Some(group) => {
-                let ack_deadline = group.pace.deadline.unwrap_or(idle_deadline);
                 let sockets = [own, (&group.endpoint, PollFlags::IN)];
-                self.inbox
-                    .wait(&sockets, Some(ack_deadline.min(idle_deadline)))?;
+                self.inbox.wait(&sockets, Some(deadline))?;
             }
-            None => self.inbox.wait(&[own], Some(idle_deadline))?,
+            None => self.inbox.wait(&[own], Some(deadline))?,
         }
         Ok(())
+    }
+
+    /// Sends a greeting if one is due.
+    fn greet(&mut self) -> Result<(), ReceiveError> {
+        let now = Instant::now();
+        if self.greeting_deadline().is_some_and(|due| due <= now)
+            && let Some((to, greeting)) = self.greeter.poll_greeting(now)?
+        {
+            // One that does not fit the socket buffer is lost, as it might be on the network.
+            self.endpoint.try_send(to, None, &greeting, greeting.len());
+        }
+        Ok(())
+    }
+
+    /// Once everything has arrived, the sender need not know where this receiver is.
+    fn greeting_deadline(&self) -> Option<Instant> {
+        match self.last_byte {
+            None => self.greeter.poll_timeout(),
+            Some(_) => None,
+        }
+    }
+
+    fn record_progress(&mut self, now: Instant) {
+        self.last_progress = now;
+        self.has_heard = false;
     }
 
     fn finish_writing(&mut self) -> Result<Option<[u8; 32]>, ReceiveError> {

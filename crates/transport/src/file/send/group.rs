@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use backroom_gbn::{ReceiverId, SenderConfig, StragglerDetector};
+use backroom_gbn::{ReceiverId, SenderConfig, Silence, StragglerDetector};
 use backroom_protocol::segment::{GROUP_LANE, SegmentBytes, StreamId};
 use backroom_protocol::{Key, TransferId};
 use tokio::sync::mpsc;
@@ -20,8 +20,10 @@ use crate::udp::UdpEndpoint;
 
 /// A receiver that does not answer for this many timeouts, and for this long, is moved. The limits are lower than those of a
 /// receiver served alone, because the rest of the group waits.
-const MAX_TIMEOUTS: u32 = 5;
-const MIN_SILENCE: Duration = Duration::from_millis(300);
+const MAX_SILENCE: Silence = Silence {
+    timeouts: 5,
+    min_time: Duration::from_millis(300),
+};
 
 /// A file, and the group of receivers that have accepted it.
 #[derive(Debug)]
@@ -139,10 +141,10 @@ fn send(
         first_segment: 0,
         with_hash: true,
         config: SenderConfig {
-            max_timeouts: MAX_TIMEOUTS,
-            min_silence: MIN_SILENCE,
+            max_silence: Some(MAX_SILENCE),
             ..request.config
         },
+        path: None,
     };
     let (accepted, min_receivers) = (request.receivers, request.min_receivers);
     let receivers = reachable_receivers(&endpoint, &spec, accepted, min_receivers, &inbox, &ends)?;
@@ -205,7 +207,7 @@ fn serve(
     loop {
         let mut has_more_work = stream.turn()?;
         while let Some(departure) = stream.departures.pop_front() {
-            let cause = (!departure.has_finished).then_some(MoveCause::Unresponsive);
+            let cause = departure.lost.map(|_| MoveCause::Unresponsive);
             ends.departed(stream, &departure.receiver, cause);
         }
         let straggler = stragglers.observe(Instant::now(), &stream.gbn);

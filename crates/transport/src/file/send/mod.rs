@@ -5,6 +5,7 @@
 
 mod contents;
 mod group;
+mod path;
 mod plaintext;
 mod probe;
 mod read_ahead;

@@ -91,6 +91,11 @@ pub enum SendError {
     /// The system has no route to the receiver.
     #[error("no route to {0}: {1}")]
     NoRoute(SocketAddr, #[source] io::Error),
+    /// The receiver sent ACKs, but acknowledged nothing new.
+    #[error(
+        "{0} answers, but the file makes no progress; perhaps the network drops large packets: choose a smaller segment"
+    )]
+    Stalled(SocketAddr),
     /// The receiver stopped sending ACKs.
     #[error("{0} no longer responds; either its program has ended or a firewall drops UDP")]
     ReceiverLost(SocketAddr),

@@ -13,13 +13,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{
-    Copies, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, WindowSetting,
+    Copies, LossCause, ReceiverId, SegmentDelays, Sender, SenderConfig, SenderEvent, WindowSetting,
 };
 use backroom_protocol::Key;
 use backroom_protocol::segment::{ACK_BYTES, SegmentBytes, SegmentSealer, StreamId};
 use rustix::event::PollFlags;
 
 use self::unsent::Unsent;
+use super::path::Path;
 use super::reader::{Read, Reader};
 use super::receivers::{ReceiverState, Receivers};
 use super::result::{SendError, SendTotals};
@@ -52,19 +53,22 @@ pub(super) struct StreamSpec {
     /// Whether the receivers need the file's hash.
     pub(super) with_hash: bool,
     pub(super) config: SenderConfig,
+    /// Proves the address of a single receiver. A group's address needs no proof.
+    pub(super) path: Option<Path>,
 }
 
 /// A receiver that is no longer served.
 #[derive(Debug)]
 pub(super) struct Departure {
     pub(super) receiver: ReceiverState,
-    /// Whether it has every segment. Otherwise it stopped responding.
-    pub(super) has_finished: bool,
+    /// What was seen of it before it was lost. `None` if it has every segment.
+    pub(super) lost: Option<LossCause>,
 }
 
 pub(super) struct SendStream {
     endpoint: UdpEndpoint,
     to: SocketAddr,
+    path: Option<Path>,
     copies: Copies,
     pub(super) layout: Layout,
     pub(super) gbn: Sender,
@@ -108,6 +112,7 @@ impl SendStream {
         let sealer = SegmentSealer::new(spec.stream, &spec.stream_key);
         Self {
             to: spec.to,
+            path: spec.path,
             copies: spec.config.copies,
             layout,
             gbn,
@@ -151,12 +156,39 @@ impl SendStream {
         // ACKs come before the timer: those that arrived while this thread waited for the processor are not late.
         let more_acks = self.take_acks()?;
         let now = Instant::now();
+        if !self.prove_path(now)? {
+            return Ok(more_acks);
+        }
         self.gbn.handle_timeout(now);
         self.handle_events(now);
         let more_to_send = self.transmit(now);
         // Only what is sent next is read, so that it is still in the processor's cache then.
         let has_read = self.is_starved() && self.read()?;
         Ok(more_acks || more_to_send || has_read)
+    }
+
+    /// Sends probes that are due. False as long as the receiver's address is not proven.
+    fn prove_path(&mut self, now: Instant) -> Result<bool, SendError> {
+        let Some(path) = &mut self.path else {
+            return Ok(true);
+        };
+        while let Some((to, probe)) = path.poll_probe(now)? {
+            // One that does not fit the socket buffer is lost, as it might be on the network.
+            self.endpoint.try_send(to, None, &probe, probe.len());
+        }
+        self.to = path.address();
+        Ok(path.is_proven())
+    }
+
+    /// When the next call of [`turn`](Self::turn) has something to do, if nothing arrives before.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let probe = self.path.as_ref().and_then(Path::poll_timeout);
+        self.gbn.poll_timeout().into_iter().chain(probe).min()
+    }
+
+    /// Whether nothing may be sent yet.
+    pub(super) fn waits_for_proof(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| !path.is_proven())
     }
 
     /// Reads and seals the next batch. False if a slow disk has not delivered it yet.
@@ -183,20 +215,20 @@ impl SendStream {
                     self.blocked = None;
                     self.trace.record(now, TraceKind::GoBack { to, cause });
                 }
-                SenderEvent::ReceiverLost { receiver } => self.end_serving(receiver, false),
-                SenderEvent::ReceiverFinished { receiver } => self.end_serving(receiver, true),
+                SenderEvent::ReceiverLost { receiver, cause } => {
+                    self.end_serving(receiver, Some(cause));
+                }
+                SenderEvent::ReceiverFinished { receiver } => self.end_serving(receiver, None),
                 // `is_finished` tells as well.
                 SenderEvent::Finished => {}
             }
         }
     }
 
-    fn end_serving(&mut self, id: ReceiverId, has_finished: bool) {
-        let departure = self.receivers.remove(id).map(|receiver| Departure {
-            receiver,
-            has_finished,
-        });
-        self.departures.extend(departure);
+    fn end_serving(&mut self, id: ReceiverId, lost: Option<LossCause>) {
+        let receiver = self.receivers.remove(id);
+        self.departures
+            .extend(receiver.map(|receiver| Departure { receiver, lost }));
     }
 
     /// Whether all that was read has been sent, and more may be kept until it is acknowledged.

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use backroom_gbn::SenderConfig;
+use backroom_gbn::{LossCause, SenderConfig};
 use backroom_protocol::Key;
-use backroom_protocol::segment::{SegmentBytes, StreamId};
+use backroom_protocol::segment::{AnswerCipher, ProbeSealer, SegmentBytes, StreamId};
 
+use super::path::Path;
 use super::receivers::Receivers;
 use super::result::{SendError, SendFailure, SendOutcome};
 use super::route::check_route;
@@ -29,6 +31,8 @@ pub struct SendRequest {
     pub segment_bytes: SegmentBytes,
     /// Where the receiver listens: its address, and the port it accepted with.
     pub receiver: SocketAddr,
+    /// Whether this host has answered from this address before. Otherwise segments follow once it has answered a probe.
+    pub is_proven: bool,
     /// The receiver's number in the transfer, which its ACKs carry.
     pub receiver_number: u16,
     /// The key that the receiver seals its ACKs with.
@@ -75,6 +79,15 @@ fn send(
         request.free_segments,
         control.progress.clone(),
     );
+    let started = Instant::now();
+    let path = Path::new(
+        request.receiver,
+        request.is_proven,
+        ProbeSealer::new(request.stream, &request.stream_key),
+        AnswerCipher::new(request.stream, request.receiver_number, &request.ack_key),
+        started,
+    );
+    let proof_deadline = started.checked_add(request.config.max_stall);
     let spec = StreamSpec {
         source: request.source,
         stream: request.stream,
@@ -84,9 +97,10 @@ fn send(
         first_segment: request.first_segment,
         with_hash: request.with_hash,
         config: request.config,
+        path: Some(path),
     };
     let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
-    let served = serve(&mut stream, &inbox, request.receiver);
+    let served = serve(&mut stream, &inbox, request.receiver, proof_deadline);
     let totals = stream.totals();
     match served {
         Ok(()) => Ok(SendOutcome {
@@ -105,20 +119,31 @@ fn serve(
     stream: &mut SendStream,
     inbox: &Inbox<Infallible>,
     receiver: SocketAddr,
+    proof_deadline: Option<Instant>,
 ) -> Result<(), SendError> {
     loop {
         let has_more_work = stream.turn()?;
         if let Some(departure) = stream.departures.pop_front() {
-            return match departure.has_finished {
-                true => Ok(()),
-                false => Err(SendError::ReceiverLost(receiver)),
+            return match departure.lost {
+                None => Ok(()),
+                Some(LossCause::Silent) => Err(SendError::ReceiverLost(receiver)),
+                Some(LossCause::Stalled) => Err(SendError::Stalled(receiver)),
             };
         }
         if inbox.cancel.is_cancelled() {
             return Err(SendError::Cancelled);
         }
+        let proof_deadline = proof_deadline.filter(|_| stream.waits_for_proof());
+        if proof_deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(SendError::ReceiverLost(receiver));
+        }
         if !has_more_work {
-            stream.wait(inbox, stream.gbn.poll_timeout())?;
+            let deadline = stream
+                .poll_timeout()
+                .into_iter()
+                .chain(proof_deadline)
+                .min();
+            stream.wait(inbox, deadline)?;
         }
     }
 }

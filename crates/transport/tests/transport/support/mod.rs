@@ -102,6 +102,9 @@ impl SplitMix64 {
     }
 }
 
+/// The payload of a segment of the default size.
+pub(crate) const SEGMENT: usize = SegmentBytes::DEFAULT.value() as usize;
+
 /// A file to send, a folder to receive it in, and everything both sides would have agreed on.
 pub(crate) struct Transfer {
     pub(crate) folder: TempDir,
@@ -189,6 +192,7 @@ impl Transfer {
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
             receiver,
+            is_proven: true,
             receiver_number: 0,
             ack_key: self.ack_key.clone(),
             first_segment: 0,
@@ -210,6 +214,7 @@ impl Transfer {
             bytes,
             receiver_number: 0,
             ack_key: self.ack_key.clone(),
+            sender: None,
             group: None,
             with_hash: self.with_hash,
             options: self.options,

@@ -25,7 +25,9 @@ impl ReceiveStream {
         let now = Instant::now();
         let mut pieces = Pieces::new();
         for datagram in buffers.datagrams() {
-            if let Some(payload) = self.handle_datagram(datagram, now) {
+            if datagram.contents.len() == PROBE_BYTES {
+                self.answer_own_probe(&datagram)?;
+            } else if let Some(payload) = self.handle_datagram(datagram, now) {
                 pieces.push(payload, &mut self.writer);
             }
         }
@@ -96,6 +98,7 @@ impl ReceiveStream {
             self.peer = None;
         }
         let (received, segment) = self.take_segment(segment, from, now)?;
+        self.greeter.handle_segment(from.0, now);
         (received == Received::Deliver).then_some(segment.payload as &[u8])
     }
 
@@ -115,9 +118,14 @@ impl ReceiveStream {
             return None;
         };
         let Segment { seq, round, .. } = segment;
-        self.last_activity = now;
         self.first_segment.get_or_insert(now);
         let received = self.gbn.handle_segment(seq, round);
+        // Once everything has arrived, the sender may still be waiting for an ACK.
+        if received == Received::Deliver || self.last_byte.is_some() {
+            self.record_progress(now);
+        } else {
+            self.has_heard = true;
+        }
         // Only a segment that was not delivered before proves where the sender is: anyone may send a recorded one again.
         if received == Received::Deliver || self.peer.is_none() {
             self.peer = Some(from);
@@ -144,9 +152,22 @@ impl ReceiveStream {
         }
     }
 
+    /// Proves to the sender that this receiver gets what is sent to its address. The answer goes to where the probe came from, from
+    /// where it arrived.
+    fn answer_own_probe(&mut self, probe: &Datagram<'_>) -> Result<(), ReceiveError> {
+        match self.greeter.answer(probe.contents)? {
+            Some(answer) => {
+                let (to, source) = (probe.source, probe.destination);
+                self.endpoint.try_send(to, source, &answer, answer.len());
+            }
+            None => self.dropped += 1,
+        }
+        Ok(())
+    }
+
     /// Tells the sender that the group reaches this receiver: an ACK of what has arrived, which is nothing yet.
     fn answer_probe(&mut self, now: Instant) -> Result<(), ReceiveError> {
-        self.last_activity = now;
+        self.record_progress(now);
         let ack = Ack {
             cumulative: self.gbn.expected_seq_num(),
             accepted_round: 0,

@@ -26,6 +26,12 @@ impl SendStream {
 
     fn handle_acks(&mut self, now: Instant) {
         for datagram in self.ack_buffers.datagrams() {
+            let from = datagram.source;
+            if let Some(path) = &mut self.path
+                && path.handle_datagram(now, from, datagram.contents)
+            {
+                continue;
+            }
             let Some((receiver, ack)) = self.receivers.open(datagram.contents, now) else {
                 self.dropped += 1;
                 self.trace.record(now, TraceKind::Dropped);
@@ -34,6 +40,9 @@ impl SendStream {
             let acknowledged = ack.cumulative.min(self.layout.segments);
             receiver.progress.set(self.layout.bytes_below(acknowledged));
             self.last_ack = Some(now);
+            if let Some(path) = &mut self.path {
+                path.handle_authentic(now, from);
+            }
             self.gbn.handle_ack(now, receiver.id, ack);
             self.trace.record(now, TraceKind::AckReceived(ack));
         }
@@ -79,6 +88,7 @@ mod tests {
                 timeout: Timeout::Fixed(Duration::from_millis(1)),
                 ..SenderConfig::default()
             },
+            path: None,
         }
     }
 

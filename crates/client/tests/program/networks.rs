@@ -1,0 +1,90 @@
+//! Files over networks as they are: firewalls, and addresses that nobody has proved.
+
+use crate::harness::{Files, Member};
+use crate::network::Network;
+
+/// Lets answers in and nothing else, for UDP.
+const FIREWALL: &str = "iptables -A INPUT -p udp -m conntrack --ctstate ESTABLISHED -j ACCEPT \
+                        && iptables -A INPUT -p udp -j DROP";
+
+async fn send(ada: &mut Member, command: &str) -> serde_json::Value {
+    ada.type_line(command).await;
+    ada.event("sent").await
+}
+
+#[tokio::test]
+async fn files_reach_a_receiver_whose_firewall_lets_only_answers_in() {
+    let Some(network) = Network::new(2) else {
+        return;
+    };
+    let (room, files) = (network.open_room().await, Files::new());
+    network.on(1, FIREWALL);
+    let mut ada = network.join(&room, 0, "ada", &[]).await;
+    let mut bob = network.join(&room, 1, "bob", &[]).await;
+    ada.event("member_joined").await;
+    for delivery in ["parallel", "ip-multicast"] {
+        ada.type_line(&format!("delivery|{delivery}")).await;
+        let (file, contents) = files.create(delivery, 300_000);
+        let sent = send(&mut ada, &format!("funicast|bob|{file}")).await;
+        let receiver = &sent["receivers"][0];
+        assert_eq!(receiver["ok"], true, "{delivery}: {receiver}");
+        assert_eq!(receiver["delivery"], "unicast", "{delivery}: {receiver}");
+        let received = bob.event("received").await;
+        assert!(std::fs::read(received["path"].as_str().unwrap()).unwrap() == contents);
+    }
+}
+
+/// Both firewalls let only answers in: each side's first datagram opens its own.
+#[tokio::test]
+async fn files_pass_two_firewalls() {
+    let Some(network) = Network::new(2) else {
+        return;
+    };
+    let (room, files) = (network.open_room().await, Files::new());
+    network.on(0, FIREWALL);
+    network.on(1, FIREWALL);
+    let mut ada = network.join(&room, 0, "ada", &[]).await;
+    let mut bob = network.join(&room, 1, "bob", &[]).await;
+    ada.event("member_joined").await;
+    let (file, _) = files.create("a", 300_000);
+    let sent = send(&mut ada, &format!("funicast|bob|{file}")).await;
+    assert_eq!(sent["receivers"][0]["ok"], true, "{sent}");
+    bob.event("received").await;
+}
+
+/// A receiver whose UDP never gets out may be a stranger at whom someone aims the sender.
+#[tokio::test]
+async fn an_address_that_does_not_answer_gets_three_small_probes() {
+    let Some(network) = Network::new(2) else {
+        return;
+    };
+    let (room, files) = (network.open_room().await, Files::new());
+    network.on(
+        1,
+        "iptables -A OUTPUT -p udp -j DROP && iptables -A INPUT -p udp -j ACCEPT",
+    );
+    let mut ada = network
+        .join(
+            &room,
+            0,
+            "ada",
+            &["--give-up-after", "4s", "--delivery", "parallel"],
+        )
+        .await;
+    let _bob = network.join(&room, 1, "bob", &[]).await;
+    ada.event("member_joined").await;
+    let (file, _) = files.create("a", 3_000_000);
+    let sent = send(&mut ada, &format!("funicast|bob|{file}")).await;
+    let receiver = &sent["receivers"][0];
+    assert_eq!(receiver["ok"], false, "{sent}");
+    let rules = network.on(1, "iptables -L INPUT -v -n -x");
+    let udp = rules
+        .lines()
+        .find(|line| line.contains("ACCEPT") && line.contains("17"))
+        .unwrap();
+    let mut counters = udp.split_whitespace();
+    let mut counter = || counters.next().unwrap().parse::<u64>().unwrap();
+    let (packets, bytes) = (counter(), counter());
+    assert_eq!(packets, 3, "{rules}");
+    assert!(bytes < 3 * 100, "{rules}");
+}
