@@ -131,7 +131,7 @@ impl Member {
         let mut command = program("backroom-client")?;
         command
             .args(["127.0.0.1", &port.to_string(), "--name", name])
-            .args(["--output", "json", "--download-dir"])
+            .args(["--ephemeral", "--output", "json", "--download-dir"])
             .arg(downloads);
         let mut process = Process(command.stderr(Stdio::null()).spawn()?);
         let stdout = process.0.stdout.take().context("no output")?;
@@ -190,7 +190,7 @@ impl Member {
 fn start_server() -> anyhow::Result<(Process, u16)> {
     let mut command = program("backroom-server")?;
     command
-        .args(["127.0.0.1", "0"])
+        .args(["127.0.0.1", "0", "--ephemeral"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut process = Process(command.spawn()?);

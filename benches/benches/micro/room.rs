@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 
+use backroom_protocol::handshake::ServerIdentity;
 use backroom_protocol::{
-    Cast, ClientMessage, Content, Envelopes, Identity, MemberId, Password, PublicKey,
+    Cast, ClientMessage, Content, Envelopes, Join, KeyPair, MemberId, Password, PublicKey,
     ServerMessage, StretchParams, StretchedPassword, Text,
 };
 use backroom_server::options::Options;
@@ -52,17 +53,17 @@ pub(crate) fn fan_out(criterion: &mut Criterion) {
 async fn room() -> (Member, Vec<Member>, Envelopes, Vec<(MemberId, PublicKey)>) {
     let server = start_server().await;
     let login = Login::new(Password::new(PASSWORD.to_owned()).expect("allowed"));
-    let identity = Identity::generate().expect("random bytes");
-    let (sender, own_id) = join(server, &login, "sender", identity.public_key()).await;
+    let key_pair = KeyPair::generate().expect("random bytes");
+    let (sender, own_id) = join(server, &login, "sender", key_pair.public_key()).await;
     let mut recipients = Vec::new();
     let mut keys = Vec::new();
     for number in 1..MEMBERS {
-        let key = Identity::generate().expect("random bytes").public_key();
+        let key = KeyPair::generate().expect("random bytes").public_key();
         let (member, id) = join(server, &login, &format!("member{number}"), key).await;
         recipients.push(member);
         keys.push((id, key));
     }
-    (sender, recipients, Envelopes::new(identity, own_id), keys)
+    (sender, recipients, Envelopes::new(key_pair, own_id), keys)
 }
 
 /// Starts a room on a free port, with limits that the benchmark does not reach.
@@ -82,12 +83,13 @@ async fn start_server() -> SocketAddr {
     let password = Password::new(PASSWORD.to_owned()).expect("allowed");
     let params = StretchParams::generate().expect("random bytes");
     let stretched = StretchedPassword::stretch(&password, params);
+    let identity = ServerIdentity::ephemeral().expect("random bytes");
     let (tell, bound) = oneshot::channel();
     // The console stays open and empty. The room ends with the process.
     thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let server = Server::bind(&options, stretched).await;
+            let server = Server::bind(&options, stretched, identity).await;
             let server = server.expect("a free port");
             tell.send(()).expect("somebody waits for it");
             let (_console, lines) = mpsc::channel(1);
@@ -105,11 +107,13 @@ async fn join(
     public_key: PublicKey,
 ) -> (Member, MemberId) {
     let mut connection: Member = connect(server, login).await.expect("the right password");
-    let join = ClientMessage::Join {
-        name: name.parse().expect("allowed"),
-        public_key,
-    };
-    connection.writer.send(&join).await.expect("sent");
+    let name = name.parse().expect("allowed");
+    let join = Join::new(name, public_key, None, &connection.agreement);
+    connection
+        .writer
+        .send(&ClientMessage::Join(join))
+        .await
+        .expect("sent");
     match next(&mut connection).await {
         ServerMessage::Joined { you, .. } => (connection, you),
         answer => panic!("not let in: {answer:?}"),

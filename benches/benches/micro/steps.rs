@@ -1,17 +1,18 @@
 //! The work per segment, record and post.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Ack, Receiver, ReceiverId, Sender, SenderConfig, Window};
 use backroom_link::{Link, LinkConfig, Loss};
-use backroom_protocol::handshake::{ClientHandshake, ServerHandshake, SessionKeys};
+use backroom_protocol::handshake::{ClientHandshake, ServerHandshake, ServerIdentity, SessionKeys};
 use backroom_protocol::record::RECORD_HEADER_BYTES;
 use backroom_protocol::segment::{
     AckOpener, AckSealer, SegmentBytes, SegmentOpener, SegmentSealer, StreamId, set_round,
 };
 use backroom_protocol::{
-    Cast, Content, Envelopes, Identity, Key, MemberId, Password, StretchParams, StretchedPassword,
+    Cast, Content, Envelopes, Key, KeyPair, MemberId, Password, StretchParams, StretchedPassword,
     Text, TransferId,
 };
 use criterion::{BatchSize, Criterion, Throughput};
@@ -172,11 +173,11 @@ pub(crate) fn envelopes(criterion: &mut Criterion) {
             .map(|number| {
                 (
                     MemberId(number),
-                    Identity::generate().expect("random bytes").public_key(),
+                    KeyPair::generate().expect("random bytes").public_key(),
                 )
             })
             .collect();
-        let new = || Envelopes::new(Identity::generate().expect("random bytes"), MemberId(0));
+        let new = || Envelopes::new(KeyPair::generate().expect("random bytes"), MemberId(0));
         group.bench_function(format!("first post/{members}"), |bencher| {
             bencher.iter_batched(
                 new,
@@ -202,7 +203,9 @@ fn session_keys() -> (SessionKeys, SessionKeys) {
     let password = Password::new("a bench has no secrets".to_owned()).expect("allowed");
     let stretched = StretchedPassword::stretch(&password, params);
     let (client, hello) = ClientHandshake::start().expect("random bytes");
-    let server = ServerHandshake::new(stretched.clone()).handle_hello(hello.body());
+    let identity = ServerIdentity::ephemeral().expect("random bytes");
+    let server =
+        ServerHandshake::new(stretched.clone(), Arc::new(identity)).handle_hello(hello.body());
     let (server, challenge) = server.expect("a good hello");
     let client = client
         .handle_challenge(challenge.body())
@@ -212,7 +215,7 @@ fn session_keys() -> (SessionKeys, SessionKeys) {
         .handle_proof(proof.body())
         .expect("the right password");
     (
-        client.handle_reply(accepted.body()).expect("accepted"),
+        client.handle_reply(accepted.body()).expect("accepted").keys,
         server,
     )
 }

@@ -156,7 +156,15 @@ impl Room {
             };
             // Without GSO: `tbf` would treat a batch of datagrams as one packet.
             command
-                .args([link::ROOM, &port, "--name", &name, "--output", "json"])
+                .args([
+                    link::ROOM,
+                    &port,
+                    "--name",
+                    &name,
+                    "--ephemeral",
+                    "--output",
+                    "json",
+                ])
                 .args(["--gso", "off", "--delivery", "parallel", "--window", window])
                 .arg("--download-dir")
                 .arg(downloads);

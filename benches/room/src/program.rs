@@ -57,7 +57,7 @@ impl Server {
     /// Starts the server and waits until it listens on `address`.
     pub(crate) async fn start(program: &Path, address: &str) -> anyhow::Result<Self> {
         let mut command = prepared(Command::new(program));
-        command.args([address, "0"]);
+        command.args([address, "0", "--ephemeral"]);
         let mut child = command.spawn().context("cannot start the server")?;
         let mut errors = lines(child.stderr.take())?;
         let stdout = child.stdout.take();

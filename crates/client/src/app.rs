@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use backroom_protocol::{Name, Password, Refusal};
-use backroom_transport::connection::{ConnectError, Login};
+use backroom_protocol::{Password, Refusal};
+use backroom_transport::connection::ConnectError;
 use backroom_transport::file::ReceiveLimits;
 use backroom_transport::udp::{Route, UdpOptions};
 use backroom_vocabulary::event::Event;
@@ -20,13 +20,15 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Exit, Options, OutputFormat};
+use crate::entrance::Entrance;
 use crate::event;
-use crate::input::{Input, Line, Lines, Prompt};
-use crate::join::{Connector, JoinError};
+use crate::input::{Input, Lines};
+use crate::join::JoinError;
 use crate::password;
-use crate::session::{Ending, Membership, Session};
+use crate::session::{Ending, Introduction, Session};
 use crate::tracer::Tracer;
 use crate::transfers::{ActiveTransfers, Config, Transfers};
+use crate::trust::{KnownMembers, KnownServers};
 use crate::ui::{Editor, FrontEnd, Json, Plain, show_all};
 
 /// The number of events that may wait to be shown. If the output blocks, the session waits when the queue is full.
@@ -92,7 +94,8 @@ impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Self {
         let exit = match error {
             JoinError::Connect(ConnectError::WrongPassword) => Exit::WrongPassword,
-            JoinError::Refused(Refusal::NameTaken { .. }) => Exit::Usage,
+            JoinError::Refused(Refusal::NameTaken { .. }) | JoinError::Identity(_) => Exit::Usage,
+            JoinError::ServerChanged(_) | JoinError::AnotherServer => Exit::ServerChanged,
             _ => Exit::Lost,
         };
         Self {
@@ -110,23 +113,40 @@ fn start(mut options: Options) -> Result<(), Failure> {
             options.download_dir.display()
         )));
     }
+    let servers = KnownServers::open(&options).map_err(Failure::usage)?;
+    let members = KnownMembers::open(&options).map_err(Failure::usage)?;
     // The session runs on this thread. Each transfer has its own.
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::lost)?;
-    let ended = runtime.block_on(run_with(options, password));
+    let ended = runtime.block_on(run_with(options, password, servers, members));
     // Transfers have been cancelled and have cleaned up by now, unless they are blocked on a disk.
     runtime.shutdown_timeout(FLUSH_TIMEOUT);
     ended
 }
 
-async fn run_with(options: Options, password: Password) -> Result<(), Failure> {
+async fn run_with(
+    options: Options,
+    password: Password,
+    servers: KnownServers,
+    members: KnownMembers,
+) -> Result<(), Failure> {
     let active = ActiveTransfers::default();
-    let (mut input, ui) = open_ui(&options).map_err(Failure::usage)?;
+    let Ui {
+        mut input,
+        front_end,
+        on_terminal,
+    } = open_ui(&options).map_err(Failure::usage)?;
     let (events, to_show) = mpsc::channel(EVENT_QUEUE);
-    let output_ended = start_output(ui, to_show, active.clone()).map_err(Failure::lost)?;
+    let output_ended = start_output(front_end, to_show, active.clone()).map_err(Failure::lost)?;
     let tracing = options.trace.as_deref().map(Tracer::start).transpose();
     let (trace, trace_ended) = tracing.map_err(Failure::usage)?.unzip();
-    let ended = join_and_run(&options, password, &mut input, &events, active, trace).await;
+    let entrance = Entrance {
+        options: &options,
+        servers,
+        on_terminal,
+        events: &events,
+    };
+    let ended = join_and_run(entrance, password, members, &mut input, active, trace).await;
     if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
         show(&events, event::error(error_with_causes(&failure.error))).await;
     }
@@ -139,21 +159,24 @@ async fn run_with(options: Options, password: Password) -> Result<(), Failure> {
 }
 
 async fn join_and_run(
-    options: &Options,
+    mut entrance: Entrance<'_>,
     password: Password,
+    members: KnownMembers,
     input: &mut Input,
-    events: &mpsc::Sender<Event>,
     active: ActiveTransfers,
     trace: Option<Tracer>,
 ) -> Result<(), Failure> {
     let interrupt = interrupt_token().map_err(Failure::lost)?;
     let entered = tokio::select! {
-        entered = authenticate_and_join(options, password, input, events) => entered?,
+        entered = entrance.authenticate_and_join(password, input) => entered?,
         () = interrupt.cancelled() => None,
     };
-    let Some(membership) = entered else {
+    let Some((server, mut membership)) = entered else {
         return Ok(());
     };
+    let Entrance {
+        options, events, ..
+    } = entrance;
     let config = Config {
         download_dir: options.download_dir.clone(),
         max_incoming: options.max_incoming,
@@ -170,8 +193,14 @@ async fn join_and_run(
         trace,
     };
     let transfers = Transfers::new(config, active);
-    let session = Session::new(membership, transfers, options.settings, events.clone());
-    match session.run(input, interrupt).await {
+    let introduction = Introduction {
+        server,
+        forged: std::mem::take(&mut membership.forged),
+    };
+    let members = members.of(membership.connection.agreement.server, events);
+    let (settings, events) = (options.settings, events.clone());
+    let session = Session::new(membership, members, transfers, settings, events);
+    match session.run(introduction, input, interrupt).await {
         Ending::Left => Ok(()),
         Ending::Lost(reason) => Err(Failure::lost(anyhow!("connection lost: {reason}"))),
         Ending::Kicked => Err(Failure::lost(anyhow!(
@@ -190,67 +219,40 @@ fn multicast_interface(options: &Options, server: SocketAddr) -> Option<Ipv4Addr
     }
 }
 
-/// Proves the password and joins with a name. Returns `None` if the user ends the input instead of entering a name.
-async fn authenticate_and_join(
-    options: &Options,
-    password: Password,
-    input: &mut Input,
-    events: &mpsc::Sender<Event>,
-) -> Result<Option<Membership>, Failure> {
-    let login = Login::new(password);
-    let mut connector = Connector::connect(&options.host, options.port, login).await?;
-    show(events, Event::Authenticated).await;
-    if let Some(name) = &options.name {
-        return Ok(Some(connector.join(name).await?));
-    }
-    loop {
-        let Some(name) = ask_name(input, events).await else {
-            return Ok(None);
-        };
-        match connector.join(&name).await {
-            Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
-                show(events, event::error(refusal.to_string())).await;
-            }
-            joined => return Ok(Some(joined?)),
-        }
-    }
-}
-
-/// Prompts until the user enters a valid name. Returns `None` at the end of the input.
-async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Name> {
-    loop {
-        show(events, Event::NameWanted).await;
-        let error = match input.next(Prompt::Name).await {
-            Line::Text(line) => match Name::new(line.trim()) {
-                Ok(name) => return Some(name),
-                Err(error) => error.to_string(),
-            },
-            Line::TooLong | Line::NotText => "this is not a valid name".into(),
-            Line::Interrupted | Line::End => return None,
-        };
-        show(events, event::error(error)).await;
-    }
-}
-
 async fn show(events: &mpsc::Sender<Event>, event: Event) {
     // An error means that the output is closed, which the session handles.
     let _ = events.send(event).await;
 }
 
+struct Ui {
+    input: Input,
+    front_end: Box<dyn FrontEnd>,
+    /// Whether a person can answer questions.
+    on_terminal: bool,
+}
+
 /// Opens the input and the front end: a line editor on a terminal, otherwise plain lines or JSON.
-fn open_ui(options: &Options) -> anyhow::Result<(Input, Box<dyn FrontEnd>)> {
+fn open_ui(options: &Options) -> anyhow::Result<Ui> {
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
     if options.output == OutputFormat::Plain && on_terminal && !dumb {
         let colors = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (editor, terminal) = Editor::open(colors, options.bell)?;
-        return Ok((Input::spawn(editor)?, Box::new(terminal)));
+        return Ok(Ui {
+            input: Input::spawn(editor)?,
+            front_end: Box::new(terminal),
+            on_terminal,
+        });
     }
-    let ui: Box<dyn FrontEnd> = match options.output {
+    let front_end: Box<dyn FrontEnd> = match options.output {
         OutputFormat::Plain => Box::new(Plain),
         OutputFormat::Json => Box::new(Json),
     };
-    Ok((Input::spawn(Lines(BufReader::new(io::stdin())))?, ui))
+    Ok(Ui {
+        input: Input::spawn(Lines(BufReader::new(io::stdin())))?,
+        front_end,
+        on_terminal: on_terminal && options.output == OutputFormat::Plain,
+    })
 }
 
 /// Starts the thread that shows events. The returned channel is disconnected when all of them are shown.

@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     Lost = 1,
     Usage = 2,
     WrongPassword = 3,
+    ServerChanged = 5,
 }
 
 const EXAMPLES: &str = "\
@@ -29,7 +30,8 @@ Exit codes:
   0  the user left, or the input ended and all transfers had finished
   1  the connection failed or was lost, or the room removed this member
   2  usage error, or the name given with --name is not available
-  3  wrong password";
+  3  wrong password
+  5  the identity of the server has changed";
 
 /// Joins an encrypted chat room and exchanges files with its members.
 #[derive(Debug, Parser)]
@@ -53,6 +55,15 @@ pub(crate) struct Options {
     /// Name to join with. Without it, the program prompts for one
     #[arg(long)]
     pub(crate) name: Option<Name>,
+
+    /// File of this member's identity, by which others recognise it. It is created if it does not exist [default:
+    /// backroom/identities/NAME in the state folder, $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Join without an identity, and remember neither the server nor the members
+    #[arg(long, conflicts_with = "identity")]
+    pub(crate) ephemeral: bool,
 
     /// Folder for received files
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -4,7 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use backroom_protocol::{ClientMessage, Identity, Name, RandomError, Refusal, ServerMessage};
+use backroom_protocol::handshake::ServerKey;
+use backroom_protocol::{
+    ClientMessage, Identity, Join, KeyPair, Name, RandomError, Refusal, ServerMessage,
+};
+use backroom_state::IdentityFileError;
 use backroom_transport::connection::{ConnectError, Connection, ConnectionError, Login, connect};
 
 use crate::session::Membership;
@@ -15,6 +19,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connects to a server that has accepted the password, once for each name that is tried.
 pub(crate) struct Connector {
     server: SocketAddr,
+    /// The identity of the server at the first connection.
+    key: ServerKey,
     login: Login,
     /// The first connection, until a name is tried on it.
     connection: Option<Connection<ServerMessage, ClientMessage>>,
@@ -37,6 +43,15 @@ pub(crate) enum JoinError {
     NoReply,
     #[error(transparent)]
     Random(#[from] RandomError),
+    #[error(transparent)]
+    Identity(#[from] IdentityFileError),
+    /// The server's identity is not the known one, and the user does not trust it.
+    #[error("{0}")]
+    ServerChanged(String),
+    #[error("the identity of the server changed while joining; do not trust this server")]
+    AnotherServer,
+    #[error("the server announced another key for this member; do not trust this server")]
+    OwnKeyReplaced,
 }
 
 impl Connector {
@@ -52,11 +67,11 @@ impl Connector {
         for server in addresses.map_err(unknown)? {
             match connect(server, &login).await {
                 Ok(connection) => {
-                    let connection = Some(connection);
                     return Ok(Self {
                         server,
+                        key: connection.agreement.server,
                         login,
-                        connection,
+                        connection: Some(connection),
                     });
                 }
                 Err(ConnectError::WrongPassword) => return Err(ConnectError::WrongPassword.into()),
@@ -66,39 +81,62 @@ impl Connector {
         Err(error)
     }
 
-    pub(crate) async fn join(&mut self, name: &Name) -> Result<Membership, JoinError> {
+    /// The identity of the server. The caller decides whether to trust it, before it joins.
+    pub(crate) fn server_key(&self) -> ServerKey {
+        self.key
+    }
+
+    /// Joins with a name, and with an identity if there is one.
+    pub(crate) async fn join(
+        &mut self,
+        name: &Name,
+        identity: Option<&Identity>,
+    ) -> Result<Membership, JoinError> {
         if let Some(connection) = self.connection.take() {
-            match join_over(connection, name).await {
+            match join_over(connection, name, identity).await {
                 // While the user was choosing a name, the server may have closed the connection.
                 Err(JoinError::Connection(_) | JoinError::NoReply) => {}
                 answer => return answer,
             }
         }
         let connection = connect(self.server, &self.login).await?;
-        join_over(connection, name).await
+        if connection.agreement.server != self.key {
+            return Err(JoinError::AnotherServer);
+        }
+        join_over(connection, name, identity).await
     }
 }
 
 async fn join_over(
     mut connection: Connection<ServerMessage, ClientMessage>,
     name: &Name,
+    identity: Option<&Identity>,
 ) -> Result<Membership, JoinError> {
-    let identity = Identity::generate()?;
-    let join = ClientMessage::Join {
-        name: name.clone(),
-        public_key: identity.public_key(),
-    };
-    connection.writer.send(&join).await?;
+    let key_pair = KeyPair::generate()?;
+    let public_key = key_pair.public_key();
+    let join = Join::new(name.clone(), public_key, identity, &connection.agreement);
+    connection.writer.send(&ClientMessage::Join(join)).await?;
     let answer = tokio::time::timeout(REPLY_TIMEOUT, connection.reader.receive())
         .await
         .map_err(|_| JoinError::NoReply)?;
     match answer? {
-        Some(ServerMessage::Joined { you, members }) => Ok(Membership {
-            connection,
-            identity,
-            own_id: you,
-            members,
-        }),
+        Some(ServerMessage::Joined { you, members }) => {
+            let own = members.iter().find(|member| member.id == you);
+            if own.is_some_and(|own| own.public_key != public_key) {
+                return Err(JoinError::OwnKeyReplaced);
+            }
+            let server = connection.agreement.server.key;
+            let (members, forged) = members
+                .into_iter()
+                .partition(|member| member.verify(&server).is_ok());
+            Ok(Membership {
+                connection,
+                key_pair,
+                own_id: you,
+                members,
+                forged,
+            })
+        }
         Some(ServerMessage::Refused(refusal)) => Err(refusal.into()),
         _ => Err(JoinError::NoReply),
     }

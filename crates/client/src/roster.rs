@@ -82,7 +82,7 @@ impl Roster {
         }
     }
 
-    fn others(&self) -> impl Iterator<Item = &MemberInfo> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = &MemberInfo> {
         self.members
             .values()
             .filter(|member| member.id != self.own_id)
@@ -102,7 +102,7 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use backroom_protocol::Identity;
+    use backroom_protocol::{Features, KeyPair};
 
     use super::*;
 
@@ -111,7 +111,9 @@ mod tests {
             id: MemberId(id),
             name: Name::new(name).unwrap(),
             address: ([127, 0, 0, 1], 4000).into(),
-            public_key: Identity::generate().unwrap().public_key(),
+            public_key: KeyPair::generate().unwrap().public_key(),
+            features: Features::NONE,
+            credential: None,
         });
         Roster::new(MemberId(1), members.collect())
     }

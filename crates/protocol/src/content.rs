@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::codec::{self, DecodeError, EncodeError};
+use crate::extensions::Extensions;
+use crate::features::Features;
 use crate::file_name::FileName;
 use crate::group::GroupOffer;
 use crate::key::Key;
@@ -46,6 +48,10 @@ pub enum FileMessage {
         ack_key: Key,
         /// The initial receive window, in segments.
         free_segments: u32,
+        /// The features used for this transfer: those of the offer that the receiver has too.
+        features: Features,
+        /// Fields of later versions.
+        extensions: Extensions,
     },
     /// Receiver: declines the offer.
     Decline {
@@ -116,6 +122,10 @@ pub struct Offer {
     pub sender_port: NonZeroU16,
     /// A stream to a group. The segments come by it first, if the receiver can receive it.
     pub group: Option<GroupOffer>,
+    /// The features that the sender has for this transfer.
+    pub features: Features,
+    /// Fields of later versions.
+    pub extensions: Extensions,
 }
 
 impl Offer {
@@ -182,6 +192,12 @@ mod tests {
         assert!(bytes.eq([[0], [1], [2], [3]]));
     }
 
+    fn any_extensions() -> impl Strategy<Value = Extensions> {
+        let value = prop::collection::vec(any::<u8>(), 0..40);
+        prop::collection::btree_map(any::<u16>(), value, 0..4)
+            .prop_map(|values| Extensions::new(values).unwrap())
+    }
+
     fn any_offer() -> impl Strategy<Value = Offer> {
         let stream = (
             any::<u64>(),
@@ -192,30 +208,41 @@ mod tests {
             1u16..,
         );
         let group = prop::option::of((any::<[u8; 3]>(), 1u16.., any::<[u8; 32]>(), 1u16..));
-        (stream, any_cast(), any::<String>(), any::<u64>(), group).prop_map(
-            |(stream, cast, name, bytes, group)| {
-                let (transfer, lane, receiver, key, segment_bytes, port) = stream;
-                Offer {
-                    transfer: TransferId(transfer),
-                    cast,
-                    name: FileName::sanitized(&name),
-                    bytes,
-                    segment_bytes: segment_bytes.try_into().unwrap(),
-                    lane,
-                    receiver,
-                    stream_key: Key::from_bytes(key),
-                    sender_port: port.try_into().unwrap(),
-                    group: group.map(|([b, c, d], port, key, ack_every)| GroupOffer {
-                        group: Group {
-                            address: GroupAddress::try_from([239, b, c, d]).unwrap(),
-                            port: port.try_into().unwrap(),
-                        },
-                        stream_key: Key::from_bytes(key),
-                        ack_every: ack_every.try_into().unwrap(),
-                    }),
-                }
-            },
+        let later = (any::<u64>(), any_extensions());
+        (
+            stream,
+            any_cast(),
+            any::<String>(),
+            any::<u64>(),
+            group,
+            later,
         )
+            .prop_map(
+                |(stream, cast, name, bytes, group, (features, extensions))| {
+                    let (transfer, lane, receiver, key, segment_bytes, port) = stream;
+                    Offer {
+                        transfer: TransferId(transfer),
+                        cast,
+                        name: FileName::sanitized(&name),
+                        bytes,
+                        segment_bytes: segment_bytes.try_into().unwrap(),
+                        lane,
+                        receiver,
+                        stream_key: Key::from_bytes(key),
+                        sender_port: port.try_into().unwrap(),
+                        group: group.map(|([b, c, d], port, key, ack_every)| GroupOffer {
+                            group: Group {
+                                address: GroupAddress::try_from([239, b, c, d]).unwrap(),
+                                port: port.try_into().unwrap(),
+                            },
+                            stream_key: Key::from_bytes(key),
+                            ack_every: ack_every.try_into().unwrap(),
+                        }),
+                        features: Features::from_bits(features),
+                        extensions,
+                    }
+                },
+            )
     }
 
     fn any_content() -> impl Strategy<Value = Content> {
@@ -227,17 +254,27 @@ mod tests {
                 text: Text::new(text).unwrap()
             }),
             any_offer().prop_map(|offer| Content::File(FileMessage::Offer(offer))),
-            (transfer, 1u16.., any::<[u8; 32]>(), any::<u32>()).prop_map(
-                |(transfer, port, key, free_segments)| {
-                    let (port, ack_key) = (port.try_into().unwrap(), Key::from_bytes(key));
-                    Content::File(FileMessage::Accept {
-                        transfer,
-                        port,
-                        ack_key,
-                        free_segments,
-                    })
-                }
-            ),
+            (
+                transfer,
+                1u16..,
+                any::<[u8; 32]>(),
+                any::<u32>(),
+                any::<u64>(),
+                any_extensions()
+            )
+                .prop_map(
+                    |(transfer, port, key, free_segments, features, extensions)| {
+                        let (port, ack_key) = (port.try_into().unwrap(), Key::from_bytes(key));
+                        Content::File(FileMessage::Accept {
+                            transfer,
+                            port,
+                            ack_key,
+                            free_segments,
+                            features: Features::from_bits(features),
+                            extensions,
+                        })
+                    }
+                ),
             (any::<u64>(), reason).prop_map(|(transfer, reason)| {
                 Content::File(FileMessage::Decline {
                     transfer: TransferId(transfer),
@@ -305,6 +342,8 @@ mod tests {
             [u8; 32],
             u16,
             Option<([u8; 4], u16, [u8; 32], u16)>,
+            u64,
+            Vec<(u16, Vec<u8>)>,
         );
 
         let decode_group = |name, segment_bytes, port, group| {
@@ -321,6 +360,8 @@ mod tests {
                 [9; 32],
                 port,
                 group,
+                u64::MAX,
+                vec![(9, vec![1, 2]), (40_000, vec![])],
             );
             Content::decode(&postcard::to_stdvec(&offer).unwrap())
         };
@@ -378,6 +419,8 @@ mod tests {
                 stream_key: Key::from_bytes([9; 32]),
                 sender_port: NonZeroU16::MIN,
                 group: None,
+                features: Features::NONE,
+                extensions: Extensions::NONE,
             };
             offer.segments()
         };
@@ -392,6 +435,8 @@ mod tests {
             port: NonZeroU16::MIN,
             ack_key: Key::from_bytes([0xab; 32]),
             free_segments: 1,
+            features: Features::NONE,
+            extensions: Extensions::NONE,
         };
         let shown = format!("{accept:?}");
         assert!(

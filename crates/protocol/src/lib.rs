@@ -9,14 +9,18 @@
 //!   passwords offline.
 //! - [`record`] holds the encrypted frames of that connection.
 //! - [`room`] holds the messages between client and server, with the checked types [`Name`] and [`Reason`].
-//! - [`identity`] and [`envelope`] seal messages between members, so that the server relays them without reading them.
+//! - [`identity`] holds the keys that last, and [`credential`] their signatures of a member's session.
+//! - [`key_pair`] and [`envelope`] seal messages between members, so that the server relays them without reading them.
 //!   [`content`] is the plaintext, with [`Cast`], [`Text`] and [`FileName`].
 //! - [`segment`] holds the UDP datagrams of a file and their acknowledgements. A [`Group`] is the multicast destination of
 //!   a stream to several receivers.
 
 mod characters;
 mod codec;
+mod extensions;
+mod features;
 mod file_name;
+mod fingerprint;
 mod group;
 mod key;
 mod name;
@@ -25,9 +29,11 @@ mod text;
 mod transfer_id;
 
 pub mod content;
+pub mod credential;
 pub mod envelope;
 pub mod handshake;
 pub mod identity;
+pub mod key_pair;
 pub mod password;
 pub mod record;
 pub mod room;
@@ -36,15 +42,22 @@ pub mod segment;
 pub use backroom_vocabulary::Cast;
 pub use codec::{DecodeError, EncodeError};
 pub use content::{Content, FileMessage, Offer, TransferId};
+pub use credential::{Credential, Subject};
 pub use envelope::{EnvelopeError, Envelopes};
+pub use extensions::{BadExtensions, Extensions, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use features::Features;
 pub use file_name::{FileName, FileNameError, MAX_FILE_NAME_BYTES};
+pub use fingerprint::Fingerprint;
 pub use group::{BadGroupAddress, Group, GroupAddress, GroupOffer};
-pub use identity::{Fingerprint, Identity, PublicKey};
+pub use identity::{Identity, IdentityKey};
 pub use key::{Key, RandomError};
+pub use key_pair::{KeyPair, PublicKey};
 pub use name::{MAX_NAME_CHARS, Name, NameError};
 pub use password::{Password, StretchParams, StretchedPassword};
 pub use record::MAX_RECORD_BYTES;
-pub use room::{ClientMessage, MemberId, MemberInfo, Message, Part, Post, Refusal, ServerMessage};
+pub use room::{
+    ClientMessage, Join, MemberId, MemberInfo, Message, Part, Post, Refusal, ServerMessage,
+};
 pub use text::{
     MAX_REASON_BYTES, MAX_TEXT_BYTES, Reason, Text, TextTooLong, strip_terminal_controls,
 };

@@ -6,7 +6,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{self, DecodeError, EncodeError, bounded_bytes, bounded_list, serialize_bytes};
-use crate::identity::PublicKey;
+use crate::credential::{BadCredential, Credential, Subject};
+use crate::features::Features;
+use crate::fingerprint::Fingerprint;
+use crate::handshake::Agreement;
+use crate::identity::{Identity, IdentityKey};
+use crate::key_pair::PublicKey;
 use crate::name::Name;
 pub use crate::post::{MAX_MEMBERS, MemberId, Part, Post};
 use crate::post::{MAX_SEALED_CONTENT_BYTES, MAX_SEALED_KEY_BYTES};
@@ -24,18 +29,101 @@ pub struct MemberInfo {
     pub address: SocketAddr,
     /// The key for which posts to this member are sealed.
     pub public_key: PublicKey,
+    /// The features of the member. What two members may use in their messages is what both have.
+    pub features: Features,
+    /// The member's identity, or `None` if it has none. [`Self::verify`] checks it.
+    pub credential: Option<Credential>,
+}
+
+impl MemberInfo {
+    /// Checks that the member's identity, if it has one, vouches for its name, key and features at this server.
+    ///
+    /// # Errors
+    /// [`BadCredential::Signature`]: the server or the member lies. The key must not be used.
+    pub fn verify(&self, server: &IdentityKey) -> Result<(), BadCredential> {
+        let subject = Subject {
+            name: &self.name,
+            public_key: &self.public_key,
+            features: self.features,
+        };
+        match &self.credential {
+            Some(credential) => credential.verify(server, subject),
+            None => Ok(()),
+        }
+    }
+
+    /// The identity, or `None` for a member without one.
+    pub fn identity(&self) -> Option<IdentityKey> {
+        Some(self.credential.as_ref()?.identity)
+    }
+
+    /// The fingerprint of the identity. A member without one has that of its key of this session.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self.identity() {
+            Some(identity) => identity.fingerprint(),
+            None => self.public_key.fingerprint(),
+        }
+    }
+}
+
+/// What a client says of itself when it asks to become a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// The requested name.
+    pub name: Name,
+    /// The public key of this session.
+    pub public_key: PublicKey,
+    /// The client's features.
+    pub features: Features,
+    /// The client's identity, or `None` if it has none. [`Self::verify`] checks it.
+    pub credential: Option<Credential>,
+}
+
+impl Join {
+    /// A join over the connection of this agreement. The identity, if any, signs it.
+    pub fn new(
+        name: Name,
+        public_key: PublicKey,
+        identity: Option<&Identity>,
+        agreement: &Agreement,
+    ) -> Self {
+        let features = Features::CURRENT;
+        let subject = Subject {
+            name: &name,
+            public_key: &public_key,
+            features,
+        };
+        let credential = identity.map(|identity| Credential::sign(identity, agreement, subject));
+        Self {
+            name,
+            public_key,
+            features,
+            credential,
+        }
+    }
+
+    /// Checks, as the server, that the client on the connection of this agreement owns its identity, if it has one.
+    ///
+    /// # Errors
+    /// [`BadCredential`]
+    pub fn verify(&self, agreement: &Agreement) -> Result<(), BadCredential> {
+        let subject = Subject {
+            name: &self.name,
+            public_key: &self.public_key,
+            features: self.features,
+        };
+        match &self.credential {
+            Some(credential) => credential.verify_owner(agreement, subject),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A message from a member to the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// The first message. The reply is [`ServerMessage::Joined`] or [`ServerMessage::Refused`].
-    Join {
-        /// The requested name.
-        name: Name,
-        /// The public key of this session's identity.
-        public_key: PublicKey,
-    },
+    Join(Join),
     /// A sealed message for other members.
     Post(Post),
     /// A vote to remove a member.
@@ -49,6 +137,8 @@ pub enum ClientMessage {
     Ping,
     /// The member leaves.
     Leave,
+    /// The reply to [`ServerMessage::Ping`].
+    Pong,
 }
 
 /// A message from the room to a member.
@@ -124,6 +214,9 @@ pub enum ServerMessage {
         /// Shown to the user.
         reason: Reason,
     },
+    /// Requests [`ClientMessage::Pong`], or any other message, at once. A member that stays silent is replaced by the client
+    /// that has its identity and asks for its name.
+    Ping,
 }
 
 /// The reason for which a room refuses a client that knows the password.

@@ -2,19 +2,48 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use backroom_protocol::handshake::{Agreement, Lifetime, ServerKey, VERSION};
 use backroom_protocol::room::MAX_MEMBERS;
 use backroom_protocol::{
-    ClientMessage, DecodeError, Identity, MAX_RECORD_BYTES, MemberId, MemberInfo, Message, Name,
-    Part, Post, PublicKey, Reason, Refusal, ServerMessage,
+    ClientMessage, Credential, DecodeError, Features, Identity, Join, KeyPair, MAX_RECORD_BYTES,
+    MemberId, MemberInfo, Message, Name, Part, Post, PublicKey, Reason, Refusal, ServerMessage,
+    Subject,
 };
 use proptest::prelude::*;
 
 fn key() -> PublicKey {
-    Identity::generate().expect("random bytes").public_key()
+    KeyPair::generate().expect("random bytes").public_key()
 }
 
 fn any_key() -> impl Strategy<Value = PublicKey> {
     any::<[u8; 32]>().prop_filter_map("of small order", |bytes| PublicKey::try_from(bytes).ok())
+}
+
+fn credential(seed: [u8; 32], binding: [u8; 32]) -> Credential {
+    let identity = Identity::from_seed(&seed);
+    let agreement = Agreement {
+        version: VERSION,
+        features: Features::NONE,
+        server: ServerKey {
+            key: identity.key(),
+            lifetime: Lifetime::Lasting,
+        },
+        binding: binding.into(),
+    };
+    let subject = Subject {
+        name: &Name::new("Ada").expect("visible characters"),
+        public_key: &key(),
+        features: Features::NONE,
+    };
+    Credential::sign(&identity, &agreement, subject)
+}
+
+fn any_credential() -> impl Strategy<Value = Option<Credential>> {
+    prop::option::of(any::<[[u8; 32]; 2]>().prop_map(|[seed, binding]| credential(seed, binding)))
+}
+
+fn any_features() -> impl Strategy<Value = Features> {
+    any::<u64>().prop_map(Features::from_bits)
 }
 
 fn any_name() -> impl Strategy<Value = Name> {
@@ -40,13 +69,19 @@ fn any_member() -> impl Strategy<Value = MemberInfo> {
         any::<IpAddr>(),
         any::<u16>(),
         any_key(),
+        any_features(),
+        any_credential(),
     )
-        .prop_map(|(id, name, ip, port, public_key)| MemberInfo {
-            id,
-            name,
-            address: SocketAddr::new(ip, port),
-            public_key,
-        })
+        .prop_map(
+            |(id, name, ip, port, public_key, features, credential)| MemberInfo {
+                id,
+                name,
+                address: SocketAddr::new(ip, port),
+                public_key,
+                features,
+                credential,
+            },
+        )
 }
 
 fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
@@ -61,13 +96,22 @@ fn any_post() -> impl Strategy<Value = Post> {
 
 fn any_client_message() -> impl Strategy<Value = ClientMessage> {
     prop_oneof![
-        (any_name(), any_key())
-            .prop_map(|(name, public_key)| ClientMessage::Join { name, public_key }),
+        (any_name(), any_key(), any_features(), any_credential()).prop_map(
+            |(name, public_key, features, credential)| {
+                ClientMessage::Join(Join {
+                    name,
+                    public_key,
+                    features,
+                    credential,
+                })
+            }
+        ),
         any_post().prop_map(ClientMessage::Post),
         any_id().prop_map(|target| ClientMessage::Kick { target }),
         Just(ClientMessage::Users),
         Just(ClientMessage::Ping),
         Just(ClientMessage::Leave),
+        Just(ClientMessage::Pong),
     ]
 }
 
@@ -105,6 +149,7 @@ fn any_server_message() -> impl Strategy<Value = ServerMessage> {
         (any_id(), any_name()).prop_map(|(target, name)| ServerMessage::Kicked { target, name }),
         any_reason().prop_map(|reason| ServerMessage::Rejected { reason }),
         Just(ServerMessage::Pong),
+        Just(ServerMessage::Ping),
         any_reason().prop_map(|reason| ServerMessage::Closing { reason }),
     ]
 }
@@ -225,6 +270,8 @@ fn a_full_room_fits_into_a_record() {
             .parse()
             .unwrap(),
         public_key: key(),
+        features: Features::from_bits(u64::MAX),
+        credential: Some(credential([1; 32], [2; 32])),
     };
     let encoded = ServerMessage::Users(vec![member; MAX_MEMBERS])
         .encode()
@@ -251,7 +298,7 @@ fn oversized_messages_are_not_parsed() {
 #[test]
 fn invalid_fields_make_a_message_malformed() {
     let join = |name: &str, key: [u8; 32]| {
-        let message = [&[0, name.len() as u8][..], name.as_bytes(), &key].concat();
+        let message = [&[0, name.len() as u8][..], name.as_bytes(), &key, &[0, 0]].concat();
         ClientMessage::decode(&message)
     };
     assert!(join("Ada", *key().as_bytes()).is_ok());
@@ -273,4 +320,11 @@ fn invalid_fields_make_a_message_malformed() {
         Err(DecodeError::Malformed),
         "a key of small order"
     );
+    let join_as = |identity: [u8; 32]| {
+        let fields = [&[0, 3][..], b"Ada", key().as_bytes(), &[0, 1]].concat();
+        ClientMessage::decode(&[&fields[..], &identity, &[9; 32], &[9; 64]].concat())
+    };
+    assert!(join_as(*Identity::from_seed(&[1; 32]).key().as_bytes()).is_ok());
+    let refused = Err(DecodeError::Malformed);
+    assert_eq!(join_as([0; 32]), refused, "an identity of small order");
 }

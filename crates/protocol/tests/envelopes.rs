@@ -3,7 +3,7 @@
 use backroom_protocol::content::FileMessage;
 use backroom_protocol::room::MAX_MEMBERS;
 use backroom_protocol::{
-    Cast, Content, EnvelopeError, Envelopes, Identity, MemberId, Part, Post, PublicKey, Reason,
+    Cast, Content, EnvelopeError, Envelopes, KeyPair, MemberId, Part, Post, PublicKey, Reason,
     Text, TransferId,
 };
 
@@ -19,11 +19,11 @@ struct Member {
 
 impl Member {
     fn new(id: MemberId) -> Self {
-        let identity = Identity::generate().expect("random bytes");
+        let key_pair = KeyPair::generate().expect("random bytes");
         Self {
             id,
-            key: identity.public_key(),
-            envelopes: Envelopes::new(identity, id),
+            key: key_pair.public_key(),
+            envelopes: Envelopes::new(key_pair, id),
         }
     }
 
@@ -205,9 +205,9 @@ fn the_server_cannot_redirect_a_part() {
 
 #[test]
 fn the_server_cannot_assign_two_numbers() {
-    let identity = Identity::generate().unwrap();
-    let bob_key = identity.public_key();
-    let mut bob = Envelopes::new(identity, MemberId(9));
+    let key_pair = KeyPair::generate().unwrap();
+    let bob_key = key_pair.public_key();
+    let mut bob = Envelopes::new(key_pair, MemberId(9));
     let mut ada = Member::new(ADA);
     let post = ada
         .envelopes

@@ -1,13 +1,14 @@
 //! The handshake between two sides with the same password, and with anyone else.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use backroom_protocol::handshake::{
-    ClientChallenged, ClientHandshake, Frame, HandshakeError, MAX_FRAME_BYTES, ServerChallenged,
-    ServerHandshake, SessionKeys, frame_length,
+    ClientChallenged, ClientHandshake, Frame, HandshakeError, Lifetime, MAX_FRAME_BYTES,
+    ServerChallenged, ServerHandshake, ServerIdentity, SessionKeys, VersionMismatch, Versions,
+    frame_length,
 };
 use backroom_protocol::record::RecordOpener;
-use backroom_protocol::{Password, StretchParams, StretchedPassword};
+use backroom_protocol::{Identity, Password, StretchParams, StretchedPassword};
 
 const PARAMS_SALT: [u8; 16] = [7; 16];
 
@@ -22,10 +23,18 @@ fn stretched(password: &str) -> StretchedPassword {
     )
 }
 
+fn server(password: &StretchedPassword) -> ServerHandshake {
+    let identity = ServerIdentity {
+        identity: Identity::from_seed(&[5; 32]),
+        lifetime: Lifetime::Lasting,
+    };
+    ServerHandshake::new(password.clone(), Arc::new(identity))
+}
+
 /// A handshake up to the challenge: both states and the frames so far.
 fn challenged() -> (ClientChallenged, ServerChallenged, Frame, Frame) {
     let (client, hello) = ClientHandshake::start().expect("random bytes");
-    let (server, challenge) = ServerHandshake::new(RIGHT.clone())
+    let (server, challenge) = server(&RIGHT)
         .handle_hello(hello.body())
         .expect("a good hello");
     let client = client
@@ -51,9 +60,7 @@ fn accepted_with(change: impl Fn(usize, &mut Vec<u8>)) -> (bool, bool) {
         body
     };
     let (client, hello) = ClientHandshake::start().expect("random bytes");
-    let Ok((server, challenge)) =
-        ServerHandshake::new(RIGHT.clone()).handle_hello(&changed(0, &hello))
-    else {
+    let Ok((server, challenge)) = server(&RIGHT).handle_hello(&changed(0, &hello)) else {
         return (false, false);
     };
     let proved = client
@@ -73,8 +80,10 @@ fn the_same_password_gives_both_sides_matching_keys() {
     let (client, server, ..) = challenged();
     assert_eq!(client.stretch_params(), RIGHT.params());
     let (client, proof) = client.prove(&RIGHT).unwrap();
-    let (mut server_keys, accepted) = server.handle_proof(proof.body()).unwrap();
-    let mut client_keys = client.handle_reply(accepted.body()).unwrap();
+    let (at_server, accepted) = server.handle_proof(proof.body()).unwrap();
+    let at_client = client.handle_reply(accepted.body()).unwrap();
+    assert_eq!(at_client.agreement, at_server.agreement);
+    let (mut client_keys, mut server_keys) = (at_client.keys, at_server.keys);
     for message in [&b"a"[..], b"", b"the third"] {
         relay(&mut client_keys, &mut server_keys, message);
         relay(&mut server_keys, &mut client_keys, message);
@@ -86,7 +95,7 @@ fn a_record_of_one_direction_does_not_open_in_the_other() {
     let (client, server, ..) = challenged();
     let (client, proof) = client.prove(&RIGHT).unwrap();
     let (_, accepted) = server.handle_proof(proof.body()).unwrap();
-    let mut keys = client.handle_reply(accepted.body()).unwrap();
+    let mut keys = client.handle_reply(accepted.body()).unwrap().keys;
     let mut frame = Vec::new();
     keys.send.seal(b"reflected", &mut frame).unwrap();
     assert!(keys.receive.open(&mut frame[4..]).is_err());
@@ -108,9 +117,7 @@ fn a_wrong_password_reveals_nothing_else() {
 #[test]
 fn a_server_with_a_wrong_password_is_detected() {
     let (client, hello) = ClientHandshake::start().unwrap();
-    let (server, challenge) = ServerHandshake::new(WRONG.clone())
-        .handle_hello(hello.body())
-        .unwrap();
+    let (server, challenge) = server(&WRONG).handle_hello(hello.body()).unwrap();
     let (client, proof) = client
         .handle_challenge(challenge.body())
         .unwrap()
@@ -151,7 +158,7 @@ fn any_modified_byte_fails_the_handshake() {
         (true, true),
         "unchanged it succeeds"
     );
-    for (frame, length) in [(0, 43), (1, 88), (2, 66), (3, 33)] {
+    for (frame, length) in [(0, 53), (1, 98), (2, 66), (3, 130)] {
         for byte in 0..length {
             for flip in [0x01, 0x80] {
                 let (client, server) = accepted_with(|i, body| {
@@ -211,9 +218,7 @@ fn frame_lengths_are_checked_before_reading() {
 fn a_client_rejects_out_of_range_iterations() {
     for iterations in [0u32, 1, 100_000, 599_999, 10_000_001, u32::MAX] {
         let (client, hello) = ClientHandshake::start().unwrap();
-        let (_, challenge) = ServerHandshake::new(RIGHT.clone())
-            .handle_hello(hello.body())
-            .unwrap();
+        let (_, challenge) = server(&RIGHT).handle_hello(hello.body()).unwrap();
         let mut body = challenge.body().to_vec();
         assert_eq!(body[51..55], 600_000u32.to_be_bytes());
         body[51..55].copy_from_slice(&iterations.to_be_bytes());
@@ -228,9 +233,7 @@ fn a_client_rejects_out_of_range_iterations() {
 #[test]
 fn a_modified_salt_fails_the_handshake() {
     let (client, hello) = ClientHandshake::start().unwrap();
-    let (server, challenge) = ServerHandshake::new(RIGHT.clone())
-        .handle_hello(hello.body())
-        .unwrap();
+    let (server, challenge) = server(&RIGHT).handle_hello(hello.body()).unwrap();
     let mut body = challenge.body().to_vec();
     body[35] ^= 1;
     let client = client.handle_challenge(&body).unwrap();
@@ -256,9 +259,7 @@ fn a_password_stretched_for_another_server_is_not_used() {
 fn a_recorded_proof_cannot_be_replayed() {
     let (client, _, hello, _) = challenged();
     let (_, proof) = client.prove(&RIGHT).unwrap();
-    let (server, _) = ServerHandshake::new(RIGHT.clone())
-        .handle_hello(hello.body())
-        .unwrap();
+    let (server, _) = server(&RIGHT).handle_hello(hello.body()).unwrap();
     assert_eq!(
         server.handle_proof(proof.body()).unwrap_err(),
         HandshakeError::WrongPassword
@@ -279,31 +280,34 @@ fn a_reflected_share_is_refused() {
 
 #[test]
 fn version_and_load_are_reported_and_other_protocols_recognised() {
-    let server = || ServerHandshake::new(RIGHT.clone());
     let (_, hello) = ClientHandshake::start().unwrap();
     let mut newer = hello.body().to_vec();
-    newer[10] += 1;
-    let error = server().handle_hello(&newer).unwrap_err();
-    assert_eq!(error, HandshakeError::Version);
+    // Only a version that is two newer.
+    (newer[10], newer[44]) = (5, 4);
+    let error = server(&RIGHT).handle_hello(&newer).unwrap_err();
+    let other = Versions::new(4, 5);
+    let own = Versions::CURRENT;
+    assert_eq!(error, VersionMismatch { own, other }.into());
+    assert_eq!(error.refusal().as_bytes(), [0, 6, 5, 2, 0, 3, 0, 3]);
     let client = || ClientHandshake::start().unwrap().0;
-    assert_eq!(
-        client()
-            .handle_challenge(error.refusal().body())
-            .unwrap_err(),
-        HandshakeError::Version
-    );
+    for bare in [&[5, 2][..], &[5, 2, 0, 5, 0, 4]] {
+        let other = if bare.len() > 2 { other } else { None };
+        let refused = client().handle_challenge(bare).unwrap_err();
+        assert_eq!(refused, VersionMismatch { own, other }.into());
+    }
     let busy = HandshakeError::Busy.refusal();
     assert_eq!(
         client().handle_challenge(busy.body()).unwrap_err(),
         HandshakeError::Busy
     );
     assert_eq!(
-        server().handle_hello(b"GET / HTTP/1.1").unwrap_err(),
+        server(&RIGHT).handle_hello(b"GET / HTTP/1.1").unwrap_err(),
         HandshakeError::Malformed
     );
 }
 
-/// An eavesdropper sees constants, the parameters, random bytes, two shares and two confirmations. Only the shares and the
+/// An eavesdropper sees constants, the parameters, random bytes, two shares, two confirmations, and the server's identity
+/// with a signature of the other bytes. Only the shares and the
 /// confirmations depend on the password, and they differ in every run. No byte is therefore a function of the password
 /// alone, against which an attacker could test guesses. (That a share hides the password is a theorem about SPAKE2 and
 /// cannot be tested here.)
@@ -318,22 +322,29 @@ fn no_message_depends_on_the_password_alone() {
     let (first, second) = (join(), join());
     // Where the two joins of the same password to the same server must agree, and all that they agree in.
     let constant = [
-        (0, 0..13, b"\x00\x2b\x01backroom\x00\x02".to_vec()),
-        (1, 0..5, b"\x00\x58\x02\x00\x02".to_vec()),
+        (0, 0..13, b"\x00\x35\x01backroom\x00\x03".to_vec()),
+        (0, 45..55, b"\x00\x03\0\0\0\0\0\0\0\0".to_vec()),
+        (1, 0..5, b"\x00\x62\x02\x00\x03".to_vec()),
         (
             1,
             37..57,
             [&PARAMS_SALT[..], &600_000u32.to_be_bytes()].concat(),
         ),
         (1, 57..58, b"B".to_vec()),
+        (1, 90..100, b"\x00\x03\0\0\0\0\0\0\0\0".to_vec()),
         (2, 0..4, b"\x00\x42\x03A".to_vec()),
-        (3, 0..3, b"\x00\x21\x04".to_vec()),
+        (3, 0..3, b"\x00\x82\x04".to_vec()),
+        (
+            3,
+            35..68,
+            [&Identity::from_seed(&[5; 32]).key().as_bytes()[..], &[1]].concat(),
+        ),
     ];
     for (frame, range, bytes) in &constant {
         assert_eq!(first[*frame][range.clone()], bytes[..]);
         assert_eq!(second[*frame][range.clone()], bytes[..]);
     }
-    // Everything else is fresh: randoms, shares, confirmations.
+    // Everything else is fresh: randoms, shares, confirmations, the signature.
     for (frame, range) in [
         (0, 13..45),
         (1, 5..37),
@@ -341,6 +352,7 @@ fn no_message_depends_on_the_password_alone() {
         (2, 4..36),
         (2, 36..68),
         (3, 3..35),
+        (3, 68..132),
     ] {
         assert_ne!(first[frame][range.clone()], second[frame][range]);
     }
@@ -353,7 +365,8 @@ fn debug_output_of_states_shows_no_secrets() {
     assert_eq!(shown, "ServerChallenged(..)");
     let (proved, proof) = client.prove(&RIGHT).unwrap();
     assert_eq!(format!("{proved:?}"), "ClientProved(..)");
-    let (keys, _) = server.handle_proof(proof.body()).unwrap();
+    let (established, _) = server.handle_proof(proof.body()).unwrap();
+    let keys = established.keys;
     // The exact text, so that this fails if the cipher's library ever shows its key.
     assert_eq!(
         format!("{keys:?}"),

@@ -5,12 +5,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use backroom_protocol::handshake::ServerIdentity;
 use backroom_protocol::{Password, StretchParams, StretchedPassword};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::console;
+use crate::identity;
 use crate::options::Options;
 use crate::password;
 use crate::server::Server;
@@ -22,8 +24,10 @@ const EXIT_USAGE: u8 = 2;
 pub fn run() -> ExitCode {
     let mut options = Options::parse();
     log_to_stderr();
-    let (error, exit) = match password::find(&mut options) {
-        Ok(password) => match run_with(&options, password) {
+    let found =
+        password::find(&mut options).and_then(|password| Ok((password, identity::find(&options)?)));
+    let (error, exit) = match found {
+        Ok((password, identity)) => match run_with(&options, password, identity) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => (error, ExitCode::FAILURE),
         },
@@ -34,7 +38,7 @@ pub fn run() -> ExitCode {
     exit
 }
 
-fn run_with(options: &Options, password: Password) -> anyhow::Result<()> {
+fn run_with(options: &Options, password: Password, identity: ServerIdentity) -> anyhow::Result<()> {
     let stretched = StretchedPassword::stretch(&password, StretchParams::generate()?);
     drop(password);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
@@ -47,7 +51,7 @@ fn run_with(options: &Options, password: Password) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let server = Server::bind(options, stretched).await?;
+        let server = Server::bind(options, stretched, identity).await?;
         server.run(console::lines()?, stop).await?;
         Ok(())
     })

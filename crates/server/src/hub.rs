@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use tokio::time;
 use tracing::{error, warn};
 
 use crate::outbox::{Outbox, Outgoing};
-use crate::room::{Departure, Member, Notice, Output, Room, RoomConfig};
+use crate::room::{Departure, JoinError, Member, Notice, Output, Room, RoomConfig};
 
 /// The notices that may wait for the operator. A full room that closes produces fewer.
 const MAX_NOTICES: usize = 4_096;
@@ -24,6 +25,8 @@ const MAX_NOTICES: usize = 4_096;
 pub(crate) struct Hub {
     state: Mutex<State>,
     timeout_changed: Notify,
+    /// Notified after every change while somebody waits for the end of a probe.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -44,16 +47,50 @@ impl Hub {
                 notices,
             }),
             timeout_changed: Notify::new(),
+            changed: Notify::new(),
         };
         (hub, receiver)
     }
 
-    /// Admits a member, whose messages then go into `outbox`.
-    pub(crate) fn join(&self, member: Member, outbox: &Arc<Outbox>) -> Result<MemberId, Refusal> {
+    /// Admits a member, whose messages then go into `outbox`. If a member with the same name and the same identity is there,
+    /// it is asked whether it still is. Without an answer it is replaced.
+    pub(crate) async fn join(
+        &self,
+        member: Member,
+        outbox: &Arc<Outbox>,
+    ) -> Result<MemberId, Refusal> {
+        let by = match self.try_join(member.clone(), outbox) {
+            Ok(id) => return Ok(id),
+            Err(JoinError::Refused(refusal)) => return Err(refusal),
+            Err(JoinError::OwnName { by, .. }) => by,
+        };
+        self.probe(by).await;
+        self.try_join(member, outbox).map_err(|error| match error {
+            JoinError::Refused(refusal) | JoinError::OwnName { refusal, .. } => refusal,
+        })
+    }
+
+    /// Returns when a member has answered or is gone.
+    async fn probe(&self, id: MemberId) {
+        self.with(|room, now| room.probe(now, id));
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on no notification is missed.
+            changed.as_mut().enable();
+            if !self.lock().room.is_probed(id) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn try_join(&self, member: Member, outbox: &Arc<Outbox>) -> Result<MemberId, JoinError> {
         let mut state = self.lock();
         let id = state.room.join(now(), member)?;
         state.outboxes.insert(id, Arc::clone(outbox));
         state.apply_all();
+        drop(state);
+        self.changed.notify_waiters();
         Ok(id)
     }
 
@@ -74,6 +111,8 @@ impl Hub {
         if state.room.poll_timeout() != timeout {
             self.timeout_changed.notify_one();
         }
+        drop(state);
+        self.changed.notify_waiters();
         result
     }
 
@@ -171,11 +210,12 @@ fn now() -> Instant {
 mod tests {
     use std::time::Duration;
 
-    use backroom_protocol::{Identity, Message as _, Name, Post};
+    use backroom_protocol::handshake::{Agreement, ServerIdentity, VERSION};
+    use backroom_protocol::{Features, Identity, Join, KeyPair, Message as _, Name, Post};
     use tokio::sync::mpsc::Receiver;
 
     use super::*;
-    use crate::room::{KickDecision, VOTE_LIFETIME};
+    use crate::room::{KickDecision, PROBE_TIME, VOTE_LIFETIME};
 
     fn hub() -> (Arc<Hub>, Receiver<Notice>) {
         let (hub, notices) = Hub::new(RoomConfig {
@@ -191,11 +231,68 @@ mod tests {
         let outbox = Arc::new(Outbox::new(queue_bytes));
         let member = Member {
             name: Name::new(name).unwrap(),
-            public_key: Identity::generate().unwrap().public_key(),
+            public_key: KeyPair::generate().unwrap().public_key(),
+            features: Features::NONE,
+            credential: None,
             peer: "192.0.2.1:1".parse().unwrap(),
             local: "192.0.2.254".parse().unwrap(),
         };
-        (hub.join(member, &outbox).unwrap(), outbox)
+        (hub.try_join(member, &outbox).unwrap(), outbox)
+    }
+
+    /// A member with a full name and the same identity as every other of this name.
+    fn owner(name: &str) -> Member {
+        let name = Name::new(name).unwrap();
+        let public_key = KeyPair::generate().unwrap().public_key();
+        let identity = Identity::from_seed(&[1; 32]);
+        let agreement = Agreement {
+            version: VERSION,
+            features: Features::NONE,
+            server: ServerIdentity::ephemeral().unwrap().server_key(),
+            binding: [2; 32].into(),
+        };
+        let join = Join::new(name, public_key, Some(&identity), &agreement);
+        Member {
+            name: join.name,
+            public_key,
+            features: join.features,
+            credential: join.credential,
+            peer: "192.0.2.1:1".parse().unwrap(),
+            local: "192.0.2.254".parse().unwrap(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_member_is_replaced_by_its_owner_and_an_answering_one_is_not() {
+        let (hub, mut notices) = hub();
+        let timer = tokio::spawn({
+            let hub = Arc::clone(&hub);
+            async move { hub.run_timers().await }
+        });
+        let new_outbox = || Arc::new(Outbox::new(10_000));
+        let (lost, next_one) = (new_outbox(), new_outbox());
+        hub.join(owner("Ann"), &lost).await.unwrap();
+        let start = time::Instant::now();
+        let id = hub.join(owner("Ann"), &next_one).await.unwrap();
+        let took = start.elapsed();
+        let late = took.checked_sub(PROBE_TIME).unwrap();
+        assert!(late <= Duration::from_millis(1), "{late:?}");
+        let left = std::iter::from_fn(|| notices.try_recv().ok()).nth(1);
+        let (name, departure) = (Name::new("Ann").unwrap(), Departure::Replaced);
+        assert_eq!(left, Some(Notice::Disconnected { name, departure }));
+
+        let answering = tokio::spawn({
+            let hub = Arc::clone(&hub);
+            async move {
+                while next(&next_one).await != ServerMessage::Ping {}
+                hub.handle_message(id, ClientMessage::Pong);
+            }
+        });
+        let refused = hub.join(owner("ANN"), &new_outbox()).await;
+        let suggestion = Some(Name::new("ANN2").unwrap());
+        assert_eq!(refused, Err(Refusal::NameTaken { suggestion }));
+        answering.await.unwrap();
+        timer.abort();
     }
 
     async fn next(outbox: &Outbox) -> ServerMessage {

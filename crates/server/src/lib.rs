@@ -1,7 +1,8 @@
 //! The room: a server that relays messages without being able to read them.
 //!
 //! From the outside in:
-//! - [`run`] is the program. [`options`] is its command line, and `password` finds the password.
+//! - [`run`] is the program. [`options`] is its command line, `password` finds the password,
+//!   and `identity` the identity.
 //! - [`server`]: ports, `console` and signals. `listener`, `admission` and `throttle` limit how many clients may join at the
 //!   same time, and how often.
 //! - `session`: one connection, from the handshake to its end. `rate_limit` and `token_bucket` limit how fast it may send;
@@ -16,6 +17,7 @@ mod admission;
 mod app;
 mod console;
 mod hub;
+mod identity;
 mod listener;
 mod open_files;
 mod outbox;

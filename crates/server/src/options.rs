@@ -34,6 +34,16 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(crate) password_file: Option<PathBuf>,
 
+    /// File of the server's identity, by which members recognise the server. It is created if it
+    /// does not exist [default: backroom/server-identity in the state folder, $XDG_STATE_HOME or
+    /// ~/.local/state]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Use an identity that ends with this run. Members cannot recognise the server later
+    #[arg(long, conflicts_with = "identity")]
+    pub(crate) ephemeral: bool,
+
     /// Number of votes that removes a member. Each session has one vote. A person with the
     /// password can open several sessions; to prevent abuse, raise this number or use --kick
     /// console

@@ -8,6 +8,7 @@
 
 mod bans;
 mod output;
+mod probes;
 mod roster;
 mod votes;
 
@@ -24,6 +25,9 @@ use thiserror::Error;
 
 use bans::Bans;
 pub(crate) use output::{Departure, Notice, Output};
+#[cfg(test)]
+pub(crate) use probes::PROBE_TIME;
+use probes::Probes;
 pub(crate) use roster::Member;
 use roster::Roster;
 use votes::{Tally, Votes};
@@ -56,6 +60,21 @@ pub(crate) enum KickDecision {
     Console,
 }
 
+/// A client cannot become a member.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum JoinError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A member with the same identity has the name. It may be a lost connection of the client: see [`Room::probe`].
+    #[error("the name is taken by a member with the same identity")]
+    OwnName {
+        /// The member.
+        by: MemberId,
+        /// The refusal if the member is there.
+        refusal: Refusal,
+    },
+}
+
 /// The operator's `kick` was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum KickError {
@@ -72,6 +91,7 @@ pub(crate) struct Room {
     roster: Roster,
     votes: Votes,
     bans: Bans,
+    probes: Probes,
     outputs: VecDeque<Output>,
     closed: Option<Reason>,
 }
@@ -84,6 +104,7 @@ impl Room {
             roster: Roster::default(),
             votes: Votes::default(),
             bans: Bans::default(),
+            probes: Probes::default(),
             outputs: VecDeque::new(),
             closed: None,
         }
@@ -91,7 +112,7 @@ impl Room {
 
     /// Admits a member, sends it the roster and announces it to the others. Returns the refusal to send if the member is banned,
     /// the name is taken, or the room is full or closed.
-    pub(crate) fn join(&mut self, now: Instant, member: Member) -> Result<MemberId, Refusal> {
+    pub(crate) fn join(&mut self, now: Instant, member: Member) -> Result<MemberId, JoinError> {
         self.admit(now, &member)?;
         let name = member.name.clone();
         let peer = member.peer;
@@ -108,13 +129,27 @@ impl Room {
         Ok(id)
     }
 
+    /// Asks a member whether it is there. Without an answer, [`Self::handle_timeout`] removes it. [`Self::is_probed`] tells when
+    /// this is decided.
+    pub(crate) fn probe(&mut self, now: Instant, id: MemberId) {
+        if self.roster.get(id).is_some() && self.probes.start(now, id) {
+            self.send(id, ServerMessage::Ping);
+        }
+    }
+
+    /// Whether a member has been asked and may still answer.
+    pub(crate) fn is_probed(&self, id: MemberId) -> bool {
+        self.probes.is_waiting(id)
+    }
+
     /// Removes a member, announces that to the others, and withdraws its votes. An unknown id has no effect.
     pub(crate) fn leave(&mut self, id: MemberId, departure: Departure) {
         let Some(member) = self.roster.remove(id) else {
             return;
         };
         // For any other reason, the member knows or cannot be told.
-        if let Departure::Malformed(_) | Departure::TimedOut = departure {
+        self.probes.end(id);
+        if let Departure::Malformed(_) | Departure::TimedOut | Departure::Replaced = departure {
             let reason = Reason::new(departure.to_string());
             self.send(id, ServerMessage::Closing { reason });
         }
@@ -131,8 +166,9 @@ impl Room {
         let Some(member) = self.roster.get(from) else {
             return;
         };
+        self.probes.end(from);
         match message {
-            ClientMessage::Join { .. } => self.reject(from, "you have already joined"),
+            ClientMessage::Join(_) => self.reject(from, "you have already joined"),
             ClientMessage::Post(post) => self.post(from, post),
             ClientMessage::Kick { target } => self.vote(now, from, target),
             ClientMessage::Users => {
@@ -140,6 +176,7 @@ impl Room {
                 self.send(from, ServerMessage::Users(users));
             }
             ClientMessage::Ping => self.send(from, ServerMessage::Pong),
+            ClientMessage::Pong => {}
             ClientMessage::Leave => self.leave(from, Departure::Left),
         }
     }
@@ -173,17 +210,26 @@ impl Room {
             }
         }
         self.votes = Votes::default();
+        self.probes = Probes::default();
     }
 
-    /// Ends the votes that have expired. An early call has no effect.
+    /// Ends the votes that have expired, and removes the members that did not answer a probe. An early call has no effect.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        for id in self.probes.expire(now) {
+            self.leave(id, Departure::Replaced);
+        }
+        self.expire_votes(now);
+    }
+
+    fn expire_votes(&mut self, now: Instant) {
         let changed = self.votes.expire(now);
         self.announce(changed);
     }
 
     /// The time at which to call [`Self::handle_timeout`].
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.votes.poll_timeout()
+        let timeouts = [self.votes.poll_timeout(), self.probes.poll_timeout()];
+        timeouts.into_iter().flatten().min()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -207,9 +253,9 @@ impl Room {
             .collect()
     }
 
-    fn admit(&mut self, now: Instant, member: &Member) -> Result<(), Refusal> {
+    fn admit(&mut self, now: Instant, member: &Member) -> Result<(), JoinError> {
         if let Some(reason) = &self.closed {
-            return Err(Refusal::Other(reason.clone()));
+            return Err(Refusal::Other(reason.clone()).into());
         }
         let folded_name = member.name.fold();
         let address = member.peer.ip();
@@ -218,19 +264,38 @@ impl Room {
             let seconds = remaining.as_nanos().div_ceil(1_000_000_000);
             return Err(Refusal::Banned {
                 seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
-            });
+            }
+            .into());
+        }
+        let holder = self.roster.find(&folded_name);
+        // Before the limit of members, because this member would replace another.
+        if let Some(by) = holder
+            && self.has_identity_of(by, member)
+        {
+            let refusal = self.name_taken(&member.name);
+            return Err(JoinError::OwnName { by, refusal });
         }
         if self.roster.members().len() >= self.config.max_members {
             return Err(Refusal::RoomFull {
                 limit: u32::try_from(self.config.max_members).unwrap_or(u32::MAX),
-            });
+            }
+            .into());
         }
-        if self.roster.find(&folded_name).is_some() {
-            return Err(Refusal::NameTaken {
-                suggestion: self.free_name(&member.name),
-            });
+        if holder.is_some() {
+            return Err(self.name_taken(&member.name).into());
         }
         Ok(())
+    }
+
+    fn has_identity_of(&self, id: MemberId, member: &Member) -> bool {
+        let holder = self.roster.get(id).and_then(Member::identity);
+        holder.is_some() && holder == member.identity()
+    }
+
+    fn name_taken(&self, name: &Name) -> Refusal {
+        Refusal::NameTaken {
+            suggestion: self.free_name(name),
+        }
     }
 
     /// Appends the first number that makes the name free. With n members, one of n + 1 numbers is free.
@@ -265,7 +330,7 @@ impl Room {
         };
         let name = member.name.clone();
         // The timer may be late. An expired vote must not count together with this one.
-        self.handle_timeout(now);
+        self.expire_votes(now);
         let tally = match self.votes.cast(now, voter, target) {
             Ok(tally) => tally,
             Err(error) => return self.reject(voter, &error.to_string()),

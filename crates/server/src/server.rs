@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use backroom_protocol::handshake::ServerIdentity;
 use backroom_protocol::{Reason, StretchedPassword};
 use backroom_transport::connection::Acceptor;
 use tokio::net::TcpListener;
@@ -37,7 +38,11 @@ impl Server {
     /// # Errors
     ///
     /// Names the first address that fails.
-    pub async fn bind(options: &Options, password: StretchedPassword) -> anyhow::Result<Self> {
+    pub async fn bind(
+        options: &Options,
+        password: StretchedPassword,
+        identity: ServerIdentity,
+    ) -> anyhow::Result<Self> {
         let max_joining = options.max_joining.get() as usize;
         open_files::raise_limit(options.max_members as usize + max_joining);
         let mut listeners = Vec::new();
@@ -52,7 +57,8 @@ impl Server {
         let sessions = Sessions {
             hub,
             admission: Arc::new(Admission::new(max_joining, options.failed_joins.get())),
-            acceptor: Acceptor::new(password).with_handshake_time(options.join_time),
+            acceptor: Acceptor::new(password, Arc::new(identity))
+                .with_handshake_time(options.join_time),
             join_time: options.join_time,
             silence: options.silence,
             queue_bytes: options.queue_kib as usize * 1_024,

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backroom_protocol::room::{ClientMessage, MemberId, Refusal, ServerMessage};
-use backroom_protocol::{Name, PublicKey, Reason};
+use backroom_protocol::Reason;
+use backroom_protocol::handshake::Agreement;
+use backroom_protocol::room::{ClientMessage, Join, MemberId, Refusal, ServerMessage};
 use backroom_transport::connection::{AcceptError, Acceptor, ConnectionError, Reader, Writer};
 use tokio::net::TcpStream;
 use tokio::time;
@@ -61,7 +62,7 @@ impl Sessions {
         };
         let name = member.name.clone();
         let outbox = Arc::new(Outbox::new(self.queue_bytes));
-        match self.hub.join(member, &outbox) {
+        match self.hub.join(member, &outbox).await {
             Ok(id) => {
                 // Joining is complete, so the next client may start.
                 drop(permit);
@@ -90,11 +91,13 @@ impl Sessions {
         };
         let local = canonical(connection.local_addr).ip();
         let (mut reader, mut writer) = (connection.reader, connection.writer);
-        match first_message(&mut reader).await {
-            Ok((name, public_key)) => {
+        match first_message(&mut reader, &connection.agreement).await {
+            Ok(join) => {
                 let member = Member {
-                    name,
-                    public_key,
+                    name: join.name,
+                    public_key: join.public_key,
+                    features: join.features,
+                    credential: join.credential,
                     peer,
                     local,
                 };
@@ -109,6 +112,10 @@ impl Sessions {
     }
 
     fn log_failed_join(&self, address: IpAddr, error: &AcceptError) {
+        if error.is_other_version() {
+            info!(%address, "refused: {error}");
+            return;
+        }
         if !error.is_wrong_password() {
             debug!(%address, "join failed: {error}");
             return;
@@ -173,10 +180,14 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Reads the join message. Returns the reason to send to the client if its first message is something else.
-async fn first_message(reader: &mut MemberReader) -> Result<(Name, PublicKey), Reason> {
+/// Reads the join message, and checks that the client owns the identity that it shows. Returns the reason to send to the client
+/// if it does not, or if its first message is something else.
+async fn first_message(reader: &mut MemberReader, agreement: &Agreement) -> Result<Join, Reason> {
     match reader.receive().await {
-        Ok(Some(ClientMessage::Join { name, public_key })) => Ok((name, public_key)),
+        Ok(Some(ClientMessage::Join(join))) => match join.verify(agreement) {
+            Ok(()) => Ok(join),
+            Err(error) => Err(Reason::new(format!("invalid identity: {error}"))),
+        },
         Ok(Some(_)) => Err(Reason::new("the first message must be a join")),
         Ok(None) => Err(Reason::new("the connection was closed before a message")),
         Err(error) => Err(Reason::new(error.to_string())),

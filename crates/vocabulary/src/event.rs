@@ -27,8 +27,12 @@ pub enum Event {
         name: String,
         /// The names of all members, this one's included.
         members: Vec<String>,
-        /// The fingerprint of this member's key, for others to compare.
+        /// The fingerprint of this member, for others to compare.
         fingerprint: String,
+        /// `known`, or `ephemeral` if this member has no identity.
+        identity: IdentityState,
+        /// The server.
+        server: Server,
     },
     /// Another member joined.
     MemberJoined {
@@ -39,6 +43,24 @@ pub enum Event {
     MemberLeft {
         /// The member's name.
         name: String,
+    },
+    /// A member has another identity than the one that its name had before: it may be someone else.
+    IdentityChanged {
+        /// The member's name.
+        name: String,
+        /// The fingerprint that the member has now.
+        fingerprint: String,
+        /// Whether the member has no identity any more. Its fingerprint is then that of its key of this session.
+        ephemeral: bool,
+        /// The fingerprint of the known identity.
+        known_fingerprint: String,
+    },
+    /// The identity of a member was accepted with `trust`.
+    Trusted {
+        /// The member's name.
+        name: String,
+        /// The fingerprint of the identity.
+        fingerprint: String,
     },
     /// The members of the room.
     Users {
@@ -143,6 +165,11 @@ pub enum Event {
         /// How many there are.
         transfers: usize,
     },
+    /// Something that the user should know. The client continues.
+    Warning {
+        /// What it is, and what to do about it.
+        message: String,
+    },
     /// A request cannot be carried out, or something failed.
     Error {
         /// What failed, and what to do about it.
@@ -157,8 +184,35 @@ pub struct User {
     pub name: String,
     /// The member's address, as the room sees it.
     pub address: String,
-    /// The fingerprint of the member's key.
+    /// The fingerprint of the member's identity, or of its key of this session if it has none.
     pub fingerprint: String,
+    /// What is known about the identity.
+    pub identity: IdentityState,
+}
+
+/// The server of the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Server {
+    /// The host and the port that the user gave.
+    pub address: String,
+    /// The fingerprint of the server's identity.
+    pub fingerprint: String,
+    /// What is known about the identity.
+    pub identity: IdentityState,
+}
+
+/// What is known about the identity of a member or a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityState {
+    /// There is none that lasts, so it cannot be recognised later.
+    Ephemeral,
+    /// It was not seen before.
+    New,
+    /// It is the same as before.
+    Known,
+    /// It is another one than before.
+    Changed,
 }
 
 /// A transfer in progress.

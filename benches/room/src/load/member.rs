@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use backroom_protocol::{
-    Cast, ClientMessage, Content, Envelopes, Identity, MemberId, Name, Password, Post, PublicKey,
-    ServerMessage, Text,
+    Cast, ClientMessage, Content, Envelopes, Join, KeyPair, MemberId, Name, Password, Post,
+    PublicKey, ServerMessage, Text,
 };
 use backroom_transport::connection::{ClientConnection, Login, connect};
 use tokio::sync::mpsc;
@@ -77,11 +77,11 @@ impl Member {
         number: u32,
     ) -> anyhow::Result<Self> {
         let mut connection = connect(server, &shared.login).await?;
-        let identity = Identity::generate()?;
-        let public_key = identity.public_key();
+        let key_pair = KeyPair::generate()?;
+        let public_key = key_pair.public_key();
         let name = Name::new(&format!("member {number}"))?;
-        let join = ClientMessage::Join { name, public_key };
-        connection.writer.send(&join).await?;
+        let join = Join::new(name, public_key, None, &connection.agreement);
+        connection.writer.send(&ClientMessage::Join(join)).await?;
         let id = match connection.reader.receive().await? {
             Some(ServerMessage::Joined { you, .. }) => you,
             Some(ServerMessage::Refused(refusal)) => return Err(refusal.into()),
@@ -92,7 +92,7 @@ impl Member {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, public_key);
-        let envelopes = Arc::new(Mutex::new(Envelopes::new(identity, id)));
+        let envelopes = Arc::new(Mutex::new(Envelopes::new(key_pair, id)));
         let (posts, waiting) = mpsc::channel(MAX_WAITING);
         tokio::spawn(serve(connection, shared, Arc::clone(&envelopes), waiting));
         Ok(Self {

@@ -114,6 +114,13 @@ const SECTIONS: &[(&str, &[&[CommandSpec]])] = &[
         })]],
     ),
     (
+        "To accept the changed identity of a user.",
+        &[&[command("trust|USER", |f| {
+            let user = f.only_user()?;
+            Ok(Command::Trust { user })
+        })]],
+    ),
+    (
         "To list the active transfers, and to cancel one.",
         &[&[
             command("transfers", |_| Ok(Command::Transfers)),

@@ -65,6 +65,7 @@ fn every_command_of_the_menu_parses() {
         file(Recipients::new(Cast::Blockcast, &["bob"]), "a.txt")
     );
     assert_eq!(parsed("kick|bob"), Command::Kick { user: "bob".into() });
+    assert_eq!(parsed("trust|bob"), Command::Trust { user: "bob".into() });
     assert_eq!(parsed("transfers"), Command::Transfers);
     assert_eq!(parsed("cancel|7"), Command::Cancel { id: 7 });
     assert_eq!(parsed("help"), Command::Help);

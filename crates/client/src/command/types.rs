@@ -17,6 +17,8 @@ pub(crate) enum Command {
     File { to: Recipients, path: PathBuf },
     /// Vote to remove a member.
     Kick { user: String },
+    /// Accept the identity that a member has now.
+    Trust { user: String },
     /// Change a setting for the files that are sent from now on.
     Set(Setting),
     /// List the active transfers.

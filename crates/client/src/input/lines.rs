@@ -11,6 +11,8 @@ pub(crate) const MAX_LINE_BYTES: usize =
 /// The kind of line that is requested. A front end shows a prompt for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prompt {
+    /// `yes`, or anything else for no.
+    Confirmation,
     Name,
     Command,
 }

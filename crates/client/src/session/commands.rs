@@ -48,6 +48,7 @@ impl Session {
                 let target = self.roster.find(&user)?.id;
                 self.send(&ClientMessage::Kick { target }).await;
             }
+            Command::Trust { user } => self.trust(&user).await?,
             Command::Set(setting) => {
                 self.settings.apply(setting);
                 self.show(Event::Settings(self.settings.into())).await;

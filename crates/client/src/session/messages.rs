@@ -1,13 +1,14 @@
 //! Handling of messages from the room.
 
-use backroom_protocol::{Content, MemberId, MemberInfo, ServerMessage};
-use backroom_vocabulary::event::{Event, User};
+use backroom_protocol::{ClientMessage, Content, MemberId, ServerMessage};
+use backroom_vocabulary::event::Event;
 
-use super::{Ending, Session};
+use super::identities::own_identity;
+use super::{Ending, Introduction, Session};
 use crate::event;
 
 impl Session {
-    pub(super) async fn show_joined(&mut self) {
+    pub(super) async fn show_joined(&mut self, introduction: Introduction) {
         let Some(own) = self.roster.members.get(&self.roster.own_id) else {
             return self.lose("protocol error: the roster does not contain this member");
         };
@@ -15,21 +16,26 @@ impl Session {
         let event = Event::Joined {
             name: own.name.to_string(),
             members: members.map(|member| member.name.to_string()).collect(),
-            fingerprint: own.public_key.fingerprint().to_string(),
+            fingerprint: own.fingerprint().to_string(),
+            identity: own_identity(own),
+            server: introduction.server,
         };
         self.show(event).await;
+        for member in introduction.forged {
+            self.show_forged(&member).await;
+        }
+        let others: Vec<_> = self.roster.others().cloned().collect();
+        for member in others {
+            self.meet(&member).await;
+        }
     }
 
     pub(super) async fn handle_message(&mut self, message: ServerMessage) {
         match message {
-            ServerMessage::MemberJoined(member) => {
-                let name = member.name.to_string();
-                self.roster.members.insert(member.id, member);
-                self.show(Event::MemberJoined { name }).await;
-            }
+            ServerMessage::MemberJoined(member) => self.handle_new_member(member).await,
             ServerMessage::MemberLeft { id } => self.handle_departure(id).await,
             ServerMessage::Users(members) => {
-                let users = members.iter().map(user).collect();
+                let users = self.users(&members);
                 self.show(Event::Users { users }).await;
             }
             ServerMessage::Delivery {
@@ -72,6 +78,7 @@ impl Session {
                 self.closing = Some(format!("closed by the server: {reason}"))
             }
             ServerMessage::Pong => {}
+            ServerMessage::Ping => self.send(&ClientMessage::Pong).await,
             ServerMessage::Joined { .. } | ServerMessage::Refused(_) => {
                 self.lose("protocol error: unexpected message from the server");
             }
@@ -114,13 +121,5 @@ impl Session {
             }
             Err(error) => self.show_envelope_error(&error).await,
         }
-    }
-}
-
-fn user(member: &MemberInfo) -> User {
-    User {
-        name: member.name.to_string(),
-        address: member.address.to_string(),
-        fingerprint: member.public_key.fingerprint().to_string(),
     }
 }

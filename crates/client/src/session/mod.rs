@@ -5,6 +5,7 @@
 
 mod commands;
 mod ending;
+mod identities;
 mod messages;
 mod phase;
 
@@ -12,11 +13,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use backroom_protocol::{
-    ClientMessage, Content, EnvelopeError, Envelopes, FileMessage, Identity, MemberId, MemberInfo,
+    ClientMessage, Content, EnvelopeError, Envelopes, FileMessage, KeyPair, MemberId, MemberInfo,
     PublicKey, ServerMessage,
 };
 use backroom_transport::connection::{Connection, ConnectionError, Encoded, Reader, Writer};
-use backroom_vocabulary::event::Event;
+use backroom_vocabulary::event::{Event, Server};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use crate::input::{Input, Line, Prompt};
 use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::transfers::{TransferEvent, Transfers};
+use crate::trust::Acquaintances;
 
 pub(crate) use phase::Ending;
 use phase::Phase;
@@ -46,10 +48,19 @@ const KEY_BATCH: usize = 4;
 /// The state of a member that has just joined.
 pub(crate) struct Membership {
     pub(crate) connection: Connection<ServerMessage, ClientMessage>,
-    pub(crate) identity: Identity,
+    pub(crate) key_pair: KeyPair,
     pub(crate) own_id: MemberId,
-    /// All members, including this one.
+    /// All members with a valid identity or none, including this one.
     pub(crate) members: Vec<MemberInfo>,
+    /// The members that the server announced with an identity that is not theirs.
+    pub(crate) forged: Vec<MemberInfo>,
+}
+
+/// What a member is told first.
+pub(crate) struct Introduction {
+    pub(crate) server: Server,
+    /// [`Membership::forged`].
+    pub(crate) forged: Vec<MemberInfo>,
 }
 
 /// A member's session, from joining the room to leaving it.
@@ -60,6 +71,7 @@ pub(crate) struct Session {
     /// The posts that wait until the HPKE contexts of their recipients are set up.
     posts: VecDeque<(Content, Vec<(MemberId, PublicKey)>)>,
     roster: Roster,
+    acquaintances: Acquaintances,
     transfers: Transfers,
     settings: Settings,
     events: mpsc::Sender<Event>,
@@ -85,6 +97,7 @@ enum Wakeup {
 impl Session {
     pub(crate) fn new(
         membership: Membership,
+        acquaintances: Acquaintances,
         transfers: Transfers,
         settings: Settings,
         events: mpsc::Sender<Event>,
@@ -92,9 +105,10 @@ impl Session {
         Self {
             reader: membership.connection.reader,
             writer: membership.connection.writer,
-            envelopes: Envelopes::new(membership.identity, membership.own_id),
+            envelopes: Envelopes::new(membership.key_pair, membership.own_id),
             posts: VecDeque::new(),
             roster: Roster::new(membership.own_id, membership.members),
+            acquaintances,
             transfers,
             settings,
             events,
@@ -105,8 +119,13 @@ impl Session {
     }
 
     /// Runs until the user leaves, the connection is lost, or the member is removed. `interrupt` makes the member leave.
-    pub(crate) async fn run(mut self, input: &mut Input, interrupt: CancellationToken) -> Ending {
-        self.show_joined().await;
+    pub(crate) async fn run(
+        mut self,
+        introduction: Introduction,
+        input: &mut Input,
+        interrupt: CancellationToken,
+    ) -> Ending {
+        self.show_joined(introduction).await;
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use backroom_protocol::segment::StreamId;
-use backroom_protocol::{FileMessage, Key, MemberInfo, Offer, Reason};
+use backroom_protocol::{Extensions, Features, FileMessage, Key, MemberInfo, Offer, Reason};
 use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
     ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
@@ -93,6 +93,8 @@ impl Incoming {
             port,
             ack_key: ack_key.clone(),
             free_segments: options.free_segments(self.offer.segment_bytes),
+            features: Features::CURRENT.common(self.offer.features),
+            extensions: Extensions::NONE,
         };
         self.channel.send(accept).await;
         let request = ReceiveRequest {

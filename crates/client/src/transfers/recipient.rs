@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_protocol::segment::StreamId;
-use backroom_protocol::{FileMessage, GroupOffer, Key, MemberInfo, Offer};
+use backroom_protocol::{Extensions, Features, FileMessage, GroupOffer, Key, MemberInfo, Offer};
 use backroom_transport::file::{
     GroupEnd, GroupReceiver, Progress, SendRequest, SendTotals, send_file,
 };
@@ -162,6 +162,8 @@ impl RecipientTransfer {
             stream_key,
             sender_port,
             group,
+            features: Features::CURRENT,
+            extensions: Extensions::NONE,
         };
         self.recipient.channel.send(FileMessage::Offer(offer)).await;
         let too_late = format!(

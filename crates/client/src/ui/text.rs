@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use backroom_protocol::Cast;
 use backroom_vocabulary::account::TransferAccount;
-use backroom_vocabulary::event::{Direction, Event, Peer, Settings, Transfer, User};
+use backroom_vocabulary::event::{
+    Direction, Event, IdentityState, Peer, Server, Settings, Transfer, User,
+};
 
 use super::progress::bytes;
 
@@ -56,9 +58,30 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             name,
             members,
             fingerprint,
-        } => joined(name, members, fingerprint, style),
+            identity,
+            server,
+        } => {
+            let own = (fingerprint.as_str(), *identity);
+            joined(name, members, own, server, style)
+        }
         Event::MemberJoined { name } => style.quiet(&format!("{name} joined")),
         Event::MemberLeft { name } => style.quiet(&format!("{name} left")),
+        Event::IdentityChanged {
+            name,
+            fingerprint,
+            ephemeral,
+            known_fingerprint,
+        } => {
+            let now = if *ephemeral {
+                "no identity".to_owned()
+            } else {
+                fingerprint.clone()
+            };
+            style.bad(&identity_changed(name, known_fingerprint, &now))
+        }
+        Event::Trusted { name, fingerprint } => {
+            style.quiet(&format!("The identity of {name} is now {fingerprint}"))
+        }
         Event::Users { users } => users_text(users, style),
         Event::Message { from, cast, text } => {
             // Indented, so that the second line of a message cannot look like a message from another member.
@@ -112,6 +135,7 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
         Event::Waiting { transfers } => style.quiet(&format!(
             "Waiting for {transfers} active transfers; press Ctrl-C to leave immediately"
         )),
+        Event::Warning { message } => style.bad(&format!("Warning: {message}")),
         Event::Error { message } => style.bad(message),
     }
 }
@@ -127,16 +151,44 @@ fn audience(cast: Cast, style: Style) -> String {
     style.quiet(&format!("  ({audience})"))
 }
 
-fn joined(name: &str, members: &[String], fingerprint: &str, style: Style) -> String {
+fn joined(
+    name: &str,
+    members: &[String],
+    own: (&str, IdentityState),
+    server: &Server,
+    style: Style,
+) -> String {
     let others = members.iter().map(String::as_str);
     let others: Vec<&str> = others.filter(|&member| member != name).collect();
     let others = match others[..] {
         [] => "You are alone in this room".into(),
         _ => format!("Members: {}", others.join(", ")),
     };
-    let key = style.quiet(&format!("Your fingerprint: {fingerprint}"));
+    let (fingerprint, identity) = own;
+    let only_now = match identity {
+        IdentityState::Ephemeral => " (only for this session)",
+        _ => "",
+    };
+    let own = style.quiet(&format!("Your fingerprint: {fingerprint}{only_now}"));
+    let state = match server.identity {
+        IdentityState::Ephemeral => "only until the server ends",
+        IdentityState::New => "new; compare it with the operator's",
+        IdentityState::Known => "known",
+        IdentityState::Changed => "changed",
+    };
+    let server = style.quiet(&format!(
+        "The server's fingerprint: {} ({state})",
+        server.fingerprint
+    ));
     let help = style.quiet("Enter `help` for a list of commands");
-    format!("Welcome to chatroom!!!\n{others}\n{key}\n{help}")
+    format!("Welcome to chatroom!!!\n{others}\n{own}\n{server}\n{help}")
+}
+
+fn identity_changed(name: &str, known: &str, now: &str) -> String {
+    format!(
+        "WARNING: the identity of {name} has changed. This may be someone else.\n  before: {known}\n  now:    {now}\nAsk \
+         {name} for the fingerprint by another way. To accept the new identity, enter: trust|{name}"
+    )
 }
 
 fn users_text(users: &[User], style: Style) -> String {
@@ -148,7 +200,12 @@ fn users_text(users: &[User], style: Style) -> String {
     let line = |user: &User| {
         let User { name, address, .. } = user;
         let fingerprint = style.quiet(&user.fingerprint);
-        format!("{name:name_width$}  {address:address_width$}  {fingerprint}")
+        let state = match user.identity {
+            IdentityState::Ephemeral => style.quiet("  (only for this session)"),
+            IdentityState::Changed => style.bad("  (changed)"),
+            IdentityState::New | IdentityState::Known => String::new(),
+        };
+        format!("{name:name_width$}  {address:address_width$}  {fingerprint}{state}")
     };
     users.iter().map(line).collect::<Vec<_>>().join("\n")
 }

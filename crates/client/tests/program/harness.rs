@@ -75,6 +75,8 @@ pub(crate) fn prepare_within(prefix: &[String], program: &Path) -> Command {
     command
         .env("BACKROOM_PASSWORD", PASSWORD)
         .env_remove("RUST_LOG")
+        // Not the state folder of the user who runs the tests.
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -93,16 +95,24 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) async fn open() -> Self {
-        Self::open_with(prepare(server_program()), "127.0.0.1").await
+        Self::open_at(0, &[]).await
+    }
+
+    /// Starts a server on this port of loopback; 0 selects a free one.
+    pub(crate) async fn open_at(port: u16, options: &[&str]) -> Self {
+        let mut command = prepare(server_program());
+        command.args(["127.0.0.1", &port.to_string()]).args(options);
+        Self::spawn(command, "127.0.0.1").await
     }
 
     /// Starts a server with this command, at this address.
     pub(crate) async fn open_with(mut command: Command, host: &str) -> Self {
-        let mut child = command
-            .args([host, "0"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        command.args([host, "0"]);
+        Self::spawn(command, host).await
+    }
+
+    async fn spawn(mut command: Command, host: &str) -> Self {
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         let port = loop {
             let line = soon("the server's port", stderr.next_line())
@@ -155,6 +165,14 @@ impl Room {
         Member::spawn(command.args(["--output", "json"]).args(options), downloads)
     }
 
+    /// Starts a client with `--output json` and its own state folder, without waiting.
+    pub(crate) fn start_in(&self, state: &Path, options: &[&str]) -> Member {
+        let downloads = tempfile::tempdir().unwrap();
+        let mut command = self.client(downloads.path());
+        command.env("XDG_STATE_HOME", state);
+        Member::spawn(command.args(["--output", "json"]).args(options), downloads)
+    }
+
     /// Starts members and waits until each knows all others.
     pub(crate) async fn join_all<const N: usize>(&self, names: [&str; N]) -> [Member; N] {
         let mut members = Vec::new();
@@ -177,6 +195,10 @@ impl Room {
         )
         .await
         .unwrap()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Kills the server.

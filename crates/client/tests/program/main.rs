@@ -7,6 +7,8 @@ mod endings;
 mod entering;
 mod files;
 mod harness;
+mod identities;
+mod lying_server;
 mod multicast;
 mod network;
 mod networks;

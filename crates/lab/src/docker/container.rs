@@ -68,7 +68,8 @@ impl Containers {
             network_mode: Some(network.to_owned()),
             ..unprivileged()
         };
-        let command = ["backroom-server", "0.0.0.0", &PORT.to_string()].map(str::to_owned);
+        let port = PORT.to_string();
+        let command = ["backroom-server", "0.0.0.0", &port, "--ephemeral"].map(str::to_owned);
         ContainerCreateBody {
             env: Some(self.environment()),
             ..self.program(command, host)
@@ -108,7 +109,7 @@ impl Containers {
         };
         let gso = if gso { "on" } else { "off" };
         let command = format!(
-            "backroom-client {server} {PORT} --name {name} --output json --gso {gso} --download-dir {DOWNLOAD_DIR}"
+            "backroom-client {server} {PORT} --name {name} --ephemeral --output json --gso {gso} --download-dir {DOWNLOAD_DIR}"
         );
         ContainerCreateBody {
             env: Some(self.environment()),

@@ -24,8 +24,8 @@ use pair::{Direction, ReceivingPair, SendingPair};
 
 use crate::codec::{DecodeError, EncodeError};
 use crate::content::Content;
-use crate::identity::{Identity, PublicKey};
 use crate::key::{Key, RandomError};
+use crate::key_pair::{KeyPair, PublicKey};
 use crate::post::{MAX_MEMBERS, MemberId, Part, Post};
 use crate::record::nonce;
 
@@ -38,7 +38,7 @@ const CONTENT_LABEL: &[u8] = b"backroom content v1";
 ///
 /// Send posts in the order in which they were sealed.
 pub struct Envelopes {
-    identity: Identity,
+    key_pair: KeyPair,
     own_id: MemberId,
     sending: HashMap<MemberId, SendingPair>,
     receiving: HashMap<MemberId, ReceivingPair>,
@@ -46,10 +46,10 @@ pub struct Envelopes {
 }
 
 impl Envelopes {
-    /// Creates the state of the member with this identity and the number that the room assigned to it.
-    pub fn new(identity: Identity, own_id: MemberId) -> Self {
+    /// Creates the state of the member with this key pair and the number that the room assigned to it.
+    pub fn new(key_pair: KeyPair, own_id: MemberId) -> Self {
         Self {
-            identity,
+            key_pair,
             own_id,
             sending: HashMap::new(),
             receiving: HashMap::new(),
@@ -111,7 +111,7 @@ impl Envelopes {
                 from: self.own_id,
                 to,
             };
-            let pair = SendingPair::set_up(direction, &self.identity, key);
+            let pair = SendingPair::set_up(direction, &self.key_pair, key);
             vacant.insert(pair.ok_or(EnvelopeError::Unusable(to))?);
         }
         Ok(true)
@@ -196,7 +196,7 @@ impl Envelopes {
                     to: self.own_id,
                 };
                 let (pair, key) =
-                    ReceivingPair::open_first(direction, &self.identity, from_key, digest, sealed)?;
+                    ReceivingPair::open_first(direction, &self.key_pair, from_key, digest, sealed)?;
                 vacant.insert(pair);
                 Some(key)
             }
@@ -229,7 +229,7 @@ impl fmt::Debug for Envelopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelopes")
             .field("own_id", &self.own_id)
-            .field("identity", &self.identity)
+            .field("key_pair", &self.key_pair)
             .finish_non_exhaustive()
     }
 }
@@ -288,8 +288,8 @@ mod tests {
     /// Computed by a Python implementation of RFC 9180 (hashlib, hmac, cryptography) that reproduces the RFC's A.1.3.
     #[test]
     fn envelopes_of_another_implementation_open() {
-        let sender = Identity::from_seed(&bytes(128)).public_key();
-        let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(5));
+        let sender = KeyPair::from_seed(&bytes(128)).public_key();
+        let mut envelopes = Envelopes::new(KeyPair::from_seed(&bytes(160)), MemberId(5));
         let posts = [
             (
                 "first",
@@ -319,10 +319,10 @@ mod tests {
     /// server deliver it to Bob with Bob's part of the genuine post.
     #[test]
     fn a_recipient_cannot_replace_the_content() {
-        let [ada, bob, eve] = [128, 160, 192].map(|seed| Identity::from_seed(&bytes(seed)));
+        let [ada, bob, eve] = [128, 160, 192].map(|seed| KeyPair::from_seed(&bytes(seed)));
         let (ada_key, bob_key, eve_key) = (ada.public_key(), bob.public_key(), eve.public_key());
         let [mut ada, mut bob, mut eve] = [(ada, 1), (bob, 2), (eve, 3)]
-            .map(|(identity, id)| Envelopes::new(identity, MemberId(id)));
+            .map(|(key_pair, id)| Envelopes::new(key_pair, MemberId(id)));
         let text = |text| Content::Text {
             cast: Cast::Broadcast,
             text: Text::new(text).unwrap(),
@@ -353,8 +353,8 @@ mod tests {
 
     #[test]
     fn too_many_departed_members_end_the_session() {
-        let other = Identity::from_seed(&bytes(128)).public_key();
-        let mut envelopes = Envelopes::new(Identity::from_seed(&bytes(160)), MemberId(1));
+        let other = KeyPair::from_seed(&bytes(128)).public_key();
+        let mut envelopes = Envelopes::new(KeyPair::from_seed(&bytes(160)), MemberId(1));
         envelopes.departed = (2..).map(MemberId).take(MAX_DEPARTED + 1).collect();
         let content = Content::Text {
             cast: Cast::Unicast,

@@ -8,8 +8,8 @@ use hpke::kdf::HkdfSha256;
 use hpke::{Deserializable, OpModeR, OpModeS, Serializable, setup_receiver, setup_sender};
 use zeroize::Zeroizing;
 
-use crate::identity::{Identity, Kem, PublicKey};
 use crate::key::Key;
+use crate::key_pair::{Kem, KeyPair, PublicKey};
 use crate::post::{ENCAPSULATED_BYTES, MemberId};
 
 const SETUP_LABEL: &[u8] = b"backroom envelope v1";
@@ -56,7 +56,7 @@ impl SendingPair {
     /// Takes a few tenths of a millisecond. Returns `None` if the recipient's key is invalid.
     pub(super) fn set_up(
         direction: Direction,
-        own: &Identity,
+        own: &KeyPair,
         recipient: PublicKey,
     ) -> Option<Self> {
         let mode = OpModeS::Auth((own.private_key.clone(), own.public_key.clone()));
@@ -94,7 +94,7 @@ impl ReceivingPair {
     /// authentic.
     pub(super) fn open_first(
         direction: Direction,
-        own: &Identity,
+        own: &KeyPair,
         sender: PublicKey,
         content_digest: &[u8; 32],
         sealed: &[u8],

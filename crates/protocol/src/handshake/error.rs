@@ -1,10 +1,8 @@
 //! The errors of a handshake, and the limits that they mention.
 
+use super::capabilities::VersionMismatch;
 use crate::key::RandomError;
 use crate::password::BadIterations;
-
-/// The protocol version. Both sides must have the same.
-pub const VERSION: u16 = 2;
 
 /// The longest body of a frame.
 pub const MAX_FRAME_BYTES: usize = 512;
@@ -21,9 +19,9 @@ pub enum HandshakeError {
     /// A frame is malformed, or not the expected one.
     #[error("unexpected handshake frame: the other side does not speak this protocol")]
     Malformed,
-    /// The other side has another protocol version.
-    #[error("protocol version mismatch: this side has version {VERSION}; update the older program")]
-    Version,
+    /// The two sides have no protocol version in common.
+    #[error(transparent)]
+    Version(#[from] VersionMismatch),
     /// The server requested too few or too many PBKDF2 iterations.
     #[error(transparent)]
     Iterations(#[from] BadIterations),
@@ -33,6 +31,9 @@ pub enum HandshakeError {
     /// The passwords differ, or the handshake was modified in transit. The two cannot be told apart.
     #[error("wrong password")]
     WrongPassword,
+    /// The server does not own the identity that it shows.
+    #[error("the server shows an identity that is not its own; do not trust this server")]
+    ServerIdentity,
     /// The server has reached its limit of concurrent handshakes.
     #[error("the server is busy: too many clients are joining; try again in a few seconds")]
     Busy,

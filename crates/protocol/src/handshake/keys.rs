@@ -7,6 +7,7 @@ use spake2::{Ed25519Group, Spake2};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::binding::ChannelBinding;
 use super::error::HandshakeError;
 use super::frame::SHARE_BYTES;
 use crate::key::{self, Key};
@@ -15,9 +16,9 @@ use crate::record::{RecordOpener, RecordSealer};
 
 const CLIENT_IDENTITY: &[u8] = b"backroom client v1";
 const SERVER_IDENTITY: &[u8] = b"backroom server v1";
-const TRANSCRIPT_LABEL: &[u8] = b"backroom handshake v1";
+const TRANSCRIPT_LABEL: &[u8] = b"backroom handshake v3";
 
-/// The result of a handshake: a key for each direction.
+/// A key for each direction.
 #[derive(Debug)]
 pub struct SessionKeys {
     /// Seals the records that this side sends.
@@ -41,10 +42,16 @@ impl Transcript {
         self.0.update(body);
     }
 
-    /// Adds the client's share. The rest of its second frame cannot be included, because it depends on this hash.
-    pub(super) fn finish(mut self, client_share: &[u8; SHARE_BYTES]) -> [u8; 32] {
+    /// Adds the client's second frame, except its confirmation, which depends on this hash: the share, and what a later
+    /// version appends.
+    pub(super) fn finish(
+        mut self,
+        client_share: &[u8; SHARE_BYTES],
+        appended: &[u8],
+    ) -> ChannelBinding {
         self.0.update(client_share);
-        self.0.finalize().into()
+        self.0.update(appended);
+        ChannelBinding::from(<[u8; 32]>::from(self.0.finalize()))
     }
 }
 
@@ -71,7 +78,7 @@ pub(super) struct Schedule {
     server_to_client: Key,
     confirm_client: Zeroizing<[u8; 64]>,
     confirm_server: Zeroizing<[u8; 64]>,
-    transcript: [u8; 32],
+    binding: ChannelBinding,
 }
 
 impl Schedule {
@@ -80,33 +87,38 @@ impl Schedule {
     pub(super) fn derive(
         pake: Spake2<Ed25519Group>,
         other_share: &[u8; SHARE_BYTES],
-        transcript: [u8; 32],
+        binding: ChannelBinding,
     ) -> Result<Self, HandshakeError> {
         let secret = Zeroizing::new(
             pake.finish(other_share)
                 .map_err(|_| HandshakeError::WrongPassword)?,
         );
-        Ok(Self::from_secret(&secret, transcript))
+        Ok(Self::from_secret(&secret, binding))
     }
 
-    fn from_secret(secret: &[u8], transcript: [u8; 32]) -> Self {
-        // With the transcript as the salt, any modified byte of the handshake gives other keys.
-        let hkdf = Hkdf::<Sha256>::new(Some(&transcript), secret);
+    fn from_secret(secret: &[u8], binding: ChannelBinding) -> Self {
+        // With the hash of the transcript as the salt, any modified byte of the handshake gives other keys.
+        let hkdf = Hkdf::<Sha256>::new(Some(binding.as_bytes()), secret);
         Self {
             client_to_server: expand(&hkdf, b"backroom v1 client to server"),
             server_to_client: expand(&hkdf, b"backroom v1 server to client"),
             confirm_client: Zeroizing::new(key::expand(&hkdf, &[b"backroom v1 confirm client"])),
             confirm_server: Zeroizing::new(key::expand(&hkdf, &[b"backroom v1 confirm server"])),
-            transcript,
+            binding,
         }
     }
 
-    pub(super) fn client_confirmation(&self) -> [u8; 32] {
-        confirmation(&self.confirm_client, &self.transcript)
+    pub(super) fn binding(&self) -> &ChannelBinding {
+        &self.binding
     }
 
-    pub(super) fn server_confirmation(&self) -> [u8; 32] {
-        confirmation(&self.confirm_server, &self.transcript)
+    pub(super) fn client_confirmation(&self) -> [u8; 32] {
+        confirmation(&self.confirm_client, &self.binding, &[])
+    }
+
+    /// Also confirms the rest of the server's second frame.
+    pub(super) fn server_confirmation(&self, rest: &[u8]) -> [u8; 32] {
+        confirmation(&self.confirm_server, &self.binding, rest)
     }
 
     pub(super) fn client_keys(&self) -> SessionKeys {
@@ -140,10 +152,11 @@ fn expand(hkdf: &Hkdf<Sha256>, label: &[u8]) -> Key {
     Key::from_bytes(key::expand(hkdf, &[label]))
 }
 
-/// HMAC-SHA256 of the transcript. The key has the block size of HMAC-SHA256.
-fn confirmation(key: &[u8; 64], transcript: &[u8; 32]) -> [u8; 32] {
+/// HMAC-SHA256 of the transcript's hash and of the rest of a frame. The key has the block size of HMAC-SHA256.
+fn confirmation(key: &[u8; 64], binding: &ChannelBinding, rest: &[u8]) -> [u8; 32] {
     Hmac::<Sha256>::new(key.into())
-        .chain_update(transcript)
+        .chain_update(binding.as_bytes())
+        .chain_update(rest)
         .finalize()
         .into_bytes()
         .into()
@@ -157,7 +170,7 @@ mod tests {
     /// Computed with Python's hashlib and hmac.
     #[test]
     fn the_key_schedule_matches_another_implementation() {
-        let schedule = Schedule::from_secret(&bytes(0), bytes(32));
+        let schedule = Schedule::from_secret(&bytes(0), bytes(32).into());
         for (found, expected) in [
             (
                 schedule.client_to_server.as_bytes(),
@@ -172,34 +185,39 @@ mod tests {
                 "7462f169b1d584fd464e66f13958b4c2aacbbcf93f16fe61935f1ef8e5d531bc",
             ),
             (
-                &schedule.server_confirmation(),
+                &schedule.server_confirmation(&[]),
                 "dd1017e3da7e8e93f0bb7a29345a9f4527e9dc0423a59f10ce654af9747a2622",
+            ),
+            (
+                &schedule.server_confirmation(b"rest"),
+                "c86ce1397de178b23a30aee1b4be43bbf456779b1f0445509e522f0ff5a2e5de",
             ),
         ] {
             assert_eq!(found[..], unhex(expected));
         }
     }
 
-    /// Computed with Python's hashlib: `hello` and `challenge` with their lengths, then the share.
+    /// Computed with Python's hashlib: `hello` and `challenge` with their lengths, then the share and what follows it.
     #[test]
     fn the_transcript_covers_every_byte() {
         let mut transcript = Transcript::new();
         transcript.add_frame(b"hello");
         transcript.add_frame(b"challenge");
-        let expected = "a08b89498ae0f1ddac7174c5f077cedd48489f6b6ec30cb538ad7019ecffcb30";
-        assert_eq!(transcript.finish(&[7; SHARE_BYTES])[..], unhex(expected));
+        let expected = "0b68f5371353f56782147ad93b9cbbbfaa0bda45cf653549a114268273b07fe3";
+        let binding = transcript.finish(&[7; SHARE_BYTES], b"appended");
+        assert_eq!(binding.as_bytes()[..], unhex(expected));
     }
 
     #[test]
     fn all_keys_are_distinct_and_not_zero() {
-        let schedule = Schedule::from_secret(&bytes(0), bytes(32));
+        let schedule = Schedule::from_secret(&bytes(0), bytes(32).into());
         let keys = [
             schedule.client_to_server.as_bytes(),
             schedule.server_to_client.as_bytes(),
             schedule.confirm_client.first_chunk().unwrap(),
             schedule.confirm_server.first_chunk().unwrap(),
             &schedule.client_confirmation(),
-            &schedule.server_confirmation(),
+            &schedule.server_confirmation(&[]),
         ];
         for (i, key) in keys.iter().enumerate() {
             assert_ne!(*key, &[0; 32]);
@@ -209,8 +227,8 @@ mod tests {
 
     #[test]
     fn keys_depend_on_the_secret_and_the_transcript() {
-        let keys = |secret: [u8; 32], transcript| {
-            let schedule = Schedule::from_secret(&secret, transcript);
+        let keys = |secret: [u8; 32], binding: [u8; 32]| {
+            let schedule = Schedule::from_secret(&secret, binding.into());
             [
                 *schedule.client_to_server.as_bytes(),
                 *schedule.server_to_client.as_bytes(),

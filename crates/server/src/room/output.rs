@@ -62,6 +62,8 @@ pub(crate) enum Departure {
     TimedOut,
     #[error("too slow: its queue is full")]
     QueueFull,
+    #[error("silent: the member joined again over another connection")]
+    Replaced,
     #[error("removed by vote")]
     Kicked,
     #[error("the room was closed")]

@@ -3,19 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use backroom_protocol::Name;
-use backroom_protocol::identity::PublicKey;
 use backroom_protocol::room::{MemberId, MemberInfo};
+use backroom_protocol::{Credential, Features, IdentityKey, Name, PublicKey};
 
 /// A member, or a client that has proved the password and asks to become one.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) name: Name,
     pub(crate) public_key: PublicKey,
+    pub(crate) features: Features,
+    /// The identity, which the session has checked.
+    pub(crate) credential: Option<Credential>,
     /// The source address of the connection.
     pub(crate) peer: SocketAddr,
     /// The server's own address on that connection.
     pub(crate) local: IpAddr,
+}
+
+impl Member {
+    pub(crate) fn identity(&self) -> Option<IdentityKey> {
+        Some(self.credential.as_ref()?.identity)
+    }
 }
 
 /// The members, by id and by folded name.
@@ -103,5 +111,7 @@ fn info(id: MemberId, member: &Member, address: SocketAddr) -> MemberInfo {
         name: member.name.clone(),
         address,
         public_key: member.public_key,
+        features: member.features,
+        credential: member.credential.clone(),
     }
 }

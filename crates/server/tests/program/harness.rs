@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use backroom_protocol::{
-    ClientMessage, Identity, MemberId, MemberInfo, Name, Part, Password, Post, Refusal,
+    ClientMessage, Join, KeyPair, MemberId, MemberInfo, Name, Part, Password, Post, Refusal,
     ServerMessage,
 };
 use backroom_transport::connection::{
@@ -44,6 +44,8 @@ pub(crate) fn prepare(command: &mut Command) -> &mut Command {
     command
         .env_remove("BACKROOM_PASSWORD")
         .env_remove("RUST_LOG")
+        // Not the state folder of the user who runs the tests.
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -114,8 +116,17 @@ impl Server {
 
     pub(crate) async fn spawn(command: &mut Command, ports: usize) -> Self {
         let mut child = command.spawn().unwrap();
+        let stderr = Output::new(child.stderr.take().unwrap());
+        Self::follow(child, stderr, ports).await
+    }
+
+    /// Waits until a started server is online.
+    pub(crate) async fn follow(
+        mut child: Child,
+        mut stderr: Output<ChildStderr>,
+        ports: usize,
+    ) -> Self {
         let mut stdout = Output::new(child.stdout.take().unwrap());
-        let mut stderr = Output::new(child.stderr.take().unwrap());
         stdout.expect("Server is online...").await;
         let mut addresses = Vec::new();
         for _ in 0..ports {
@@ -180,14 +191,19 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) async fn join(
+    pub(crate) async fn join(connection: ClientConnection, name: &str) -> Result<Self, Refusal> {
+        let name = Name::new(name).unwrap();
+        let key = KeyPair::generate().unwrap().public_key();
+        let join = Join::new(name, key, None, &connection.agreement);
+        Self::join_as(connection, join).await
+    }
+
+    /// Joins with this message.
+    pub(crate) async fn join_as(
         mut connection: ClientConnection,
-        name: &str,
+        join: Join,
     ) -> Result<Self, Refusal> {
-        let join = ClientMessage::Join {
-            name: Name::new(name).unwrap(),
-            public_key: Identity::generate().unwrap().public_key(),
-        };
+        let join = ClientMessage::Join(join);
         connection.writer.send(&join).await.unwrap();
         match soon("an answer", connection.reader.receive())
             .await

@@ -4,6 +4,7 @@
 
 mod console;
 mod harness;
+mod identity;
 mod join;
 mod kick;
 mod limits;
@@ -11,3 +12,4 @@ mod password;
 mod posts;
 mod shutdown;
 mod slow_member;
+mod versions;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use backroom_protocol::{ClientMessage, MemberId, ServerMessage};
+use backroom_protocol::{ClientMessage, Join, MemberId, ServerMessage};
 
 use crate::harness::Server;
 
@@ -107,11 +107,9 @@ async fn users_are_listed_and_a_second_join_is_rejected() {
     ann.catches_up().await;
     ann.says(ClientMessage::Users).await;
     ann.expect(ServerMessage::Users(bob.roster.clone())).await;
-    ann.says(ClientMessage::Join {
-        name: bob.roster[1].name.clone(),
-        public_key: bob.roster[1].public_key,
-    })
-    .await;
+    let (name, key) = (bob.roster[1].name.clone(), bob.roster[1].public_key);
+    let join = Join::new(name, key, None, &ann.connection.agreement);
+    ann.says(ClientMessage::Join(join)).await;
     let rejected = ann.next().await;
     assert!(
         matches!(rejected, ServerMessage::Rejected { .. }),

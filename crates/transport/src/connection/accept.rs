@@ -1,10 +1,11 @@
 //! The server's side of a join.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_protocol::StretchedPassword;
-use backroom_protocol::handshake::{HandshakeError, ServerHandshake, SessionKeys};
+use backroom_protocol::handshake::{Established, HandshakeError, ServerHandshake, ServerIdentity};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -29,6 +30,11 @@ pub enum AcceptError {
 }
 
 impl AcceptError {
+    /// Whether the client speaks only other versions of the protocol.
+    pub fn is_other_version(&self) -> bool {
+        matches!(self, Self::Handshake(HandshakeError::Version(_)))
+    }
+
     /// Whether this may have been a guess at the password, which a server should throttle.
     pub fn is_wrong_password(&self) -> bool {
         matches!(self, Self::Handshake(HandshakeError::WrongPassword))
@@ -40,14 +46,16 @@ impl AcceptError {
 #[derive(Debug, Clone)]
 pub struct Acceptor {
     password: StretchedPassword,
+    identity: Arc<ServerIdentity>,
     handshake_time: Duration,
 }
 
 impl Acceptor {
     /// An acceptor with a time limit of 10 s for a join.
-    pub fn new(password: StretchedPassword) -> Self {
+    pub fn new(password: StretchedPassword, identity: Arc<ServerIdentity>) -> Self {
         Self {
             password,
+            identity,
             handshake_time: DEFAULT_HANDSHAKE_TIME,
         }
     }
@@ -67,8 +75,8 @@ impl Acceptor {
     pub async fn accept(&self, stream: TcpStream) -> Result<ServerConnection, AcceptError> {
         let mut stream = HandshakeStream::new(stream).map_err(AcceptError::Lost)?;
         let deadline = Instant::now() + self.handshake_time;
-        let keys = match self.shake_hands(&mut stream, deadline).await {
-            Ok(keys) => keys,
+        let established = match self.shake_hands(&mut stream, deadline).await {
+            Ok(established) => established,
             Err(StepError::TimedOut) => return Err(AcceptError::TimedOut),
             Err(StepError::Lost(error)) => return Err(AcceptError::Lost(error)),
             Err(StepError::Handshake(error)) => {
@@ -77,7 +85,7 @@ impl Acceptor {
             }
         };
         let (stream, received) = stream.into_parts();
-        Connection::new(stream, keys, received).map_err(AcceptError::Lost)
+        Connection::new(stream, established, received).map_err(AcceptError::Lost)
     }
 
     /// Tells a client that there are too many joins, and closes the connection. Takes at most a second.
@@ -91,14 +99,14 @@ impl Acceptor {
         &self,
         stream: &mut HandshakeStream,
         deadline: Instant,
-    ) -> Result<SessionKeys, StepError> {
+    ) -> Result<Established, StepError> {
         let hello = stream.receive(deadline).await?;
-        let (state, challenge) =
-            ServerHandshake::new(self.password.clone()).handle_hello(&hello)?;
+        let state = ServerHandshake::new(self.password.clone(), Arc::clone(&self.identity));
+        let (state, challenge) = state.handle_hello(&hello)?;
         stream.send(&challenge, deadline).await?;
         let proof = stream.receive(deadline).await?;
-        let (keys, accepted) = state.handle_proof(&proof)?;
+        let (established, accepted) = state.handle_proof(&proof)?;
         stream.send(&accepted, deadline).await?;
-        Ok(keys)
+        Ok(established)
     }
 }

@@ -75,7 +75,8 @@ impl Login {
     }
 }
 
-/// Connects to a server and proves the password. The server learns nothing that it could test offline.
+/// Connects to a server and proves the password. The server learns nothing that it could test offline. Anyone with the
+/// password can be the server: the caller compares the identity in [`Connection::agreement`] with the one that it knows.
 ///
 /// # Errors
 /// [`ConnectError`], within a bounded time.
@@ -107,7 +108,7 @@ async fn shake_hands(stream: TcpStream, login: &Login) -> Result<ClientConnectio
     let deadline = Instant::now() + STEP_TIME;
     let (state, proof) = state.prove(&stretched)?;
     stream.send(&proof, deadline).await?;
-    let keys = state.handle_reply(&stream.receive(deadline).await?)?;
+    let established = state.handle_reply(&stream.receive(deadline).await?)?;
     let (stream, received) = stream.into_parts();
-    Ok(Connection::new(stream, keys, received)?)
+    Ok(Connection::new(stream, established, received)?)
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use backroom_protocol::handshake::SessionKeys;
+use backroom_protocol::handshake::{Agreement, Established};
 use backroom_protocol::{ClientMessage, Message, ServerMessage};
 use bytes::BytesMut;
 use tokio::net::TcpStream;
@@ -28,23 +28,27 @@ pub struct Connection<In, Out> {
     pub local_addr: SocketAddr,
     /// The remote address.
     pub peer_addr: SocketAddr,
+    /// What both sides agreed on in the handshake.
+    pub agreement: Agreement,
 }
 
 impl<In: Message, Out: Message> Connection<In, Out> {
     /// `received` is what arrived after the last frame of the handshake.
     pub(super) fn new(
         stream: TcpStream,
-        keys: SessionKeys,
+        established: Established,
         received: BytesMut,
     ) -> io::Result<Self> {
         let local_addr = stream.local_addr()?;
         let peer_addr = stream.peer_addr()?;
         let (read, write) = stream.into_split();
+        let Established { keys, agreement } = established;
         Ok(Self {
             reader: Reader::new(read, keys.receive, received),
             writer: Writer::new(write, keys.send),
             local_addr,
             peer_addr,
+            agreement,
         })
     }
 }

@@ -11,14 +11,16 @@ use backroom_transport::connection::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{LOOPBACK, login, password, stretched_password, within_a_minute};
+use crate::support::{
+    LOOPBACK, login, password, server_identity, stretched_password, within_a_minute,
+};
 
 async fn listener() -> TcpListener {
     TcpListener::bind(LOOPBACK).await.unwrap()
 }
 
 fn acceptor() -> Acceptor {
-    Acceptor::new(stretched_password())
+    Acceptor::new(stretched_password(), server_identity())
 }
 
 pub(crate) async fn accept_one(listener: &TcpListener) -> Result<ServerConnection, AcceptError> {
@@ -51,6 +53,8 @@ async fn messages_pass_in_both_directions_and_the_end_is_seen() {
     let (mut member, mut room) = joined().await;
     assert_eq!(member.peer_addr, room.local_addr);
     assert_eq!(member.local_addr, room.peer_addr);
+    assert_eq!(member.agreement, room.agreement);
+    assert_eq!(member.agreement.server, server_identity().server_key());
     for number in 0..100 {
         let message = post(number, number as usize * 600);
         member.writer.send(&message).await.unwrap();

@@ -80,6 +80,7 @@ impl Editor {
 impl LineSource for Editor {
     fn read(&mut self, prompt: Prompt) -> Line {
         let shown = match prompt {
+            Prompt::Confirmation => "Trust the new identity? Type yes or no: ",
             Prompt::Name => "Enter Your Name: ",
             Prompt::Command => "> ",
         };

@@ -3,12 +3,13 @@
 mod kick;
 mod members;
 mod posts;
+mod rejoin;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use backroom_protocol::room::{MemberInfo, Part};
-use backroom_protocol::{Identity, MAX_NAME_CHARS};
+use backroom_protocol::{Features, KeyPair, MAX_NAME_CHARS};
 
 use super::*;
 
@@ -49,7 +50,9 @@ impl TestRoom {
     fn try_join(&mut self, name: &str, peer: &str) -> Result<MemberId, Refusal> {
         let joined = self.room.join(self.now, member(name, peer, LOCAL));
         self.drain();
-        joined
+        joined.map_err(|error| match error {
+            JoinError::Refused(refusal) | JoinError::OwnName { refusal, .. } => refusal,
+        })
     }
 
     fn join(&mut self, name: &str) -> MemberId {
@@ -135,7 +138,9 @@ fn name(text: &str) -> Name {
 fn member(text: &str, peer: &str, local: &str) -> Member {
     Member {
         name: name(text),
-        public_key: Identity::generate().unwrap().public_key(),
+        public_key: KeyPair::generate().unwrap().public_key(),
+        features: Features::NONE,
+        credential: None,
         peer: peer.parse().unwrap(),
         local: local.parse().unwrap(),
     }

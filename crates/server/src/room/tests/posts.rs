@@ -1,5 +1,7 @@
 //! Posts and their recipients.
 
+use backroom_protocol::room::Join;
+
 use super::*;
 
 #[test]
@@ -45,10 +47,12 @@ fn ping_and_users_are_answered() {
 fn a_second_join_is_rejected_and_former_members_are_ignored() {
     let mut test_room = TestRoom::new();
     let [ann, bob, eve] = test_room.three();
-    let join = ClientMessage::Join {
+    let join = ClientMessage::Join(Join {
         name: name("Other"),
-        public_key: Identity::generate().unwrap().public_key(),
-    };
+        public_key: KeyPair::generate().unwrap().public_key(),
+        features: Features::NONE,
+        credential: None,
+    });
     test_room.says(ann, join);
     assert!(is_rejection(&test_room.got(ann)[0]));
     test_room.says(bob, ClientMessage::Leave);

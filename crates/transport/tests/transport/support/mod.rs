@@ -9,12 +9,15 @@ use std::future::Future;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use backroom_gbn::SenderConfig;
+use backroom_protocol::handshake::{Lifetime, ServerIdentity};
 use backroom_protocol::segment::{SegmentBytes, StreamId};
-use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPassword, TransferId};
+use backroom_protocol::{
+    FileName, Identity, Key, Password, StretchParams, StretchedPassword, TransferId,
+};
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
     Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
@@ -61,6 +64,14 @@ pub(crate) fn stretched_password() -> StretchedPassword {
     let stretch =
         || StretchedPassword::stretch(&password(PASSWORD), StretchParams::generate().unwrap());
     STRETCHED.get_or_init(stretch).clone()
+}
+
+/// The room's identity.
+pub(crate) fn server_identity() -> Arc<ServerIdentity> {
+    Arc::new(ServerIdentity {
+        identity: Identity::from_seed(&[3; 32]),
+        lifetime: Lifetime::Lasting,
+    })
 }
 
 /// A member's side of the password, stretched once for all tests.
