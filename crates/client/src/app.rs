@@ -7,11 +7,11 @@ use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use backroom_protocol::{Password, Refusal};
 use backroom_transport::connection::ConnectError;
 use backroom_transport::file::ReceiveLimits;
-use backroom_transport::udp::{Route, UdpOptions};
+use backroom_transport::udp::{Ports, Route, UdpOptions};
 use backroom_vocabulary::event::Event;
 use clap::Parser as _;
 use tokio::runtime::{Builder, Handle};
@@ -166,6 +166,11 @@ async fn join_and_run(
     active: ActiveTransfers,
     trace: Option<Tracer>,
 ) -> Result<(), Failure> {
+    let udp = UdpOptions {
+        gso: entrance.options.gso,
+        ..UdpOptions::default()
+    };
+    let ports = open_ports(entrance.options, udp).map_err(Failure::usage)?;
     let interrupt = interrupt_token().map_err(Failure::lost)?;
     let entered = tokio::select! {
         entered = entrance.authenticate_and_join(password, input) => entered?,
@@ -185,10 +190,8 @@ async fn join_and_run(
             ..ReceiveLimits::default()
         },
         max_stall: options.settings.give_up_after,
-        udp: UdpOptions {
-            gso: options.gso,
-            ..UdpOptions::default()
-        },
+        udp,
+        ports,
         interface: multicast_interface(options, membership.connection.peer_addr),
         trace,
     };
@@ -207,6 +210,14 @@ async fn join_and_run(
             "you were removed from the room by vote"
         ))),
     }
+}
+
+fn open_ports(options: &Options, udp: UdpOptions) -> anyhow::Result<Ports> {
+    let Some(range) = options.udp_port.clone() else {
+        return Ok(Ports::any(udp));
+    };
+    Ports::fixed(range, udp)
+        .with_context(|| "cannot use the port of --udp-port; choose another one")
 }
 
 /// The address of the interface that routes to the server. Multicast goes through the same interface.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use backroom_protocol::Name;
+use backroom_transport::udp::PortRange;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
@@ -81,6 +82,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub(crate) multicast: bool,
 
+    /// UDP port for files, which a firewall can open, or a range such as `9001-9040`. All files share one port. In a range each
+    /// file has a port, and files beyond the range wait. Without this option, each file has any free port
+    #[arg(long, value_name = "PORT|FIRST-LAST")]
+    pub(crate) udp_port: Option<PortRange>,
+
     /// Maximum number of files received at the same time. Further files are declined
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) max_incoming: usize,
@@ -147,6 +153,7 @@ mod tests {
             "--output=json",
             "--max-file-size=4GiB",
             "--give-up-after=2m",
+            "--udp-port=9001-9040",
         ])
         .unwrap();
         assert_eq!(options_given.settings.window.to_string(), "200");
@@ -173,6 +180,8 @@ mod tests {
             "--max-file-size=-1",
             "--give-up-after=10ms",
             "--give-up-after=30",
+            "--udp-port=0",
+            "--udp-port=9040-9001",
         ] {
             assert_eq!(options(&[wrong]).unwrap_err().exit_code(), 2, "{wrong}");
         }

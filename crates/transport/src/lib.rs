@@ -11,3 +11,4 @@ pub mod connection;
 pub mod file;
 mod poll;
 pub mod udp;
+mod waker;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backroom_gbn::WindowSetting;
-use backroom_protocol::segment::GROUP_LANE;
+use backroom_protocol::segment::{GROUP_LANE, StreamId};
 use backroom_protocol::{Group, GroupOffer, Key};
 use backroom_transport::file::{
     GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendFailure, SendTotals,
@@ -69,13 +69,18 @@ pub(super) struct GroupStream {
 
 impl GroupStream {
     /// Chooses a random group on the network of `interface`, for a number of receivers.
-    pub(super) fn new(
+    pub(super) async fn new(
         file: &OutgoingFile,
         interface: Ipv4Addr,
         receivers: usize,
         turns: Arc<Semaphore>,
     ) -> anyhow::Result<Self> {
-        let endpoint = UdpEndpoint::bind_for_groups(interface, file.shared.config.udp)?;
+        let stream = StreamId {
+            transfer: file.transfer,
+            lane: GROUP_LANE,
+        };
+        let ports = &file.shared.config.ports;
+        let endpoint = ports.group_endpoint(stream, interface).await?;
         // Each receiver sends at most two messages.
         let (message_sender, messages) = mpsc::channel(2 * receivers.max(1));
         let invitation = GroupInvitation {

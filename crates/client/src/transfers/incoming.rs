@@ -76,8 +76,8 @@ impl Incoming {
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
         let part = self.create_part().await?;
-        let (endpoint, port) = socket::bind(&self.from, self.shared.config.udp)
-            .map_err(|error| self.unable(&error))?;
+        let bound = socket::bind(&self.shared.config.ports, self.stream(), &self.from).await;
+        let (endpoint, port) = bound.map_err(|error| self.unable(&error))?;
         // Joined before the sender knows of it, so that no probe is missed.
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();
@@ -99,10 +99,7 @@ impl Incoming {
         self.channel.send(accept).await;
         let request = ReceiveRequest {
             part,
-            stream: StreamId {
-                transfer: self.offer.transfer,
-                lane: self.offer.lane,
-            },
+            stream: self.stream(),
             stream_key: self.offer.stream_key.clone(),
             segment_bytes: self.offer.segment_bytes,
             bytes: self.offer.bytes,
@@ -114,6 +111,14 @@ impl Incoming {
             options,
         };
         self.receive_segments(endpoint, request, &control).await
+    }
+
+    /// The stream to this member alone.
+    fn stream(&self) -> StreamId {
+        StreamId {
+            transfer: self.offer.transfer,
+            lane: self.offer.lane,
+        }
     }
 
     /// Where the stream to this member alone comes from. If there is a group, the sender says so later.

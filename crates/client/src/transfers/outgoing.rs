@@ -39,7 +39,7 @@ pub(super) async fn send(file: Arc<OutgoingFile>, recipients: Vec<Recipient>) ->
         _ => MAX_PARALLEL_STREAMS,
     };
     let turns = Arc::new(Semaphore::new(max_streams));
-    let group = create_group(&file, &recipients, &turns);
+    let group = create_group(&file, &recipients, &turns).await;
     let transfers = transfers(&file, recipients, group.as_ref());
     let group = group.map(|group| tokio::spawn(group.run(Arc::clone(&file))));
     let reports = run_all(transfers, &turns).await;
@@ -79,7 +79,7 @@ async fn announce(file: &OutgoingFile, recipients: &[Recipient], receivers: Vec<
 }
 
 /// A multicast group, if the delivery asks for one and this machine can have one.
-fn create_group(
+async fn create_group(
     file: &OutgoingFile,
     recipients: &[Recipient],
     turns: &Arc<Semaphore>,
@@ -92,6 +92,7 @@ fn create_group(
         return None;
     }
     GroupStream::new(file, interface, receivers, Arc::clone(turns))
+        .await
         .inspect_err(
             |error| tracing::warn!(%error, "no IP multicast; each receiver is served alone"),
         )

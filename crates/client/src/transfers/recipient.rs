@@ -102,7 +102,7 @@ impl RecipientTransfer {
         stream_key: Key,
         report: &mut RecipientReport,
     ) -> Result<Option<[u8; 32]>, Failure> {
-        let (endpoint, port) = self.bind().map_err(|error| self.failed(error))?;
+        let (endpoint, port) = self.bind().await.map_err(|error| self.failed(error))?;
         let accepted = self.offer(stream_key.clone(), port, None).await?;
         let request = self.send_request(stream_key, accepted, false);
         self.send_alone(endpoint, request, report).await
@@ -126,7 +126,7 @@ impl RecipientTransfer {
             return Ok(Some(hash));
         }
         let _turn = self.wait_for_turn(Arc::clone(&invitation.turns)).await?;
-        let (endpoint, port) = self.bind().map_err(|error| self.failed(error))?;
+        let (endpoint, port) = self.bind().await.map_err(|error| self.failed(error))?;
         let transfer = self.file.transfer;
         let alone = FileMessage::Alone { transfer, port };
         self.recipient.channel.send(alone).await;
@@ -134,8 +134,17 @@ impl RecipientTransfer {
         self.send_alone(endpoint, request, report).await
     }
 
-    fn bind(&self) -> anyhow::Result<(UdpEndpoint, NonZeroU16)> {
-        socket::bind(&self.recipient.member, self.file.shared.config.udp)
+    async fn bind(&self) -> anyhow::Result<(UdpEndpoint, NonZeroU16)> {
+        let ports = &self.file.shared.config.ports;
+        socket::bind(ports, self.stream(), &self.recipient.member).await
+    }
+
+    /// The stream to this receiver alone.
+    fn stream(&self) -> StreamId {
+        StreamId {
+            transfer: self.file.transfer,
+            lane: self.lane,
+        }
     }
 
     /// Offers the file, and waits for the answer.
@@ -284,10 +293,7 @@ impl RecipientTransfer {
     fn send_request(&self, stream_key: Key, accepted: Accepted, with_hash: bool) -> SendRequest {
         SendRequest {
             source: self.file.source.clone(),
-            stream: StreamId {
-                transfer: self.file.transfer,
-                lane: self.lane,
-            },
+            stream: self.stream(),
             stream_key,
             segment_bytes: self.file.settings.segment,
             receiver: accepted.address,

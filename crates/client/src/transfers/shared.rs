@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backroom_transport::file::{Control, ReceiveLimits, StreamCount};
-use backroom_transport::udp::UdpOptions;
+use backroom_transport::udp::{Ports, UdpOptions};
 use backroom_vocabulary::trace::Begin;
 
 use super::active::ActiveTransfers;
@@ -26,6 +26,8 @@ pub(crate) struct Config {
     /// How long an incoming file may make no progress.
     pub(crate) max_stall: Duration,
     pub(crate) udp: UdpOptions,
+    /// Where streams get their ports from.
+    pub(crate) ports: Ports,
     /// The interface for IP multicast. Without one, each receiver is served alone.
     pub(crate) interface: Option<Ipv4Addr>,
     /// Records every step, if that was asked for.

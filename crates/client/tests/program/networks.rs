@@ -88,3 +88,43 @@ async fn an_address_that_does_not_answer_gets_three_small_probes() {
     assert_eq!(packets, 3, "{rules}");
     assert!(bytes < 3 * 100, "{rules}");
 }
+
+/// All files share one port, in both directions. The firewall has that port open and no other.
+#[tokio::test]
+async fn one_open_port_is_enough_for_many_files() {
+    let Some(network) = Network::new(3) else {
+        return;
+    };
+    let (room, files) = (network.open_room().await, Files::new());
+    let port = ["--udp-port", "9001"];
+    let mut members = Vec::new();
+    for (host, name) in ["ada", "bob", "eve"].into_iter().enumerate() {
+        network.on(
+            host,
+            "iptables -A INPUT -p udp --dport 9001 -j ACCEPT && iptables -A INPUT -p udp -j DROP \
+             && iptables -A OUTPUT -p udp --sport 9001 -j ACCEPT && iptables -A OUTPUT -p udp -j DROP",
+        );
+        members.push(network.join(&room, host, name, &port).await);
+    }
+    let [ada, bob, eve] = &mut members[..] else {
+        unreachable!()
+    };
+    for _ in 0..2 {
+        ada.event("member_joined").await;
+    }
+    bob.event("member_joined").await;
+    let (file, _) = files.create("a", 3_000_000);
+    for _ in 0..5 {
+        ada.type_line(&format!("fbroadcast|{file}")).await;
+        bob.type_line(&format!("fbroadcast|{file}")).await;
+        eve.type_line(&format!("funicast|ada|{file}")).await;
+    }
+    for member in members.iter_mut() {
+        for _ in 0..5 {
+            let sent = member.event("sent").await;
+            for receiver in sent["receivers"].as_array().unwrap() {
+                assert_eq!(receiver["ok"], true, "{sent}");
+            }
+        }
+    }
+}

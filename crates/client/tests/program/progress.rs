@@ -12,7 +12,7 @@ const OUTAGE: Duration = Duration::from_secs(25);
 /// Begins a transfer from ada to bob that takes thousands of round trips.
 async fn begin(room: &Room, files: &Files, options: &[&str]) -> (Member, Member, Vec<u8>) {
     let mut ada = room.join_with("ada", options).await;
-    let mut bob = room.join_with("bob", options).await;
+    let bob = room.join_with("bob", options).await;
     ada.event("member_joined").await;
     ada.send_slowly().await;
     let (path, contents) = files.create("a.bin", 2_000_000);

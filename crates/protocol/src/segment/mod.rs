@@ -60,4 +60,4 @@ pub use size::{
     BadSegmentBytes, HEADER_BYTES, MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, SEGMENT_OVERHEAD,
     SegmentBytes,
 };
-pub use stream::{GROUP_LANE, StreamId};
+pub use stream::{GROUP_LANE, StreamId, stream_of};

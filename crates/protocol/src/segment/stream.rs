@@ -86,3 +86,14 @@ pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], OpenErro
     *rest = after;
     Ok(*field)
 }
+
+/// The stream that a datagram claims to belong to, so that it can be handed to it. `None` if it is too short.
+pub fn stream_of(datagram: &[u8]) -> Option<StreamId> {
+    let prefix = datagram.first_chunk::<PREFIX_BYTES>()?;
+    let transfer = prefix[1..].first_chunk::<8>()?;
+    let lane = prefix[9..].first_chunk::<2>()?;
+    Some(StreamId {
+        transfer: TransferId(u64::from_be_bytes(*transfer)),
+        lane: u16::from_be_bytes(*lane),
+    })
+}

@@ -21,7 +21,8 @@ mod slow_disk;
 mod source;
 mod thread;
 mod trace;
-mod waker;
+
+use crate::waker;
 
 pub use control::{Control, Progress, StreamCount};
 pub use receive::{

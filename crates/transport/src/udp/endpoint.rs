@@ -3,13 +3,16 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quinn_udp::{Transmit, UdpSocketState};
 use rustix::event::{PollFd, PollFlags};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::batch::{Sent, batch_limit, send_run};
+use super::inbox::Inbox;
 use super::receive::ReceiveBuffers;
 use crate::poll::wait_until;
 
@@ -39,9 +42,23 @@ impl Default for UdpOptions {
     }
 }
 
-/// A bound, non-blocking UDP socket.
+/// How long a thread waits for room in the buffer of a socket that others share. It can't wait for that together with other
+/// things.
+const SHARED_SEND_WAIT: Duration = Duration::from_millis(5);
+
+/// The socket of one stream: non-blocking, and bound.
 #[derive(Debug)]
 pub struct UdpEndpoint {
+    pub(super) socket: Arc<Socket>,
+    /// What arrives for this stream, if other streams share the socket.
+    inbox: Option<Inbox>,
+    /// Keeps the port from other streams.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A bound socket.
+#[derive(Debug)]
+pub(super) struct Socket {
     pub(super) socket: UdpSocket,
     offload: UdpSocketState,
     gso: bool,
@@ -63,7 +80,7 @@ impl UdpEndpoint {
     ) -> io::Result<Self> {
         let domain = Domain::for_address(address);
         let socket_type = Type::DGRAM.cloexec().nonblocking();
-        let socket = Socket::new(domain, socket_type, Some(Protocol::UDP))?;
+        let socket = socket2::Socket::new(domain, socket_type, Some(Protocol::UDP))?;
         socket.set_reuse_address(reuse_address)?;
         // A kernel that grants less still works, with a smaller burst.
         socket.set_send_buffer_size(options.send_buffer_bytes)?;
@@ -71,11 +88,31 @@ impl UdpEndpoint {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from(socket);
         let offload = UdpSocketState::new((&socket).into())?;
-        Ok(Self {
+        let socket = Arc::new(Socket {
             socket,
             offload,
             gso: options.gso,
+        });
+        Ok(Self {
+            socket,
+            inbox: None,
+            _permit: None,
         })
+    }
+
+    /// An endpoint of one stream on a socket that other streams share.
+    pub(super) fn shared(socket: Arc<Socket>, inbox: Inbox) -> Self {
+        Self {
+            socket,
+            inbox: Some(inbox),
+            _permit: None,
+        }
+    }
+
+    /// Holds `permit` as long as the endpoint exists.
+    pub(super) fn with_permit(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self._permit = Some(permit);
+        self
     }
 
     /// The address that the socket is bound to.
@@ -83,21 +120,21 @@ impl UdpEndpoint {
     /// # Errors
     /// The system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.socket.local_addr()
     }
 
     /// How many datagrams of `datagram_bytes` fit one call. Ask again before each batch: the kernel may turn GSO off at
     /// any time.
     pub fn max_batch(&self, datagram_bytes: usize) -> usize {
-        if !self.gso {
+        if !self.socket.gso {
             return 1;
         }
-        batch_limit(datagram_bytes).min(self.offload.max_gso_segments())
+        batch_limit(datagram_bytes).min(self.socket.offload.max_gso_segments())
     }
 
     /// Buffers for `buffers` trains of datagrams of up to `datagram_bytes` each.
     pub fn receive_buffers(&self, datagram_bytes: usize, buffers: usize) -> ReceiveBuffers {
-        ReceiveBuffers::new(datagram_bytes, self.offload.gro_segments(), buffers)
+        ReceiveBuffers::new(datagram_bytes, self.socket.offload.gro_segments(), buffers)
     }
 
     /// Sends `run`: datagrams of `datagram_bytes` each; only the last may be shorter. `source` is the local address to
@@ -111,7 +148,14 @@ impl UdpEndpoint {
     ) -> Sent {
         let max_batch = || self.max_batch(datagram_bytes);
         send_run(run, datagram_bytes, max_batch, |batch| {
-            self.try_send_batch(to, source, batch, datagram_bytes)
+            let sent = self.try_send_batch(to, source, batch, datagram_bytes);
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.inbox.is_some() => {
+                    self.socket.wait(PollFlags::OUT, SHARED_SEND_WAIT)?;
+                    self.try_send_batch(to, source, batch, datagram_bytes)
+                }
+                sent => sent,
+            }
         })
     }
 
@@ -129,7 +173,10 @@ impl UdpEndpoint {
             segment_size: (batch.len() > datagram_bytes).then_some(datagram_bytes),
             src_ip: source,
         };
-        self.offload.try_send((&self.socket).into(), &transmit)
+        let Socket {
+            socket, offload, ..
+        } = &*self.socket;
+        offload.try_send(socket.into(), &transmit)
     }
 
     /// Fills `buffers` with what has arrived; [`ReceiveBuffers::datagrams`] yields it. False if nothing has arrived.
@@ -137,10 +184,15 @@ impl UdpEndpoint {
     /// # Errors
     /// The system's error if the socket is broken. Errors that the network can cause are consumed here.
     pub fn try_receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<bool> {
+        if let Some(inbox) = &self.inbox {
+            return inbox.try_receive(buffers);
+        }
+        let Socket {
+            socket, offload, ..
+        } = &*self.socket;
         let mut errors = 0;
         loop {
-            let received = buffers
-                .fill(|slices, metas| self.offload.recv((&self.socket).into(), slices, metas));
+            let received = buffers.fill(|slices, metas| offload.recv(socket.into(), slices, metas));
             match received {
                 Ok(()) => return Ok(true),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -155,7 +207,7 @@ impl UdpEndpoint {
     /// # Errors
     /// The system's error.
     pub fn wait_readable(&self, timeout: Duration) -> io::Result<bool> {
-        self.wait(PollFlags::IN, timeout)
+        wait_for(PollFd::new(self, PollFlags::IN), timeout)
     }
 
     /// Blocks until the socket has room to send, or `timeout` has passed. True if the socket is writable.
@@ -163,19 +215,30 @@ impl UdpEndpoint {
     /// # Errors
     /// The system's error.
     pub fn wait_writable(&self, timeout: Duration) -> io::Result<bool> {
-        self.wait(PollFlags::OUT, timeout)
-    }
-
-    fn wait(&self, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
-        let mut source = [PollFd::new(self, flags)];
-        wait_until(&mut source, Instant::now().checked_add(timeout))?;
-        Ok(!source[0].revents().is_empty())
+        self.socket.wait(PollFlags::OUT, timeout)
     }
 }
 
+impl Socket {
+    fn wait(&self, flags: PollFlags, timeout: Duration) -> io::Result<bool> {
+        wait_for(PollFd::new(&self.socket, flags), timeout)
+    }
+}
+
+fn wait_for(source: PollFd<'_>, timeout: Duration) -> io::Result<bool> {
+    let mut sources = [source];
+    wait_until(&mut sources, Instant::now().checked_add(timeout))?;
+    Ok(!sources[0].revents().is_empty())
+}
+
+/// What to wait for until something arrives, or until there is room to send. An endpoint that shares its socket always has
+/// room: it waits while it sends.
 impl AsFd for UdpEndpoint {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        match &self.inbox {
+            Some(inbox) => inbox.as_fd(),
+            None => self.socket.socket.as_fd(),
+        }
     }
 }
 

@@ -19,11 +19,16 @@ impl UdpEndpoint {
     pub fn bind_for_groups(interface: Ipv4Addr, options: UdpOptions) -> io::Result<Self> {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let endpoint = Self::bind(any, options)?;
-        let socket = SockRef::from(&endpoint.socket);
+        endpoint.send_to_groups_through(interface)?;
+        Ok(endpoint)
+    }
+
+    /// Lets the socket send to groups through an interface.
+    pub(super) fn send_to_groups_through(&self, interface: Ipv4Addr) -> io::Result<()> {
+        let socket = SockRef::from(&self.socket.socket);
         socket.set_multicast_if_v4(&interface)?;
         socket.set_multicast_ttl_v4(TIME_TO_LIVE)?;
-        socket.set_multicast_loop_v4(true)?;
-        Ok(endpoint)
+        socket.set_multicast_loop_v4(true)
     }
 
     /// A socket that receives what is sent to `group` through the interface with the address `interface`, until it is
@@ -38,7 +43,7 @@ impl UdpEndpoint {
     ) -> io::Result<Self> {
         // Binding to the group's address excludes datagrams sent to the same port of this host.
         let endpoint = Self::open(SocketAddr::V4(group), options, true)?;
-        let socket = SockRef::from(&endpoint.socket);
+        let socket = SockRef::from(&endpoint.socket.socket);
         socket.set_multicast_all_v4(false)?;
         socket.join_multicast_v4(group.ip(), &interface)?;
         Ok(endpoint)

@@ -9,22 +9,22 @@ use rustix::event::{EventfdFlags, eventfd};
 /// An eventfd: readable from [`Waker::wake`] until [`Waker::clear`], so a wake-up between two waits is never lost. Clones
 /// wake the same thread.
 #[derive(Debug, Clone)]
-pub(super) struct Waker(Arc<OwnedFd>);
+pub(crate) struct Waker(Arc<OwnedFd>);
 
 impl Waker {
     /// # Errors
     /// The system's error, for example too many open files.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let descriptor = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self(Arc::new(descriptor)))
     }
 
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         // The only possible error is a full counter, and then the descriptor is readable already.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         // Without a wake-up there is nothing to read.
         let _ = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }

@@ -1,0 +1,255 @@
+//! The ports that a program's streams use.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use backroom_protocol::segment::StreamId;
+use tokio::sync::Semaphore;
+
+use super::endpoint::{UdpEndpoint, UdpOptions};
+use super::shared::SharedSocket;
+
+/// One port or a range of ports, such as `9001` or `9001-9040`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRange(RangeInclusive<u16>);
+
+/// Not a port or a range of ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a port such as 9001 or a range of ports such as 9001-9040")]
+pub struct BadPortRange;
+
+impl FromStr for PortRange {
+    type Err = BadPortRange;
+
+    fn from_str(text: &str) -> Result<Self, BadPortRange> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        let first = port(first).ok_or(BadPortRange)?;
+        let last = port(last)
+            .filter(|last| *last >= first)
+            .ok_or(BadPortRange)?;
+        Ok(Self(first..=last))
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.start(), self.0.end()) {
+            (first, last) if first == last => first.fmt(f),
+            (first, last) => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
+/// Hands out the sockets of streams.
+#[derive(Debug)]
+pub struct Ports {
+    options: UdpOptions,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Each stream has any port that is free.
+    Any,
+    /// All streams share a port. Without IPv6 on this host there is no socket of that kind.
+    One {
+        ipv4: SharedSocket,
+        ipv6: Option<SharedSocket>,
+    },
+    /// Each stream has a port of a range. If all are in use, it waits for one.
+    Range {
+        range: PortRange,
+        free: Arc<Semaphore>,
+    },
+}
+
+impl Ports {
+    /// Any free port for each stream.
+    pub fn any(options: UdpOptions) -> Self {
+        Self {
+            options,
+            kind: Kind::Any,
+        }
+    }
+
+    /// One port that all streams share, or a range with a port for each stream at a time.
+    ///
+    /// # Errors
+    /// The system's error, for example that another program uses the one port.
+    pub fn fixed(range: PortRange, options: UdpOptions) -> io::Result<Self> {
+        let (first, last) = (*range.0.start(), *range.0.end());
+        let kind = if first == last {
+            let ipv6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, first));
+            Kind::One {
+                ipv4: SharedSocket::bind((Ipv4Addr::UNSPECIFIED, first).into(), options)?,
+                ipv6: SharedSocket::bind(ipv6, options).ok(),
+            }
+        } else {
+            let free = Arc::new(Semaphore::new(range.0.len()));
+            Kind::Range { range, free }
+        };
+        Ok(Self { options, kind })
+    }
+
+    /// The socket of a stream with a peer at this address, and its port. Waits until a port is free.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub async fn endpoint(&self, stream: StreamId, peer: IpAddr) -> io::Result<UdpEndpoint> {
+        let any: IpAddr = match peer.to_canonical() {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        match &self.kind {
+            Kind::Any => UdpEndpoint::bind(SocketAddr::new(any, 0), self.options),
+            Kind::One { ipv4, .. } if any.is_ipv4() => ipv4.endpoint(stream),
+            Kind::One { ipv6, .. } => ipv6
+                .as_ref()
+                .ok_or_else(|| io::Error::other("this host has no IPv6"))?
+                .endpoint(stream),
+            Kind::Range { range, free } => {
+                let permit = Arc::clone(free).acquire_owned().await;
+                let permit = permit.map_err(io::Error::other)?;
+                Ok(bind_one(range, any, self.options)?.with_permit(permit))
+            }
+        }
+    }
+
+    /// The socket of a stream to a group, which sends through the interface with this address. Waits until a port is free.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub async fn group_endpoint(
+        &self,
+        stream: StreamId,
+        interface: Ipv4Addr,
+    ) -> io::Result<UdpEndpoint> {
+        let endpoint = self.endpoint(stream, interface.into()).await?;
+        endpoint.send_to_groups_through(interface)?;
+        Ok(endpoint)
+    }
+}
+
+/// Binds to a port of the range that no other program uses.
+fn bind_one(range: &PortRange, any: IpAddr, options: UdpOptions) -> io::Result<UdpEndpoint> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
+    for port in range.0.clone() {
+        match UdpEndpoint::bind(SocketAddr::new(any, port), options) {
+            Ok(endpoint) => return Ok(endpoint),
+            Err(error) => failure = error,
+        }
+    }
+    let text = format!("no UDP port of {range} can be used: {failure}");
+    Err(io::Error::new(failure.kind(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use backroom_protocol::TransferId;
+
+    use super::*;
+
+    fn stream(lane: u16) -> StreamId {
+        StreamId {
+            transfer: TransferId(7),
+            lane,
+        }
+    }
+
+    /// A port that was free a moment ago.
+    fn free_port() -> u16 {
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let endpoint = UdpEndpoint::bind(any, UdpOptions::default()).unwrap();
+        endpoint.local_addr().unwrap().port()
+    }
+
+    /// The start of a data datagram of a stream.
+    fn datagram(lane: u16) -> Vec<u8> {
+        let mut datagram = vec![1];
+        datagram.extend(7_u64.to_be_bytes());
+        datagram.extend(lane.to_be_bytes());
+        datagram.extend([lane as u8; 50]);
+        datagram
+    }
+
+    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn ranges_parse_and_print() {
+        for text in ["9001", "9001-9040", "1-65535"] {
+            assert_eq!(text.parse::<PortRange>().unwrap().to_string(), text);
+        }
+        for text in ["", "0", "0-5", "9-8", "65536", "1-2-3", "a", "-1"] {
+            assert_eq!(text.parse::<PortRange>(), Err(BadPortRange), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn streams_that_share_a_port_each_get_what_is_theirs() {
+        let port = free_port();
+        let range = port.to_string().parse().unwrap();
+        let ports = Ports::fixed(range, UdpOptions::default()).unwrap();
+        let mut endpoints = Vec::new();
+        for lane in 1..=3 {
+            let endpoint = ports.endpoint(stream(lane), LOCAL).await.unwrap();
+            assert_eq!(endpoint.local_addr().unwrap().port(), port);
+            endpoints.push(endpoint);
+        }
+        assert!(ports.endpoint(stream(1), LOCAL).await.is_err());
+
+        let sender = UdpEndpoint::bind((LOCAL, 0).into(), UdpOptions::default()).unwrap();
+        for round in 0..100 {
+            for lane in [2, 9, 1, 3] {
+                let to = SocketAddr::new(LOCAL, port);
+                sender.try_send(to, None, &datagram(lane), 61);
+            }
+            for (endpoint, lane) in endpoints.iter().zip(1..) {
+                let mut buffers = endpoint.receive_buffers(1_500, 1);
+                assert!(endpoint.wait_readable(Duration::from_secs(20)).unwrap());
+                assert!(endpoint.try_receive(&mut buffers).unwrap(), "{round}");
+                let all: Vec<_> = buffers
+                    .datagrams()
+                    .map(|one| one.contents.to_vec())
+                    .collect();
+                assert_eq!(all, [datagram(lane)]);
+            }
+        }
+        drop(endpoints);
+        assert!(ports.endpoint(stream(1), LOCAL).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_an_error_at_once() {
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let taken = UdpEndpoint::bind(any, UdpOptions::default()).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = Ports::fixed(port.to_string().parse().unwrap(), UdpOptions::default());
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn streams_beyond_the_range_wait_for_a_port() {
+        let first = free_port().min(65_000);
+        let range: PortRange = format!("{first}-{}", first + 1).parse().unwrap();
+        let ports = Ports::fixed(range.clone(), UdpOptions::default()).unwrap();
+        let one = ports.endpoint(stream(1), LOCAL).await.unwrap();
+        let _two = ports.endpoint(stream(2), LOCAL).await.unwrap();
+        let mut third = std::pin::pin!(ports.endpoint(stream(3), LOCAL));
+        tokio::select! {
+            biased;
+            _ = &mut third => panic!("both ports are in use"),
+            () = tokio::task::yield_now() => {}
+        }
+        let port = one.local_addr().unwrap().port();
+        drop(one);
+        let third = third.await.unwrap();
+        assert_eq!(third.local_addr().unwrap().port(), port);
+    }
+}
