@@ -325,27 +325,27 @@ mod tests {
         assert_eq!(Content::decode(&[0; MAX_CONTENT_BYTES + 1]), Err(refused));
     }
 
+    /// An [`Offer`] without its checks.
+    #[derive(Serialize)]
+    struct Hostile<'a>(
+        u8,
+        u8,
+        u64,
+        Cast,
+        &'a str,
+        u64,
+        u16,
+        u16,
+        u16,
+        [u8; 32],
+        u16,
+        Option<([u8; 4], u16, [u8; 32], u16)>,
+        u64,
+        Vec<(u16, Vec<u8>)>,
+    );
+
     #[test]
     fn a_hostile_offer_is_malformed() {
-        /// An [`Offer`] without its checks.
-        #[derive(Serialize)]
-        struct Hostile<'a>(
-            u8,
-            u8,
-            u64,
-            Cast,
-            &'a str,
-            u64,
-            u16,
-            u16,
-            u16,
-            [u8; 32],
-            u16,
-            Option<([u8; 4], u16, [u8; 32], u16)>,
-            u64,
-            Vec<(u16, Vec<u8>)>,
-        );
-
         let decode_group = |name, segment_bytes, port, group| {
             let offer = Hostile(
                 1,

@@ -45,16 +45,7 @@ pub enum Event {
         name: String,
     },
     /// A member has another identity than the one that its name had before: it may be someone else.
-    IdentityChanged {
-        /// The member's name.
-        name: String,
-        /// The fingerprint that the member has now.
-        fingerprint: String,
-        /// Whether the member has no identity any more. Its fingerprint is then that of its key of this session.
-        ephemeral: bool,
-        /// The fingerprint of the known identity.
-        known_fingerprint: String,
-    },
+    IdentityChanged(IdentityChange),
     /// The identity of a member was accepted with `trust`.
     Trusted {
         /// The member's name.
@@ -188,6 +179,19 @@ pub struct User {
     pub fingerprint: String,
     /// What is known about the identity.
     pub identity: IdentityState,
+}
+
+/// A member whose identity is not the known one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IdentityChange {
+    /// The member's name.
+    pub name: String,
+    /// The fingerprint that the member has now.
+    pub fingerprint: String,
+    /// Whether the member has no identity any more. Its fingerprint is then that of its key of this session.
+    pub ephemeral: bool,
+    /// The fingerprint of the known identity.
+    pub known_fingerprint: String,
 }
 
 /// The server of the room.

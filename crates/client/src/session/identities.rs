@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use backroom_protocol::MemberInfo;
-use backroom_vocabulary::event::{Event, IdentityState, User};
+use backroom_vocabulary::event::{Event, IdentityChange, IdentityState, User};
 
 use super::Session;
 use crate::event;
@@ -23,13 +23,13 @@ impl Session {
     /// Remembers the identity of a member, or reports that it has changed.
     pub(super) async fn meet(&mut self, member: &MemberInfo) {
         if let Some(known) = self.acquaintances.meet(member) {
-            let event = Event::IdentityChanged {
+            let change = IdentityChange {
                 name: member.name.to_string(),
                 fingerprint: member.fingerprint().to_string(),
                 ephemeral: member.identity().is_none(),
                 known_fingerprint: known.to_string(),
             };
-            self.show(event).await;
+            self.show(Event::IdentityChanged(change)).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use backroom_protocol::Cast;
 use backroom_vocabulary::account::TransferAccount;
 use backroom_vocabulary::event::{
-    Direction, Event, IdentityState, Peer, Server, Settings, Transfer, User,
+    Direction, Event, IdentityChange, IdentityState, Peer, Server, Settings, Transfer, User,
 };
 
 use super::progress::bytes;
@@ -60,28 +60,11 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             fingerprint,
             identity,
             server,
-        } => {
-            let own = (fingerprint.as_str(), *identity);
-            joined(name, members, own, server, style)
-        }
+        } => joined(name, members, (fingerprint, *identity), server, style),
         Event::MemberJoined { name } => style.quiet(&format!("{name} joined")),
         Event::MemberLeft { name } => style.quiet(&format!("{name} left")),
-        Event::IdentityChanged {
-            name,
-            fingerprint,
-            ephemeral,
-            known_fingerprint,
-        } => {
-            let now = if *ephemeral {
-                "no identity".to_owned()
-            } else {
-                fingerprint.clone()
-            };
-            style.bad(&identity_changed(name, known_fingerprint, &now))
-        }
-        Event::Trusted { name, fingerprint } => {
-            style.quiet(&format!("The identity of {name} is now {fingerprint}"))
-        }
+        Event::IdentityChanged(change) => style.bad(&identity_changed(change)),
+        Event::Trusted { name, fingerprint } => trusted(name, fingerprint, style),
         Event::Users { users } => users_text(users, style),
         Event::Message { from, cast, text } => {
             // Indented, so that the second line of a message cannot look like a message from another member.
@@ -184,11 +167,26 @@ fn joined(
     format!("Welcome to chatroom!!!\n{others}\n{own}\n{server}\n{help}")
 }
 
-fn identity_changed(name: &str, known: &str, now: &str) -> String {
+fn identity_changed(change: &IdentityChange) -> String {
+    let IdentityChange {
+        name,
+        fingerprint,
+        ephemeral,
+        known_fingerprint,
+    } = change;
+    let now = if *ephemeral {
+        "no identity"
+    } else {
+        fingerprint
+    };
     format!(
-        "WARNING: the identity of {name} has changed. This may be someone else.\n  before: {known}\n  now:    {now}\nAsk \
-         {name} for the fingerprint by another way. To accept the new identity, enter: trust|{name}"
+        "WARNING: the identity of {name} has changed. This may be someone else.\n  before: {known_fingerprint}\n  now:    \
+         {now}\nAsk {name} for the fingerprint by another way. To accept the new identity, enter: trust|{name}"
     )
+}
+
+fn trusted(name: &str, fingerprint: &str, style: Style) -> String {
+    style.quiet(&format!("The identity of {name} is now {fingerprint}"))
 }
 
 fn users_text(users: &[User], style: Style) -> String {
@@ -369,6 +367,23 @@ mod tests {
     fn a_rate_of_zero_is_omitted() {
         assert_eq!(time_taken(0.0, 0.0), "Time taken: 0.000 s");
         assert_eq!(time_taken(2.0, 0.1), "Time taken: 2.000 s (0.1 Mbit/s)");
+    }
+
+    #[test]
+    fn a_changed_identity_shows_both_fingerprints_and_what_to_do() {
+        let change = |ephemeral| {
+            plain(&Event::IdentityChanged(IdentityChange {
+                name: "bob".into(),
+                fingerprint: "11111".into(),
+                ephemeral,
+                known_fingerprint: "22222".into(),
+            }))
+        };
+        for (text, now) in [(change(false), "11111"), (change(true), "no identity")] {
+            assert!(text.contains("before: 22222"), "{text}");
+            assert!(text.contains(&format!("now:    {now}")), "{text}");
+            assert!(text.ends_with("trust|bob"), "{text}");
+        }
     }
 
     #[test]

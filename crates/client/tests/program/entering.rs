@@ -1,6 +1,12 @@
 //! Joining a room, and the errors of joining.
 
-use crate::harness::{PASSWORD, Room};
+use std::net::Ipv4Addr;
+use std::process::Stdio;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::harness::{PASSWORD, Room, client_of, soon};
 
 #[tokio::test]
 async fn a_new_member_gets_the_roster_and_is_announced() {
@@ -156,4 +162,28 @@ async fn the_end_of_input_instead_of_a_name_exits_with_0() {
     member.event("name_wanted").await;
     member.close_input();
     assert_eq!(member.end().await.code(), Some(0));
+}
+
+/// A server of version 2 reads the version of the first frame and answers with the bare reason.
+#[tokio::test]
+async fn a_server_of_version_2_is_named_as_too_old() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let client = client_of(port, folder.path())
+        .args(["--name", "ada"])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = soon("a client", listener.accept()).await.unwrap();
+    let mut hello = vec![0; usize::from(stream.read_u16().await.unwrap())];
+    stream.read_exact(&mut hello).await.unwrap();
+    assert_eq!(hello[..11], *b"\x01backroom\x00\x03");
+    stream.write_all(&[0, 2, 5, 2]).await.unwrap();
+    let output = soon("the end", client.wait_with_output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    for part in ["version 2 or older", "this program version 3", "upgrade"] {
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -84,6 +84,15 @@ pub(crate) fn prepare_within(prefix: &[String], program: &Path) -> Command {
     command
 }
 
+/// Returns a command that joins the room on this port of loopback and saves files in `downloads`.
+pub(crate) fn client_of(port: u16, downloads: &Path) -> Command {
+    let mut command = prepare(Path::new(env!("CARGO_BIN_EXE_backroom-client")));
+    command
+        .args(["127.0.0.1", &port.to_string(), "--download-dir"])
+        .arg(downloads);
+    command
+}
+
 /// A running server. Dropping it kills the process.
 pub(crate) struct Room {
     child: Child,
@@ -139,12 +148,7 @@ impl Room {
 
     /// Returns a command that joins this room and saves files in `downloads`.
     pub(crate) fn client(&self, downloads: &Path) -> Command {
-        let mut command = prepare(Path::new(env!("CARGO_BIN_EXE_backroom-client")));
-        command
-            .args(self.address())
-            .arg("--download-dir")
-            .arg(downloads);
-        command
+        client_of(self.port, downloads)
     }
 
     /// Starts a client with `--output json` and waits until it has joined.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::harness::{PASSWORD, soon};
+use crate::harness::{PASSWORD, client_of, soon};
 
 fn acceptor() -> Acceptor {
     let password = Password::new(PASSWORD.to_owned()).unwrap();
@@ -59,17 +59,11 @@ async fn receive_join(connection: &mut ServerConnection) -> Join {
 }
 
 fn client(port: u16, folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backroom-client"));
+    let mut command = client_of(port, folder);
     command
-        .args(["127.0.0.1", &port.to_string(), "--name", "ada"])
-        .args(["--output", "json", "--download-dir"])
-        .arg(folder)
-        .env("BACKROOM_PASSWORD", PASSWORD)
+        .args(["--name", "ada", "--output", "json"])
         .env("XDG_STATE_HOME", folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
+        .stderr(Stdio::null());
     command
 }
 
