@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use backroom_lab::runner::RunError;
 use backroom_lab::runner::Unavailable;
+use backroom_output::{FolderError, note};
 use clap::{Parser, Subcommand};
 
 /// Compares file transfers with uftp, atftp, TCP and QUIC on the same network.
@@ -39,7 +40,7 @@ enum Command {
     Run(run::RunArgs),
     /// Write the summary and the chart of a results folder again.
     Report {
-        /// A folder that `run` wrote, for example results/peers/docker-nfqueue
+        /// A folder that `run` wrote, for example results/local/peers/docker-nfqueue
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
@@ -48,21 +49,27 @@ enum Command {
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // Otherwise it reports that stderr is closed to stderr, which ends the program.
+        .log_internal_errors(false)
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .init();
-    let outcome = match Arguments::parse().command {
+    let arguments: Arguments = match backroom_output::parse() {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
+    let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Report { folder } => results::rebuild(&folder).map_err(RunError::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(RunError::Cancelled) => {
-            eprintln!("interrupted");
+            note("interrupted");
             ExitCode::from(130)
         }
         Err(RunError::Broken(error)) => {
-            eprintln!("error: {error:#}");
-            match error.is::<Unavailable>() {
+            note(format!("error: {error:#}"));
+            match error.is::<Unavailable>() || error.is::<FolderError>() {
                 true => ExitCode::from(2),
                 false => ExitCode::FAILURE,
             }

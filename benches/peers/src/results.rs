@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use anyhow::Context;
 use backroom_charts::{Dot, DotChart, DotPanel, draw_dots};
-use backroom_lab::cli::print_paths;
 use backroom_lab::docker::testbed::Testbeds;
 use backroom_lab::peers;
 use backroom_lab::runner::{RunnerName, ShaperName};
+use backroom_output::{Destination, Replacement, ResultFiles, note, print, print_paths};
 use backroom_provenance::Provenance;
 use backroom_vocabulary::format_number;
 use comfy_table::{Table, presets};
@@ -20,6 +20,13 @@ use crate::comparisons::{Comparison, comparisons};
 use crate::row::Row;
 use crate::summary::{Summary, summarise};
 
+/// The files of a comparison.
+pub(crate) const FILES: ResultFiles = ResultFiles {
+    manifest: "manifest.json",
+    others: &[RUNS, SUMMARY],
+};
+const RUNS: &str = "runs.csv";
+const SUMMARY: &str = "summary.csv";
 const CHART: &str = "goodput-of-peers";
 const ORDER: &str = "in each comparison one repetition of all contestants after the other, the contestants of each shuffled";
 
@@ -78,22 +85,20 @@ impl Manifest {
 
 /// The folder while it is being filled.
 pub(crate) struct Results {
-    folder: PathBuf,
+    destination: Destination,
     runs: csv::Writer<File>,
     rows: Vec<Row>,
 }
 
 impl Results {
-    /// Creates the folder and starts `runs.csv`.
-    pub(crate) fn create(folder: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-        let path = folder.join("runs.csv");
-        let runs = csv::Writer::from_path(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    /// Starts `runs.csv` in an empty folder.
+    pub(crate) fn create(destination: Destination) -> anyhow::Result<Self> {
+        let path = destination.path().join(RUNS);
+        let file = File::create_new(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
-            folder: folder.to_owned(),
-            runs,
+            destination,
+            runs: csv::Writer::from_writer(file),
             rows: Vec::new(),
         })
     }
@@ -108,40 +113,91 @@ impl Results {
             (true, Some(goodput)) => format!("{} Mbit/s", format_number(goodput)),
             _ => format!("failed: {}", row.note),
         };
-        eprintln!(
+        note(format!(
             "{} {turn}: {} ({}): {outcome}",
             row.comparison, row.contestant, row.options
-        );
+        ));
         self.runs.serialize(&row)?;
         self.runs.flush()?;
         self.rows.push(row);
         Ok(())
     }
 
-    /// Writes the other files and prints the tables.
+    /// Says where the rows are of a measurement that did not end.
+    pub(crate) fn tell_where_rows_are(&self) {
+        let path = self.destination.path().display();
+        note(format!(
+            "the rows so far are in {path}; a comparison cannot be continued, so repeat the command"
+        ));
+        self.tell_what_stays();
+    }
+
+    fn tell_what_stays(&self) {
+        if let Some(published) = self.destination.replaces().filter(|path| path.exists()) {
+            note(format!(
+                "the results in {} are as they were; remove {} before the next measurement with --publish",
+                published.display(),
+                self.destination.path().display()
+            ));
+        }
+    }
+
+    /// Writes the other files, publishes them if that is requested, and prints the tables.
     pub(crate) fn finish(
         self,
         comparisons: &[Comparison],
         mut manifest: Manifest,
     ) -> anyhow::Result<()> {
-        let summaries = write_summary(&self.folder, comparisons, &self.rows)?;
-        let chart = chart(comparisons, &summaries, manifest.repetitions);
+        let folder = self.destination.path();
+        let summaries = write_summary(folder, comparisons, &self.rows)?;
         manifest.runs = self.rows.len();
         manifest.failed = self.rows.iter().filter(|row| !row.ok).count();
-        manifest.charts = draw_dots(&chart, &self.folder)?;
-        let text = serde_json::to_string_pretty(&manifest)?;
-        fs::write(self.folder.join("manifest.json"), text + "\n")?;
-        let mut out = io::stdout().lock();
+        manifest.charts = draw(comparisons, &summaries, manifest.repetitions, folder)?;
+        let text = serde_json::to_string_pretty(&manifest)? + "\n";
+        let path = folder.join(FILES.manifest);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        if !self.rows.iter().any(Row::counts) {
+            self.tell_what_stays();
+            anyhow::bail!(
+                "no run succeeded; the column note of {} has the reasons",
+                folder.join(RUNS).display()
+            );
+        }
+        let folder = self.destination.finish()?;
+        let mut text = String::new();
         for (comparison, summaries) in comparisons.iter().zip(&summaries) {
             let table = table(summaries);
-            writeln!(out, "{}\n{}\n", comparison.title, table.trim_fmt())?;
+            text += &format!("{}\n{}\n\n", comparison.title, table.trim_fmt());
         }
-        let tables = ["runs.csv", "summary.csv"];
-        print_paths(
-            &self.folder,
-            manifest.charts.iter().map(String::as_str).chain(tables),
-        )
+        let files = manifest.charts.iter().map(String::as_str);
+        let printed = print(&text).and_then(|()| print_paths(folder, files.chain([RUNS, SUMMARY])));
+        show_warning(printed, folder);
+        Ok(())
     }
+}
+
+/// Reports that stdout cannot be written. The results are in `folder`, so the measurement has not failed.
+fn show_warning(printed: io::Result<()>, folder: &Path) {
+    if let Err(error) = printed {
+        let folder = folder.display();
+        note(format!("warning: {error}; the results are in {folder}"));
+    }
+}
+
+/// Draws the chart into `folder`. Returns its files. If there are none, says why.
+fn draw(
+    comparisons: &[Comparison],
+    summaries: &[Vec<Summary>],
+    repetitions: u32,
+    folder: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let files = draw_dots(&chart(comparisons, summaries, repetitions), folder)?;
+    if files.is_empty() {
+        note(format!(
+            "the chart {CHART} is not drawn: no run that counts has a value"
+        ));
+    }
+    Ok(files)
 }
 
 /// The parts of a manifest that the summary and the chart need.
@@ -153,7 +209,7 @@ struct OldManifest {
 
 /// Writes the summary and the chart of `folder` again, from its rows.
 pub(crate) fn rebuild(folder: &Path) -> anyhow::Result<()> {
-    let path = folder.join("manifest.json");
+    let path = folder.join(FILES.manifest);
     let manifest = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let manifest: OldManifest = serde_json::from_slice(&manifest)
         .with_context(|| format!("{} is not a manifest of this program", path.display()))?;
@@ -164,7 +220,7 @@ pub(crate) fn rebuild(folder: &Path) -> anyhow::Result<()> {
         manifest.scenario,
         peers::NAME
     );
-    let path = folder.join("runs.csv");
+    let path = folder.join(RUNS);
     let rows: Vec<Row> = csv::Reader::from_path(&path)
         .and_then(|mut rows| rows.deserialize().collect())
         .with_context(|| format!("cannot read {}", path.display()))?;
@@ -187,12 +243,16 @@ pub(crate) fn rebuild(folder: &Path) -> anyhow::Result<()> {
         .into_iter()
         .filter(|one| rows.iter().any(|row| row.comparison == one.name))
         .collect();
-    let summaries = write_summary(folder, &comparisons, &rows)?;
-    let charts = draw_dots(
-        &chart(&comparisons, &summaries, manifest.repetitions),
+    let new = Replacement::begin(folder)?;
+    let summaries = write_summary(new.path(), &comparisons, &rows)?;
+    let charts = draw(&comparisons, &summaries, manifest.repetitions, new.path())?;
+    let charts_before = ["svg", "png"].map(|kind| format!("{CHART}.{kind}"));
+    new.finish(&[&charts_before[..], &[SUMMARY.to_owned()]].concat())?;
+    show_warning(
+        print_paths(folder, charts.iter().map(String::as_str)),
         folder,
-    )?;
-    print_paths(folder, charts.iter().map(String::as_str))
+    );
+    Ok(())
 }
 
 fn write_summary(
@@ -204,7 +264,7 @@ fn write_summary(
         .iter()
         .map(|comparison| summarise(comparison, rows))
         .collect();
-    let mut writer = csv::Writer::from_path(folder.join("summary.csv"))?;
+    let mut writer = csv::Writer::from_path(folder.join(SUMMARY))?;
     summaries
         .iter()
         .flatten()

@@ -1,20 +1,21 @@
 //! `run`: all turns of all comparisons.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use backroom_lab::cli::{ShaperChoice, on_signal};
 use backroom_lab::docker::testbed::{Command, Testbed, TestbedSize, Testbeds};
 use backroom_lab::peers;
 use backroom_lab::plan::order::shuffled;
-use backroom_lab::runner::RunError;
+use backroom_lab::runner::{RunError, RunnerKind};
+use backroom_output::{Destination, OutputArgs, Place, note};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use futures_util::future::try_join_all;
 
 use crate::comparisons::{Comparison, comparisons};
-use crate::results::{Manifest, Results};
+use crate::results::{FILES, Manifest, Results};
 use crate::row::Row;
 use crate::session::{Session, Turn};
 
@@ -40,9 +41,8 @@ pub(crate) struct RunArgs {
     /// Only this comparison
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(comparisons().into_iter().map(|one| one.name)))]
     only: Vec<String>,
-    /// Results folder [default: results/peers/RUNNER]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) fn run(arguments: &RunArgs) -> Result<(), RunError> {
@@ -50,26 +50,57 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<(), RunError> {
         arguments.only.is_empty() || arguments.only.iter().any(|name| name == one.name)
     };
     let comparisons: Vec<_> = comparisons().into_iter().filter(is_chosen).collect();
+    arguments.output.check().map_err(anyhow::Error::from)?;
     let stopped = on_signal()?;
     let mut testbeds = Testbeds::start(&arguments.image, arguments.shaper.shaper(), &stopped)?;
-    let path = arguments.out.clone().unwrap_or_else(|| {
-        let results = PathBuf::from("results").join(peers::NAME);
-        results.join(testbeds.kind().folder())
-    });
     let mut manifest = Manifest::new(
         &testbeds,
         &arguments.image,
         (arguments.seed, arguments.reps),
         &comparisons,
     );
-    eprintln!(
+    note(format!(
         "using containers ({}), {}",
         testbeds.engine(),
         testbeds.kind().shaper
+    ));
+    let destination = destination(&arguments.output, testbeds.kind())?;
+    let mut results = Results::create(destination)?;
+    let outcome = measure(
+        arguments,
+        &comparisons,
+        &mut testbeds,
+        &mut manifest,
+        &mut results,
     );
-    let mut results = Results::create(&path)?;
+    if let Err(error) = outcome {
+        results.tell_where_rows_are();
+        return Err(error);
+    }
+    Ok(results.finish(&comparisons, manifest)?)
+}
+
+/// The folder for the results of this runner.
+fn destination(output: &OutputArgs, kind: RunnerKind) -> anyhow::Result<Destination> {
+    let path = Path::new(peers::NAME).join(kind.folder());
+    let place = Place {
+        local: path.clone(),
+        published: path,
+        files: FILES,
+    };
+    Ok(output.new_destination(&place)?)
+}
+
+/// Carries out all comparisons.
+fn measure(
+    arguments: &RunArgs,
+    comparisons: &[Comparison],
+    testbeds: &mut Testbeds,
+    manifest: &mut Manifest,
+    results: &mut Results,
+) -> Result<(), RunError> {
     let begin = Instant::now();
-    for comparison in &comparisons {
+    for comparison in comparisons {
         let size = TestbedSize {
             members: comparison.receivers + 1,
             file_bytes: (comparison.contestants.iter())
@@ -82,11 +113,11 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<(), RunError> {
             if let (true, Some(room)) = (manifest.versions.is_empty(), rooms.first_mut()) {
                 manifest.versions = versions(room).await;
             }
-            compare(comparison, rooms, arguments, &mut results).await
+            compare(comparison, rooms, arguments, results).await
         })?;
     }
     manifest.duration_seconds = (begin.elapsed().as_secs_f64() * 1e3).round() / 1e3;
-    Ok(results.finish(&comparisons, manifest)?)
+    Ok(())
 }
 
 /// Carries out all turns of `comparison`. Its rooms take turns from one list at the same time.

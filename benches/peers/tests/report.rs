@@ -57,3 +57,56 @@ fn a_folder_of_another_scenario_is_refused() {
     assert!(!output.status.success());
     assert!(stderr(&output).contains("window"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_report_replaces_only_summary_and_chart() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = r#"{ "scenario": "peers", "repetitions": 1 }"#;
+    let rows = COLUMNS.to_owned() + "path,backroom,,1,1,1,1,10000000,4,20,,,,true,,\n";
+    let theirs = [
+        ("manifest.json", manifest),
+        ("runs.csv", &rows),
+        ("notes.txt", "mine"),
+    ];
+    for (name, text) in theirs {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    for _ in 0..2 {
+        let output = report(dir.path());
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    for (name, text) in theirs {
+        assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_folder_with_files_is_refused_before_anything_is_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runs.csv");
+    fs::write(&path, "mine").unwrap();
+    let refused = Command::new(env!("CARGO_BIN_EXE_backroom-peers"))
+        .args(["run", "--out"])
+        .arg(dir.path())
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("is not empty"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(fs::read(path).unwrap(), b"mine");
+}
+
+#[test]
+fn a_closed_stderr_does_not_change_the_exit_status() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_backroom-peers"))
+        .args(["report", "/nonexistent"])
+        .stderr(writer)
+        .status();
+    assert_eq!(status.unwrap().code(), Some(1));
+}

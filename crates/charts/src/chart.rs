@@ -35,7 +35,7 @@ pub enum Content {
 /// Writes `chart` as SVG and PNG to `folder`. Returns the names of the files. Draws nothing without points.
 ///
 /// # Errors
-/// [`ChartError`] if a file cannot be rendered or written.
+/// [`ChartError`] if a file exists, or cannot be rendered or written.
 pub fn draw(chart: &Chart, folder: &Path) -> Result<Vec<String>, ChartError> {
     let heading = Heading::new(&chart.title, &chart.subtitle);
     let (legend, contents) = match &chart.content {
@@ -105,6 +105,16 @@ mod tests {
             assert!(svg.contains(text), "{text}: {svg}");
         }
         assert!(dir.path().join("latency.png").exists());
+    }
+
+    #[test]
+    fn no_file_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("latency.svg");
+        std::fs::write(&path, "mine").unwrap();
+        let refused = draw(&chart(&[(0, 1.0, 3.0)]), dir.path()).unwrap_err();
+        assert!(refused.to_string().contains("latency.svg"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }
 
     #[test]

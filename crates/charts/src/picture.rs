@@ -1,6 +1,7 @@
 //! Writing pictures to files.
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::canvas::{self, Canvas};
@@ -33,7 +34,7 @@ pub enum ChartError {
 /// `folder`. Returns their names.
 ///
 /// # Errors
-/// [`ChartError`] if a file cannot be rendered or written.
+/// [`ChartError`] if a file exists, or cannot be rendered or written.
 pub fn save(
     folder: &Path,
     name: &str,
@@ -59,5 +60,6 @@ pub fn save(
 }
 
 fn write(path: PathBuf, bytes: &[u8]) -> Result<(), ChartError> {
-    fs::write(&path, bytes).map_err(|source| ChartError::Write { path, source })
+    let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|source| ChartError::Write { path, source })
 }

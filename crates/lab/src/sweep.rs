@@ -16,7 +16,9 @@ use crate::runner::{RunError, Runner};
 
 /// A sweep cannot be resumed, because an existing row belongs to another sweep.
 #[derive(Debug, thiserror::Error)]
-#[error("row {row} belongs to another sweep; omit --resume to replace the results")]
+#[error(
+    "row {row} belongs to another sweep; start a new sweep in another folder, without --resume"
+)]
 pub struct ForeignRow {
     /// Row number from 1, without the header.
     pub row: usize,

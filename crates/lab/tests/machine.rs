@@ -62,6 +62,13 @@ impl Fake {
 
     /// A lab that measures eight runs in virtual time.
     fn lab(&self, mode: &str, more: &[&str]) -> Command {
+        let mut command = self.lab_without_folder(mode);
+        command.arg("--out").arg(self.path("out")).args(more);
+        command
+    }
+
+    /// The same with the default folder, in this folder.
+    fn lab_without_folder(&self, mode: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backroom-lab"));
         command
             .args(["run", "window", "--set", "window=10,20", "--set", "loss=0"])
@@ -73,9 +80,8 @@ impl Fake {
                 "--reps",
                 "4",
             ])
-            .args(["--clock", "virtual", "--out"])
-            .arg(self.path("out"))
-            .args(more)
+            .args(["--clock", "virtual"])
+            .current_dir(self.0.path())
             .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
             .env("BACKROOM_NETEM_KERNEL", self.path("script"))
             .env("FAKE", self.0.path())
@@ -253,6 +259,36 @@ fn nothing_stays_after_an_interruption_or_a_kill() {
         assert_eq!(lab.wait().unwrap().code(), code);
         fake.assert_nothing_runs();
     }
+}
+
+#[test]
+fn the_simulators_results_are_published_beside_those_of_the_containers() {
+    let fake = Fake::new();
+    let folders = [
+        ("results/window/docker-netem", "results/window/sim", None),
+        ("out", "out/sim", Some("out")),
+    ];
+    for (measured, simulated, out) in folders {
+        for seed in ["1", "2"] {
+            let mut command = fake.lab_without_folder("");
+            command.args(["--publish", "--seed", seed]);
+            if let Some(out) = out {
+                command.args(["--out", out]);
+            }
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+            for (folder, runner) in [(measured, "docker"), (simulated, "sim")] {
+                let text = fs::read(fake.path(folder).join("runs.csv")).unwrap();
+                let first = Rows::parse(&text).unwrap().records.remove(0);
+                let found = (first.runner.to_string(), first.seed.to_string());
+                assert_eq!(found, (runner.to_owned(), seed.to_owned()), "{folder}");
+            }
+            let partial = fake.path(&format!("{measured}.partial"));
+            assert!(!partial.exists(), "{}", partial.display());
+        }
+    }
+    assert!(!fake.path("results/window/docker-netem/sim").exists());
+    assert!(!fake.path("results/local").exists());
 }
 
 #[test]

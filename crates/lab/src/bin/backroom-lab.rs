@@ -12,6 +12,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Otherwise it reports that stderr is closed to stderr, which ends the program.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .init();
     backroom_lab::cli::main()

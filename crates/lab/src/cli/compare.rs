@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
+use backroom_output::{note, print};
 use clap::Args;
 
-use super::{Failure, print, usage};
+use super::{Failure, usage};
 use crate::compare::{self, Folder, Format};
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// Baseline folder, such as results/window/sim
+    /// Baseline folder, such as results/local/window/sim
     #[arg(value_name = "A")]
     baseline: PathBuf,
     /// Folder to check for regressions
@@ -27,10 +28,10 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
     for folder in [&baseline, &candidate] {
         if folder.torn {
             let path = folder.path.join("runs.csv");
-            eprintln!(
+            note(format!(
                 "the last row of {} is incomplete and is ignored; `run --resume` repeats that run",
                 path.display()
-            );
+            ));
         }
     }
     let comparison = compare::compare(&baseline.records, &candidate.records);
@@ -42,7 +43,7 @@ pub(super) fn compare(arguments: &CompareArgs) -> Result<(), Failure> {
         )));
     }
     let text = compare::render(&comparison, &baseline, &candidate, arguments.format);
-    print(&text)?;
+    print(&text).context("the comparison is incomplete")?;
     match comparison.has_regression() {
         true => Err(Failure::Regression),
         false => Ok(()),

@@ -1,9 +1,9 @@
 //! `doctor`: reports what works on this machine.
 
 use anyhow::Context;
+use backroom_output::print;
 use clap::Args;
 
-use super::print;
 use crate::{docker, doctor};
 
 #[derive(Debug, Args)]
@@ -19,8 +19,9 @@ pub(super) struct DoctorArgs {
 /// Succeeds whatever the findings are, because `run` can always simulate.
 pub(super) fn doctor(arguments: &DoctorArgs) -> anyhow::Result<()> {
     let report = doctor::examine(&arguments.image).context("cannot examine this machine")?;
-    match arguments.json {
-        true => print(&(serde_json::to_string_pretty(&report)? + "\n")),
-        false => print(&report.text()),
-    }
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&report)? + "\n",
+        false => report.text(),
+    };
+    Ok(print(&text)?)
 }

@@ -1,20 +1,18 @@
 //! `list`: lists the built-in scenarios and the keys of `--set`.
 
+use backroom_output::print;
 use backroom_sim::Axis;
 use comfy_table::Table;
 
-use super::{print, table};
+use super::table;
 use crate::peers;
 use crate::plan::Plan;
 use crate::scenario::{BUILTIN, Scenario};
 
 pub(super) fn list() -> anyhow::Result<()> {
     let (scenarios, keys) = (scenarios()?, keys());
-    print(&format!(
-        "{}\n\n{}\n",
-        scenarios.trim_fmt(),
-        keys.trim_fmt()
-    ))
+    let text = format!("{}\n\n{}\n", scenarios.trim_fmt(), keys.trim_fmt());
+    Ok(print(&text)?)
 }
 
 fn scenarios() -> anyhow::Result<Table> {

@@ -14,11 +14,9 @@ mod trace;
 pub use self::choice::ShaperChoice;
 pub use self::stop::on_signal;
 
-use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use backroom_output::note;
 use backroom_shaper::ShaperArgs;
 use clap::{Parser, Subcommand};
 
@@ -91,30 +89,6 @@ fn usage(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Usage(error.into())
 }
 
-/// Writes `text` to stdout. A broken pipe is not an error: a reader such as `head` may stop early.
-fn print(text: &str) -> anyhow::Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to stdout"),
-    }
-}
-
-/// Prints the paths of `files` in `folder`, one on a line.
-///
-/// # Errors
-/// If stdout cannot be written, unless its reader has stopped early.
-pub fn print_paths<'a>(
-    folder: &Path,
-    files: impl IntoIterator<Item = &'a str>,
-) -> anyhow::Result<()> {
-    let paths = files.into_iter().map(|file| folder.join(file));
-    print(
-        &paths
-            .map(|path| format!("{}\n", path.display()))
-            .collect::<String>(),
-    )
-}
-
 /// `error` and its causes in one line. Omits a cause that its context already ends with.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
@@ -130,7 +104,10 @@ fn in_one_line(error: &anyhow::Error) -> String {
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = match backroom_output::parse() {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Trace(arguments) => trace::trace(arguments),
@@ -144,16 +121,16 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(error)) => {
-            eprintln!("error: {}", in_one_line(&error));
+            note(format!("error: {}", in_one_line(&error)));
             ExitCode::from(2)
         }
         Err(Failure::Broken(error)) => {
-            eprintln!("error: {}", in_one_line(&error));
+            note(format!("error: {}", in_one_line(&error)));
             ExitCode::FAILURE
         }
         Err(Failure::Regression) => ExitCode::FAILURE,
         Err(Failure::Interrupted) => {
-            eprintln!("interrupted");
+            note("interrupted");
             ExitCode::from(130)
         }
     }

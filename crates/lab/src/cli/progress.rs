@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
+use backroom_output::note;
 use humantime::format_duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -37,7 +38,7 @@ impl Progress {
             bar: io::stderr().is_terminal().then(|| bar(planned, before)),
         };
         if progress.bar.is_none() {
-            eprintln!("{before} of {planned} runs");
+            note(format!("{before} of {planned} runs"));
         }
         progress
     }
@@ -63,7 +64,7 @@ impl Progress {
             }
             None if self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
-                eprintln!("{}", self.line());
+                note(self.line());
             }
             None => {}
         }
@@ -73,7 +74,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}", self.line());
+        note(self.line());
     }
 
     fn line(&self) -> String {

@@ -1,11 +1,12 @@
 //! `trace`: draws one transfer step by step.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use backroom_gbn::Copies;
+use backroom_output::{FolderError, empty_folder, new_folder, print, print_paths};
 use backroom_sim::{Axis, Cell, Measurement};
 use backroom_trace::diagram::{self, Caption, TimeRange};
 use backroom_trace::{self as trace, Trace};
@@ -14,7 +15,7 @@ use backroom_vocabulary::trace::StepKind;
 use clap::Args;
 
 use super::run::{Setting, change, set_help, setting};
-use super::{Failure, print, print_paths, stop, usage};
+use super::{Failure, stop, usage};
 use crate::plan::{Plan, Run};
 use crate::scenario::Scenario;
 use crate::trace::simulate;
@@ -57,9 +58,9 @@ pub(super) struct TraceArgs {
     /// End of the space-time diagram, in ms
     #[arg(long, value_name = "T", value_parser = milliseconds)]
     to_ms: Option<f64>,
-    /// Output folder
-    #[arg(long, value_name = "DIR", default_value = "trace")]
-    out: PathBuf,
+    /// New or empty folder for the files [default: a new folder `trace`, or `trace-2` and so on]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 fn transfer_id(text: &str) -> Result<u64, String> {
@@ -87,7 +88,16 @@ pub(super) fn trace(arguments: &TraceArgs) -> Result<(), Failure> {
         recorded(arguments).map_err(usage)?
     };
     let receiver = receiver(arguments, &trace).map_err(usage)?;
-    Ok(write(arguments, &trace, receiver, &caption)?)
+    let folder = folder(arguments).map_err(usage)?;
+    Ok(write(arguments, &trace, receiver, &caption, &folder)?)
+}
+
+/// A folder without files.
+fn folder(arguments: &TraceArgs) -> Result<PathBuf, FolderError> {
+    match &arguments.out {
+        None => new_folder(Path::new("trace")),
+        Some(out) => empty_folder(out).map(|()| out.clone()),
+    }
 }
 
 /// Simulates the run and records its steps.
@@ -231,10 +241,9 @@ fn write(
     trace: &Trace,
     receiver: u16,
     caption: &Caption,
+    folder: &Path,
 ) -> anyhow::Result<()> {
-    let folder = arguments.out.as_path();
     let of_one = &trace.of_receiver(receiver);
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let range = TimeRange {
         from_ms: arguments.from_ms,
         to_ms: arguments.to_ms,
@@ -245,8 +254,9 @@ fn write(
         trace::write_pcapng(of_one, receiver, out)
     })?;
     names.extend(["trace.jsonl".to_owned(), "trace.pcapng".to_owned()]);
-    print(&format!("{}: {}\n", caption.title, caption.subtitle))?;
-    print_paths(folder, names.iter().map(String::as_str))
+    print(&format!("{}: {}\n", caption.title, caption.subtitle))
+        .and_then(|()| print_paths(folder, names.iter().map(String::as_str)))
+        .with_context(|| format!("the files are in {}", folder.display()))
 }
 
 fn save(
@@ -255,6 +265,6 @@ fn save(
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     let path = folder.join(name);
-    let written = File::create(&path).and_then(|file| write(&mut BufWriter::new(file)));
+    let written = File::create_new(&path).and_then(|file| write(&mut BufWriter::new(file)));
     written.with_context(|| path.display().to_string())
 }

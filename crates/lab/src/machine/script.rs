@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ const CACHED_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the script may take to end its machine after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long the last output of the script may take after its end.
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The script, and the image of its machine.
 #[derive(Clone, Debug)]
@@ -101,14 +103,13 @@ impl Script {
         if self.is_cached() {
             return Ok(());
         }
-        let mut child = self
-            .command(&["--prepare"], &[])
-            .stdin(Stdio::null())
-            .stdout(io::stderr())
-            .spawn()
-            .context("cannot start bash")?;
+        let (mut child, reader) = self.start_preparing().context("cannot start bash")?;
         let ended = wait(&mut child, || !cancelled.is_cancelled());
         end(&mut child);
+        let deadline = Instant::now() + LAST_LINES_TIMEOUT;
+        while !reader.is_finished() && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
+        }
         match (ended.context("cannot wait for bash")?, child.wait()) {
             (true, Ok(status)) if status.success() => Ok(()),
             (true, _) => Err(anyhow!(
@@ -117,6 +118,19 @@ impl Script {
             .into()),
             (false, _) => Err(RunError::Cancelled),
         }
+    }
+
+    /// Starts to make the machine, and a thread that passes on what the script writes. The script does not get stderr
+    /// itself, because it would end if nobody reads that.
+    fn start_preparing(&self) -> io::Result<(Child, thread::JoinHandle<()>)> {
+        let (output, input) = io::pipe()?;
+        let child = self
+            .command(&["--prepare"], &[])
+            .stdin(Stdio::null())
+            .stdout(input.try_clone()?)
+            .stderr(input)
+            .spawn()?;
+        Ok((child, thread::spawn(|| forward_to_stderr(output))))
     }
 
     /// The command that starts `words` in a machine.
@@ -142,6 +156,14 @@ impl Script {
         command.args(words);
         command.process_group(0);
         command
+    }
+}
+
+/// Writes `input` to stderr until it ends. A closed or full stderr loses it.
+fn forward_to_stderr(mut input: impl Read) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = input.read(&mut buffer) {
+        let _ = io::stderr().lock().write_all(&buffer[..length]);
     }
 }
 

@@ -12,12 +12,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use backroom_charts::ChartError;
+use backroom_output::{Replacement, ReplacementError};
 use backroom_sim::model;
 
-use crate::charts;
+use crate::charts::{self, Drawn, NotDrawn};
 use crate::compare::{Folder, FolderError};
 use crate::record::RunRecord;
-use crate::results::{Manifest, REPORT, ResultsError, ResultsFolder};
+use crate::results::{
+    FILES, Manifest, REPORT, RUNS, ResultsError, ResultsFolder, write_manifest, write_summary,
+};
 use crate::scenario::{BUILTIN, Scenario, ScenarioError};
 use crate::statistics::CellSummary;
 
@@ -44,6 +47,9 @@ pub enum ReportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ResultsError),
+    /// The new files cannot take the places of the earlier ones.
+    #[error(transparent)]
+    Replacement(#[from] ReplacementError),
 }
 
 struct Report<'a> {
@@ -54,45 +60,77 @@ struct Report<'a> {
     manifest: String,
     /// Each chart as an SVG.
     charts: Vec<String>,
+    /// The charts that were not drawn.
+    missing: &'a [NotDrawn],
 }
 
-/// Writes the page for the results in `folder`. Its charts and manifest must already exist.
+/// What the rows of a folder come to.
+#[derive(Debug)]
+pub struct Written {
+    /// Its cells.
+    pub cells: Vec<CellSummary>,
+    /// Its charts.
+    pub charts: Drawn,
+}
+
+/// Writes the summary, the charts, the manifest and the page for `records`, the rows in `folder`. Earlier ones are
+/// replaced when all new ones are written.
 ///
 /// # Errors
-/// If these cannot be read, or the page cannot be written.
+/// If a file cannot be drawn or written, or if a file that the lab did not write has the name of a chart.
 pub fn write(
+    folder: &ResultsFolder,
+    scenario: &Scenario,
+    records: &[RunRecord],
+    manifest: &mut Manifest,
+) -> Result<Written, ReportError> {
+    let mut replaced = FILES.in_folder(folder.path());
+    replaced.retain(|name| name != RUNS);
+    let new = Replacement::begin(folder.path())?;
+    let cells = folder.summarise(records);
+    write_summary(new.path(), &cells)?;
+    let charts = charts::draw_all(&scenario.charts, &cells, new.path())?;
+    manifest.charts.clone_from(&charts.files);
+    write_manifest(new.path(), manifest)?;
+    let written = Written { cells, charts };
+    write_page(new.path(), scenario, records, &written)?;
+    new.finish(&replaced)?;
+    Ok(written)
+}
+
+/// Writes the page to `folder`, which has the charts and the manifest.
+fn write_page(
     folder: &Path,
     scenario: &Scenario,
     records: &[RunRecord],
-    cells: &[CellSummary],
-    charts: &[String],
+    written: &Written,
 ) -> Result<(), ReportError> {
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read_to_string(&path).map_err(ResultsError::at(path))
     };
-    let charts = charts
-        .iter()
-        .filter(|name| name.ends_with(".svg"))
-        .map(|name| read(name))
-        .collect::<Result<_, _>>()?;
+    let charts = written.charts.files.iter();
     let report = Report {
         scenario,
         records,
-        cells,
-        manifest: read("manifest.json")?,
-        charts,
+        cells: &written.cells,
+        manifest: read(FILES.manifest)?,
+        charts: charts
+            .filter(|name| name.ends_with(".svg"))
+            .map(|name| read(name))
+            .collect::<Result<_, _>>()?,
+        missing: &written.charts.missing,
     };
     let path = folder.join(REPORT);
     Ok(fs::write(&path, page::page(&report)).map_err(ResultsError::at(path))?)
 }
 
 /// Writes summary, charts and page of the folder at `path` again, from its rows and its manifest. A built-in scenario gets
-/// the charts of this version of the lab. Returns the names of the charts.
+/// the charts of this version of the lab.
 ///
 /// # Errors
 /// If the folder's files cannot be read, or the new ones cannot be written.
-pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
+pub fn rebuild(path: &Path) -> Result<Written, ReportError> {
     let mut records = Folder::read(path)?.records;
     for record in &mut records {
         // Rows of old versions do not have the model.
@@ -100,7 +138,7 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
             .model_goodput_mbps
             .or_else(|| model::goodput_mbps(&record.cell));
     }
-    let manifest = path.join("manifest.json");
+    let manifest = path.join(FILES.manifest);
     let text = fs::read_to_string(&manifest).map_err(ResultsError::at(&manifest))?;
     let mut manifest: Manifest =
         serde_json::from_str(&text).map_err(|source| ReportError::Manifest {
@@ -108,13 +146,8 @@ pub fn rebuild(path: &Path) -> Result<Vec<String>, ReportError> {
             source,
         })?;
     let scenario = scenario(&manifest)?;
-    let folder = ResultsFolder::redo(path)?;
-    let cells = folder.summarise(&records);
-    folder.write_summary(&cells)?;
-    manifest.charts = charts::draw_all(&scenario.charts, &cells, path)?;
-    folder.write_manifest(&manifest)?;
-    write(path, &scenario, &records, &cells, &manifest.charts)?;
-    Ok(manifest.charts)
+    let folder = ResultsFolder::existing(path)?;
+    write(&folder, &scenario, &records, &mut manifest)
 }
 
 /// The scenario as it ran. A built-in one gets the charts of this version.

@@ -105,6 +105,11 @@ fn charts(report: &Report<'_>) -> Markup {
             // The charts come from this program, which escapes their text.
             "\n" figure tabindex="0" { (PreEscaped(chart.trim_end())) }
         }
+        @if !report.missing.is_empty() {
+            ul {
+                @for missing in report.missing { li { (missing.to_string()) } }
+            }
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `manifest.json`: how the results were produced.
 
+use std::io;
 use std::time::Duration;
 
 use backroom_provenance::{Host, command_line, commit, timestamp};
 use backroom_sim::Axis;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
 use crate::record::RunRecord;
 use crate::runner::{ClockName, RunnerKind, Runners};
 use crate::scenario::Scenario;
@@ -94,8 +96,9 @@ pub struct ScenarioAsRun {
 }
 
 impl Manifest {
-    /// Creates the manifest of a sweep of `scenario` that starts now.
-    pub fn new(scenario: &Scenario, runners: &Runners, precision: Option<Precision>) -> Self {
+    /// Creates the manifest of a sweep of `plan` that starts now.
+    pub fn new(plan: &Plan, runners: &Runners, precision: Option<Precision>) -> Self {
+        let scenario = &*plan.scenario;
         let engine = runners.engine.as_ref();
         Self {
             commit: commit(),
@@ -122,7 +125,7 @@ impl Manifest {
             started: timestamp(),
             duration_seconds: 0.0,
             runs: 0,
-            planned: 0,
+            planned: plan.runs.len(),
             failed: 0,
             charts: Vec::new(),
         }
@@ -135,6 +138,11 @@ impl Manifest {
             false => ClockName::Real,
         };
         self.clock.unwrap_or(by_runner)
+    }
+
+    /// The content of `manifest.json`.
+    pub(super) fn text(&self) -> io::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
     /// Records the outcome of the sweep.

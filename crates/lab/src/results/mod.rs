@@ -7,14 +7,16 @@ mod rows;
 mod schema;
 mod summary;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use manifest::{Manifest, Resumption};
-pub use resume::ResumeError;
+pub use resume::{ResumeError, difference};
 pub use rows::Rows;
 pub use schema::row_schema;
+
+use backroom_output::ResultFiles;
 
 use crate::assess;
 use crate::record::RunRecord;
@@ -25,17 +27,27 @@ use columns::Fields;
 /// File name of the report page.
 pub const REPORT: &str = "report.html";
 
+/// The files of a sweep.
+pub(crate) const FILES: ResultFiles = ResultFiles {
+    manifest: MANIFEST,
+    others: &[RUNS, SUMMARY, REPORT, UNFINISHED_MANIFEST, UNFINISHED_RUNS],
+};
 /// Name of the folder with the simulator's results.
 pub(crate) const SIM_FOLDER: &str = "sim";
+/// File name of the rows.
+pub(crate) const RUNS: &str = "runs.csv";
+const MANIFEST: &str = "manifest.json";
+const SUMMARY: &str = "summary.csv";
 /// Temporary name of `manifest.json` while it is written.
 const UNFINISHED_MANIFEST: &str = "manifest.json.new";
 /// Temporary name of `runs.csv` while it is rewritten.
 const UNFINISHED_RUNS: &str = "runs.csv.new";
 
-/// A folder with the results of one scenario and one runner.
+/// A folder with the results of one scenario and one runner. No other lab writes to it while this exists.
 #[derive(Debug)]
 pub struct ResultsFolder {
     path: PathBuf,
+    _lock: File,
 }
 
 /// A failed operation on a file or folder of results.
@@ -55,48 +67,28 @@ impl ResultsError {
 }
 
 impl ResultsFolder {
-    /// Opens the folder at `path`, creating it if necessary. Removes all files of an earlier sweep, but no other files.
+    /// Opens the folder at `path`, creating it if necessary.
     ///
     /// # Errors
-    /// If it cannot be created, or files cannot be removed.
-    pub fn create(path: &Path) -> Result<Self, ResultsError> {
-        let folder = Self::open(path)?;
-        folder.remove_files(is_ours)?;
-        Ok(folder)
-    }
-
-    /// Opens the folder at `path` to evaluate its rows again: removes the charts and keeps the rows.
-    ///
-    /// # Errors
-    /// If it cannot be read, or files cannot be removed.
-    pub fn redo(path: &Path) -> Result<Self, ResultsError> {
-        let path = path.to_owned();
-        let folder = Self { path };
-        folder.remove_files(is_chart)?;
-        Ok(folder)
-    }
-
-    /// Opens the folder at `path`, creating it if necessary. Keeps all files.
-    ///
-    /// # Errors
-    /// If it cannot be created.
+    /// If it cannot be created, or if another lab writes to it.
     pub fn open(path: &Path) -> Result<Self, ResultsError> {
         fs::create_dir_all(path).map_err(ResultsError::at(path))?;
-        let path = path.to_owned();
-        Ok(Self { path })
+        Self::existing(path)
     }
 
-    fn remove_files(&self, is_obsolete: fn(&Path) -> bool) -> Result<(), ResultsError> {
-        let remove = || -> io::Result<()> {
-            for entry in fs::read_dir(&self.path)? {
-                let path = entry?.path();
-                if is_obsolete(&path) {
-                    fs::remove_file(path)?;
-                }
-            }
-            Ok(())
-        };
-        remove().map_err(ResultsError::at(&self.path))
+    /// Opens the folder at `path`, which must exist.
+    ///
+    /// # Errors
+    /// If it does not exist, or if another lab writes to it.
+    pub fn existing(path: &Path) -> Result<Self, ResultsError> {
+        let lock = File::open(path).map_err(ResultsError::at(path))?;
+        // Not every file system has locks.
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            let busy = io::Error::other("another lab writes to this folder; wait until it ends");
+            return Err(ResultsError::at(path)(busy));
+        }
+        let path = path.to_owned();
+        Ok(Self { path, _lock: lock })
     }
 
     /// Path of the folder.
@@ -104,36 +96,24 @@ impl ResultsFolder {
         &self.path
     }
 
-    /// Creates an empty `runs.csv`, replacing an existing one.
+    /// Creates an empty `runs.csv`.
     ///
     /// # Errors
-    /// If it cannot be created.
+    /// If it exists or cannot be created.
     pub fn runs(&self) -> Result<CsvFile, ResultsError> {
-        CsvFile::create(self.path.join("runs.csv"))
+        CsvFile::create(self.path.join(RUNS))
     }
 
-    /// Writes `summary.csv`.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write_summary(&self, cells: &[CellSummary]) -> Result<(), ResultsError> {
-        let mut file = CsvFile::create(self.path.join("summary.csv"))?;
-        cells
-            .iter()
-            .try_for_each(|cell| file.write_fields(summary::fields(cell)))
-    }
-
-    /// Writes `manifest.json`.
+    /// Writes `manifest.json`, and replaces an earlier one.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), ResultsError> {
-        let path = self.path.join("manifest.json");
+        let path = self.path.join(MANIFEST);
         // Rename a complete file, so a killed process leaves the previous manifest intact.
         let unfinished = self.path.join(UNFINISHED_MANIFEST);
         let write = || -> io::Result<()> {
-            let text = serde_json::to_string_pretty(manifest)?;
-            fs::write(&unfinished, text + "\n")?;
+            fs::write(&unfinished, manifest.text()?)?;
             fs::rename(&unfinished, &path)
         };
         write().map_err(ResultsError::at(&path))
@@ -160,35 +140,31 @@ impl ResultsFolder {
         let beside = self.path.join("..").join(SIM_FOLDER);
         [inside, beside]
             .iter()
-            .filter_map(|folder| fs::read(folder.join("runs.csv")).ok())
+            .filter_map(|folder| fs::read(folder.join(RUNS)).ok())
             .find_map(|text| Some(Rows::parse(&text).ok()?.records))
             .unwrap_or_default()
     }
 }
 
-/// Whether a sweep writes files with this name.
-fn is_ours(path: &Path) -> bool {
-    let others = [
-        "runs.csv",
-        "summary.csv",
-        "manifest.json",
-        UNFINISHED_MANIFEST,
-        UNFINISHED_RUNS,
-        REPORT,
-    ];
-    is_chart(path) || others.contains(&name(path))
+/// Writes `summary.csv` to `folder`.
+///
+/// # Errors
+/// If it exists or cannot be written.
+pub(crate) fn write_summary(folder: &Path, cells: &[CellSummary]) -> Result<(), ResultsError> {
+    let mut file = CsvFile::create(folder.join(SUMMARY))?;
+    cells
+        .iter()
+        .try_for_each(|cell| file.write_fields(summary::fields(cell)))
 }
 
-/// Whether a sweep writes charts with this name.
-fn is_chart(path: &Path) -> bool {
-    let name = name(path);
-    [".svg", ".png"].iter().any(|end| name.ends_with(end)) && name.contains("-against-")
-}
-
-fn name(path: &Path) -> &str {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default()
+/// Writes `manifest` to `folder`.
+///
+/// # Errors
+/// If it exists or cannot be written.
+pub(crate) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), ResultsError> {
+    let path = folder.join(MANIFEST);
+    let written = manifest.text().and_then(|text| fs::write(&path, text));
+    written.map_err(ResultsError::at(path))
 }
 
 /// `runs.csv` or `summary.csv`, written row by row.
@@ -202,7 +178,7 @@ pub struct CsvFile {
 
 impl CsvFile {
     fn create(path: PathBuf) -> Result<Self, ResultsError> {
-        let file = File::create(&path).map_err(ResultsError::at(&path))?;
+        let file = File::create_new(&path).map_err(ResultsError::at(&path))?;
         Ok(Self {
             path,
             writer: csv::Writer::from_writer(file),
@@ -230,30 +206,5 @@ impl CsvFile {
             self.writer.flush()
         };
         write().map_err(ResultsError::at(&self.path))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn create_removes_the_files_of_an_earlier_sweep_and_no_others() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in [
-            "runs.csv",
-            "goodput-against-window.svg",
-            "notes.txt",
-            "photo.png",
-        ] {
-            fs::write(dir.path().join(name), "old").unwrap();
-        }
-        ResultsFolder::create(dir.path()).unwrap();
-        let mut left: Vec<_> = fs::read_dir(dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["notes.txt", "photo.png"]);
     }
 }

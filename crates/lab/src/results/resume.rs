@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use backroom_sim::{Axes, AxisError};
 
 use super::manifest::{Manifest, Resumption, ScenarioAsRun};
-use super::{CsvFile, ResultsError, ResultsFolder, Rows, UNFINISHED_RUNS};
+use super::{CsvFile, MANIFEST, RUNS, ResultsError, ResultsFolder, Rows, UNFINISHED_RUNS};
 
 /// Why a sweep cannot be resumed in a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     /// The folder has the results of a different sweep.
     #[error(
-        "{path} has the results of another sweep: its {difference}; select another folder with --out, or omit --resume to replace the results",
+        "{path} has the results of another sweep: its {difference}; start a new sweep in another folder, without --resume",
         path = path.display()
     )]
     Another {
@@ -25,7 +25,7 @@ pub enum ResumeError {
     },
     /// There are rows, but no manifest that identifies their sweep.
     #[error(
-        "{} has rows but no manifest.json, so their sweep is unknown; omit --resume to replace them",
+        "{} has rows but no manifest.json, so their sweep is unknown; choose another folder with --out",
         .0.display()
     )]
     NoManifest(PathBuf),
@@ -36,17 +36,17 @@ pub enum ResumeError {
 
 impl ResultsFolder {
     /// Reads the rows that the sweep of `manifest` wrote before it was interrupted, without an incomplete last row.
-    /// Copies the start time and the commit of the existing manifest to `manifest`.
+    /// Copies the start time, the commit and the charts of the existing manifest to `manifest`.
     ///
     /// # Errors
     /// [`ResumeError`] if the files belong to another sweep or cannot be read.
     pub fn earlier_rows(&self, manifest: &mut Manifest) -> Result<Rows, ResumeError> {
-        let text = self.read("runs.csv")?.unwrap_or_default();
+        let text = self.read(RUNS)?.unwrap_or_default();
         let path = self.path.clone();
-        match self.read("manifest.json")? {
+        match self.read(MANIFEST)? {
             Some(json) => {
                 let earlier: Manifest = serde_json::from_slice(&json)
-                    .map_err(|error| ResultsError::at(path.join("manifest.json"))(error.into()))?;
+                    .map_err(|error| ResultsError::at(path.join(MANIFEST))(error.into()))?;
                 if let Some(difference) = difference(&earlier, manifest) {
                     return Err(ResumeError::Another { path, difference });
                 }
@@ -54,29 +54,27 @@ impl ResultsFolder {
                     at: std::mem::replace(&mut manifest.started, earlier.started),
                     commit: std::mem::replace(&mut manifest.commit, earlier.commit),
                 };
+                manifest.charts = earlier.charts;
                 manifest.resumed = earlier.resumed;
                 manifest.resumed.push(now);
             }
             None if text.is_empty() => {}
             None => return Err(ResumeError::NoManifest(path)),
         }
-        Ok(Rows::parse(&text).map_err(ResultsError::at(self.path.join("runs.csv")))?)
+        Ok(Rows::parse(&text).map_err(ResultsError::at(self.path.join(RUNS)))?)
     }
 
-    /// Opens `runs.csv` to append after `rows`, and removes an incomplete last row.
+    /// Opens `runs.csv` to append after `rows`, creating it if necessary, and removes an incomplete last row.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn runs_after(&self, rows: &Rows) -> Result<CsvFile, ResultsError> {
-        if rows.bytes == 0 {
-            return self.runs();
-        }
-        let path = self.path.join("runs.csv");
+        let path = self.path.join(RUNS);
         if rows.lacks_columns {
             self.rewrite(rows)?;
         }
         let append = || -> io::Result<File> {
-            let file = OpenOptions::new().append(true).open(&path)?;
+            let file = OpenOptions::new().append(true).create(true).open(&path)?;
             if !rows.lacks_columns {
                 file.set_len(rows.bytes)?;
             }
@@ -86,13 +84,15 @@ impl ResultsFolder {
         Ok(CsvFile {
             path,
             writer: csv::Writer::from_writer(file),
-            needs_header: false,
+            needs_header: rows.bytes == 0,
         })
     }
 
     /// Rewrites rows of an older version with all current columns, because new rows must have the same columns.
     fn rewrite(&self, rows: &Rows) -> Result<(), ResultsError> {
-        let [unfinished, path] = [UNFINISHED_RUNS, "runs.csv"].map(|name| self.path.join(name));
+        let [unfinished, path] = [UNFINISHED_RUNS, RUNS].map(|name| self.path.join(name));
+        // A lab that was killed may have left it. If it cannot be removed, it cannot be created either.
+        let _ = fs::remove_file(&unfinished);
         let mut file = CsvFile::create(unfinished.clone())?;
         for record in &rows.records {
             file.write(record)?;
@@ -112,7 +112,7 @@ impl ResultsFolder {
 }
 
 /// The first difference between the sweeps of two manifests. The commit may differ.
-fn difference(earlier: &Manifest, current: &Manifest) -> Option<String> {
+pub fn difference(earlier: &Manifest, current: &Manifest) -> Option<String> {
     let until = |manifest: &Manifest| {
         let fraction = manifest.until_ci;
         fraction.map_or("none".to_owned(), |fraction| fraction.to_string())

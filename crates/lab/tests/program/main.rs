@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod charts;
+mod folder;
 mod output;
 mod peers;
 mod repeat;

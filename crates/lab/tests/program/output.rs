@@ -1,5 +1,8 @@
 //! What it says, where: results on stdout, everything else on stderr, and no colour where nobody sees it.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use crate::{lab, output, simulate, stderr, stdout};
 
 #[test]
@@ -79,6 +82,119 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     let ended = command.stdout(writer).output().unwrap();
     assert!(ended.status.success(), "{}", stderr(&ended));
     assert_eq!(stderr(&ended), "");
+}
+
+/// The ways in which standard output or standard error can be unusable.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    /// A pipe whose reader has ended.
+    Pipe,
+    /// A full disk.
+    Full,
+}
+
+impl Broken {
+    fn stdio(self) -> Stdio {
+        match self {
+            Self::Pipe => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                drop(reader);
+                writer.into()
+            }
+            Self::Full => File::options()
+                .write(true)
+                .open("/dev/full")
+                .unwrap()
+                .into(),
+        }
+    }
+}
+
+const TINY: [&str; 8] = [
+    "--set",
+    "cast=unicast",
+    "--set",
+    "loss=0",
+    "--set",
+    "file=16KiB",
+    "--reps",
+    "1",
+];
+
+#[test]
+fn a_sweep_writes_its_results_whatever_becomes_of_its_output() {
+    let dir = tempfile::tempdir().unwrap();
+    for (broken, number) in [Broken::Pipe, Broken::Full].into_iter().zip(0..) {
+        for (stdout, stderr) in [(true, false), (false, true), (true, true)] {
+            let out = dir.path().join(format!("{number}-{stdout}-{stderr}"));
+            let fixed = ["run", "window", "--runner", "sim", "--out"];
+            let mut command = lab(&[&fixed[..], &[out.to_str().unwrap()], &TINY].concat());
+            command
+                .env("RUST_LOG", "trace")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            if stdout {
+                command.stdout(broken.stdio());
+            }
+            if stderr {
+                command.stderr(broken.stdio());
+            }
+            let ended = command.spawn().unwrap().wait_with_output().unwrap();
+            assert!(
+                ended.status.success(),
+                "{broken:?} {stdout} {stderr}: {ended:?}"
+            );
+            for name in ["runs.csv", "summary.csv", "report.html", "manifest.json"] {
+                assert!(
+                    out.join(name).is_file(),
+                    "{broken:?} {stdout} {stderr}: {name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_ends_with_its_status_if_nobody_reads_it() {
+    for broken in [Broken::Pipe, Broken::Full] {
+        for (arguments, status) in [
+            (&["run", "windw"][..], 2),
+            (&["run", "--no-such-option"], 2),
+            (&[], 2),
+            (&["report", "/nonexistent"], 2),
+        ] {
+            let ended = lab(arguments).stderr(broken.stdio()).status().unwrap();
+            assert_eq!(ended.code(), Some(status), "{broken:?} {arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_is_lost_on_a_full_disk_with_an_error_and_at_a_closed_pipe_without() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate(
+        "window",
+        dir.path(),
+        &[&TINY[..], &["--set", "window=5,10"]].concat(),
+    );
+    let folder = dir.path().to_str().unwrap();
+    for arguments in [
+        &["list"][..],
+        &["--help"],
+        &["--version"],
+        &["run", "--help"],
+        &["compare", folder, folder],
+        &["doctor", "--json"],
+    ] {
+        let ended = |broken: Broken| lab(arguments).stdout(broken.stdio()).output().unwrap();
+        let closed = ended(Broken::Pipe);
+        assert_eq!(closed.status.code(), Some(0), "{arguments:?} {closed:?}");
+        assert_eq!(stderr(&closed), "", "{arguments:?}");
+        let full = ended(Broken::Full);
+        assert_eq!(full.status.code(), Some(1), "{arguments:?} {full:?}");
+        let message = stderr(&full);
+        assert!(message.contains("No space left"), "{arguments:?} {message}");
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ fn options_are_passed_on() {
         "run", "peers", "--reps", "3", "--seed", "7", "--only", "path",
     ];
     assert_eq!(passed_on(&options), "run --reps 3 --seed 7 --only path\n");
+    let publish = ["run", "peers", "--out", "there", "--publish"];
+    assert_eq!(passed_on(&publish), "run --out there --publish\n");
     let results = tempfile::tempdir().unwrap();
     let manifest = results.path().join("manifest.json");
     fs::write(manifest, r#"{"scenario": "peers"}"#).unwrap();

@@ -236,27 +236,33 @@ fn each_row_names_the_command_that_repeats_it() {
     let axes = "cast = ['unicast', 'multicast']\ndelivery = ['parallel', 'ip-multicast']\nqueue = ['20', 'unlimited']\n\
                 timeout = ['adaptive', '150ms']\nrate = ['1500kbit', 'unlimited']\nburst = ['random', '2.5']\n\
                 loss_side = 'receivers'\njitter = '250us'\nfile = '40000'\nloss = 0.03";
-    let text = format!("title = 'x'\nrepetitions = 2\nseed = 5\n[axes]\n{axes}");
-    fs::write(&scenario, text).unwrap();
+    let content = format!("title = 'x'\nrepetitions = 2\nseed = 5\n[axes]\n{axes}");
+    fs::write(&scenario, content).unwrap();
     let swept = dir.path().join("swept");
     simulate(
         scenario.to_str().unwrap(),
         &swept,
         &["--set", "segment=700"],
     );
+    let before = text(&swept);
     // Every seventh tells enough.
-    for row in rows(&swept).into_iter().step_by(7) {
-        let out = dir.path().join("again");
+    for (row, number) in rows(&swept).into_iter().step_by(7).zip(1..) {
         let program = env!("CARGO_BIN_EXE_backroom-lab");
         let command = row.command.strip_prefix("backroom-lab").unwrap();
         let status = std::process::Command::new("sh")
             .arg("-c")
-            .arg(format!("'{program}'{command} --out '{}'", out.display()))
+            .arg(format!("'{program}'{command}"))
+            .current_dir(dir.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
             .unwrap();
         assert!(status.success(), "{}", row.command);
+        let name = match number {
+            1 => "sim".to_owned(),
+            number => format!("sim-{number}"),
+        };
+        let out = dir.path().join("results/local/it's mine").join(name);
         let again = rows(&out);
         assert_eq!(again.len(), 1, "{}", row.command);
         let expected = RunRecord {
@@ -270,6 +276,7 @@ fn each_row_names_the_command_that_repeats_it() {
         };
         assert_eq!(again, expected);
     }
+    assert!(text(&swept) == before);
 }
 
 #[test]

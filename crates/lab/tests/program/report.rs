@@ -99,3 +99,36 @@ fn a_folder_without_results_is_refused_with_a_reason() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("runs.csv"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_report_replaces_only_what_the_lab_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    simulate("window", dir.path(), &SMALL);
+    let path = |name: &str| dir.path().join(name);
+    // The lab would take these for its own by their names alone.
+    for name in ["my-goodput-against-window.svg", "notes.txt"] {
+        fs::write(path(name), "mine").unwrap();
+    }
+    let report = || output(&["report", dir.path().to_str().unwrap()]);
+    let again = report();
+    assert!(again.status.success(), "{}", stderr(&again));
+    for name in ["my-goodput-against-window.svg", "notes.txt"] {
+        assert_eq!(fs::read(path(name)).unwrap(), b"mine", "{name}");
+    }
+    // A chart that the manifest does not list is not the lab's.
+    let manifest = fs::read_to_string(path("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    manifest["charts"] = serde_json::json!([]);
+    fs::write(path("manifest.json"), manifest.to_string()).unwrap();
+    let chart = path("goodput-against-window.svg");
+    fs::write(&chart, "mine").unwrap();
+    let refused = report();
+    assert_eq!(refused.status.code(), Some(1));
+    let message = stderr(&refused);
+    assert!(message.contains("did not write it"), "{message}");
+    assert_eq!(fs::read(chart).unwrap(), b"mine");
+    assert_eq!(
+        fs::read_to_string(path("manifest.json")).unwrap(),
+        manifest.to_string()
+    );
+}

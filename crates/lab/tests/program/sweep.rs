@@ -160,35 +160,26 @@ fn beside_the_rows_stand_summary_manifest_and_charts() {
 }
 
 #[test]
-fn a_transfer_that_can_not_end_is_a_row_that_says_why() {
+fn a_transfer_that_can_not_end_is_a_row_that_says_why_and_no_success() {
     let dir = tempfile::tempdir().unwrap();
-    let hopeless = [
-        "--set",
-        "timeout=1ms",
-        "--set",
-        "window=200",
-        "--set",
-        "rate=64kbit",
-        "--set",
-        "cast=unicast",
+    let hopeless = ["timeout=1ms", "window=200", "rate=64kbit", "cast=unicast"];
+    let more = ["recovery=timeout", "loss=0"];
+    let settings = [&hopeless[..], &more].concat();
+    let set = settings.iter().flat_map(|setting| ["--set", setting]);
+    let out = dir.path().to_str().unwrap();
+    let fixed = [
+        "run", "window", "--runner", "sim", "--reps", "1", "--out", out,
     ];
-    let rest = [
-        "--set",
-        "recovery=timeout",
-        "--set",
-        "loss=0",
-        "--reps",
-        "1",
-    ];
-    simulate("window", dir.path(), &[&hopeless[..], &rest].concat());
+    let output = output(&fixed.into_iter().chain(set).collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("none of the 1 runs succeeded"), "{said}");
     let rows = rows(dir.path());
     assert_eq!(rows.len(), 1);
     assert!(!rows[0].ok);
-    assert!(
-        rows[0].note.contains("timer is shorter"),
-        "{}",
-        rows[0].note
-    );
+    let note = &rows[0].note;
+    assert!(note.contains("timer is shorter"), "{note}");
+    assert!(said.contains(note), "{said}");
     assert_eq!(rows[0].seconds, None);
 }
 

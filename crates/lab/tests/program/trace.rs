@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{output, stderr};
+use crate::{lab, output, stderr};
 
 const NAMES: [&str; 6] = [
     "space-time.png",
@@ -87,4 +87,48 @@ fn several_cells_and_absent_receivers_are_usage_errors_that_say_what_to_choose()
         assert!(message.contains(says), "{message}");
     }
     assert!(!dir.path().join("none").exists());
+}
+
+#[test]
+fn a_trace_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let cell = ["--set", "file=4KiB"];
+    for folder in ["trace", "trace-2", "trace-3"] {
+        let mut command = lab(&[&["trace"][..], &cell].concat());
+        let ended = command.current_dir(dir.path()).output().unwrap();
+        assert!(ended.status.success(), "{}", stderr(&ended));
+        for name in NAMES {
+            assert!(
+                dir.path().join(folder).join(name).is_file(),
+                "{folder}/{name}"
+            );
+        }
+    }
+    let occupied = dir.path().join("occupied");
+    fs::create_dir(&occupied).unwrap();
+    fs::write(occupied.join("trace.jsonl"), "mine").unwrap();
+    let refused = trace(&occupied, &cell);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--out"), "{}", stderr(&refused));
+    assert_eq!(fs::read_dir(&occupied).unwrap().count(), 1);
+    assert_eq!(fs::read(occupied.join("trace.jsonl")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_says_where_the_files_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = lab(&[
+        "trace",
+        "--set",
+        "file=4KiB",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    let ended = command.stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let message = stderr(&ended);
+    assert!(message.contains("No space left") && message.contains(out.to_str().unwrap()));
+    assert!(NAMES.iter().all(|name| out.join(name).is_file()));
 }

@@ -6,38 +6,58 @@ mod plane;
 use backroom_charts::{Chart, Content};
 use backroom_sim::Axis;
 
+use super::NotDrawn;
 use crate::labels;
 use crate::scenario::{ChartKind, ChartSpec, Quantity};
 use crate::statistics::{self, CellSummary, Pivot};
 
-/// The charts of `spec` that have something to compare.
-pub(super) fn charts(spec: &ChartSpec, cells: &[CellSummary]) -> Vec<Chart> {
-    statistics::pivots(spec, cells)
-        .into_iter()
-        .filter_map(|pivot| chart(spec, &pivot))
-        .collect()
+/// The charts of `spec`, or why there is none.
+pub(super) fn charts(spec: &ChartSpec, cells: &[CellSummary]) -> Vec<Result<Chart, NotDrawn>> {
+    if cells.is_empty() {
+        return vec![Err(NotDrawn {
+            name: base_name(spec),
+            reason: "there are no runs".to_owned(),
+        })];
+    }
+    let pivots = statistics::pivots(spec, cells).into_iter();
+    pivots.map(|pivot| chart(spec, &pivot)).collect()
 }
 
-/// `None` unless there are at least two values along the x axis.
-fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Option<Chart> {
+fn chart(spec: &ChartSpec, pivot: &Pivot<'_>) -> Result<Chart, NotDrawn> {
+    let name = file_name(spec, pivot);
+    match content(spec, pivot) {
+        Ok(content) => Ok(Chart {
+            name,
+            title: title(spec),
+            subtitle: subtitle(spec, pivot),
+            content,
+        }),
+        Err(reason) => Err(NotDrawn { name, reason }),
+    }
+}
+
+/// What the chart shows, or why it would show nothing.
+fn content(spec: &ChartSpec, pivot: &Pivot<'_>) -> Result<Content, String> {
     let mut xs: Vec<_> = all_cells(pivot)
         .filter_map(|cell| spec.against.number(&cell.first.cell))
         .collect();
+    match xs.as_slice() {
+        [] => return Err(format!("no value of {} is a number", spec.against.name())),
+        [_] => {
+            let against = spec.against.name();
+            return Err(format!(
+                "it would have one point, because there is one {against}"
+            ));
+        }
+        _ => {}
+    }
     xs.sort_by(f64::total_cmp);
     xs.dedup();
-    if xs.len() < 2 {
-        return None;
-    }
     let content = match spec.kind {
-        ChartKind::Lines | ChartKind::Boxes => Content::Plane(plane::plane(spec, pivot, &xs)?),
-        ChartKind::Heatmap => Content::HeatMap(heat::heat_map(spec, pivot, &xs)?),
+        ChartKind::Lines | ChartKind::Boxes => plane::plane(spec, pivot, &xs).map(Content::Plane),
+        ChartKind::Heatmap => heat::heat_map(spec, pivot, &xs).map(Content::HeatMap),
     };
-    Some(Chart {
-        name: file_name(spec, pivot),
-        title: title(spec),
-        subtitle: subtitle(spec, pivot),
-        content,
-    })
+    content.ok_or_else(|| "no run that counts has a value".to_owned())
 }
 
 fn title(spec: &ChartSpec) -> String {
@@ -89,14 +109,19 @@ fn subtitle(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
 }
 
 fn file_name(spec: &ChartSpec, pivot: &Pivot<'_>) -> String {
+    let mut name = base_name(spec);
+    for axis in &pivot.fixed {
+        name += &format!("-{axis}-{}", axis.value(pivot.example));
+    }
+    name
+}
+
+/// The name of the files without the values of other axes.
+fn base_name(spec: &ChartSpec) -> String {
     let kind = match spec.kind {
         ChartKind::Lines => "",
         ChartKind::Boxes => "-boxes",
         ChartKind::Heatmap => "-heatmap",
     };
-    let mut name = format!("{}{kind}-against-{}", spec.show, spec.against);
-    for axis in &pivot.fixed {
-        name += &format!("-{axis}-{}", axis.value(pivot.example));
-    }
-    name
+    format!("{}{kind}-against-{}", spec.show, spec.against)
 }

@@ -1,24 +1,25 @@
 //! `run`: measures a scenario and writes its results.
 
+mod destination;
 mod peers;
 mod sweep;
 
 use std::num::NonZeroU16;
-use std::path::PathBuf;
 
 use anyhow::anyhow;
+use backroom_output::{OutputArgs, note};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::peers::rebuild as rebuild_peers;
-use self::sweep::Sweep;
+use self::sweep::{Measured, NoSuccess, Sweep};
 use super::choice::{self, ClockChoice, ShaperChoice};
 use super::{Failure, stop, usage};
 use crate::backends::BACKENDS;
 use crate::docker::DEFAULT_IMAGE;
 use crate::peers::NAME;
 use crate::plan::Plan;
-use crate::results::SIM_FOLDER;
+use crate::results::{Manifest, SIM_FOLDER};
 use crate::runner::{Backend, ClockName, RunnerKind, RunnerName, RunnerOptions, ShaperName};
 use crate::scenario::Scenario;
 use crate::sim::Simulator;
@@ -53,7 +54,7 @@ pub(super) struct RunArgs {
     /// 30 runs are done; at least 10 runs without --reps
     #[arg(long, value_name = "5%")]
     until_ci: Option<Precision>,
-    /// Continue an interrupted sweep without repeating its runs; the scenario and settings must be the same
+    /// Continue the newest sweep with the same scenario and settings, or that in --out, without repeating its runs
     #[arg(long)]
     resume: bool,
     /// Number of concurrent runs [default: one per processor in the simulator, what the machine sustains in containers]
@@ -68,10 +69,8 @@ pub(super) struct RunArgs {
     /// For the scenario `peers`, run only this comparison: three, loss-1, loss-5, path or uplink
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Folder for the results [default: results/SCENARIO/RUNNER]; after runs in containers, the simulator's results go
-    /// to DIR/sim [default: results/SCENARIO/sim]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// A parsed `--set`: an axis and its values.
@@ -123,9 +122,13 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
         machines: arguments.machines.map(|number| usize::from(number.get())),
         ..RunnerOptions::new(&arguments.image)
     };
+    if !arguments.resume {
+        let checked = arguments.output.check();
+        checked.map_err(destination::refused)?;
+    }
     let (backend, line) = choice::choose(&arguments.runner, &BACKENDS, &options).map_err(usage)?;
     let stopped = stop::on_signal()?;
-    eprintln!("{line}");
+    note(line);
     carry_out(arguments, &plan, backend, &options, &stopped)
 }
 
@@ -142,15 +145,16 @@ fn explain_shaper(options: &RunnerOptions, kind: RunnerKind) {
     let real = kind.clock == ClockName::Real;
     match kind.shaper {
         _ if options.shaper.is_some() || !real => {}
-        ShaperName::Nfqueue => eprintln!(
-            "shaping with nfqueue, because the engine's kernel has no netem; for netem: --clock virtual"
+        ShaperName::Nfqueue => note(
+            "shaping with nfqueue, because the engine's kernel has no netem; for netem: --clock virtual",
         ),
-        shaper => eprintln!("shaping with {shaper}; for another shaper: --shaper nfqueue"),
+        shaper => note(format!(
+            "shaping with {shaper}; for another shaper: --shaper nfqueue"
+        )),
     }
 }
 
-/// Carries out `plan`. After runs in containers, simulates the same plan into a folder beside it, which takes seconds,
-/// so that each cell is shown next to its simulation.
+/// Carries out `plan`, writes the results, and publishes them if that is requested and a run succeeded.
 fn carry_out(
     arguments: &RunArgs,
     plan: &Plan,
@@ -158,31 +162,48 @@ fn carry_out(
     options: &RunnerOptions,
     stopped: &CancellationToken,
 ) -> Result<(), Failure> {
-    let sweep = |path, resume| Sweep {
-        plan,
-        precision: arguments.until_ci,
-        path,
-        resume,
-    };
-    let folder = |kind: RunnerKind| {
-        let results = PathBuf::from("results").join(&plan.scenario.name);
-        results.join(kind.folder())
-    };
     let runners = backend.start(plan, options, stopped)?;
     let kind = runners.kind;
     explain_shaper(options, kind);
-    let path = arguments.out.clone().unwrap_or_else(|| folder(kind));
-    let measured = sweep(path, arguments.resume).carry_out(runners)?;
-    if kind != RunnerKind::SIM {
-        let path = match &arguments.out {
-            Some(path) => path.join(SIM_FOLDER),
-            None => folder(RunnerKind::SIM),
-        };
-        eprintln!("simulating the same plan into {}", path.display());
-        let simulators = Simulator.start(plan, options, stopped)?;
-        sweep(path, false).carry_out(simulators)?.write()?;
+    let manifest = Manifest::new(plan, &runners, arguments.until_ci);
+    let destination = destination::choose(arguments, &manifest, kind)?;
+    let sweep = |path, manifest, runners| Sweep {
+        plan,
+        precision: arguments.until_ci,
+        resume: arguments.resume,
+        path,
+        manifest,
+        runners,
+    };
+    let measure = || -> Result<Measured<'_>, Failure> {
+        let path = destination.path().to_owned();
+        let measured = sweep(path, manifest, runners).carry_out()?;
+        if kind != RunnerKind::SIM {
+            // It takes seconds, and shows each cell next to its simulation.
+            let path = destination.path().join(SIM_FOLDER);
+            note(format!("simulating the same plan into {}", path.display()));
+            let simulators = Simulator.start(plan, options, stopped)?;
+            let manifest = Manifest::new(plan, &simulators, arguments.until_ci);
+            sweep(path, manifest, simulators).carry_out()?.write()?;
+        }
+        Ok(measured)
+    };
+    let finish = |measured: Measured<'_>| -> Result<(), Failure> {
+        let written = measured.write()?;
+        if !written.has_success() {
+            written.show(destination.path());
+            let reason = NoSuccess::of(&written, destination.path());
+            return Err(Failure::Broken(reason.into()));
+        }
+        let published = destination::publish(&destination, arguments, kind)?;
+        written.show(published);
+        Ok(())
+    };
+    let finished = measure().and_then(finish);
+    if let Err(failure) = &finished {
+        destination::tell_where_rows_are(&destination, failure);
     }
-    Ok(measured.finish()?)
+    finished
 }
 
 /// The scenario with the changes from the command line.

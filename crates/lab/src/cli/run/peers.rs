@@ -52,8 +52,11 @@ pub(super) fn run(arguments: &RunArgs) -> Result<(), Failure> {
     for name in &arguments.only {
         add("--only", name.into());
     }
-    if let Some(folder) = &arguments.out {
+    if let Some(folder) = &arguments.output.out {
         add("--out", folder.into());
+    }
+    if arguments.output.publish {
+        forwarded.push("--publish".into());
     }
     Err(usage(peers::exec(&forwarded)))
 }
