@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use backroom_charts::{Chart, Content, Plane, PlanePanel, Point, Series};
 use backroom_link::Rate;
+use backroom_output::{OutputArgs, note};
 use backroom_provenance::Provenance;
 use backroom_vocabulary::event::Event;
 use clap::Args;
@@ -21,7 +22,7 @@ use tokio::time;
 use crate::latency::Latencies;
 use crate::link::{self, Link};
 use crate::program::{self, Client, Server};
-use crate::results::{self, rounded};
+use crate::results::{CHAT, Results, rounded};
 
 /// The time from the first offers until all transfers run at full speed.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -61,9 +62,9 @@ pub(crate) struct ChatArgs {
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     programs: Option<PathBuf>,
-    /// Folder for the results
-    #[arg(long, value_name = "DIR", default_value = "results/room")]
-    out: PathBuf,
+    #[command(flatten)]
+    #[serde(skip)]
+    output: OutputArgs,
 }
 
 /// One measurement.
@@ -84,36 +85,41 @@ struct Row {
 }
 
 pub(crate) fn run(arguments: &ChatArgs) -> anyhow::Result<()> {
+    arguments.output.check()?;
     link::enter_namespace()?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(measure(arguments))
-}
-
-async fn measure(arguments: &ChatArgs) -> anyhow::Result<()> {
-    let provenance = Provenance::now();
     let programs = arguments.programs.as_deref();
     let programs = Programs {
         server: program::find(programs, "backroom-server")?,
         client: program::find(programs, "backroom-client")?,
     };
+    let mut results = Results::create(CHAT, &arguments.output)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let measured = runtime.block_on(measure(arguments, &programs, &mut results));
+    if measured.is_err() {
+        results.tell_where_rows_are();
+    }
+    measured
+}
+
+async fn measure(
+    arguments: &ChatArgs,
+    programs: &Programs,
+    results: &mut Results<Row>,
+) -> anyhow::Result<()> {
+    let provenance = Provenance::now();
     let link = Link::open(arguments.link).await?;
-    let mut rows = Vec::new();
     for repetition in 1..=arguments.reps {
         for window in &arguments.window {
-            let room = Room::open(arguments, &programs, &link, window).await?;
-            rows.extend(room.measure(arguments, window, repetition).await?);
+            let room = Room::open(arguments, programs, &link, window).await?;
+            for row in room.measure(arguments, window, repetition).await? {
+                results.add(row)?;
+            }
         }
     }
-    let chart = chart(arguments, &rows);
+    let chart = chart(arguments, results.rows());
     let settings = serde_json::json!({ "chat": arguments });
-    results::write(
-        &arguments.out,
-        "chat",
-        &rows,
-        &provenance,
-        settings,
-        &[chart],
-    )
+    let received = results.rows().iter().map(|row| row.received).sum();
+    results.finish(&provenance, settings, &chart, received)
 }
 
 struct Programs {
@@ -253,10 +259,10 @@ impl Room {
         self.latencies.wait_for(expected, DRAIN_TIMEOUT).await;
         let found = self.latencies.percentiles();
         let file_mbps = rounded(file_bytes as f64 * 8.0 / 1e6 / seconds);
-        eprintln!(
+        note(format!(
             "window {window}, {load}: {} of {expected} received, p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms; files {file_mbps:.1} Mbit/s",
             found.received, found.p50_ms, found.p99_ms, found.max_ms
-        );
+        ));
         Ok(Row {
             window: window.to_owned(),
             repetition,

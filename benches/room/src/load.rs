@@ -3,12 +3,13 @@
 mod member;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use backroom_charts::{Chart, Content, Plane, PlanePanel, Point, Series};
+use backroom_output::{OutputArgs, note};
 use backroom_provenance::Provenance;
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -18,7 +19,7 @@ use tokio::time;
 use self::member::{Member, SharedState};
 use crate::latency::Percentiles;
 use crate::program::{self, Server};
-use crate::results::{self, rounded};
+use crate::results::{CROWD, Results, rounded};
 
 /// The number of concurrent joins.
 const CONCURRENT_JOINS: usize = 32;
@@ -51,9 +52,9 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     programs: Option<PathBuf>,
-    /// Folder for the results
-    #[arg(long, value_name = "DIR", default_value = "results/room")]
-    out: PathBuf,
+    #[command(flatten)]
+    #[serde(skip)]
+    output: OutputArgs,
 }
 
 /// One measurement.
@@ -97,22 +98,33 @@ pub(crate) fn run(arguments: &LoadArgs) -> anyhow::Result<()> {
         arguments.rate.iter().all(|rate| *rate > 0.0),
         "--rate must be positive"
     );
+    let program = program::find(arguments.programs.as_deref(), "backroom-server")?;
+    let mut results = Results::create(CROWD, &arguments.output)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let measured = runtime.block_on(measure(arguments));
+    let measured = runtime.block_on(measure(arguments, &program, &mut results));
     runtime.shutdown_timeout(Duration::from_secs(1));
+    if measured.is_err() {
+        results.tell_where_rows_are();
+    }
     measured
 }
 
-async fn measure(arguments: &LoadArgs) -> anyhow::Result<()> {
+async fn measure(
+    arguments: &LoadArgs,
+    program: &Path,
+    results: &mut Results<Row>,
+) -> anyhow::Result<()> {
     let provenance = Provenance::now();
-    let program = program::find(arguments.programs.as_deref(), "backroom-server")?;
-    let server = Server::start(&program, "127.0.0.1").await?;
+    let server = Server::start(program, "127.0.0.1").await?;
     let (empty_bytes, _) = server.memory()?;
     let shared = Arc::new(SharedState::new(program::PASSWORD)?);
     let begun = Instant::now();
     let members = join_all(arguments, &shared, server.port).await?;
     let join_seconds = rounded(begun.elapsed().as_secs_f64());
-    eprintln!("{} members joined in {join_seconds} s", members.len());
+    note(format!(
+        "{} members joined in {join_seconds} s",
+        members.len()
+    ));
     let (full_bytes, _) = server.memory()?;
 
     let talkers = &members[..arguments.talkers.min(arguments.members) as usize];
@@ -120,7 +132,7 @@ async fn measure(arguments: &LoadArgs) -> anyhow::Result<()> {
         arguments,
         server: &server,
         shared: &shared,
-        rows: Vec::new(),
+        results,
     };
     session.measure_first_posts(talkers).await?;
     for repetition in 1..=arguments.reps {
@@ -133,26 +145,19 @@ async fn measure(arguments: &LoadArgs) -> anyhow::Result<()> {
         "{} members lost their connection",
         shared.lost()
     );
-    let rows = session.rows;
     let memory = memory(&server, arguments, (empty_bytes, full_bytes))?;
-    eprintln!(
+    note(format!(
         "server: {:.1} KiB per member, {:.1} KiB without the empty room",
         memory.kib_per_member, memory.kib_per_member_beyond_empty
-    );
+    ));
     let settings = serde_json::json!({
         "crowd": arguments,
         "join_seconds": join_seconds,
         "server_memory": memory,
     });
-    let chart = chart(arguments, &rows);
-    results::write(
-        &arguments.out,
-        "crowd",
-        &rows,
-        &provenance,
-        settings,
-        &[chart],
-    )
+    let chart = chart(arguments, results.rows());
+    let received = results.rows().iter().map(|row| row.received).sum();
+    results.finish(&provenance, settings, &chart, received)
 }
 
 async fn join_all(
@@ -190,7 +195,7 @@ struct Session<'a> {
     arguments: &'a LoadArgs,
     server: &'a Server,
     shared: &'a SharedState,
-    rows: Vec<Row>,
+    results: &'a mut Results<Row>,
 }
 
 impl Session<'_> {
@@ -282,13 +287,12 @@ impl Session<'_> {
             server_memory_bytes,
             server_memory_most_bytes,
         };
-        eprintln!(
+        note(format!(
             "{phase} {}: {received} of {} received, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms, max {max_ms:.1} ms",
             rate.map(|rate| format!("{rate}/s")).unwrap_or_default(),
             row.expected,
-        );
-        self.rows.push(row);
-        Ok(())
+        ));
+        self.results.add(row)
     }
 }
 

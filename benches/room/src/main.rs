@@ -15,6 +15,7 @@ mod results;
 
 use std::process::ExitCode;
 
+use backroom_output::{FolderError, note};
 use clap::{Parser, Subcommand};
 
 /// Measures the latency of messages in a room, and the memory of its server.
@@ -35,15 +36,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let measured = match Arguments::parse().command {
+    let arguments: Arguments = match backroom_output::parse() {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
+    let measured = match arguments.command {
         Command::Load(arguments) => load::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
     };
     match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            note(format!("error: {error:#}"));
+            match error.is::<FolderError>() {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
