@@ -13,37 +13,39 @@ demo: image
     trap 'compose down' EXIT
     compose up
 
+# The recipes `bench-*` of the lab, of the room and of peers replace the results in `results` when the new ones are complete.
+
 # Measure goodput against window for several loss rates; in containers if Docker is available, else simulated
 bench-window *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run window "$@"
+    cargo run --release -p backroom-lab -- run window --publish "$@"
 
 # Measure goodput against loss for several windows; independent losses and bursts
 bench-loss *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run loss "$@"
+    cargo run --release -p backroom-lab -- run loss --publish "$@"
 
 # Measure completion time against receivers for each delivery
 bench-cast *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run cast "$@"
+    cargo run --release -p backroom-lab -- run cast --publish "$@"
 
 # Compare fixed and adaptive timers, and timeout and fast recovery
 bench-recovery *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run recovery "$@"
+    cargo run --release -p backroom-lab -- run recovery --publish "$@"
 
 # Measure goodput against loss with one, two and three copies of each segment
 bench-copies *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run copies "$@"
+    cargo run --release -p backroom-lab -- run copies --publish "$@"
 
 # Repeat the two comparisons of the original report, beside its figures
 bench-report *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run report "$@"
+    cargo run --release -p backroom-lab -- run report --publish "$@"
 
 # Measure a small sweep, in minutes
 bench-quick *OPTIONS: _image-where-possible
-    cargo run --release -p backroom-lab -- run quick "$@"
+    cargo run --release -p backroom-lab -- run quick --publish "$@"
 
 # Compare the automatic window with the best fixed window; simulated, minutes
 bench-auto *OPTIONS:
-    cargo run --release -p backroom-lab -- run auto --runner sim "$@"
+    cargo run --release -p backroom-lab -- run auto --runner sim --publish "$@"
 
 # Measure all scenarios except `quick`, `auto` and `peers`
 bench: bench-window bench-loss bench-cast bench-recovery bench-copies bench-report
@@ -60,13 +62,13 @@ bench-loopback *OPTIONS:
 # Benchmark a room of a thousand members, and chat while files saturate the link; about six minutes
 bench-room:
     cargo build --release -p backroom-server -p backroom-client -p backroom-room-bench
-    cargo run --release -p backroom-room-bench -- crowd
-    cargo run --release -p backroom-room-bench -- chat
+    cargo run --release -p backroom-room-bench -- crowd --publish
+    cargo run --release -p backroom-room-bench -- chat --publish
 
 # Compare with uftp, atftp, TCP and QUIC on the same network; in containers, about ten minutes plus the images
 bench-peers *OPTIONS:
     docker/peers/image
-    cargo run --release -p backroom-peers -- run "$@"
+    cargo run --release -p backroom-peers -- run --publish "$@"
 
 # Run all tests
 test:
