@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use backroom_process::{log, open_files, signals};
 use backroom_protocol::{Name, Password, Refusal};
 use backroom_transport::connection::{ConnectError, Login};
 use backroom_transport::file::ReceiveLimits;
@@ -16,8 +17,8 @@ use backroom_vocabulary::event::Event;
 use clap::Parser as _;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Exit, Options, OutputFormat};
 use crate::event;
@@ -27,7 +28,7 @@ use crate::password;
 use crate::session::{Ending, Membership, Session};
 use crate::tracer::Tracer;
 use crate::transfers::{ActiveTransfers, Config, Transfers};
-use crate::ui::{Editor, FrontEnd, Json, Plain, show_all};
+use crate::ui::{Editor, FrontEnd, Stream, show_all};
 
 /// The number of events that may wait to be shown. If the output blocks, the session waits when the queue is full.
 const EVENT_QUEUE: usize = 4096;
@@ -35,35 +36,44 @@ const EVENT_QUEUE: usize = 4096;
 /// The time that the output has to show the last events, and that threads blocked on a disk have to end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The number of files that are sent at the same time, and of their unicast streams.
+const MAX_OUTGOING: usize = 256;
+
+/// What a file with its group and a unicast stream keep open: the file, two sockets, and what wakes their threads.
+const OPEN_FILES_PER_OUTGOING: usize = 8;
+
+/// What an incoming file keeps open: the file and its folder, two sockets, and what wakes its thread.
+const OPEN_FILES_PER_INCOMING: usize = 6;
+
 /// Runs the program with the options of the command line. Writes the error that ends it to standard error.
 pub fn run() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
-    let exit = match start(options) {
-        Ok(()) => Exit::Left,
-        Err(Failure { error, exit }) => {
-            let error = error_with_causes(&error);
-            // If standard error is closed, only the exit code reports the failure.
-            let _ = writeln!(io::stderr(), "backroom-client: {error}");
-            exit
-        }
-    };
-    ExitCode::from(exit as u8)
-}
-
-fn log_to_stderr() {
     // On a terminal, a log line would disrupt the line editor. RUST_LOG can still enable the log.
     let default_level = if io::stdout().is_terminal() {
         "off"
     } else {
         "warn"
     };
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    let colours = io::stderr().is_terminal();
+    let log = match log::start(default_level, colours) {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "backroom-client: cannot start a thread: {error}"
+            );
+            return ExitCode::from(Exit::Lost as u8);
+        }
+    };
+    let exit = match start(options) {
+        Ok(()) => Exit::Left,
+        Err(Failure { error, exit }) => {
+            log.print(format!("backroom-client: {}", error_with_causes(&error)));
+            exit
+        }
+    };
+    log.finish();
+    ExitCode::from(exit as u8)
 }
 
 /// An error that ends the program, and its exit code.
@@ -78,6 +88,21 @@ impl Failure {
             error: error.into(),
             exit: Exit::Usage,
         }
+    }
+
+    /// Lines or files that failed. The exit code tells only a program that wrote them: a person has seen the errors.
+    fn check(failures: usize) -> Result<(), Self> {
+        if failures == 0 || io::stdin().is_terminal() {
+            return Ok(());
+        }
+        let failed = match failures {
+            1 => "1 command or file".into(),
+            failures => format!("{failures} commands or files"),
+        };
+        Err(Self {
+            error: anyhow!("{failed} failed; the output has the reasons"),
+            exit: Exit::Incomplete,
+        })
     }
 
     fn lost(error: impl Into<anyhow::Error>) -> Self {
@@ -110,6 +135,7 @@ fn start(mut options: Options) -> Result<(), Failure> {
             options.download_dir.display()
         )));
     }
+    signals::fail_beyond_file_size().map_err(Failure::lost)?;
     // The session runs on this thread. Each transfer has its own.
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::lost)?;
@@ -128,7 +154,9 @@ async fn run_with(options: Options, password: Password) -> Result<(), Failure> {
     let (trace, trace_ended) = tracing.map_err(Failure::usage)?.unzip();
     let ended = join_and_run(&options, password, &mut input, &events, active, trace).await;
     if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
-        show(&events, event::error(error_with_causes(&failure.error))).await;
+        let error = event::error(error_with_causes(&failure.error));
+        // On a timeout, the output is blocked, and the exit code alone tells of the failure.
+        let _ = timeout(FLUSH_TIMEOUT, show(&events, error)).await;
     }
     drop(events);
     for ended in trace_ended.into_iter().chain([output_ended]) {
@@ -147,16 +175,21 @@ async fn join_and_run(
     trace: Option<Tracer>,
 ) -> Result<(), Failure> {
     let interrupt = interrupt_token().map_err(Failure::lost)?;
+    let mut failures = 0;
     let entered = tokio::select! {
-        entered = authenticate_and_join(options, password, input, events) => entered?,
-        () = interrupt.cancelled() => None,
+        entered = authenticate_and_join(options, password, input, events, &mut failures) => entered?,
+        () = interrupt.cancelled() => return Ok(()),
+        // Nobody reads the output.
+        () = events.closed() => return Ok(()),
     };
     let Some(membership) = entered else {
-        return Ok(());
+        return Failure::check(failures);
     };
+    let (max_incoming, max_outgoing) = max_transfers(options.max_incoming);
     let config = Config {
         download_dir: options.download_dir.clone(),
-        max_incoming: options.max_incoming,
+        max_incoming,
+        max_outgoing,
         receive: ReceiveLimits {
             max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
             ..ReceiveLimits::default()
@@ -169,14 +202,29 @@ async fn join_and_run(
         trace,
     };
     let transfers = Transfers::new(config, active);
-    let session = Session::new(membership, transfers, options.settings, events.clone());
-    match session.run(input, interrupt).await {
-        Ending::Left => Ok(()),
+    let settings = options.settings;
+    let session = Session::new(membership, transfers, settings, events.clone(), interrupt);
+    let outcome = session.run(input).await;
+    match outcome.ending {
+        Ending::Left => Failure::check(failures + outcome.failures),
+        Ending::Interrupted => Ok(()),
         Ending::Lost(reason) => Err(Failure::lost(anyhow!("connection lost: {reason}"))),
         Ending::Kicked => Err(Failure::lost(anyhow!(
             "you were removed from the room by vote"
         ))),
     }
+}
+
+/// How many files can be received at the same time, and how many can be sent and how many unicast streams they can have. These are
+/// fewer than usual if the system allows few open files; then either direction gets half of them.
+fn max_transfers(max_incoming: usize) -> (usize, usize) {
+    let incoming = max_incoming.saturating_mul(OPEN_FILES_PER_INCOMING);
+    let outgoing = MAX_OUTGOING * OPEN_FILES_PER_OUTGOING;
+    let allowed = open_files::raise_limit(incoming.saturating_add(outgoing));
+    let for_incoming = incoming.min(allowed.saturating_sub(outgoing).max(allowed / 2));
+    let incoming = (for_incoming / OPEN_FILES_PER_INCOMING).max(1);
+    let outgoing = (allowed - for_incoming) / OPEN_FILES_PER_OUTGOING;
+    (max_incoming.min(incoming), outgoing.clamp(1, MAX_OUTGOING))
 }
 
 /// The address of the interface that routes to the server. Multicast goes through the same interface.
@@ -189,12 +237,14 @@ fn multicast_interface(options: &Options, server: SocketAddr) -> Option<Ipv4Addr
     }
 }
 
-/// Proves the password and joins with a name. Returns `None` if the user ends the input instead of entering a name.
+/// Proves the password and joins with a name. Returns `None` if the user ends the input instead of entering a name. Counts the
+/// lines that are not a name or a free name in `failures`.
 async fn authenticate_and_join(
     options: &Options,
     password: Password,
     input: &mut Input,
     events: &mpsc::Sender<Event>,
+    failures: &mut usize,
 ) -> Result<Option<Membership>, Failure> {
     let login = Login::new(password);
     let mut connector = Connector::connect(&options.host, options.port, login).await?;
@@ -203,11 +253,12 @@ async fn authenticate_and_join(
         return Ok(Some(connector.join(name).await?));
     }
     loop {
-        let Some(name) = ask_name(input, events).await else {
+        let Some(name) = ask_name(input, events, failures).await else {
             return Ok(None);
         };
         match connector.join(&name).await {
             Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
+                *failures += 1;
                 show(events, event::error(refusal.to_string())).await;
             }
             joined => return Ok(Some(joined?)),
@@ -216,7 +267,11 @@ async fn authenticate_and_join(
 }
 
 /// Prompts until the user enters a valid name. Returns `None` at the end of the input.
-async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Name> {
+async fn ask_name(
+    input: &mut Input,
+    events: &mpsc::Sender<Event>,
+    failures: &mut usize,
+) -> Option<Name> {
     loop {
         show(events, Event::NameWanted).await;
         let error = match input.next(Prompt::Name).await {
@@ -225,8 +280,10 @@ async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Nam
                 Err(error) => error.to_string(),
             },
             Line::TooLong | Line::NotText => "this is not a valid name".into(),
+            Line::Failed(error) => format!("cannot read the input: {error}"),
             Line::Interrupted | Line::End => return None,
         };
+        *failures += 1;
         show(events, event::error(error)).await;
     }
 }
@@ -246,10 +303,11 @@ fn open_ui(options: &Options) -> anyhow::Result<(Input, Box<dyn FrontEnd>)> {
         return Ok((Input::spawn(editor)?, Box::new(terminal)));
     }
     let ui: Box<dyn FrontEnd> = match options.output {
-        OutputFormat::Plain => Box::new(Plain),
-        OutputFormat::Json => Box::new(Json),
+        OutputFormat::Plain => Box::new(Stream::plain()),
+        OutputFormat::Json => Box::new(Stream::json()),
     };
-    Ok((Input::spawn(Lines(BufReader::new(io::stdin())))?, ui))
+    let lines = Lines::new(BufReader::new(io::stdin()));
+    Ok((Input::spawn(lines)?, ui))
 }
 
 /// Starts the thread that shows events. The returned channel is disconnected when all of them are shown.
@@ -264,10 +322,8 @@ fn start_output(
         .name("output".into())
         .spawn(move || {
             let shown = runtime.block_on(show_all(ui.as_mut(), events, active));
-            if let Err(error) = shown
-                && error.kind() != io::ErrorKind::BrokenPipe
-            {
-                tracing::warn!(%error, "cannot write to standard output");
+            if let Err(error) = shown {
+                tracing::info!(%error, "nobody reads the output; leaving the room");
             }
             drop(running);
         })?;

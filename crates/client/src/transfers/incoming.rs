@@ -13,14 +13,18 @@ use backroom_transport::file::{
 use backroom_transport::udp::UdpEndpoint;
 use backroom_vocabulary::event::{Direction, Event};
 use backroom_vocabulary::trace::{Begin, Side};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::active::Entry;
 use super::cancellation::Cancellation;
 use super::channel::{Failure, INBOX_MESSAGES, PeerChannel, TransferEvent};
-use super::shared::Shared;
+use super::shared::{Shared, WAIT_MESSAGE_INTERVAL};
 use super::socket;
 use super::summary::goodput_mbps;
+
+/// The reason for declining offers when this client is about to leave.
+pub(super) const LEAVING: &str = "leaving the room";
 
 /// An offer from another member.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Incoming {
     pub(super) channel: PeerChannel,
     pub(super) cancellation: Cancellation,
     pub(super) shared: Arc<Shared>,
+    /// Whether this side has accepted the offer.
+    pub(super) is_accepted: bool,
 }
 
 impl Incoming {
@@ -68,11 +74,14 @@ impl Incoming {
             self.channel.send(message).await;
         }
         self.channel.close().await;
-        let ended = TransferEvent::Ended(id, event);
+        // Others offer what they like. A file that was never accepted is no failure of this client.
+        let failed = self.is_accepted && matches!(event, Event::Failed { .. });
+        let ended = TransferEvent::Ended { id, event, failed };
         self.shared.events.send(ended).await;
     }
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
+        let _place = self.wait_for_place().await?;
         let part = self.create_part().await?;
         let (endpoint, port) = socket::bind(&self.from, self.shared.config.udp)
             .map_err(|error| self.unable(&error))?;
@@ -90,6 +99,7 @@ impl Incoming {
             free_segments: options.free_segments(self.offer.segment_bytes),
         };
         self.channel.send(accept).await;
+        self.is_accepted = true;
         let request = ReceiveRequest {
             part,
             stream: StreamId {
@@ -106,6 +116,32 @@ impl Incoming {
             options,
         };
         self.receive_segments(endpoint, request, &control).await
+    }
+
+    /// Waits until fewer files are being received. Meanwhile, the sender is told to wait for the answer to its offer.
+    async fn wait_for_place(&mut self) -> Result<OwnedSemaphorePermit, Failure> {
+        let places = Arc::clone(&self.shared.places);
+        let mut place = pin!(places.acquire_owned());
+        let mut message_due = interval(WAIT_MESSAGE_INTERVAL);
+        message_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                place = &mut place => return place.map_err(|error| self.unable(&error)),
+                reason = self.cancellation.cancelled() => return Err(self.channel.cancelled(reason)),
+                () = self.shared.closing.cancelled() => {
+                    return Err(self.declined(LEAVING.into(), LEAVING));
+                }
+                message = self.channel.receive() => return Err(Failure {
+                    reason: reason_of_abort(message),
+                    message: None,
+                }),
+                _ = message_due.tick() => {
+                    let transfer = self.offer.transfer;
+                    self.channel.send(FileMessage::Wait { transfer }).await;
+                }
+            }
+        }
     }
 
     async fn announce(&self, part: &PartFile, control: &Control) {

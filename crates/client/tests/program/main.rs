@@ -5,9 +5,12 @@
 mod chat;
 mod endings;
 mod entering;
+mod exit_status;
 mod files;
 mod harness;
+mod many;
 mod multicast;
+mod output;
 mod plain;
 mod receivers;
 mod terminal;
