@@ -9,7 +9,7 @@
 //! It drives `backroom-client --output json`, as a bot in any language can: each line from the client is an event, each line
 //! to it is a command. `docs/client.md` lists both.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -53,21 +53,25 @@ fn main() -> Result<()> {
     let mut commands = client.stdin.take().context("the client has no input")?;
     let events = BufReader::new(client.stdout.take().context("the client has no output")?);
 
+    let say = |line: String| {
+        // The bot goes on if nobody reads its output.
+        let _ = writeln!(io::stdout(), "{line}");
+    };
     // The client ends its output when it leaves the room, and so ends this loop.
     for line in events.lines() {
         let event: Value = serde_json::from_str(&line?)?;
         let field = |key: &str| event[key].as_str().unwrap_or_default();
         match field("event") {
-            "joined" => println!("joined as {}", field("name")),
+            "joined" => say(format!("joined as {}", field("name"))),
             "message" if field("cast") == "unicast" => {
                 let (from, text) = (field("from"), field("text"));
-                println!("{from} wrote: {text}");
+                say(format!("{from} wrote: {text}"));
                 // A command is one line, but a text may have several.
                 if let Some(line) = answer(text).and_then(|answer| answer.lines().next()) {
                     writeln!(commands, "municast|{from}|{line}")?;
                 }
             }
-            "error" => eprintln!("error: {}", field("message")),
+            "error" => say(format!("error: {}", field("message"))),
             // Later versions may have more events.
             _ => {}
         }

@@ -8,6 +8,7 @@
 //! by arrival time, and sets its clock to the next arrival or to the sender's timer, whichever is first.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -74,13 +75,12 @@ fn main() -> Result<()> {
     );
     let seconds = outcome.duration.as_secs_f64();
     let goodput_mbps = (8 * FILE_BYTES) as f64 / seconds / 1e6;
-    println!("received: {FILE_BYTES} bytes, identical");
-    println!("time:     {seconds:.3} s, {goodput_mbps:.2} Mbit/s");
+    let mut out = io::stdout();
+    writeln!(out, "received: {FILE_BYTES} bytes, identical")?;
+    writeln!(out, "time:     {seconds:.3} s, {goodput_mbps:.2} Mbit/s")?;
     let resent = outcome.segments_retransmitted;
-    println!(
-        "segments: {} in the file, {resent} sent again",
-        segments.len()
-    );
+    let count = segments.len();
+    writeln!(out, "segments: {count} in the file, {resent} sent again")?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use backroom_process::{log, open_files, signals};
 use backroom_protocol::{Password, Refusal};
 use backroom_transport::connection::ConnectError;
 use backroom_transport::file::ReceiveLimits;
@@ -16,8 +17,8 @@ use backroom_vocabulary::event::Event;
 use clap::Parser as _;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Exit, Options, OutputFormat};
 use crate::entrance::Entrance;
@@ -29,7 +30,7 @@ use crate::session::{Ending, Introduction, Session};
 use crate::tracer::Tracer;
 use crate::transfers::{ActiveTransfers, Config, Transfers};
 use crate::trust::{KnownMembers, KnownServers};
-use crate::ui::{Editor, FrontEnd, Json, Plain, show_all};
+use crate::ui::{Editor, FrontEnd, Stream, show_all};
 
 /// The number of events that may wait to be shown. If the output blocks, the session waits when the queue is full.
 const EVENT_QUEUE: usize = 4096;
@@ -37,35 +38,44 @@ const EVENT_QUEUE: usize = 4096;
 /// The time that the output has to show the last events, and that threads blocked on a disk have to end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The number of files that are sent at the same time, and of their unicast streams.
+const MAX_OUTGOING: usize = 256;
+
+/// What a file with its group and a unicast stream keep open: the file, two sockets, and what wakes their threads.
+const OPEN_FILES_PER_OUTGOING: usize = 8;
+
+/// What an incoming file keeps open: the file and its folder, two sockets, and what wakes its thread.
+const OPEN_FILES_PER_INCOMING: usize = 6;
+
 /// Runs the program with the options of the command line. Writes the error that ends it to standard error.
 pub fn run() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
-    let exit = match start(options) {
-        Ok(()) => Exit::Left,
-        Err(Failure { error, exit }) => {
-            let error = error_with_causes(&error);
-            // If standard error is closed, only the exit code reports the failure.
-            let _ = writeln!(io::stderr(), "backroom-client: {error}");
-            exit
-        }
-    };
-    ExitCode::from(exit as u8)
-}
-
-fn log_to_stderr() {
     // On a terminal, a log line would disrupt the line editor. RUST_LOG can still enable the log.
     let default_level = if io::stdout().is_terminal() {
         "off"
     } else {
         "warn"
     };
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    let colours = io::stderr().is_terminal();
+    let log = match log::start(default_level, colours) {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "backroom-client: cannot start a thread: {error}"
+            );
+            return ExitCode::from(Exit::Lost as u8);
+        }
+    };
+    let exit = match start(options) {
+        Ok(()) => Exit::Left,
+        Err(Failure { error, exit }) => {
+            log.print(format!("backroom-client: {}", error_with_causes(&error)));
+            exit
+        }
+    };
+    log.finish();
+    ExitCode::from(exit as u8)
 }
 
 /// An error that ends the program, and its exit code.
@@ -80,6 +90,21 @@ impl Failure {
             error: error.into(),
             exit: Exit::Usage,
         }
+    }
+
+    /// Lines or files that failed. The exit code tells only a program that wrote them: a person has seen the errors.
+    fn check(failures: usize) -> Result<(), Self> {
+        if failures == 0 || io::stdin().is_terminal() {
+            return Ok(());
+        }
+        let failed = match failures {
+            1 => "1 command or file".into(),
+            failures => format!("{failures} commands or files"),
+        };
+        Err(Self {
+            error: anyhow!("{failed} failed; the output has the reasons"),
+            exit: Exit::Incomplete,
+        })
     }
 
     fn lost(error: impl Into<anyhow::Error>) -> Self {
@@ -115,6 +140,7 @@ fn start(mut options: Options) -> Result<(), Failure> {
     }
     let servers = KnownServers::open(&options).map_err(Failure::usage)?;
     let members = KnownMembers::open(&options).map_err(Failure::usage)?;
+    signals::fail_beyond_file_size().map_err(Failure::lost)?;
     // The session runs on this thread. Each transfer has its own.
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::lost)?;
@@ -145,10 +171,13 @@ async fn run_with(
         servers,
         on_terminal,
         events: &events,
+        failures: 0,
     };
     let ended = join_and_run(entrance, password, members, &mut input, active, trace).await;
     if let (Err(failure), OutputFormat::Json) = (&ended, options.output) {
-        show(&events, event::error(error_with_causes(&failure.error))).await;
+        let error = event::error(error_with_causes(&failure.error));
+        // On a timeout, the output is blocked, and the exit code alone tells of the failure.
+        let _ = timeout(FLUSH_TIMEOUT, show(&events, error)).await;
     }
     drop(events);
     for ended in trace_ended.into_iter().chain([output_ended]) {
@@ -172,19 +201,24 @@ async fn join_and_run(
     };
     let ports = open_ports(entrance.options, udp).map_err(Failure::usage)?;
     let interrupt = interrupt_token().map_err(Failure::lost)?;
+    let events = entrance.events;
     let entered = tokio::select! {
         entered = entrance.authenticate_and_join(password, input) => entered?,
-        () = interrupt.cancelled() => None,
-    };
-    let Some((server, mut membership)) = entered else {
-        return Ok(());
+        () = interrupt.cancelled() => return Ok(()),
+        // Nobody reads the output.
+        () = events.closed() => return Ok(()),
     };
     let Entrance {
-        options, events, ..
+        options, failures, ..
     } = entrance;
+    let Some((server, mut membership)) = entered else {
+        return Failure::check(failures);
+    };
+    let (max_incoming, max_outgoing) = max_transfers(options.max_incoming);
     let config = Config {
         download_dir: options.download_dir.clone(),
-        max_incoming: options.max_incoming,
+        max_incoming,
+        max_outgoing,
         receive: ReceiveLimits {
             max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
             ..ReceiveLimits::default()
@@ -202,9 +236,11 @@ async fn join_and_run(
     };
     let members = members.of(membership.connection.agreement.server, events);
     let (settings, events) = (options.settings, events.clone());
-    let session = Session::new(membership, members, transfers, settings, events);
-    match session.run(introduction, input, interrupt).await {
-        Ending::Left => Ok(()),
+    let session = Session::new(membership, members, transfers, settings, events, interrupt);
+    let outcome = session.run(introduction, input).await;
+    match outcome.ending {
+        Ending::Left => Failure::check(failures + outcome.failures),
+        Ending::Interrupted => Ok(()),
         Ending::Lost(reason) => Err(Failure::lost(anyhow!("connection lost: {reason}"))),
         Ending::Kicked => Err(Failure::lost(anyhow!(
             "you were removed from the room by vote"
@@ -218,6 +254,18 @@ fn open_ports(options: &Options, udp: UdpOptions) -> anyhow::Result<Ports> {
     };
     Ports::fixed(range, udp)
         .with_context(|| "cannot use the port of --udp-port; choose another one")
+}
+
+/// How many files can be received at the same time, and how many can be sent and how many unicast streams they can have. These are
+/// fewer than usual if the system allows few open files; then either direction gets half of them.
+fn max_transfers(max_incoming: usize) -> (usize, usize) {
+    let incoming = max_incoming.saturating_mul(OPEN_FILES_PER_INCOMING);
+    let outgoing = MAX_OUTGOING * OPEN_FILES_PER_OUTGOING;
+    let allowed = open_files::raise_limit(incoming.saturating_add(outgoing));
+    let for_incoming = incoming.min(allowed.saturating_sub(outgoing).max(allowed / 2));
+    let incoming = (for_incoming / OPEN_FILES_PER_INCOMING).max(1);
+    let outgoing = (allowed - for_incoming) / OPEN_FILES_PER_OUTGOING;
+    (max_incoming.min(incoming), outgoing.clamp(1, MAX_OUTGOING))
 }
 
 /// The address of the interface that routes to the server. Multicast goes through the same interface.
@@ -256,11 +304,12 @@ fn open_ui(options: &Options) -> anyhow::Result<Ui> {
         });
     }
     let front_end: Box<dyn FrontEnd> = match options.output {
-        OutputFormat::Plain => Box::new(Plain),
-        OutputFormat::Json => Box::new(Json),
+        OutputFormat::Plain => Box::new(Stream::plain()),
+        OutputFormat::Json => Box::new(Stream::json()),
     };
+    let lines = Lines::new(BufReader::new(io::stdin()));
     Ok(Ui {
-        input: Input::spawn(Lines(BufReader::new(io::stdin())))?,
+        input: Input::spawn(lines)?,
         front_end,
         on_terminal: on_terminal && options.output == OutputFormat::Plain,
     })
@@ -278,10 +327,8 @@ fn start_output(
         .name("output".into())
         .spawn(move || {
             let shown = runtime.block_on(show_all(ui.as_mut(), events, active));
-            if let Err(error) = shown
-                && error.kind() != io::ErrorKind::BrokenPipe
-            {
-                tracing::warn!(%error, "cannot write to standard output");
+            if let Err(error) = shown {
+                tracing::info!(%error, "nobody reads the output; leaving the room");
             }
             drop(running);
         })?;

@@ -17,6 +17,7 @@ pub(crate) enum Exit {
     Lost = 1,
     Usage = 2,
     WrongPassword = 3,
+    Incomplete = 4,
     ServerChanged = 5,
 }
 
@@ -28,10 +29,11 @@ Examples:
 The program reads commands from standard input, one per line. Enter `help` for a list.
 
 Exit codes:
-  0  the user left, or the input ended and all transfers had finished
+  0  the user left, or the input ended and everything succeeded, or nobody reads the output any more
   1  the connection failed or was lost, or the room removed this member
   2  usage error, or the name given with --name is not available
   3  wrong password
+  4  the input (not a terminal) ended, and a command or a file failed
   5  the identity of the server has changed";
 
 /// Joins an encrypted chat room and exchanges files with its members.
@@ -87,7 +89,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PORT|FIRST-LAST")]
     pub(crate) udp_port: Option<PortRange>,
 
-    /// Maximum number of files received at the same time. Further files are declined
+    /// Maximum number of files received at the same time. Further files wait. With 0, all files are declined
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) max_incoming: usize,
 
@@ -95,7 +97,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_file_size: Option<ByteSize>,
 
-    /// Write every step of every transfer to a new file, one JSON object per line, for `backroom-lab trace --from`
+    /// Write every step of every transfer to a new file, one JSON object per line, for `backroom-lab trace --from`. A file that
+    /// exists and is not empty is not overwritten: the program ends with an error
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 

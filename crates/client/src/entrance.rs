@@ -20,6 +20,8 @@ pub(crate) struct Entrance<'a> {
     /// Whether a person can answer questions.
     pub(crate) on_terminal: bool,
     pub(crate) events: &'a mpsc::Sender<Event>,
+    /// The lines that were not a name, or not a free one.
+    pub(crate) failures: usize,
 }
 
 impl Entrance<'_> {
@@ -81,7 +83,7 @@ impl Entrance<'_> {
     }
 
     async fn join_with_chosen_name(
-        &self,
+        &mut self,
         connector: &mut Connector,
         input: &mut Input,
     ) -> Result<Option<Membership>, JoinError> {
@@ -91,6 +93,7 @@ impl Entrance<'_> {
             };
             match self.join(connector, &name).await {
                 Err(JoinError::Refused(refusal @ Refusal::NameTaken { .. })) => {
+                    self.failures += 1;
                     self.show(event::error(refusal.to_string())).await;
                 }
                 joined => return joined.map(Some),
@@ -113,7 +116,7 @@ impl Entrance<'_> {
     }
 
     /// Prompts until the user enters a valid name. Returns `None` at the end of the input.
-    async fn ask_name(&self, input: &mut Input) -> Option<Name> {
+    async fn ask_name(&mut self, input: &mut Input) -> Option<Name> {
         loop {
             self.show(Event::NameWanted).await;
             let error = match input.next(Prompt::Name).await {
@@ -122,8 +125,10 @@ impl Entrance<'_> {
                     Err(error) => error.to_string(),
                 },
                 Line::TooLong | Line::NotText => "this is not a valid name".into(),
+                Line::Failed(error) => format!("cannot read the input: {error}"),
                 Line::Interrupted | Line::End => return None,
             };
+            self.failures += 1;
             self.show(event::error(error)).await;
         }
     }

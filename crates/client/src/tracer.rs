@@ -1,14 +1,14 @@
 //! `--trace`: writes every step of every transfer as a JSON line, for `backroom-lab trace --from`.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use backroom_gbn::GoBackCause;
 use backroom_protocol::TransferId;
 use backroom_protocol::segment::StreamId;
@@ -40,8 +40,7 @@ pub(crate) struct Tracer {
 impl Tracer {
     /// Starts writing to a new file at `path`. The second value is disconnected when the file is complete.
     pub(crate) fn start(path: &Path) -> anyhow::Result<(Self, blocking::Receiver<()>)> {
-        let file = File::create(path)
-            .with_context(|| format!("cannot create the trace file {}", path.display()))?;
+        let file = create(path)?;
         let (sink, steps) = trace_channel(STEPS);
         let (streams, begun) = mpsc::channel(STREAMS);
         let (running, ended) = blocking::channel();
@@ -67,6 +66,26 @@ impl Tracer {
         self.streams.try_send(begin).ok()?;
         Some(self.sink.clone())
     }
+}
+
+/// Creates the file, or opens an empty one, a pipe or a device. What another run wrote or writes is not overwritten.
+fn create(path: &Path) -> anyhow::Result<File> {
+    let shown = path.display();
+    let opened = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    let file = opened.with_context(|| format!("cannot create the trace file {shown}"))?;
+    if file.metadata()?.is_file() {
+        // The lock keeps out another client that was given the same name.
+        let is_in_use = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        ensure!(
+            !is_in_use && file.metadata()?.len() == 0,
+            "the trace file {shown} exists and is not overwritten; give another name, or move it away"
+        );
+    }
+    Ok(file)
 }
 
 struct Writer {

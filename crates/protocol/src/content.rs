@@ -85,9 +85,10 @@ pub enum FileMessage {
         /// The transfer that ends with this message.
         transfer: TransferId,
     },
-    /// Sender: other receivers are served first. The receiver keeps waiting.
+    /// Sender: other receivers are served first. The receiver keeps waiting. Receiver: other files are received first. The sender
+    /// keeps waiting for the answer to its offer.
     Wait {
-        /// The accepted transfer.
+        /// The offered or accepted transfer.
         transfer: TransferId,
     },
     /// The group does not serve the receiver: what it lacks comes to it alone.

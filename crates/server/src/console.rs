@@ -1,10 +1,12 @@
 //! The operator's console: reads commands from standard input, one a line, and replies on standard output.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, StdinLock};
+use std::os::fd::AsFd;
 use std::str::FromStr;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use backroom_process::stream;
 use backroom_protocol::{Name, NameError};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -17,6 +19,9 @@ const MAX_LINE_BYTES: u64 = 4 * 1_024;
 
 /// The lines that are read ahead of their execution.
 const MAX_LINES: usize = 16;
+
+/// The interval at which a server in the background looks whether it may read from its terminal again.
+const BACKGROUND_PAUSE: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
 users      list the members and their addresses
@@ -120,21 +125,15 @@ pub(crate) fn lines() -> io::Result<mpsc::Receiver<String>> {
     let read = move || {
         let mut stdin = io::stdin().lock();
         loop {
-            let mut line = Vec::new();
-            match (&mut stdin)
-                .take(MAX_LINE_BYTES)
-                .read_until(b'\n', &mut line)
-            {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) => {
-                    warn!("cannot read from the console: {error}");
-                    return;
+            match next_line(&mut stdin) {
+                Ok(Some(line)) => {
+                    if lines.blocking_send(line).is_err() {
+                        return;
+                    }
                 }
-            }
-            let line = String::from_utf8_lossy(&line).into_owned();
-            if lines.blocking_send(line).is_err() {
-                return;
+                Ok(None) => return,
+                // As after the end of the input, the server continues.
+                Err(error) => return warn!("cannot read from the console any more: {error}"),
             }
         }
     };
@@ -142,6 +141,26 @@ pub(crate) fn lines() -> io::Result<mpsc::Receiver<String>> {
         .name("console".to_owned())
         .spawn(read)?;
     Ok(receiver)
+}
+
+/// The next line, or `None` at the end of the input.
+fn next_line(stdin: &mut StdinLock<'_>) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    loop {
+        let room = MAX_LINE_BYTES - line.len() as u64;
+        match stdin.by_ref().take(room).read_until(b'\n', &mut line) {
+            Ok(_) if line.is_empty() => return Ok(None),
+            Ok(_) => return Ok(Some(String::from_utf8_lossy(&line).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                stream::wait_readable(io::stdin().as_fd())?;
+            }
+            // Another program uses the terminal. It may be this server's turn again later.
+            Err(_) if stream::is_in_background(io::stdin().as_fd()) => {
+                thread::sleep(BACKGROUND_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

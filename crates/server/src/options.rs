@@ -14,7 +14,8 @@ use crate::room::{KickDecision, MAX_KICK_BAN, MIN_KICK_VOTES, RoomConfig};
 /// Runs a chat room. The server relays end-to-end encrypted messages that it cannot read.
 ///
 /// Prints joining and leaving members. Reads the operator's commands from standard input; enter
-/// `help` for a list.
+/// `help` for a list. The command `exit`, SIGINT and SIGTERM notify the members and end it. The end of
+/// the input and a closed terminal do not: the room stays open.
 // No `Debug`: it would show the password.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]

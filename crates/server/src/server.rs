@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use backroom_process::stream::Output;
+use backroom_process::{LineQueue, open_files};
 use backroom_protocol::handshake::ServerIdentity;
 use backroom_protocol::{Reason, StretchedPassword};
 use backroom_transport::connection::Acceptor;
@@ -18,9 +20,7 @@ use crate::admission::Admission;
 use crate::console::Command;
 use crate::hub::Hub;
 use crate::listener;
-use crate::open_files;
 use crate::options::Options;
-use crate::printer::Printer;
 use crate::room::Notice;
 use crate::session::{CLOSE_TIMEOUT, Sessions};
 
@@ -44,7 +44,14 @@ impl Server {
         identity: ServerIdentity,
     ) -> anyhow::Result<Self> {
         let max_joining = options.max_joining.get() as usize;
-        open_files::raise_limit(options.max_members as usize + max_joining);
+        let needed = options.max_members as usize + max_joining;
+        let allowed = open_files::raise_limit(needed);
+        if allowed < needed {
+            warn!(
+                needed,
+                allowed, "the limit of open files is too low for all connections; see `ulimit -Hn`"
+            );
+        }
         let mut listeners = Vec::new();
         for address in options.addresses() {
             // All addresses are bound before any connection is accepted, so an error leaves no half-started server.
@@ -82,7 +89,7 @@ impl Server {
         mut console: mpsc::Receiver<String>,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let printer = Printer::start(io::stdout())?;
+        let printer = LineQueue::start("printer", Output(io::stdout()))?;
         let tasks = TaskTracker::new();
         for listener in self.listeners.drain(..) {
             if let Ok(address) = listener.local_addr() {
@@ -126,7 +133,7 @@ async fn serve_operator(
     hub: &Hub,
     notices: &mut mpsc::Receiver<Notice>,
     console: &mut mpsc::Receiver<String>,
-    printer: &Printer,
+    printer: &LineQueue,
 ) {
     loop {
         tokio::select! {
@@ -152,7 +159,7 @@ async fn serve_operator(
     }
 }
 
-fn announce(notice: &Notice, printer: &Printer) {
+fn announce(notice: &Notice, printer: &LineQueue) {
     match notice {
         Notice::Connected { name, peer } => {
             printer.print(format!("Client Connected: {name}"));

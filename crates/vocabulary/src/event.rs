@@ -110,6 +110,15 @@ pub enum Event {
         /// The reason.
         error: String,
     },
+    /// A file waits until fewer files are being sent. `sending` follows, with the same number, or an error.
+    Queued {
+        /// This client's number for the transfer.
+        id: u64,
+        /// The file's path, as it was given.
+        file: String,
+        /// The names of the receivers.
+        receivers: Vec<String>,
+    },
     /// A file is offered to its receivers.
     Sending {
         /// This client's number for the transfer.
@@ -232,6 +241,8 @@ pub struct Transfer {
     pub bytes: u64,
     /// The receivers, or the sender.
     pub peers: Vec<Peer>,
+    /// Whether the file waits until fewer files are being sent. Its size is not known then, and `bytes` is 0.
+    pub queued: bool,
 }
 
 /// The other end of a transfer in progress.

@@ -1,7 +1,9 @@
 //! Lines of input, and reading them from a pipe or file with a limit on their length.
 
-use std::io::{BufRead, Read as _};
+use std::io::{self, BufRead, ErrorKind, Read as _};
+use std::os::fd::AsFd as _;
 
+use backroom_process::stream::wait_readable;
 use backroom_protocol::{MAX_NAME_CHARS, MAX_TEXT_BYTES, room::MAX_MEMBERS};
 
 /// The longest line: a message of the largest size and the names of a full room.
@@ -28,6 +30,8 @@ pub(crate) enum Line {
     NotText,
     /// Ctrl-C in a line editor.
     Interrupted,
+    /// The input cannot be read any further, for this reason. `End` follows.
+    Failed(String),
     End,
 }
 
@@ -36,19 +40,59 @@ pub(crate) trait LineSource: Send {
     fn read(&mut self, prompt: Prompt) -> Line;
 }
 
-pub(crate) struct Lines<R>(pub(crate) R);
+pub(crate) struct Lines<R> {
+    input: R,
+    has_failed: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self {
+            input,
+            has_failed: false,
+        }
+    }
+
+    fn try_read(&mut self) -> io::Result<Line> {
+        let mut line = Vec::new();
+        let input = &mut self.input;
+        waiting(|| {
+            let room = MAX_LINE_BYTES - line.len();
+            let mut limited = input.by_ref().take(room as u64);
+            limited.read_until(b'\n', &mut line)
+        })?;
+        let is_complete = line.last() == Some(&b'\n');
+        Ok(match line.len() {
+            0 => Line::End,
+            MAX_LINE_BYTES if !is_complete => {
+                waiting(|| input.skip_until(b'\n'))?;
+                Line::TooLong
+            }
+            _ => String::from_utf8(line).map_or(Line::NotText, Line::Text),
+        })
+    }
+}
 
 impl<R: BufRead + Send> LineSource for Lines<R> {
     fn read(&mut self, _: Prompt) -> Line {
-        let mut line = Vec::new();
-        let mut limited = self.0.by_ref().take(MAX_LINE_BYTES as u64);
-        match limited.read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => Line::End,
-            Ok(MAX_LINE_BYTES) if line.last() != Some(&b'\n') => match self.0.skip_until(b'\n') {
-                Ok(_) => Line::TooLong,
-                Err(_) => Line::End,
-            },
-            Ok(_) => String::from_utf8(line).map_or(Line::NotText, Line::Text),
+        if self.has_failed {
+            return Line::End;
+        }
+        self.try_read().unwrap_or_else(|error| {
+            self.has_failed = true;
+            Line::Failed(error.to_string())
+        })
+    }
+}
+
+/// Reads from standard input, which another program may have made non-blocking.
+fn waiting(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wait_readable(io::stdin().as_fd())?;
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -58,7 +102,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<Line> {
-        let mut source = Lines(bytes);
+        let mut source = Lines::new(bytes);
         let mut lines = Vec::new();
         while lines.last() != Some(&Line::End) {
             lines.push(source.read(Prompt::Command));
@@ -92,5 +136,13 @@ mod tests {
                 Line::End
             ]
         );
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_not_its_end() {
+        let folder = std::fs::File::open("/").unwrap();
+        let mut source = Lines::new(io::BufReader::new(folder));
+        assert!(matches!(source.read(Prompt::Command), Line::Failed(_)));
+        assert_eq!(source.read(Prompt::Command), Line::End);
     }
 }

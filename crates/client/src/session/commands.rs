@@ -3,9 +3,8 @@
 use backroom_protocol::{ClientMessage, Content, Text};
 use backroom_vocabulary::event::Event;
 
-use super::Session;
+use super::{Ending, Session};
 use crate::command::{self, Command, Recipients};
-use crate::event;
 use crate::input::{Line, MAX_LINE_BYTES};
 
 impl Session {
@@ -16,13 +15,13 @@ impl Session {
                 let error = format!(
                     "not sent: the line exceeds the limit of {MAX_LINE_BYTES} bytes; send a file instead"
                 );
-                return self.show(event::error(error)).await;
+                return self.fail(error).await;
             }
-            Line::NotText => {
-                let error = event::error("not sent: the line is not valid UTF-8");
-                return self.show(error).await;
+            Line::NotText => return self.fail("not sent: the line is not valid UTF-8").await,
+            Line::Failed(error) => {
+                return self.fail(format!("cannot read the input: {error}")).await;
             }
-            Line::Interrupted => return self.leave(),
+            Line::Interrupted => return self.leave(Ending::Interrupted),
             Line::End => return self.drain().await,
         };
         let executed = match command::parse(&line) {
@@ -31,7 +30,7 @@ impl Session {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = executed {
-            self.show(event::error(error.to_string())).await;
+            self.fail(error.to_string()).await;
         }
     }
 
@@ -62,7 +61,7 @@ impl Session {
                 let text = command::menu();
                 self.show(Event::Help { text }).await;
             }
-            Command::Exit => self.leave(),
+            Command::Exit => self.leave(Ending::Left),
         }
         Ok(())
     }
@@ -77,6 +76,8 @@ impl Session {
             cast: to.cast,
             text: Text::new(text)?,
         };
+        let to = receivers.iter().map(|member| member.id);
+        self.unconfirmed.sent_text(to);
         self.post(content, recipients).await;
         Ok(())
     }

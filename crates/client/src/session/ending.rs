@@ -22,11 +22,10 @@ impl Session {
     pub(super) fn advance(&mut self) -> Option<Ending> {
         let idle = self.transfers.count() == 0 && self.posts.is_empty();
         match &self.phase {
-            Phase::Draining
-            | Phase::Stopping {
-                ending: Ending::Left,
-                ..
-            } if idle => self.send_leave(),
+            Phase::Draining if idle => self.confirm_and_leave(Ending::Left),
+            Phase::Stopping { ending, .. } if idle && ending.is_voluntary() => {
+                self.confirm_and_leave(ending.clone());
+            }
             Phase::Stopping { ending, .. } if idle => self.phase = Phase::Over(ending.clone()),
             _ => {}
         }
@@ -34,6 +33,26 @@ impl Session {
             Phase::Over(ending) => Some(ending.clone()),
             _ => None,
         }
+    }
+
+    /// Leaves once the room has handled all messages, and so has reported which of them it refuses.
+    fn confirm_and_leave(&mut self, ending: Ending) {
+        if self.unconfirmed.count() == 0 {
+            self.send_leave(ending);
+        } else if self.unconfirmed.lacks_ping() {
+            // An error is ignored here. Reading from the connection reports it too.
+            let _ = self.feed(&ClientMessage::Ping);
+        }
+    }
+
+    /// Continues without what the phase waits for.
+    pub(super) async fn expire(&mut self) {
+        let unconfirmed = self.unconfirmed.count();
+        if matches!(self.phase, Phase::Stopping { .. }) && unconfirmed > 0 {
+            let error = "the room did not confirm the last messages; some of them may be lost";
+            self.fail(error).await;
+        }
+        self.phase.expire();
     }
 
     /// Handles the end of the input.
@@ -47,14 +66,14 @@ impl Session {
     }
 
     /// Leaves the room at the request of the user.
-    pub(super) fn leave(&mut self) {
-        self.stop(Ending::Left, "you left the room");
+    pub(super) fn leave(&mut self, ending: Ending) {
+        self.stop(ending, "you left the room");
     }
 
     pub(super) fn lose(&mut self, reason: &str) {
         match &self.phase {
-            Phase::Leaving { .. } => self.phase = Phase::Over(Ending::Left),
-            Phase::Stopping { ending, .. } if *ending != Ending::Left => {}
+            Phase::Leaving { ending, .. } => self.phase = Phase::Over(ending.clone()),
+            Phase::Stopping { ending, .. } if !ending.is_voluntary() => {}
             _ => {
                 let reason = self.closing.take().unwrap_or_else(|| reason.to_owned());
                 self.stop(Ending::Lost(reason), "the connection to the room was lost");
@@ -70,12 +89,13 @@ impl Session {
         };
     }
 
-    fn send_leave(&mut self) {
+    fn send_leave(&mut self, ending: Ending) {
         if let Ok(leave) = Encoded::new(&ClientMessage::Leave) {
             // An error is ignored here. Reading from the connection reports it too.
             let _ = self.writer.feed(&leave);
         }
         self.phase = Phase::Leaving {
+            ending,
             deadline: Instant::now() + LEAVE_TIMEOUT,
         };
     }

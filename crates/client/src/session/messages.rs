@@ -43,13 +43,17 @@ impl Session {
                 content,
                 sealed,
             } => self.handle_delivery(from, &content, &sealed).await,
+            // A transfer notices by itself that a member has left.
+            ServerMessage::Undelivered { to } if !self.unconfirmed.has_text_to(&to) => {}
             ServerMessage::Undelivered { to } => {
                 let members = match to.len() {
                     1 => "1 member".into(),
                     count => format!("{count} members"),
                 };
-                let error = format!("the last message did not reach {members}, who had left");
-                self.show(event::error(error)).await;
+                self.fail(format!(
+                    "the last message did not reach {members}, who had left"
+                ))
+                .await;
             }
             ServerMessage::Vote {
                 target,
@@ -73,11 +77,11 @@ impl Session {
                     self.stop(Ending::Kicked, "you were kicked out of the room");
                 }
             }
-            ServerMessage::Rejected { reason } => self.show(event::error(reason.to_string())).await,
+            ServerMessage::Rejected { reason } => self.fail(reason.to_string()).await,
             ServerMessage::Closing { reason } => {
                 self.closing = Some(format!("closed by the server: {reason}"))
             }
-            ServerMessage::Pong => {}
+            ServerMessage::Pong => self.unconfirmed.confirmed(),
             ServerMessage::Ping => self.send(&ClientMessage::Pong).await,
             ServerMessage::Joined { .. } | ServerMessage::Refused(_) => {
                 self.lose("protocol error: unexpected message from the server");

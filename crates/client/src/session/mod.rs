@@ -8,6 +8,7 @@ mod ending;
 mod identities;
 mod messages;
 mod phase;
+mod unconfirmed;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,8 +30,9 @@ use crate::settings::Settings;
 use crate::transfers::{TransferEvent, Transfers};
 use crate::trust::Acquaintances;
 
-pub(crate) use phase::Ending;
 use phase::Phase;
+pub(crate) use phase::{Ending, Outcome};
+use unconfirmed::Unconfirmed;
 
 /// The number of unsent bytes above which no more input is read.
 const MAX_BUFFERED_BYTES: usize = 1 << 20;
@@ -79,6 +81,11 @@ pub(crate) struct Session {
     /// The reason that the room gave for closing the connection.
     closing: Option<String>,
     unanswered_pings: u32,
+    unconfirmed: Unconfirmed,
+    /// The lines and files that have failed.
+    failures: usize,
+    /// Cancelled by a signal that ends the program.
+    interrupt: CancellationToken,
 }
 
 /// An event that the session waits for.
@@ -101,6 +108,7 @@ impl Session {
         transfers: Transfers,
         settings: Settings,
         events: mpsc::Sender<Event>,
+        interrupt: CancellationToken,
     ) -> Self {
         Self {
             reader: membership.connection.reader,
@@ -115,35 +123,31 @@ impl Session {
             phase: Phase::Open,
             closing: None,
             unanswered_pings: 0,
+            unconfirmed: Unconfirmed::default(),
+            failures: 0,
+            interrupt,
         }
     }
 
-    /// Runs until the user leaves, the connection is lost, or the member is removed. `interrupt` makes the member leave.
-    pub(crate) async fn run(
-        mut self,
-        introduction: Introduction,
-        input: &mut Input,
-        interrupt: CancellationToken,
-    ) -> Ending {
+    /// Runs until the user leaves, the connection is lost, or the member is removed.
+    pub(crate) async fn run(mut self, introduction: Introduction, input: &mut Input) -> Outcome {
         self.show_joined(introduction).await;
         let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if let Some(ending) = self.advance() {
-                return ending;
+                return Outcome {
+                    ending,
+                    failures: self.failures,
+                };
             }
-            let wakeup = self.wait(input, &interrupt, &mut pings).await;
+            let wakeup = self.wait(input, &mut pings).await;
             self.handle(wakeup).await;
         }
     }
 
     /// Waits for the next event. All branches are cancel safe, so no other event is lost.
-    async fn wait(
-        &mut self,
-        input: &mut Input,
-        interrupt: &CancellationToken,
-        pings: &mut Interval,
-    ) -> Wakeup {
+    async fn wait(&mut self, input: &mut Input, pings: &mut Interval) -> Wakeup {
         let Self {
             reader,
             writer,
@@ -151,21 +155,24 @@ impl Session {
             events,
             phase,
             posts,
+            unconfirmed,
+            interrupt,
             ..
         } = self;
         // While a post waits for its contexts, nothing is read that could cause another one: the order of posts is fixed.
         let sealing = !posts.is_empty();
         let waiting_bytes = writer.buffered_bytes();
         let connected = phase.is_connected();
-        let reads_lines = matches!(phase, Phase::Open) && !sealing;
+        // A program that writes commands too fast waits for the room and for the files before.
+        let is_behind =
+            waiting_bytes >= MAX_BUFFERED_BYTES || unconfirmed.is_full() || transfers.is_full();
+        let reads_lines = matches!(phase, Phase::Open) && !sealing && !is_behind;
         tokio::select! {
             message = reader.receive(), if connected => Wakeup::Received(message),
             event = transfers.next_event(), if !sealing => Wakeup::Transfer(event),
             written = writer.flush(), if connected && waiting_bytes > 0 => Wakeup::Written(written),
             () = tokio::task::yield_now(), if sealing => Wakeup::PostPending,
-            line = input.next(Prompt::Command), if reads_lines && waiting_bytes < MAX_BUFFERED_BYTES => {
-                Wakeup::Line(line)
-            }
+            line = input.next(Prompt::Command), if reads_lines => Wakeup::Line(line),
             () = interrupt.cancelled(), if !phase.is_ending() => Wakeup::Interrupted,
             () = events.closed(), if !phase.is_ending() => Wakeup::OutputClosed,
             _ = pings.tick(), if connected => Wakeup::PingDue,
@@ -188,12 +195,14 @@ impl Session {
             Wakeup::Line(line) => self.handle_line(line).await,
             Wakeup::Transfer(event) => match event {
                 TransferEvent::Send(to, message) => self.send_file_message(to, message).await,
-                TransferEvent::Show(event) | TransferEvent::Ended(_, event) => {
+                TransferEvent::Show(event) => self.show(event).await,
+                TransferEvent::Ended { event, failed, .. } => {
+                    self.failures += usize::from(failed);
                     self.show(event).await;
                 }
                 TransferEvent::ChannelClosed(_) => {}
             },
-            Wakeup::Interrupted | Wakeup::OutputClosed => self.leave(),
+            Wakeup::Interrupted | Wakeup::OutputClosed => self.leave(Ending::Interrupted),
             Wakeup::PingDue if self.unanswered_pings >= MAX_UNANSWERED_PINGS => {
                 self.lose("the server does not respond");
             }
@@ -201,7 +210,7 @@ impl Session {
                 self.unanswered_pings += 1;
                 self.send(&ClientMessage::Ping).await;
             }
-            Wakeup::DeadlineReached => self.phase.expire(),
+            Wakeup::DeadlineReached => self.expire().await,
         }
     }
 
@@ -234,17 +243,36 @@ impl Session {
         self.posts.pop_front();
         match sealed {
             Ok(post) => self.send(&ClientMessage::Post(post)).await,
-            Err(error) => self.show_envelope_error(&error).await,
+            Err(error) => {
+                self.failures += 1;
+                self.show_envelope_error(&error).await;
+            }
         }
     }
 
     async fn send(&mut self, message: &ClientMessage) {
-        let fed = Encoded::new(message)
-            .map_err(ConnectionError::from)
-            .and_then(|encoded| self.writer.feed(&encoded));
-        if let Err(error) = fed {
-            self.show(event::error(error.to_string())).await;
+        let mut fed = self.feed(message);
+        if fed.is_ok() && self.unconfirmed.needs_ping() {
+            fed = self.feed(&ClientMessage::Ping);
         }
+        if let Err(error) = fed {
+            self.fail(error.to_string()).await;
+        }
+    }
+
+    fn feed(&mut self, message: &ClientMessage) -> Result<(), ConnectionError> {
+        self.writer.feed(&Encoded::new(message)?)?;
+        match message {
+            ClientMessage::Ping => self.unconfirmed.pinged(),
+            _ => self.unconfirmed.sent(),
+        }
+        Ok(())
+    }
+
+    /// Reports an error of a command, which counts for the exit status.
+    async fn fail(&mut self, error: impl Into<String>) {
+        self.failures += 1;
+        self.show(event::error(error)).await;
     }
 
     async fn show_envelope_error(&mut self, error: &EnvelopeError) {
@@ -267,7 +295,15 @@ impl Session {
     }
 
     async fn show(&self, event: Event) {
-        // An error means that the output is closed, which `wait` handles.
-        let _ = self.events.send(event).await;
+        let place = tokio::select! {
+            biased;
+            place = self.events.reserve() => place.ok(),
+            // An output that nobody reads must not keep the program from ending.
+            () = self.interrupt.cancelled() => None,
+        };
+        // Without a place, the output is closed, which `wait` handles, or the program is ending.
+        if let Some(place) = place {
+            place.send(event);
+        }
     }
 }

@@ -33,6 +33,7 @@ impl ActiveTransfers {
                 file: entry.file.clone(),
                 bytes: entry.bytes,
                 peers: entry.peers.iter().map(peer).collect(),
+                queued: false,
             })
             .collect()
     }

@@ -18,7 +18,12 @@ pub(crate) enum TransferEvent {
     /// Deliver no more messages to this channel.
     ChannelClosed(ChannelKey),
     /// The transfer with this number has ended. Show its last event.
-    Ended(u64, Event),
+    Ended {
+        id: u64,
+        event: Event,
+        /// Whether the file did not arrive, and no command cancelled it.
+        failed: bool,
+    },
 }
 
 /// Why a transfer with one member failed.

@@ -15,10 +15,11 @@ use backroom_transport::file::{
     send_to_group,
 };
 use backroom_transport::udp::UdpEndpoint;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::outgoing_file::OutgoingFile;
+use super::turns::Turns;
 
 /// How long the group waits for further receivers after the first has accepted. A receiver that accepts later is served alone.
 const GATHER_TIME: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ pub(super) struct GroupInvitation {
     pub(super) port: NonZeroU16,
     pub(super) messages: mpsc::Sender<GroupMessage>,
     /// Receivers that the group does not serve after all take turns.
-    pub(super) turns: Arc<Semaphore>,
+    pub(super) turns: Turns,
 }
 
 /// A group that no segment was sent to yet.
@@ -73,7 +74,7 @@ impl GroupStream {
         file: &OutgoingFile,
         interface: Ipv4Addr,
         receivers: usize,
-        turns: Arc<Semaphore>,
+        turns: Turns,
     ) -> anyhow::Result<Self> {
         let stream = StreamId {
             transfer: file.transfer,

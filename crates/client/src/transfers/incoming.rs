@@ -16,13 +16,17 @@ use backroom_transport::udp::UdpEndpoint;
 use backroom_vocabulary::event::{Direction, Event};
 use backroom_vocabulary::trace::{Begin, Side};
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::active::Entry;
 use super::cancellation::Cancellation;
 use super::channel::{Failure, INBOX_MESSAGES, PeerChannel, TransferEvent};
-use super::shared::Shared;
+use super::shared::{Shared, WAIT_MESSAGE_INTERVAL};
 use super::socket;
 use super::summary::goodput_mbps;
+
+/// The reason for declining offers when this client is about to leave.
+pub(super) const LEAVING: &str = "leaving the room";
 
 /// An offer from another member.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(super) struct Incoming {
     pub(super) channel: PeerChannel,
     pub(super) cancellation: Cancellation,
     pub(super) shared: Arc<Shared>,
+    /// Whether this side has accepted the offer.
+    pub(super) is_accepted: bool,
 }
 
 impl Incoming {
@@ -70,14 +76,19 @@ impl Incoming {
             self.channel.send(message).await;
         }
         self.channel.close().await;
-        let ended = TransferEvent::Ended(id, event);
+        // Others offer what they like. A file that was never accepted is no failure of this client.
+        let failed = self.is_accepted && matches!(event, Event::Failed { .. });
+        let ended = TransferEvent::Ended { id, event, failed };
         self.shared.events.send(ended).await;
     }
 
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
+        let places = Arc::clone(&self.shared.places);
+        let _place = self.wait_for(places.acquire_owned()).await?;
         let part = self.create_part().await?;
-        let bound = socket::bind(&self.shared.config.ports, self.stream(), &self.from).await;
-        let (endpoint, port) = bound.map_err(|error| self.unable(&error))?;
+        let (shared, stream, from) = (Arc::clone(&self.shared), self.stream(), self.from.clone());
+        let bound = async move { socket::bind(&shared.config.ports, stream, &from).await };
+        let (endpoint, port) = self.wait_for(bound).await?;
         // Joined before the sender knows of it, so that no probe is missed.
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();
@@ -97,6 +108,7 @@ impl Incoming {
             extensions: Extensions::NONE,
         };
         self.channel.send(accept).await;
+        self.is_accepted = true;
         let request = ReceiveRequest {
             part,
             stream: self.stream(),
@@ -131,6 +143,35 @@ impl Incoming {
 
     fn sender_at(&self, port: NonZeroU16) -> SocketAddr {
         SocketAddr::new(self.from.address.ip().to_canonical(), port.get())
+    }
+
+    /// Waits for a place among the files that are received at the same time, or for a port. Meanwhile, the sender is told to wait
+    /// for the answer to its offer.
+    async fn wait_for<T, E: std::fmt::Display>(
+        &mut self,
+        acquired: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure> {
+        let mut acquired = pin!(acquired);
+        let mut message_due = interval(WAIT_MESSAGE_INTERVAL);
+        message_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                acquired = &mut acquired => return acquired.map_err(|error| self.unable(&error)),
+                reason = self.cancellation.cancelled() => return Err(self.channel.cancelled(reason)),
+                () = self.shared.closing.cancelled() => {
+                    return Err(self.declined(LEAVING.into(), LEAVING));
+                }
+                message = self.channel.receive() => return Err(Failure {
+                    reason: reason_of_abort(message),
+                    message: None,
+                }),
+                _ = message_due.tick() => {
+                    let transfer = self.offer.transfer;
+                    self.channel.send(FileMessage::Wait { transfer }).await;
+                }
+            }
+        }
     }
 
     async fn announce(&self, part: &PartFile, control: &Control) {

@@ -1,21 +1,23 @@
 //! All transfers of this client: starts and ends them, and hands them the messages of other members.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use backroom_protocol::{Cast, FileMessage, MemberId, MemberInfo, Offer, Reason, TransferId};
 use backroom_transport::file::{Progress, StreamCount};
-use backroom_vocabulary::event::{Event, Transfer};
-use tokio::sync::mpsc;
+use backroom_vocabulary::event::{Direction, Event, Peer, Transfer};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::active::ActiveTransfers;
 use super::cancellation::Cancellation;
 use super::channel::{ChannelKey, EventSender, PeerChannel, TransferEvent};
-use super::incoming::Incoming;
+use super::incoming::{Incoming, LEAVING};
 use super::outgoing;
 use super::outgoing_file::OutgoingFile;
+use super::queue::{Queue, QueuedFile};
 use super::recipient::Recipient;
 use super::shared::{Config, ProvenHosts, Shared};
 use crate::event;
@@ -24,43 +26,91 @@ use crate::settings::Settings;
 /// How many transfer events may wait for the session.
 const MAX_EVENTS: usize = 64;
 
+/// How many offers may wait until fewer files are being received. Further ones are declined.
+const MAX_WAITING_OFFERS: usize = 1_024;
+
+/// How many of those may come from one member. A client has no more than 32 offers to one receiver under way.
+const MAX_WAITING_OFFERS_OF_SENDER: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Transfers {
     shared: Arc<Shared>,
     last_id: u64,
     running: HashMap<u64, Running>,
     inboxes: HashMap<ChannelKey, mpsc::Sender<FileMessage>>,
-    closed: bool,
+    queue: Queue,
+    /// Events of this manager itself.
+    own_events: VecDeque<TransferEvent>,
     events: mpsc::Receiver<TransferEvent>,
 }
 
 #[derive(Debug)]
 struct Running {
     cancellation: Cancellation,
-    is_incoming: bool,
+    /// Who offered the file, if it is incoming.
+    sender: Option<MemberId>,
+}
+
+/// Opens the file and sends it. Returns the event that tells how that ended.
+async fn open_and_send(file: QueuedFile, shared: Arc<Shared>) -> Event {
+    let (source, name) = match outgoing::open(file.path).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            for recipient in file.recipients {
+                recipient.channel.close().await;
+            }
+            return event::error(format!("not sent: {error}"));
+        }
+    };
+    let outgoing_file = OutgoingFile {
+        id: file.id,
+        transfer: file.transfer,
+        cast: file.cast,
+        source,
+        name,
+        settings: file.settings,
+        cancellation: file.cancellation,
+        shared,
+    };
+    outgoing::send(Arc::new(outgoing_file), file.recipients).await
+}
+
+/// Whether a file was not sent, or not to all of its receivers.
+fn is_failure(event: &Event) -> bool {
+    match event {
+        Event::Sent(account) => account.receivers.iter().any(|receiver| !receiver.ok),
+        event => matches!(event, Event::Error { .. }),
+    }
 }
 
 impl Transfers {
     pub(crate) fn new(config: Config, active: ActiveTransfers) -> Self {
         let (event_sender, events) = mpsc::channel(MAX_EVENTS);
+        let queue = Queue::new(config.max_outgoing);
         let shared = Shared {
-            config,
             active,
             streams: StreamCount::default(),
             proven: ProvenHosts::default(),
             events: EventSender(event_sender),
+            turns: Arc::new(Semaphore::new(config.max_outgoing)),
+            places: Arc::new(Semaphore::new(
+                config.max_incoming.min(Semaphore::MAX_PERMITS),
+            )),
+            closing: CancellationToken::new(),
+            config,
         };
         Self {
             shared: Arc::new(shared),
             last_id: 0,
             running: HashMap::new(),
             inboxes: HashMap::new(),
-            closed: false,
+            queue,
+            own_events: VecDeque::new(),
             events,
         }
     }
 
-    /// Opens a file and sends it, in the background.
+    /// Opens a file and sends it, in the background. If too many files are under way, it waits until some have ended.
     pub(crate) fn send(
         &mut self,
         path: PathBuf,
@@ -69,7 +119,7 @@ impl Transfers {
         settings: Settings,
     ) -> anyhow::Result<()> {
         let transfer = TransferId::generate()?;
-        let (id, cancellation) = self.begin(false);
+        let (id, cancellation) = self.begin(None);
         let recipients: Vec<Recipient> = receivers
             .into_iter()
             .map(|member| Recipient {
@@ -78,32 +128,40 @@ impl Transfers {
                 progress: Progress::default(),
             })
             .collect();
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            let event = match outgoing::open(path).await {
-                Ok((source, name)) => {
-                    let file = OutgoingFile {
-                        id,
-                        transfer,
-                        cast,
-                        source,
-                        name,
-                        settings,
-                        cancellation,
-                        shared: Arc::clone(&shared),
-                    };
-                    outgoing::send(Arc::new(file), recipients).await
-                }
-                Err(error) => {
-                    for recipient in recipients {
-                        recipient.channel.close().await;
-                    }
-                    event::error(format!("not sent: {error}"))
-                }
-            };
-            shared.events.send(TransferEvent::Ended(id, event)).await;
-        });
+        let file = QueuedFile {
+            id,
+            transfer,
+            path,
+            cast,
+            settings,
+            recipients,
+            cancellation,
+        };
+        let queued = Event::Queued {
+            id,
+            file: file.shown_path(),
+            receivers: file.recipients.iter().map(Recipient::name).collect(),
+        };
+        self.queue.push(file);
+        self.start_queued();
+        if self.queue.waiting().any(|file| file.id == id) {
+            self.own_events.push_back(TransferEvent::Show(queued));
+        }
         Ok(())
+    }
+
+    /// Starts the files whose turn it is, each in a task of its own.
+    fn start_queued(&mut self) {
+        while let Some(file) = self.queue.start_next() {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                let id = file.id;
+                let event = open_and_send(file, Arc::clone(&shared)).await;
+                let failed = is_failure(&event);
+                let ended = TransferEvent::Ended { id, event, failed };
+                shared.events.send(ended).await;
+            });
+        }
     }
 
     /// Handles a member's message about a file. If it is an offer that is declined at once, returns the reply and the event to
@@ -130,16 +188,21 @@ impl Transfers {
     }
 
     fn handle_offer(&mut self, from: &MemberInfo, offer: Offer) -> Option<(FileMessage, Event)> {
-        let incoming = self.running.values().filter(|running| running.is_incoming);
-        let most = self.shared.config.max_incoming;
-        if self.closed {
-            return Some(self.decline(from, &offer, "leaving the room"));
+        if self.shared.closing.is_cancelled() {
+            return Some(self.decline(from, &offer, LEAVING));
         }
-        if incoming.count() >= most {
+        let most = self.shared.config.max_incoming;
+        let senders = self.running.values().filter_map(|running| running.sender);
+        let of_all = senders.clone().count();
+        let of_sender = senders.filter(|sender| *sender == from.id).count();
+        if most == 0
+            || of_all >= most.saturating_add(MAX_WAITING_OFFERS)
+            || of_sender >= most.saturating_add(MAX_WAITING_OFFERS_OF_SENDER)
+        {
             let reason = format!("already receiving {most} files; try again later");
             return Some(self.decline(from, &offer, &reason));
         }
-        let (id, cancellation) = self.begin(true);
+        let (id, cancellation) = self.begin(Some(from.id));
         let incoming = Incoming {
             id,
             from: from.clone(),
@@ -147,6 +210,7 @@ impl Transfers {
             offer,
             cancellation,
             shared: Arc::clone(&self.shared),
+            is_accepted: false,
         };
         tokio::spawn(incoming.run());
         None
@@ -171,7 +235,11 @@ impl Transfers {
         self.inboxes.retain(|(other, _), _| *other != member);
     }
 
-    pub(crate) fn cancel(&self, id: u64) -> anyhow::Result<()> {
+    pub(crate) fn cancel(&mut self, id: u64) -> anyhow::Result<()> {
+        if let Some(file) = self.queue.remove(id) {
+            self.give_up(file, "cancelled");
+            return Ok(());
+        }
         let running = self.running.get(&id).with_context(|| {
             format!("there is no transfer {id}; `transfers` lists the running ones")
         })?;
@@ -179,9 +247,9 @@ impl Transfers {
         Ok(())
     }
 
-    /// Declines all further offers.
+    /// Declines all further offers, and those that were not accepted yet.
     pub(crate) fn close(&mut self) {
-        self.closed = true;
+        self.shared.closing.cancel();
     }
 
     /// Cancels all transfers, and declines all further offers.
@@ -190,39 +258,87 @@ impl Transfers {
         for running in self.running.values() {
             running.cancellation.cancel(reason);
         }
+        for file in self.queue.remove_all() {
+            self.give_up(file, reason);
+        }
+    }
+
+    /// Ends a file that was never offered.
+    fn give_up(&mut self, file: QueuedFile, reason: &str) {
+        let path = file.shown_path();
+        let event = event::error(format!("not sent: {path}: {reason}"));
+        for recipient in &file.recipients {
+            self.inboxes.remove(&(recipient.member.id, file.transfer));
+        }
+        self.own_events.push_back(TransferEvent::Ended {
+            id: file.id,
+            event,
+            failed: false,
+        });
     }
 
     pub(crate) fn count(&self) -> usize {
         self.running.len()
     }
 
+    /// Whether so many files wait to be sent that no more should be added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.is_full()
+    }
+
+    /// The active transfers, and then the files that wait to be sent.
     pub(crate) fn list(&self) -> Vec<Transfer> {
-        self.shared.active.list()
+        let peer = |recipient: &Recipient| Peer {
+            name: recipient.name(),
+            bytes_done: 0,
+        };
+        let waiting = self.queue.waiting().map(|file| Transfer {
+            id: file.id,
+            direction: Direction::Out,
+            file: file.shown_path(),
+            bytes: 0,
+            peers: file.recipients.iter().map(peer).collect(),
+            queued: true,
+        });
+        self.shared
+            .active
+            .list()
+            .into_iter()
+            .chain(waiting)
+            .collect()
     }
 
     /// The next event of any transfer. Cancel-safe.
     pub(crate) async fn next_event(&mut self) -> TransferEvent {
-        let Some(event) = self.events.recv().await else {
-            // Can't happen: `shared` keeps the channel open.
-            return std::future::pending().await;
+        let mut event = match self.own_events.pop_front() {
+            Some(event) => event,
+            None => match self.events.recv().await {
+                Some(event) => event,
+                // Can't happen: `shared` keeps the channel open.
+                None => return std::future::pending().await,
+            },
         };
-        match &event {
+        match &mut event {
             TransferEvent::ChannelClosed(key) => drop(self.inboxes.remove(key)),
-            TransferEvent::Ended(id, _) => {
-                self.running.remove(id);
+            TransferEvent::Ended { id, failed, .. } => {
+                let running = self.running.remove(id);
+                // What was cancelled here has not failed.
+                *failed &= running.is_some_and(|running| running.cancellation.reason().is_none());
                 self.shared.active.remove(*id);
+                self.queue.ended(*id);
+                self.start_queued();
             }
             TransferEvent::Send(..) | TransferEvent::Show(_) => {}
         }
         event
     }
 
-    fn begin(&mut self, is_incoming: bool) -> (u64, Cancellation) {
+    fn begin(&mut self, sender: Option<MemberId>) -> (u64, Cancellation) {
         self.last_id += 1;
         let cancellation = Cancellation::default();
         let running = Running {
             cancellation: cancellation.clone(),
-            is_incoming,
+            sender,
         };
         self.running.insert(self.last_id, running);
         (self.last_id, cancellation)

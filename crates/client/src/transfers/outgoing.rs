@@ -8,7 +8,6 @@ use backroom_protocol::{FileName, MemberInfo};
 use backroom_transport::file::SourceFile;
 use backroom_vocabulary::DeliverySetting;
 use backroom_vocabulary::event::{Direction, Event};
-use tokio::sync::Semaphore;
 
 use super::active::Entry;
 use super::channel::TransferEvent;
@@ -16,6 +15,7 @@ use super::group::GroupStream;
 use super::outgoing_file::OutgoingFile;
 use super::recipient::{Recipient, RecipientTransfer};
 use super::summary::{RecipientReport, Summary};
+use super::turns::Turns;
 use crate::paths::expand_home;
 
 /// The number of unicast streams of one file that run at the same time. More would share the same bandwidth, and each needs memory
@@ -38,7 +38,7 @@ pub(super) async fn send(file: Arc<OutgoingFile>, recipients: Vec<Recipient>) ->
         DeliverySetting::Sequential => 1,
         _ => MAX_PARALLEL_STREAMS,
     };
-    let turns = Arc::new(Semaphore::new(max_streams));
+    let turns = Turns::new(max_streams, Arc::clone(&file.shared.turns));
     let group = create_group(&file, &recipients, &turns).await;
     let transfers = transfers(&file, recipients, group.as_ref());
     let group = group.map(|group| tokio::spawn(group.run(Arc::clone(&file))));
@@ -82,7 +82,7 @@ async fn announce(file: &OutgoingFile, recipients: &[Recipient], receivers: Vec<
 async fn create_group(
     file: &OutgoingFile,
     recipients: &[Recipient],
-    turns: &Arc<Semaphore>,
+    turns: &Turns,
 ) -> Option<GroupStream> {
     let min_receivers = file.settings.delivery.least_group()?;
     let members = recipients.iter().map(|recipient| &recipient.member);
@@ -91,7 +91,7 @@ async fn create_group(
     if receivers < min_receivers {
         return None;
     }
-    GroupStream::new(file, interface, receivers, Arc::clone(turns))
+    GroupStream::new(file, interface, receivers, turns.clone())
         .await
         .inspect_err(
             |error| tracing::warn!(%error, "no IP multicast; each receiver is served alone"),
@@ -117,16 +117,13 @@ fn transfers(
 }
 
 /// Runs the transfers, as many at the same time as there are turns. Returns the reports in the same order.
-async fn run_all(
-    transfers: Vec<RecipientTransfer>,
-    turns: &Arc<Semaphore>,
-) -> Vec<RecipientReport> {
+async fn run_all(transfers: Vec<RecipientTransfer>, turns: &Turns) -> Vec<RecipientReport> {
     let mut running = Vec::new();
     for transfer in transfers {
         // The receivers of a group are all offered the file at once. They take a turn later, if they have to be served alone.
         let turn = match transfer.invitation {
             Some(_) => None,
-            None => Arc::clone(turns).acquire_owned().await.ok(),
+            None => turns.take().await,
         };
         running.push(tokio::spawn(async move {
             let report = transfer.run().await;

@@ -14,14 +14,16 @@ use backroom_transport::file::{
 };
 use backroom_transport::udp::UdpEndpoint;
 use backroom_vocabulary::DeliveryPath;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::channel::{Failure, PeerChannel};
 use super::group::{GroupInvitation, GroupMessage};
 use super::outgoing_file::OutgoingFile;
+use super::shared::WAIT_MESSAGE_INTERVAL;
 use super::socket;
 use super::summary::RecipientReport;
+use super::turns::{Turn, Turns};
 
 /// How long a receiver may take to answer an offer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(15);
@@ -32,9 +34,6 @@ const MAX_CONFIRM_TIME: Duration = Duration::from_secs(60);
 
 /// The slowest disk, in bytes per second.
 const MIN_DISK_RATE: u64 = 4 << 20;
-
-/// How often a receiver that waits for its turn is told to wait. It gives up after three times as long without a message.
-const WAIT_MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A member that is to receive a file.
 #[derive(Debug)]
@@ -125,7 +124,7 @@ impl RecipientTransfer {
         if let Some(hash) = self.take_part(invitation, &mut accepted, report).await? {
             return Ok(Some(hash));
         }
-        let _turn = self.wait_for_turn(Arc::clone(&invitation.turns)).await?;
+        let _turn = self.wait_for_turn(&invitation.turns).await?;
         let (endpoint, port) = self.bind().await.map_err(|error| self.failed(error))?;
         let transfer = self.file.transfer;
         let alone = FileMessage::Alone { transfer, port };
@@ -175,11 +174,7 @@ impl RecipientTransfer {
             extensions: Extensions::NONE,
         };
         self.recipient.channel.send(FileMessage::Offer(offer)).await;
-        let too_late = format!(
-            "did not answer the offer within {} s",
-            MAX_ANSWER_TIME.as_secs()
-        );
-        match self.next_message(MAX_ANSWER_TIME, &too_late).await? {
+        match self.answer().await? {
             Some(FileMessage::Accept {
                 port,
                 ack_key,
@@ -195,6 +190,19 @@ impl RecipientTransfer {
                 })
             }
             message => Err(refused(message)),
+        }
+    }
+
+    /// The receiver's answer to the offer. A receiver that receives too many files at the moment says that it will answer later.
+    async fn answer(&mut self) -> Result<Option<FileMessage>, Failure> {
+        let mut max_time = MAX_ANSWER_TIME;
+        loop {
+            let seconds = max_time.as_secs();
+            let too_late = format!("did not answer the offer within {seconds} s");
+            match self.next_message(max_time, &too_late).await? {
+                Some(FileMessage::Wait { .. }) => max_time = 3 * WAIT_MESSAGE_INTERVAL,
+                answer => return Ok(answer),
+            }
         }
     }
 
@@ -265,18 +273,14 @@ impl RecipientTransfer {
     }
 
     /// Waits for a turn, and keeps telling the receiver to wait.
-    async fn wait_for_turn(
-        &mut self,
-        turns: Arc<Semaphore>,
-    ) -> Result<Option<OwnedSemaphorePermit>, Failure> {
-        let mut turn = pin!(turns.acquire_owned());
+    async fn wait_for_turn(&mut self, turns: &Turns) -> Result<Option<Turn>, Failure> {
+        let mut turn = pin!(turns.take());
         let mut message_due = interval(WAIT_MESSAGE_INTERVAL);
         message_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
-                // The semaphore is never closed.
-                turn = &mut turn => return Ok(turn.ok()),
+                turn = &mut turn => return Ok(turn),
                 reason = self.file.cancellation.cancelled() => {
                     return Err(self.recipient.channel.cancelled(reason));
                 }

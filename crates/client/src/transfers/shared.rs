@@ -3,17 +3,24 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backroom_transport::file::{Control, ReceiveLimits, StreamCount};
 use backroom_transport::udp::{Ports, UdpOptions};
 use backroom_vocabulary::trace::Begin;
 
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
 use super::active::ActiveTransfers;
 use super::cancellation::Cancellation;
 use super::channel::EventSender;
 use crate::tracer::Tracer;
+
+/// How often the other side is told to wait, for its turn or for the answer to its offer. It gives up after three times as long
+/// without a message.
+pub(super) const WAIT_MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The settings that do not change while the client runs.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) download_dir: PathBuf,
     /// The number of files that may be received at the same time.
     pub(crate) max_incoming: usize,
+    /// The number of files that may be sent at the same time, and the number of their unicast streams.
+    pub(crate) max_outgoing: usize,
     /// The largest file, and the disk space that must stay free.
     pub(crate) receive: ReceiveLimits,
     /// How long an incoming file may make no progress.
@@ -43,6 +52,12 @@ pub(super) struct Shared {
     /// The hosts that have answered from their addresses.
     pub(super) proven: ProvenHosts,
     pub(super) events: EventSender,
+    /// The unicast streams of all outgoing files take turns.
+    pub(super) turns: Arc<Semaphore>,
+    /// The places for files that are received at the same time.
+    pub(super) places: Arc<Semaphore>,
+    /// Cancelled when no more files are accepted.
+    pub(super) closing: CancellationToken,
 }
 
 /// Hosts that have recently received a file at their addresses. The next file goes there without a probe, which saves a round

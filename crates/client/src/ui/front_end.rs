@@ -12,14 +12,12 @@ use crate::transfers::ActiveTransfers;
 /// The interval between two updates of the progress of transfers.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Shows events to a user or a program. The errors mean that the output is closed or cannot be written to.
+/// Shows events to a user or a program. The errors mean that nobody reads the output any more.
 pub(crate) trait FrontEnd: Send {
     fn show(&mut self, event: &Event) -> io::Result<()>;
 
-    /// Shows the progress of the active transfers, if this front end does.
-    fn show_progress(&mut self, _: &[Transfer]) -> io::Result<()> {
-        Ok(())
-    }
+    /// Is called regularly with the active transfers, whose progress this front end may show.
+    fn show_progress(&mut self, transfers: &[Transfer]) -> io::Result<()>;
 
     /// Restores the terminal for the shell.
     fn close(&mut self) -> io::Result<()> {

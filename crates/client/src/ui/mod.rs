@@ -7,5 +7,5 @@ mod terminal;
 mod text;
 
 pub(crate) use front_end::{FrontEnd, show_all};
-pub(crate) use stream::{Json, Plain};
+pub(crate) use stream::Stream;
 pub(crate) use terminal::Editor;

@@ -128,6 +128,7 @@ mod tests {
             file: "a.iso".into(),
             bytes,
             peers,
+            queued: false,
         }
     }
 

@@ -93,6 +93,11 @@ pub(super) fn describe(event: &Event, style: Style) -> String {
             let (failed, from) = (style.bad("Not received:"), style.name(from));
             format!("{failed} {file} from {from}: {error}")
         }
+        Event::Queued {
+            id,
+            file,
+            receivers,
+        } => style.quiet(&queued_text(*id, file, receivers)),
         Event::Sending {
             id,
             file,
@@ -208,6 +213,11 @@ fn users_text(users: &[User], style: Style) -> String {
     users.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+fn queued_text(id: u64, file: &str, receivers: &[String]) -> String {
+    let receivers = receivers.join(", ");
+    format!("Transfer #{id} waits: {file} to {receivers}")
+}
+
 fn sent_text(sent: &TransferAccount, style: Style) -> String {
     let arrived = sent.receivers.iter().filter(|receiver| receiver.ok).count();
     let mut text = match (arrived, sent.receivers.len()) {
@@ -252,6 +262,7 @@ fn transfers_text(transfers: &[Transfer]) -> String {
         direction,
         bytes: size,
         peers,
+        queued,
     } in transfers
     {
         let preposition = match direction {
@@ -260,10 +271,11 @@ fn transfers_text(transfers: &[Transfer]) -> String {
         };
         for Peer { name, bytes_done } in peers {
             let percent = (bytes_done * 100).checked_div(*size).unwrap_or(100);
-            let size = bytes(*size as f64);
-            lines.push(format!(
-                "#{id} {file} {preposition} {name}: {percent} % of {size}"
-            ));
+            let state = match queued {
+                true => "waits".into(),
+                false => format!("{percent} % of {}", bytes(*size as f64)),
+            };
+            lines.push(format!("#{id} {file} {preposition} {name}: {state}"));
         }
     }
     lines.join("\n")

@@ -176,6 +176,20 @@ impl Room {
         command.env("XDG_STATE_HOME", state);
         Member::spawn(command.args(["--output", "json"]).args(options), downloads)
     }
+    /// Starts a client that may have only this number of open files.
+    pub(crate) async fn join_with_few_open_files(&self, name: &str, files: u32) -> Member {
+        let downloads = tempfile::tempdir().unwrap();
+        let client = self.client(downloads.path());
+        let mut command = prepare(Path::new("sh"));
+        command
+            .args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")])
+            .arg(client.as_std().get_program())
+            .args(client.as_std().get_args())
+            .args(["--output", "json", "--name", name]);
+        let mut member = Member::spawn(&mut command, downloads);
+        member.event("joined").await;
+        member
+    }
 
     /// Starts members and waits until each knows all others.
     pub(crate) async fn join_all<const N: usize>(&self, names: [&str; N]) -> [Member; N] {
@@ -318,6 +332,26 @@ impl Member {
     pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("the program has ended");
         kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits until no thread of the program runs any more, because each waits for something. One look could fall between two
+    /// threads, so there are many.
+    pub(crate) async fn is_asleep(&self) {
+        let id = self.child.id().expect("the program has ended");
+        let mut looks = 0;
+        while looks < 1_000 {
+            let is_asleep = fs::read_dir(format!("/proc/{id}/task"))
+                .unwrap()
+                .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok())
+                // The state follows the name, which is in parentheses.
+                .all(|stat| {
+                    stat.rsplit(") ")
+                        .next()
+                        .is_some_and(|rest| rest.starts_with('S'))
+                });
+            looks = if is_asleep { looks + 1 } else { 0 };
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Sets tiny segments and stop-and-wait, so that a file takes long enough to be interrupted.

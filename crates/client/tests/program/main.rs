@@ -5,13 +5,16 @@
 mod chat;
 mod endings;
 mod entering;
+mod exit_status;
 mod files;
 mod harness;
 mod identities;
 mod lying_server;
+mod many;
 mod multicast;
 mod network;
 mod networks;
+mod output;
 mod plain;
 mod progress;
 mod receivers;

@@ -111,3 +111,39 @@ async fn the_lab_draws_the_trace_of_one_side_or_both() {
         fs::remove_dir_all(&out).unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_trace_that_holds_something_is_not_overwritten() {
+    let room = Room::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.jsonl");
+    let path_text = path.to_str().unwrap();
+    let options = ["--name", "ada", "--trace", path_text];
+    // An empty file, as `mktemp` makes it, holds nothing that could be lost.
+    fs::write(&path, "").unwrap();
+    let client = &mut room.client(dir.path());
+    let ended = room.run(client.args(options)).await;
+    assert_eq!(ended.status.code(), Some(0));
+
+    fs::write(&path, "what another run wrote\n").unwrap();
+    let ended = room.run(client).await;
+    assert_eq!(ended.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        error.contains(path_text) && error.contains("another name"),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"what another run wrote\n");
+}
+
+#[tokio::test]
+async fn two_clients_do_not_write_the_same_trace() {
+    let room = Room::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trace.jsonl");
+    let options = ["--trace", path.to_str().unwrap()];
+    let ada = room.join_with("ada", &options).await;
+    let mut bob = room.start(&[&["--name", "bob"], &options[..]].concat());
+    assert_eq!(bob.end().await.code(), Some(2));
+    leave(ada).await;
+}

@@ -172,14 +172,18 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().unwrap();
-        let id = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
-        kill_process(id, signal).unwrap();
+        kill(&self.child, signal);
     }
 
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         soon("the exit", self.child.wait()).await.unwrap()
     }
+}
+
+/// Sends a signal to a running program.
+pub(crate) fn kill(child: &Child, signal: Signal) {
+    let id = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    kill_process(id, signal).unwrap();
 }
 
 /// A member.
