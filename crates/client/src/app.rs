@@ -224,7 +224,7 @@ async fn ask_name(input: &mut Input, events: &mpsc::Sender<Event>) -> Option<Nam
                 Ok(name) => return Some(name),
                 Err(error) => error.to_string(),
             },
-            Line::TooLong | Line::NotText => "this is not a valid name".into(),
+            Line::TooLong | Line::NotText(_) => "this is not a valid name".into(),
             Line::Interrupted | Line::End => return None,
         };
         show(events, event::error(error)).await;

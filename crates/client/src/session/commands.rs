@@ -11,16 +11,13 @@ use crate::input::{Line, MAX_LINE_BYTES};
 impl Session {
     pub(super) async fn handle_line(&mut self, line: Line) {
         let line = match line {
-            Line::Text(line) => line,
+            Line::Text(line) => line.into_bytes(),
+            Line::NotText(line) => line,
             Line::TooLong => {
                 let error = format!(
                     "not sent: the line exceeds the limit of {MAX_LINE_BYTES} bytes; send a file instead"
                 );
                 return self.show(event::error(error)).await;
-            }
-            Line::NotText => {
-                let error = event::error("not sent: the line is not valid UTF-8");
-                return self.show(error).await;
             }
             Line::Interrupted => return self.leave(),
             Line::End => return self.drain().await,
