@@ -16,6 +16,7 @@
 
 mod characters;
 mod codec;
+mod file_attributes;
 mod file_name;
 mod group;
 mod key;
@@ -37,6 +38,7 @@ pub use backroom_vocabulary::Cast;
 pub use codec::{DecodeError, EncodeError};
 pub use content::{Content, FileMessage, Offer, TransferId};
 pub use envelope::{EnvelopeError, Envelopes};
+pub use file_attributes::{FileAttributes, FileAttributesError, ModifiedTime, Permissions};
 pub use file_name::{FileName, FileNameError, MAX_FILE_NAME_BYTES};
 pub use group::{BadGroupAddress, Group, GroupAddress, GroupOffer};
 pub use identity::{Fingerprint, Identity, PublicKey};

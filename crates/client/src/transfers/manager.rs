@@ -79,7 +79,11 @@ impl Transfers {
             .collect();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let event = match outgoing::open(path).await {
+            let opened = tokio::select! {
+                opened = outgoing::open(path) => opened,
+                reason = cancellation.cancelled() => Err(anyhow::Error::msg(reason)),
+            };
+            let event = match opened {
                 Ok((source, name)) => {
                     let file = OutgoingFile {
                         id,

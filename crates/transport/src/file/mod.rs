@@ -21,6 +21,7 @@ mod slow_disk;
 mod source;
 mod thread;
 mod trace;
+mod version;
 mod waker;
 
 pub use control::{Control, Progress, StreamCount};

@@ -127,8 +127,9 @@ fn send(
     mut inbox: Inbox<u16>,
     ends: EndReporter,
 ) -> Result<SendTotals, SendFailure> {
+    let source = request.source;
     let spec = StreamSpec {
-        source: request.source,
+        source: source.clone(),
         stream: StreamId {
             transfer: request.transfer,
             lane: GROUP_LANE,
@@ -150,7 +151,7 @@ fn send(
         return Ok(SendTotals::zero());
     }
     let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
-    let served = serve(&mut stream, &mut inbox, &ends);
+    let served = serve(&mut stream, &source, &mut inbox, &ends);
     let totals = stream.totals();
     match served {
         Ok(()) => Ok(totals),
@@ -198,6 +199,7 @@ fn reachable_receivers(
 /// Sends until no receiver is left.
 fn serve(
     stream: &mut SendStream,
+    source: &SourceFile,
     inbox: &mut Inbox<u16>,
     ends: &EndReporter,
 ) -> Result<(), SendError> {
@@ -206,6 +208,9 @@ fn serve(
         let mut has_more_work = stream.turn()?;
         while let Some(departure) = stream.departures.pop_front() {
             let cause = (!departure.has_finished).then_some(MoveCause::Unresponsive);
+            if departure.has_finished {
+                source.check_not_replaced()?;
+            }
             ends.departed(stream, &departure.receiver, cause);
         }
         let straggler = stragglers.observe(Instant::now(), &stream.gbn);

@@ -237,6 +237,8 @@ impl Transfer {
         }
         let send_request = self.send_request(target);
         let send = async {
+            // Dropped at the end: a sender that has failed has left.
+            let message_sender = message_sender;
             let sent = send_file(self.sender.take(), send_request, &self.send_control).await;
             if let Ok(outcome) = &sent {
                 // A receiver that has given up no longer listens.
