@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use backroom_protocol::{Name, Password, Refusal};
 use backroom_transport::connection::{ConnectError, Login};
-use backroom_transport::file::ReceiveLimits;
+use backroom_transport::file::{DownloadFolder, ReceiveLimits};
 use backroom_transport::udp::{Route, UdpOptions};
 use backroom_vocabulary::event::Event;
 use clap::Parser as _;
@@ -155,12 +155,14 @@ async fn join_and_run(
         return Ok(());
     };
     let config = Config {
-        download_dir: options.download_dir.clone(),
+        downloads: DownloadFolder::new(
+            &options.download_dir,
+            ReceiveLimits {
+                max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
+                keep_free_bytes: options.keep_free.as_u64(),
+            },
+        ),
         max_incoming: options.max_incoming,
-        receive: ReceiveLimits {
-            max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
-            ..ReceiveLimits::default()
-        },
         udp: UdpOptions {
             gso: options.gso,
             ..UdpOptions::default()

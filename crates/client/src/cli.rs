@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use backroom_protocol::Name;
+use backroom_transport::file::ReceiveLimits;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
@@ -78,6 +79,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_file_size: Option<ByteSize>,
 
+    /// Decline files that would leave less than this free on the disk of the download folder, such as `1GiB` or `0`
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(ReceiveLimits::KEEP_FREE_BYTES))]
+    pub(crate) keep_free: ByteSize,
+
     /// Write every step of every transfer to a new file, one JSON object per line, for `backroom-lab trace --from`
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
@@ -138,6 +143,11 @@ mod tests {
         assert_eq!(options_given.settings.window.to_string(), "200");
         assert_eq!(options_given.settings.sender_config().copies.count(), 2);
         assert_eq!(options_given.max_file_size, Some(ByteSize::gib(4)));
+        assert_eq!(options_given.keep_free, ByteSize::mib(64));
+        for (size, bytes) in [("0", 0), ("1MiB", 1 << 20), ("2 GB", 2_000_000_000)] {
+            let given = options(&["--keep-free", size]).unwrap();
+            assert_eq!(given.keep_free.as_u64(), bytes, "{size}");
+        }
         assert!(!options_given.gso && options_given.multicast);
         for wrong in [
             "--window=0",
@@ -155,6 +165,7 @@ mod tests {
             "--output=xml",
             "--max-file-size=5XB",
             "--max-file-size=-1",
+            "--keep-free=much",
         ] {
             assert_eq!(options(&[wrong]).unwrap_err().exit_code(), 2, "{wrong}");
         }

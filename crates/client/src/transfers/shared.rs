@@ -1,9 +1,8 @@
 //! What all transfers of a client share.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
-use backroom_transport::file::{Control, ReceiveLimits, StreamCount};
+use backroom_transport::file::{Control, DownloadFolder, StreamCount};
 use backroom_transport::udp::UdpOptions;
 use backroom_vocabulary::trace::Begin;
 
@@ -15,11 +14,10 @@ use crate::tracer::Tracer;
 /// The settings that do not change while the client runs.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) download_dir: PathBuf,
+    /// Where files go, and how much space they may take.
+    pub(crate) downloads: DownloadFolder,
     /// The number of files that may be received at the same time.
     pub(crate) max_incoming: usize,
-    /// The largest file, and the disk space that must stay free.
-    pub(crate) receive: ReceiveLimits,
     pub(crate) udp: UdpOptions,
     /// The interface for IP multicast. Without one, each receiver is served alone.
     pub(crate) interface: Option<Ipv4Addr>,

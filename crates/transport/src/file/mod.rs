@@ -26,8 +26,8 @@ mod waker;
 
 pub use control::{Control, Progress, StreamCount};
 pub use receive::{
-    GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
+    DownloadFolder, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits,
+    ReceiveOptions, ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
 };
 pub use send::{
     GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,

@@ -8,14 +8,16 @@ use backroom_gbn::{Timeout, Window};
 use backroom_protocol::segment::{SEGMENT_OVERHEAD, SegmentBytes, SegmentSealer};
 use backroom_protocol::{FileName, Key};
 use backroom_transport::file::{
-    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SenderMessage, TraceKind,
-    receive_file, send_file, trace_channel,
+    DownloadFolder, PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SenderMessage,
+    TraceKind, receive_file, send_file, trace_channel,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use crate::support::{Faults, LOOPBACK, Transfer, contents, has_ipv6, names_in, within_a_minute};
+use crate::support::{
+    Faults, LOOPBACK, Transfer, attributes, contents, has_ipv6, names_in, within_a_minute,
+};
 
 /// A transfer that takes long enough to be interrupted: stop-and-wait over a network that loses half.
 fn endless() -> Transfer {
@@ -387,17 +389,20 @@ fn what_is_too_large_for_the_limits_or_the_disk_is_refused_before_it_is_accepted
         max_bytes: 1_000,
         keep_free_bytes: 0,
     };
-    assert!(PartFile::create(folder.path(), &name, 1_000, &limits).is_ok());
-    let too_large = PartFile::create(folder.path(), &name, 1_001, &limits);
+    let create = |path, bytes, limits| {
+        PartFile::create(
+            &DownloadFolder::new(path, limits),
+            &name,
+            bytes,
+            attributes(),
+        )
+    };
+    assert!(create(folder.path(), 1_000, limits).is_ok());
+    let too_large = create(folder.path(), 1_001, limits);
     assert!(matches!(too_large, Err(PartFileError::TooLarge { .. })));
-    let too_full = PartFile::create(
-        folder.path(),
-        &name,
-        u64::MAX / 2,
-        &ReceiveLimits::default(),
-    );
+    let too_full = create(folder.path(), u64::MAX / 2, ReceiveLimits::default());
     assert!(matches!(too_full, Err(PartFileError::NoSpace { .. })));
-    let nowhere = PartFile::create(&folder.path().join("missing"), &name, 1, &limits);
+    let nowhere = create(&folder.path().join("missing"), 1, limits);
     assert!(matches!(nowhere, Err(PartFileError::Folder(..))));
     assert_eq!(names_in(folder.path()), [""; 0]);
 }

@@ -14,11 +14,15 @@ use std::time::Duration;
 
 use backroom_gbn::SenderConfig;
 use backroom_protocol::segment::{SegmentBytes, StreamId};
-use backroom_protocol::{FileName, Key, Password, StretchParams, StretchedPassword, TransferId};
+use backroom_protocol::{
+    FileAttributes, FileName, Key, ModifiedTime, Password, Permissions, StretchParams,
+    StretchedPassword, TransferId,
+};
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
-    Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
-    SendFailure, SendOutcome, SendRequest, SenderMessage, SourceFile, receive_file, send_file,
+    Control, DownloadFolder, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome,
+    ReceiveRequest, SendFailure, SendOutcome, SendRequest, SenderMessage, SourceFile, receive_file,
+    send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
@@ -201,9 +205,9 @@ impl Transfer {
     pub(crate) fn receive_request(&self) -> ReceiveRequest {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
+        let folder = DownloadFolder::new(self.downloads(), ReceiveLimits::default());
         ReceiveRequest {
-            part: PartFile::create(&self.downloads(), &name, bytes, &ReceiveLimits::default())
-                .unwrap(),
+            part: PartFile::create(&folder, &name, bytes, attributes()).unwrap(),
             stream: self.stream,
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
@@ -257,6 +261,14 @@ impl Transfer {
         let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
         drop(proxy);
         Ended { sent, received }
+    }
+}
+
+/// The permissions and modification time of a file that is offered.
+pub(crate) fn attributes() -> FileAttributes {
+    FileAttributes {
+        permissions: Permissions::of_mode(0o600),
+        modified: ModifiedTime::nearest(1_000_000_000, 0),
     }
 }
 
