@@ -5,6 +5,7 @@
 mod chat;
 mod endings;
 mod entering;
+mod fidelity;
 mod files;
 mod harness;
 mod multicast;
