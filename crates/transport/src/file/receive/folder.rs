@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::StatVfs;
 
-use super::part::PartFileError;
+use super::part_error::PartFileError;
 
 /// A block in the number of blocks that a file uses, whatever the file system's block size is.
 const BLOCK_BYTES: u64 = 512;

@@ -4,6 +4,7 @@ mod ack_pace;
 mod folder;
 mod group;
 mod part;
+mod part_error;
 mod pieces;
 mod request;
 mod stream;
@@ -11,6 +12,7 @@ mod writer;
 
 pub use folder::{DownloadFolder, ReceiveLimits};
 pub use group::GroupMembership;
-pub use part::{PartFile, PartFileError};
+pub use part::PartFile;
+pub use part_error::PartFileError;
 pub use request::{ReceiveError, ReceiveOptions, ReceiveOutcome, ReceiveRequest, SenderMessage};
 pub use stream::receive_file;

@@ -187,8 +187,13 @@ impl Transfer {
     }
 
     pub(crate) fn send_request(&self, receiver: SocketAddr) -> SendRequest {
+        self.send_request_of(SourceFile::open(&self.source_path).unwrap(), receiver)
+    }
+
+    /// As [`Transfer::send_request`], of a file that is open already. Opening one may take as long as the disk needs.
+    pub(crate) fn send_request_of(&self, source: SourceFile, receiver: SocketAddr) -> SendRequest {
         SendRequest {
-            source: SourceFile::open(&self.source_path).unwrap(),
+            source,
             stream: self.stream,
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
