@@ -8,8 +8,8 @@ use backroom_gbn::{SenderConfig, Window};
 use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{FileName, Key, TransferId};
 use backroom_transport::file::{
-    Control, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest, SenderMessage,
-    SourceFile, receive_file, send_file,
+    Control, DownloadFolder, PartFile, ReceiveLimits, ReceiveOptions, ReceiveRequest, SendRequest,
+    SenderMessage, SourceFile, receive_file, send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use criterion::{Criterion, Throughput};
@@ -50,7 +50,9 @@ async fn transfer(folder: &Path, segment: u16, window: u16) {
     let options = ReceiveOptions::default();
     let (message_sender, messages) = mpsc::channel(1);
     let name = FileName::new("received").expect("a name");
-    let part = PartFile::create(folder, &name, FILE_BYTES as u64, &ReceiveLimits::default());
+    let source = SourceFile::open(&folder.join("file")).expect("the file");
+    let downloads = DownloadFolder::new(folder, ReceiveLimits::default());
+    let part = PartFile::create(&downloads, &name, FILE_BYTES as u64, source.attributes());
     let receive = ReceiveRequest {
         part: part.expect("a file"),
         stream,
@@ -65,7 +67,7 @@ async fn transfer(folder: &Path, segment: u16, window: u16) {
         options,
     };
     let send = SendRequest {
-        source: SourceFile::open(&folder.join("file")).expect("the file"),
+        source,
         stream,
         stream_key,
         segment_bytes,

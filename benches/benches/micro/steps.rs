@@ -216,6 +216,6 @@ fn session_keys() -> (SessionKeys, SessionKeys) {
         .expect("the right password");
     (
         client.handle_reply(accepted.body()).expect("accepted").keys,
-        server,
+        server.keys,
     )
 }

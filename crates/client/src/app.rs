@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use backroom_process::{log, open_files, signals};
 use backroom_protocol::{Password, Refusal};
 use backroom_transport::connection::ConnectError;
-use backroom_transport::file::ReceiveLimits;
+use backroom_transport::file::{DownloadFolder, ReceiveLimits};
 use backroom_transport::udp::{Ports, Route, UdpOptions};
 use backroom_vocabulary::event::Event;
 use clap::Parser as _;
@@ -216,13 +216,15 @@ async fn join_and_run(
     };
     let (max_incoming, max_outgoing) = max_transfers(options.max_incoming);
     let config = Config {
-        download_dir: options.download_dir.clone(),
+        downloads: DownloadFolder::new(
+            &options.download_dir,
+            ReceiveLimits {
+                max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
+                keep_free_bytes: options.keep_free.as_u64(),
+            },
+        ),
         max_incoming,
         max_outgoing,
-        receive: ReceiveLimits {
-            max_bytes: options.max_file_size.map_or(u64::MAX, |size| size.as_u64()),
-            ..ReceiveLimits::default()
-        },
         max_stall: options.settings.give_up_after,
         udp,
         ports,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use backroom_protocol::Name;
+use backroom_transport::file::ReceiveLimits;
 use backroom_transport::udp::PortRange;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
@@ -97,6 +98,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_file_size: Option<ByteSize>,
 
+    /// Decline files that would leave less than this free on the disk of the download folder, such as `1GiB` or `0`
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(ReceiveLimits::KEEP_FREE_BYTES))]
+    pub(crate) keep_free: ByteSize,
+
     /// Write every step of every transfer to a new file, one JSON object per line, for `backroom-lab trace --from`. A file that
     /// exists and is not empty is not overwritten: the program ends with an error
     #[arg(long, value_name = "FILE")]
@@ -164,6 +169,11 @@ mod tests {
         let config = options_given.settings.sender_config();
         assert_eq!(config.max_stall, Duration::from_secs(120));
         assert_eq!(options_given.max_file_size, Some(ByteSize::gib(4)));
+        assert_eq!(options_given.keep_free, ByteSize::mib(64));
+        for (size, bytes) in [("0", 0), ("1MiB", 1 << 20), ("2 GB", 2_000_000_000)] {
+            let given = options(&["--keep-free", size]).unwrap();
+            assert_eq!(given.keep_free.as_u64(), bytes, "{size}");
+        }
         assert!(!options_given.gso && options_given.multicast);
         for wrong in [
             "--window=0",
@@ -185,6 +195,7 @@ mod tests {
             "--give-up-after=30",
             "--udp-port=0",
             "--udp-port=9040-9001",
+            "--keep-free=much",
         ] {
             assert_eq!(options(&[wrong]).unwrap_err().exit_code(), 2, "{wrong}");
         }

@@ -124,7 +124,7 @@ impl Entrance<'_> {
                     Ok(name) => return Some(name),
                     Err(error) => error.to_string(),
                 },
-                Line::TooLong | Line::NotText => "this is not a valid name".into(),
+                Line::TooLong | Line::NotText(_) => "this is not a valid name".into(),
                 Line::Failed(error) => format!("cannot read the input: {error}"),
                 Line::Interrupted | Line::End => return None,
             };

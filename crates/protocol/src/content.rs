@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::codec::{self, DecodeError, EncodeError};
 use crate::extensions::Extensions;
 use crate::features::Features;
+use crate::file_attributes::FileAttributes;
 use crate::file_name::FileName;
 use crate::group::GroupOffer;
 use crate::key::Key;
@@ -111,6 +112,8 @@ pub struct Offer {
     pub name: FileName,
     /// The size of the file.
     pub bytes: u64,
+    /// The file's permissions and modification time.
+    pub attributes: FileAttributes,
     /// The payload of each segment but the last.
     pub segment_bytes: SegmentBytes,
     /// The lane of the receiver's own stream.
@@ -174,6 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::file_attributes::{ModifiedTime, Permissions};
     use crate::group::{Group, GroupAddress};
 
     const CASTS: [Cast; 4] = [
@@ -209,41 +213,39 @@ mod tests {
             1u16..,
         );
         let group = prop::option::of((any::<[u8; 3]>(), 1u16.., any::<[u8; 32]>(), 1u16..));
+        let attributes = (any::<u32>(), any::<i64>(), any::<u32>());
+        let file = (any::<String>(), any::<u64>(), attributes);
         let later = (any::<u64>(), any_extensions());
-        (
-            stream,
-            any_cast(),
-            any::<String>(),
-            any::<u64>(),
-            group,
-            later,
-        )
-            .prop_map(
-                |(stream, cast, name, bytes, group, (features, extensions))| {
-                    let (transfer, lane, receiver, key, segment_bytes, port) = stream;
-                    Offer {
-                        transfer: TransferId(transfer),
-                        cast,
-                        name: FileName::sanitized(&name),
-                        bytes,
-                        segment_bytes: segment_bytes.try_into().unwrap(),
-                        lane,
-                        receiver,
+        (stream, any_cast(), file, group, later).prop_map(
+            |(stream, cast, (name, bytes, attributes), group, (features, extensions))| {
+                let (transfer, lane, receiver, key, segment_bytes, port) = stream;
+                Offer {
+                    transfer: TransferId(transfer),
+                    cast,
+                    name: FileName::sanitized(&name),
+                    bytes,
+                    attributes: FileAttributes {
+                        permissions: Permissions::of_mode(attributes.0),
+                        modified: ModifiedTime::nearest(attributes.1, attributes.2),
+                    },
+                    segment_bytes: segment_bytes.try_into().unwrap(),
+                    lane,
+                    receiver,
+                    stream_key: Key::from_bytes(key),
+                    sender_port: port.try_into().unwrap(),
+                    group: group.map(|([b, c, d], port, key, ack_every)| GroupOffer {
+                        group: Group {
+                            address: GroupAddress::try_from([239, b, c, d]).unwrap(),
+                            port: port.try_into().unwrap(),
+                        },
                         stream_key: Key::from_bytes(key),
-                        sender_port: port.try_into().unwrap(),
-                        group: group.map(|([b, c, d], port, key, ack_every)| GroupOffer {
-                            group: Group {
-                                address: GroupAddress::try_from([239, b, c, d]).unwrap(),
-                                port: port.try_into().unwrap(),
-                            },
-                            stream_key: Key::from_bytes(key),
-                            ack_every: ack_every.try_into().unwrap(),
-                        }),
-                        features: Features::from_bits(features),
-                        extensions,
-                    }
-                },
-            )
+                        ack_every: ack_every.try_into().unwrap(),
+                    }),
+                    features: Features::from_bits(features),
+                    extensions,
+                }
+            },
+        )
     }
 
     fn any_content() -> impl Strategy<Value = Content> {
@@ -326,47 +328,64 @@ mod tests {
         assert_eq!(Content::decode(&[0; MAX_CONTENT_BYTES + 1]), Err(refused));
     }
 
-    /// An [`Offer`] without its checks.
-    #[derive(Serialize)]
-    struct Hostile<'a>(
-        u8,
-        u8,
-        u64,
-        Cast,
-        &'a str,
-        u64,
-        u16,
-        u16,
-        u16,
-        [u8; 32],
-        u16,
-        Option<([u8; 4], u16, [u8; 32], u16)>,
-        u64,
-        Vec<(u16, Vec<u8>)>,
-    );
+    /// Attributes without their checks: permissions, and seconds and nanoseconds of the modification time.
+    type RawAttributes = (u16, i64, u32);
+
+    /// A group without its checks.
+    type RawGroup = ([u8; 4], u16, [u8; 32], u16);
+
+    const PLAIN: RawAttributes = (0o644, 1_700_000_000, 0);
+
+    /// Decodes an [`Offer`] that was encoded without its checks.
+    fn decode_offer(
+        name: &str,
+        attributes: RawAttributes,
+        segment_bytes: u16,
+        port: u16,
+        group: Option<RawGroup>,
+    ) -> Result<Content, DecodeError> {
+        #[derive(Serialize)]
+        struct Hostile<'a>(
+            u8,
+            u8,
+            u64,
+            Cast,
+            &'a str,
+            u64,
+            RawAttributes,
+            u16,
+            u16,
+            u16,
+            [u8; 32],
+            u16,
+            Option<RawGroup>,
+            u64,
+            Vec<(u16, Vec<u8>)>,
+        );
+        let offer = Hostile(
+            1,
+            0,
+            7,
+            Cast::Unicast,
+            name,
+            1_000,
+            attributes,
+            segment_bytes,
+            1,
+            0,
+            [9; 32],
+            port,
+            group,
+            u64::MAX,
+            vec![(9, vec![1, 2]), (40_000, vec![])],
+        );
+        Content::decode(&postcard::to_stdvec(&offer).unwrap())
+    }
 
     #[test]
     fn a_hostile_offer_is_malformed() {
-        let decode_group = |name, segment_bytes, port, group| {
-            let offer = Hostile(
-                1,
-                0,
-                7,
-                Cast::Unicast,
-                name,
-                1_000,
-                segment_bytes,
-                1,
-                0,
-                [9; 32],
-                port,
-                group,
-                u64::MAX,
-                vec![(9, vec![1, 2]), (40_000, vec![])],
-            );
-            Content::decode(&postcard::to_stdvec(&offer).unwrap())
-        };
-        let decode = |name, segment_bytes, port| decode_group(name, segment_bytes, port, None);
+        let decode =
+            |name, segment_bytes, port| decode_offer(name, PLAIN, segment_bytes, port, None);
         assert!(matches!(
             decode("name", 1_200, 4_000),
             Ok(Content::File(FileMessage::Offer(_)))
@@ -387,9 +406,25 @@ mod tests {
                 "{name} {segment_bytes} {port}"
             );
         }
+        for attributes in [
+            (0o4755, 1_700_000_000, 0),
+            (0o644, i64::MAX, 0),
+            (0o644, i64::MIN, 0),
+            (0o644, 0, 1_000_000_000),
+        ] {
+            assert_eq!(
+                decode_offer("name", attributes, 1_200, 4_000, None),
+                Err(DecodeError::Malformed),
+                "{attributes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hostile_group_is_malformed() {
         let to_group = |address, port, ack_every| {
             let group = (address, port, [9; 32], ack_every);
-            decode_group("name", 1_200, 4_000, Some(group))
+            decode_offer("name", PLAIN, 1_200, 4_000, Some(group))
         };
         assert!(to_group([239, 255, 1, 2], 4_000, 1).is_ok());
         for (address, port, ack_every) in [
@@ -414,6 +449,10 @@ mod tests {
                 cast: Cast::Unicast,
                 name: FileName::sanitized("name"),
                 bytes,
+                attributes: FileAttributes {
+                    permissions: Permissions::of_mode(0o644),
+                    modified: ModifiedTime::nearest(0, 0),
+                },
                 segment_bytes: SegmentBytes::DEFAULT,
                 lane: 1,
                 receiver: 0,

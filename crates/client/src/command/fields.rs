@@ -4,13 +4,14 @@ use std::str::FromStr;
 
 use backroom_protocol::Cast;
 
+use super::path::read_path;
 use super::types::{Command, CommandError, Recipients};
 use crate::settings::{Setting, SettingError};
 
 /// The fields that were entered for a command.
 pub(super) struct Fields<'a> {
     /// The text after the first bar.
-    pub(super) text: &'a str,
+    pub(super) text: &'a [u8],
     /// The syntax of the command, for errors.
     pub(super) usage: &'static str,
 }
@@ -18,7 +19,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn text(&self, cast: Cast) -> Result<Command, CommandError> {
         let (to, text) = self.recipients(cast)?;
-        let text = unescape(text);
+        let text = unescape(utf8(text)?);
         if text.trim().is_empty() {
             return Err(self.error("the message is empty"));
         }
@@ -27,11 +28,10 @@ impl<'a> Fields<'a> {
 
     pub(super) fn file(&self, cast: Cast) -> Result<Command, CommandError> {
         let (to, path) = self.recipients(cast)?;
-        let path = unescape(path.trim());
-        if path.is_empty() {
+        let path = read_path(path).map_err(|problem| self.error(problem))?;
+        if path.as_os_str().is_empty() {
             return Err(self.error("missing path"));
         }
-        let path = path.into();
         Ok(Command::File { to, path })
     }
 
@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
 
     /// The number of a transfer, if that is the only field.
     pub(super) fn only_transfer(&self) -> Result<u64, CommandError> {
-        let number = self.text.trim().parse();
+        let number = utf8(self.text)?.trim().parse();
         number.map_err(|_| self.error("the transfer must be a number; `transfers` lists them"))
     }
 
@@ -51,12 +51,15 @@ impl<'a> Fields<'a> {
         T: FromStr,
         SettingError: From<T::Err>,
     {
-        let value = self.text.trim().parse().map_err(SettingError::from)?;
+        let value = utf8(self.text)?
+            .trim()
+            .parse()
+            .map_err(SettingError::from)?;
         Ok(Command::Set(setting(value)))
     }
 
     /// The recipients, and the unparsed last field.
-    fn recipients(&self, cast: Cast) -> Result<(Recipients, &'a str), CommandError> {
+    fn recipients(&self, cast: Cast) -> Result<(Recipients, &'a [u8]), CommandError> {
         let mut bars = bar_positions(self.text);
         let last_of_users = match cast {
             Cast::Broadcast => return Ok((Recipients::EVERYONE, self.text)),
@@ -73,8 +76,8 @@ impl<'a> Fields<'a> {
         Ok((Recipients { cast, names }, &self.text[end + 1..]))
     }
 
-    fn user(&self, field: &str) -> Result<String, CommandError> {
-        let name = unescape(field.trim());
+    fn user(&self, field: &[u8]) -> Result<String, CommandError> {
+        let name = unescape(utf8(field)?.trim());
         if name.is_empty() {
             return Err(self.error("missing user name"));
         }
@@ -87,24 +90,21 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Escapes the bars of a field: each becomes `\|`.
-pub(crate) fn escape(field: &str) -> String {
-    field.replace('|', "\\|")
-}
-
 pub(crate) fn unescape(field: &str) -> String {
     field.replace("\\|", "|")
 }
 
+pub(super) fn utf8(field: &[u8]) -> Result<&str, CommandError> {
+    str::from_utf8(field).map_err(|_| CommandError::NotText)
+}
+
 /// Splits at the first unescaped bar.
-pub(super) fn split_bar(text: &str) -> Option<(&str, &str)> {
+pub(super) fn split_bar(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = bar_positions(text).next()?;
     Some((&text[..at], &text[at + 1..]))
 }
 
 /// The positions of the unescaped bars.
-pub(crate) fn bar_positions(text: &str) -> impl Iterator<Item = usize> + '_ {
-    text.match_indices('|')
-        .map(|(at, _)| at)
-        .filter(|&at| !text[..at].ends_with('\\'))
+pub(crate) fn bar_positions(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    (0..text.len()).filter(|&at| text[at] == b'|' && !text[..at].ends_with(b"\\"))
 }

@@ -1,26 +1,29 @@
 //! The parser of command lines.
 
-use super::fields::{Fields, split_bar, unescape};
+use super::fields::{Fields, split_bar, unescape, utf8};
 use super::table::{CommandSpec, nearest};
 use super::types::{Command, CommandError, Recipients};
 
-/// Parses one line, with or without its line ending. Returns `None` for a blank line.
-pub(crate) fn parse(line: &str) -> Result<Option<Command>, CommandError> {
-    let line = line.trim_end_matches(['\r', '\n']);
+/// Parses one line, with or without its line ending. Returns `None` for a blank line. The path of a file may be any bytes; the
+/// rest must be UTF-8.
+pub(crate) fn parse(line: impl AsRef<[u8]>) -> Result<Option<Command>, CommandError> {
+    let mut line = line.as_ref();
+    while let Some(rest) = line.strip_suffix(b"\n").or(line.strip_suffix(b"\r")) {
+        line = rest;
+    }
+    match split_bar(line) {
+        Some((word, text)) => parse_with_bar(utf8(word)?.trim(), text).map(Some),
+        None => parse_without_bar(utf8(line)?),
+    }
+}
+
+fn parse_without_bar(line: &str) -> Result<Option<Command>, CommandError> {
     if line.trim().is_empty() {
         return Ok(None);
     }
-    match split_bar(line) {
-        Some((word, text)) => parse_with_bar(word.trim(), text),
-        None => parse_without_bar(line),
-    }
-    .map(Some)
-}
-
-fn parse_without_bar(line: &str) -> Result<Command, CommandError> {
     if let Some(spec) = CommandSpec::find(line.trim()) {
         return match spec.fields() {
-            None => parse_fields(spec, ""),
+            None => parse_fields(spec, b"").map(Some),
             Some(_) => Err(spec.usage_error("missing fields")),
         };
     }
@@ -29,13 +32,13 @@ fn parse_without_bar(line: &str) -> Result<Command, CommandError> {
     if let Some(spec) = first.filter(|spec| spec.takes_text() || spec.takes_path()) {
         return Err(spec.usage_error("the fields of a command must be separated by bars"));
     }
-    Ok(Command::Message {
+    Ok(Some(Command::Message {
         to: Recipients::EVERYONE,
         text: unescape(line),
-    })
+    }))
 }
 
-fn parse_with_bar(word: &str, text: &str) -> Result<Command, CommandError> {
+fn parse_with_bar(word: &str, text: &[u8]) -> Result<Command, CommandError> {
     let Some(spec) = CommandSpec::find(word) else {
         return Err(CommandError::Unknown {
             word: shorten(word),
@@ -48,7 +51,7 @@ fn parse_with_bar(word: &str, text: &str) -> Result<Command, CommandError> {
     }
 }
 
-fn parse_fields(spec: &CommandSpec, text: &str) -> Result<Command, CommandError> {
+fn parse_fields(spec: &CommandSpec, text: &[u8]) -> Result<Command, CommandError> {
     let usage = spec.syntax;
     (spec.parse)(&Fields { text, usage })
 }

@@ -1,6 +1,7 @@
 use backroom_protocol::Cast;
 use proptest::prelude::*;
 
+use super::types::CommandError;
 use super::*;
 
 fn message(to: Recipients, text: &str) -> Command {
@@ -22,6 +23,11 @@ impl Recipients {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         Self { cast, names }
     }
+}
+
+/// Escapes the bars of a field.
+fn escape(field: &str) -> String {
+    field.replace('|', "\\|")
 }
 
 fn parsed(line: &str) -> Command {
@@ -219,6 +225,49 @@ fn spaces_are_trimmed_except_in_text() {
 }
 
 #[test]
+fn only_a_path_may_be_other_than_utf_8() {
+    use std::os::unix::ffi::OsStringExt;
+    let path = std::ffi::OsString::from_vec(b"caf\xe9 |".to_vec());
+    assert_eq!(
+        parse(b"fmulticast|bob|eve| caf\xe9 \\|\n"),
+        Ok(Some(Command::File {
+            to: Recipients::new(Cast::Multicast, &["bob", "eve"]),
+            path: path.into()
+        }))
+    );
+    for line in [
+        &b"caf\xe9"[..],
+        b"mbroadcast|caf\xe9",
+        b"municast|caf\xe9|hello",
+        b"fmulticast|bob|\xe9|file",
+        b"\xe9|file",
+        b"window|\xe9",
+        b"kick|\xe9",
+        b"cancel|\xe9",
+    ] {
+        assert_eq!(parse(line), Err(CommandError::NotText), "{line:?}");
+    }
+}
+
+#[test]
+fn a_quoted_path_is_taken_exactly_and_a_quoted_text_keeps_its_quotes() {
+    assert_eq!(
+        parsed(r#"funicast|bob| " a\nb " "#),
+        file(Recipients::new(Cast::Unicast, &["bob"]), " a\nb ")
+    );
+    assert_eq!(
+        parsed(r#"fmulticast|bob|"a\|b""#),
+        file(Recipients::new(Cast::Multicast, &["bob"]), "a|b")
+    );
+    assert_eq!(
+        parsed(r#"municast|bob|"a\nb""#),
+        message(Recipients::new(Cast::Unicast, &["bob"]), r#""a\nb""#)
+    );
+    assert!(refused(r#"fbroadcast|"a\b""#).contains("backslash"));
+    assert!(refused(r#"fbroadcast|"""#).contains("missing path"));
+}
+
+#[test]
 fn the_menu_contains_every_command() {
     let menu = menu();
     for spec in commands() {
@@ -246,7 +295,7 @@ proptest! {
             ("mmulticast|bob|eve|", Cast::Multicast),
             ("mblockcast|bob|", Cast::Blockcast),
         ] {
-            match parse(&format!("{prefix}{escaped}")) {
+            match parse(format!("{prefix}{escaped}")) {
                 Ok(Some(Command::Message { to, text: read })) => {
                     prop_assert_eq!(to.cast, cast);
                     prop_assert_eq!(read, text.clone());
@@ -258,6 +307,6 @@ proptest! {
 
     #[test]
     fn an_escaped_line_without_a_command_round_trips(text in r"[A-Z][A-Za-z |\\]{0,20}") {
-        prop_assert_eq!(parse(&escape(&text)), Ok(Some(message(Recipients::EVERYONE, &text))));
+        prop_assert_eq!(parse(escape(&text)), Ok(Some(message(Recipients::EVERYONE, &text))));
     }
 }

@@ -64,6 +64,8 @@ pub(crate) enum CommandError {
         /// The syntax of the command, as in the menu.
         usage: &'static str,
     },
+    #[error("not sent: only a path may contain bytes that are not UTF-8")]
+    NotText,
     #[error(transparent)]
     Setting(#[from] SettingError),
 }

@@ -26,8 +26,8 @@ pub(crate) enum Line {
     Text(String),
     /// A line of more than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// A line that is not UTF-8, which was skipped.
-    NotText,
+    /// A line that is not UTF-8. It may contain the path of a file.
+    NotText(Vec<u8>),
     /// Ctrl-C in a line editor.
     Interrupted,
     /// The input cannot be read any further, for this reason. `End` follows.
@@ -68,7 +68,10 @@ impl<R: BufRead> Lines<R> {
                 waiting(|| input.skip_until(b'\n'))?;
                 Line::TooLong
             }
-            _ => String::from_utf8(line).map_or(Line::NotText, Line::Text),
+            _ => match String::from_utf8(line) {
+                Ok(line) => Line::Text(line),
+                Err(error) => Line::NotText(error.into_bytes()),
+            },
         })
     }
 }
@@ -124,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn invalid_lines_are_skipped() {
+    fn long_lines_are_skipped_and_lines_that_are_not_text_are_kept() {
         let mut bytes = vec![b'x'; 3 * MAX_LINE_BYTES];
         bytes.extend_from_slice(b"\n\xff\xfe\nhi\n");
         assert_eq!(
             lines(&bytes),
             [
                 Line::TooLong,
-                Line::NotText,
+                Line::NotText(b"\xff\xfe\n".to_vec()),
                 Line::Text("hi\n".into()),
                 Line::End
             ]

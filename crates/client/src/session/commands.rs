@@ -10,14 +10,14 @@ use crate::input::{Line, MAX_LINE_BYTES};
 impl Session {
     pub(super) async fn handle_line(&mut self, line: Line) {
         let line = match line {
-            Line::Text(line) => line,
+            Line::Text(line) => line.into_bytes(),
+            Line::NotText(line) => line,
             Line::TooLong => {
                 let error = format!(
                     "not sent: the line exceeds the limit of {MAX_LINE_BYTES} bytes; send a file instead"
                 );
                 return self.fail(error).await;
             }
-            Line::NotText => return self.fail("not sent: the line is not valid UTF-8").await,
             Line::Failed(error) => {
                 return self.fail(format!("cannot read the input: {error}")).await;
             }

@@ -277,18 +277,17 @@ impl Incoming {
     async fn create_part(&self) -> Result<PartFile, Failure> {
         let (shared, offer) = (Arc::clone(&self.shared), self.offer.clone());
         let create = move || {
-            let config = &shared.config;
             PartFile::create(
-                &config.download_dir,
+                &shared.config.downloads,
                 &offer.name,
                 offer.bytes,
-                &config.receive,
+                offer.attributes,
             )
         };
         let created = tokio::task::spawn_blocking(create).await;
         match created.map_err(io::Error::from) {
             Ok(Ok(part)) => Ok(part),
-            Ok(Err(error)) => Err(self.declined(error.to_string(), &public_reason(&error))),
+            Ok(Err(error)) => Err(self.declined(own_reason(&error), &public_reason(&error))),
             Err(error) => Err(self.unable(&error)),
         }
     }
@@ -319,6 +318,18 @@ fn reason_of_abort(message: Option<FileMessage>) -> String {
     }
 }
 
+/// The reason for this client's user.
+fn own_reason(error: &PartFileError) -> String {
+    match error {
+        PartFileError::NoSpace { .. } => {
+            format!(
+                "{error}; delete some files, or set another space to keep free with --keep-free"
+            )
+        }
+        error => error.to_string(),
+    }
+}
+
 /// The reason for the other side, without the paths of this machine.
 fn public_reason(error: &PartFileError) -> String {
     match error {
@@ -326,6 +337,9 @@ fn public_reason(error: &PartFileError) -> String {
         PartFileError::NoSpace { .. } => "its disk is too full".into(),
         PartFileError::Folder(..) | PartFileError::Write(..) => {
             "it can't write to its download folder".into()
+        }
+        PartFileError::Replaced(_) => {
+            "another program on its machine removed or replaced the file".into()
         }
         PartFileError::NoName(_) => "it has too many files of that name".into(),
     }

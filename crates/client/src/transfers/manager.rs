@@ -53,7 +53,11 @@ struct Running {
 
 /// Opens the file and sends it. Returns the event that tells how that ended.
 async fn open_and_send(file: QueuedFile, shared: Arc<Shared>) -> Event {
-    let (source, name) = match outgoing::open(file.path).await {
+    let opened = tokio::select! {
+        opened = outgoing::open(file.path) => opened,
+        reason = file.cancellation.cancelled() => Err(anyhow::Error::msg(reason)),
+    };
+    let (source, name) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             for recipient in file.recipients {

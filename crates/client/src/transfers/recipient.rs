@@ -164,6 +164,7 @@ impl RecipientTransfer {
             cast: self.file.cast,
             name: self.file.name.clone(),
             bytes: self.file.source.bytes(),
+            attributes: self.file.source.attributes(),
             segment_bytes: self.file.settings.segment,
             lane: self.lane,
             receiver: self.receiver_number(),

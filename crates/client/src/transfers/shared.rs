@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use backroom_transport::file::{Control, ReceiveLimits, StreamCount};
+use backroom_transport::file::{Control, DownloadFolder, StreamCount};
 use backroom_transport::udp::{Ports, UdpOptions};
 use backroom_vocabulary::trace::Begin;
 
@@ -25,13 +24,12 @@ pub(super) const WAIT_MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 /// The settings that do not change while the client runs.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) download_dir: PathBuf,
+    /// Where files go, and how much space they may take.
+    pub(crate) downloads: DownloadFolder,
     /// The number of files that may be received at the same time.
     pub(crate) max_incoming: usize,
     /// The number of files that may be sent at the same time, and the number of their unicast streams.
     pub(crate) max_outgoing: usize,
-    /// The largest file, and the disk space that must stay free.
-    pub(crate) receive: ReceiveLimits,
     /// How long an incoming file may make no progress.
     pub(crate) max_stall: Duration,
     pub(crate) udp: UdpOptions,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -28,6 +29,11 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
         Ok(outcome) => outcome,
         Err(_) => panic!("{what} did not come"),
     }
+}
+
+/// Says that a test is skipped, and why.
+pub(crate) fn skip(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 pub(crate) fn server_program() -> &'static Path {
@@ -162,6 +168,30 @@ impl Room {
         member
     }
 
+    /// Starts a client with `--output json` within another program, such as a shell, and waits until it has joined. `within` is
+    /// a command line to which the client's is appended. It finds the download folder in `$DOWNLOADS`.
+    pub(crate) async fn join_within(
+        &self,
+        name: &str,
+        within: &[&str],
+        options: &[&str],
+    ) -> Member {
+        let downloads = tempfile::tempdir().unwrap();
+        let mut command = prepare(Path::new(within[0]));
+        command
+            .env("DOWNLOADS", downloads.path())
+            .args(&within[1..]);
+        let client = self.client(downloads.path());
+        command
+            .arg(client.as_std().get_program())
+            .args(client.as_std().get_args())
+            .args(["--output", "json", "--name", name])
+            .args(options);
+        let mut member = Member::spawn(&mut command, downloads);
+        member.event("joined").await;
+        member
+    }
+
     /// Starts a client with `--output json` without waiting.
     pub(crate) fn start(&self, options: &[&str]) -> Member {
         let downloads = tempfile::tempdir().unwrap();
@@ -252,11 +282,13 @@ impl Member {
 
     /// Types a line.
     pub(crate) async fn type_line(&mut self, line: &str) {
+        self.type_bytes(format!("{line}\n").as_bytes()).await;
+    }
+
+    /// Types bytes, which need not be UTF-8.
+    pub(crate) async fn type_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("the input has been closed");
-        stdin
-            .write_all(format!("{line}\n").as_bytes())
-            .await
-            .unwrap();
+        stdin.write_all(bytes).await.unwrap();
     }
 
     /// Waits for the next event of this kind. Other events are kept.

@@ -6,6 +6,7 @@ mod chat;
 mod endings;
 mod entering;
 mod exit_status;
+mod fidelity;
 mod files;
 mod harness;
 mod identities;

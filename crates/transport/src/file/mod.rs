@@ -21,13 +21,14 @@ mod slow_disk;
 mod source;
 mod thread;
 mod trace;
+mod version;
 
 use crate::waker;
 
 pub use control::{Control, Progress, StreamCount};
 pub use receive::{
-    GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits, ReceiveOptions,
-    ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
+    DownloadFolder, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveLimits,
+    ReceiveOptions, ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
 };
 pub use send::{
     GroupChannels, GroupEnd, GroupReceiver, GroupRequest, MoveCause, SendError, SendFailure,

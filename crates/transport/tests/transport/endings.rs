@@ -2,22 +2,21 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backroom_gbn::{Timeout, Window};
 use backroom_protocol::segment::{SEGMENT_OVERHEAD, SegmentBytes, SegmentSealer};
 use backroom_protocol::{FileName, Key};
 use backroom_transport::file::{
-    PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SenderMessage, SourceError,
-    SourceFile, TraceKind, receive_file, send_file, trace_channel,
+    DownloadFolder, PartFile, PartFileError, ReceiveError, ReceiveLimits, SendError, SenderMessage,
+    TraceKind, receive_file, send_file, trace_channel,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use crate::support::{
-    Faults, LOOPBACK, SEGMENT, Transfer, contents, has_ipv6, names_in, within_a_minute,
+    Faults, LOOPBACK, SEGMENT, Transfer, attributes, contents, has_ipv6, names_in, within_a_minute,
 };
 
 /// A transfer that takes long enough to be interrupted: stop-and-wait over a network that loses half.
@@ -228,51 +227,6 @@ async fn a_file_whose_hash_does_not_match_gets_no_name() {
 }
 
 #[tokio::test]
-async fn a_file_that_shrinks_while_it_is_sent_is_an_error_and_one_that_grows_is_not() {
-    let sent = contents(300_000);
-    let transfer = Transfer::of(&sent);
-    let receiver = transfer.receiver.address;
-    let request = transfer.send_request(receiver);
-    fs::write(&transfer.source_path, contents(100_000)).unwrap();
-    let failed = within_a_minute(send_file(
-        transfer.sender.take(),
-        request,
-        &transfer.send_control,
-    ))
-    .await;
-    let failure = failed.unwrap_err();
-    assert!(
-        matches!(failure.error, SendError::Source(SourceError::Shrank(_))),
-        "{failure}"
-    );
-
-    let transfer = Transfer::of(&sent);
-    let (message_sender, messages) = mpsc::channel(1);
-    let receive_request = transfer.receive_request();
-    let send_request = transfer.send_request(transfer.receiver.address);
-    fs::write(
-        &transfer.source_path,
-        [sent.clone(), vec![1; 5_000]].concat(),
-    )
-    .unwrap();
-    let send = async {
-        let outcome = send_file(transfer.sender.take(), send_request, &transfer.send_control)
-            .await
-            .unwrap();
-        let message = SenderMessage::Finished(outcome.hash);
-        message_sender.send(message).await.unwrap();
-    };
-    let receive = receive_file(
-        transfer.receiver.take(),
-        receive_request,
-        &transfer.receive_control,
-        messages,
-    );
-    let (received, ()) = within_a_minute(async { tokio::join!(receive, send) }).await;
-    assert!(fs::read(received.unwrap().path).unwrap() == sent);
-}
-
-#[tokio::test]
 async fn strangers_datagrams_change_nothing_and_get_no_answer() {
     let sent = contents(200_000);
     let transfer = Transfer::of(&sent);
@@ -423,17 +377,6 @@ async fn a_segment_that_no_packet_holds_is_refused_at_once() {
     assert_eq!(max_segment_bytes, 65_536 - 40 - 8 - 37);
 }
 
-#[tokio::test]
-async fn only_a_readable_regular_file_can_be_sent() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = SourceFile::open(&folder.path().join("missing"));
-    assert!(matches!(missing, Err(SourceError::Read(..))));
-    let a_folder = SourceFile::open(folder.path());
-    assert!(matches!(a_folder, Err(SourceError::NotAFile(_))));
-    let a_device = SourceFile::open(Path::new("/dev/null"));
-    assert!(matches!(a_device, Err(SourceError::NotAFile(_))));
-}
-
 #[test]
 fn what_is_too_large_for_the_limits_or_the_disk_is_refused_before_it_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
@@ -442,17 +385,20 @@ fn what_is_too_large_for_the_limits_or_the_disk_is_refused_before_it_is_accepted
         max_bytes: 1_000,
         keep_free_bytes: 0,
     };
-    assert!(PartFile::create(folder.path(), &name, 1_000, &limits).is_ok());
-    let too_large = PartFile::create(folder.path(), &name, 1_001, &limits);
+    let create = |path, bytes, limits| {
+        PartFile::create(
+            &DownloadFolder::new(path, limits),
+            &name,
+            bytes,
+            attributes(),
+        )
+    };
+    assert!(create(folder.path(), 1_000, limits).is_ok());
+    let too_large = create(folder.path(), 1_001, limits);
     assert!(matches!(too_large, Err(PartFileError::TooLarge { .. })));
-    let too_full = PartFile::create(
-        folder.path(),
-        &name,
-        u64::MAX / 2,
-        &ReceiveLimits::default(),
-    );
+    let too_full = create(folder.path(), u64::MAX / 2, ReceiveLimits::default());
     assert!(matches!(too_full, Err(PartFileError::NoSpace { .. })));
-    let nowhere = PartFile::create(&folder.path().join("missing"), &name, 1, &limits);
+    let nowhere = create(&folder.path().join("missing"), 1, limits);
     assert!(matches!(nowhere, Err(PartFileError::Folder(..))));
     assert_eq!(names_in(folder.path()), [""; 0]);
 }

@@ -37,6 +37,7 @@ async fn receive_whole(
     number: u16,
     membership: GroupMembership,
     end: oneshot::Receiver<GroupEnd>,
+    source: SourceFile,
     sent: Vec<u8>,
 ) {
     let (message_sender, messages) = mpsc::channel(1);
@@ -57,7 +58,7 @@ async fn receive_whole(
                 free_segments,
                 ..
             } => {
-                let mut request = alone.send_request(alone.receiver.address);
+                let mut request = alone.send_request_of(source, alone.receiver.address);
                 request.receiver_number = number;
                 request.first_segment = first_segment;
                 request.free_segments = free_segments;
@@ -114,6 +115,10 @@ async fn send_copies_to_all(
     copies: Copies,
 ) -> Outcome {
     let stream_key = Key::generate().unwrap();
+    // Not a file of a member, because members remove theirs when they have finished.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), sent).unwrap();
+    let source = SourceFile::open(file.path()).unwrap();
     let members = members(sent, receptions);
     let transfer = members[0].alone.stream.transfer;
     let routes = members.iter().zip(receptions);
@@ -124,7 +129,7 @@ async fn send_copies_to_all(
     config.window = Window::try_from(32_u16).unwrap().into();
     config.copies = copies;
     let request = GroupRequest {
-        source: SourceFile::open(&members[0].alone.source_path).unwrap(),
+        source: source.clone(),
         transfer,
         stream_key: stream_key.clone(),
         segment_bytes: members[0].alone.segment_bytes,
@@ -160,6 +165,7 @@ async fn send_copies_to_all(
             number,
             membership,
             end,
+            source.clone(),
             sent.to_owned(),
         ));
     }

@@ -10,5 +10,6 @@ mod endings;
 mod files;
 mod group;
 mod lossy;
+mod sources;
 mod support;
 mod tampering;

@@ -1,16 +1,17 @@
 //! Tab completion of commands, names, paths and values.
 
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use rustyline::completion::Pair;
 
-use crate::command::{CommandSpec, bar_positions, commands, escape};
+use crate::command::{CommandSpec, bar_positions, commands, write_path};
 use crate::paths::expand_home;
 
 /// Returns the candidates for the last part of `line`, and where that part starts.
 pub(super) fn complete(line: &str, names: &[String]) -> (usize, Vec<Pair>) {
-    let bars: Vec<usize> = bar_positions(line).collect();
+    let bars: Vec<usize> = bar_positions(line.as_bytes()).collect();
     let (Some(&first), Some(&last)) = (bars.first(), bars.last()) else {
         return complete_without_bar(line, names);
     };
@@ -89,15 +90,15 @@ fn matching_paths(typed: &str) -> Vec<Pair> {
     let mut candidates: Vec<Pair> = entries
         .flatten()
         .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            if !name.starts_with(prefix) || (name.starts_with('.') && !prefix.starts_with('.')) {
+            let name = entry.file_name().into_vec();
+            let is_hidden = name.starts_with(b".") && !prefix.starts_with('.');
+            if is_hidden || !name.starts_with(prefix.as_bytes()) {
                 return None;
             }
             let slash = if entry.path().is_dir() { "/" } else { "" };
-            Some(pair(
-                &format!("{name}{slash}"),
-                escape(&format!("{folder}{name}{slash}")),
-            ))
+            let name = [&name, slash.as_bytes()].concat();
+            let path = [folder.as_bytes(), &name].concat();
+            Some(pair(&write_path(&name), write_path(&path)))
         })
         .collect();
     candidates.sort_by(|a, b| a.display.cmp(&b.display));
@@ -165,11 +166,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a|b.txt"), "").unwrap();
         fs::write(folder.path().join(".hidden"), "").unwrap();
+        fs::write(folder.path().join("c\n "), "").unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
         let root = folder.path().to_str().unwrap();
         assert_eq!(
             completions(&format!("fbroadcast|{root}/")),
             [
+                format!("fbroadcast|\"{root}/c\\n \""),
                 format!("fbroadcast|{root}/a\\|b.txt"),
                 format!("fbroadcast|{root}/sub/")
             ]

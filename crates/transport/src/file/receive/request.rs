@@ -10,7 +10,8 @@ use backroom_protocol::Key;
 use backroom_protocol::segment::{SealError, SegmentBytes, StreamId};
 
 use super::group::GroupMembership;
-use super::part::{PartFile, PartFileError};
+use super::part::PartFile;
+use super::part_error::PartFileError;
 use super::writer;
 
 /// Buffer size and time limit.

@@ -85,6 +85,8 @@ impl Contents {
                 self.source.read_scattered(pieces, offset)?;
             }
         }
+        // After the read: bytes of two versions must not become one file.
+        self.source.check_unchanged()?;
         self.next_segment = end;
         Ok(true)
     }

@@ -129,8 +129,9 @@ fn send(
     mut inbox: Inbox<u16>,
     ends: EndReporter,
 ) -> Result<SendTotals, SendFailure> {
+    let source = request.source;
     let spec = StreamSpec {
-        source: request.source,
+        source: source.clone(),
         stream: StreamId {
             transfer: request.transfer,
             lane: GROUP_LANE,
@@ -152,7 +153,7 @@ fn send(
         return Ok(SendTotals::zero());
     }
     let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
-    let served = serve(&mut stream, &mut inbox, &ends);
+    let served = serve(&mut stream, &source, &mut inbox, &ends);
     let totals = stream.totals();
     match served {
         Ok(()) => Ok(totals),
@@ -200,6 +201,7 @@ fn reachable_receivers(
 /// Sends until no receiver is left.
 fn serve(
     stream: &mut SendStream,
+    source: &SourceFile,
     inbox: &mut Inbox<u16>,
     ends: &EndReporter,
 ) -> Result<(), SendError> {
@@ -208,6 +210,9 @@ fn serve(
         let mut has_more_work = stream.turn()?;
         while let Some(departure) = stream.departures.pop_front() {
             let cause = departure.lost.map(|_| MoveCause::Unresponsive);
+            if departure.lost.is_none() {
+                source.check_not_replaced()?;
+            }
             ends.departed(stream, &departure.receiver, cause);
         }
         let straggler = stragglers.observe(Instant::now(), &stream.gbn);

@@ -233,6 +233,6 @@ mod tests {
         fs::write(file.path(), "short").unwrap();
         read_slowly(&mut reader);
         let failed = datagrams(&mut reader, 5_000).unwrap_err();
-        assert!(matches!(failed, SendError::Source(SourceError::Shrank(_))));
+        assert!(matches!(failed, SendError::Source(SourceError::Changed)));
     }
 }

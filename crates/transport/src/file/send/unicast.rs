@@ -71,6 +71,7 @@ fn send(
     inbox: Inbox<Infallible>,
 ) -> Result<SendOutcome, SendFailure> {
     check_route(request.receiver, request.segment_bytes)?;
+    let source = request.source.clone();
     let mut receivers = Receivers::new(request.stream);
     receivers.insert(
         request.receiver_number,
@@ -100,7 +101,8 @@ fn send(
         path: Some(path),
     };
     let mut stream = SendStream::new(endpoint, spec, receivers, control, &inbox.waker);
-    let served = serve(&mut stream, &inbox, request.receiver, proof_deadline);
+    let served = serve(&mut stream, &inbox, request.receiver, proof_deadline)
+        .and_then(|()| Ok(source.check_not_replaced()?));
     let totals = stream.totals();
     match served {
         Ok(()) => Ok(SendOutcome {

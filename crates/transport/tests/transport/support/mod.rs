@@ -16,12 +16,14 @@ use backroom_gbn::SenderConfig;
 use backroom_protocol::handshake::{Lifetime, ServerIdentity};
 use backroom_protocol::segment::{SegmentBytes, StreamId};
 use backroom_protocol::{
-    FileName, Identity, Key, Password, StretchParams, StretchedPassword, TransferId,
+    FileAttributes, FileName, Identity, Key, ModifiedTime, Password, Permissions, StretchParams,
+    StretchedPassword, TransferId,
 };
 use backroom_transport::connection::Login;
 use backroom_transport::file::{
-    Control, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome, ReceiveRequest,
-    SendFailure, SendOutcome, SendRequest, SenderMessage, SourceFile, receive_file, send_file,
+    Control, DownloadFolder, PartFile, ReceiveError, ReceiveLimits, ReceiveOptions, ReceiveOutcome,
+    ReceiveRequest, SendFailure, SendOutcome, SendRequest, SenderMessage, SourceFile, receive_file,
+    send_file,
 };
 use backroom_transport::udp::{UdpEndpoint, UdpOptions};
 use tempfile::TempDir;
@@ -197,8 +199,13 @@ impl Transfer {
     }
 
     pub(crate) fn send_request(&self, receiver: SocketAddr) -> SendRequest {
+        self.send_request_of(SourceFile::open(&self.source_path).unwrap(), receiver)
+    }
+
+    /// As [`Transfer::send_request`], of a file that is open already. Opening one may take as long as the disk needs.
+    pub(crate) fn send_request_of(&self, source: SourceFile, receiver: SocketAddr) -> SendRequest {
         SendRequest {
-            source: SourceFile::open(&self.source_path).unwrap(),
+            source,
             stream: self.stream,
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
@@ -216,9 +223,9 @@ impl Transfer {
     pub(crate) fn receive_request(&self) -> ReceiveRequest {
         let bytes = fs::metadata(&self.source_path).unwrap().len();
         let name = FileName::new("received.bin").unwrap();
+        let folder = DownloadFolder::new(self.downloads(), ReceiveLimits::default());
         ReceiveRequest {
-            part: PartFile::create(&self.downloads(), &name, bytes, &ReceiveLimits::default())
-                .unwrap(),
+            part: PartFile::create(&folder, &name, bytes, attributes()).unwrap(),
             stream: self.stream,
             stream_key: self.stream_key.clone(),
             segment_bytes: self.segment_bytes,
@@ -253,6 +260,8 @@ impl Transfer {
         }
         let send_request = self.send_request(target);
         let send = async {
+            // Dropped at the end: a sender that has failed has left.
+            let message_sender = message_sender;
             let sent = send_file(self.sender.take(), send_request, &self.send_control).await;
             if let Ok(outcome) = &sent {
                 // A receiver that has given up no longer listens.
@@ -271,6 +280,14 @@ impl Transfer {
         let (sent, received) = within_a_minute(async { tokio::join!(send, receive) }).await;
         drop(proxy);
         Ended { sent, received }
+    }
+}
+
+/// The permissions and modification time of a file that is offered.
+pub(crate) fn attributes() -> FileAttributes {
+    FileAttributes {
+        permissions: Permissions::of_mode(0o600),
+        modified: ModifiedTime::nearest(1_000_000_000, 0),
     }
 }
 

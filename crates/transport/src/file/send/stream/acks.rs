@@ -58,6 +58,7 @@ mod tests {
     use backroom_gbn::{Ack, SenderConfig, Timeout};
     use backroom_protocol::segment::{AckSealer, SegmentBytes, StreamId};
     use backroom_protocol::{Key, TransferId};
+    use tempfile::NamedTempFile;
 
     use super::*;
     use crate::file::control::Control;
@@ -73,8 +74,7 @@ mod tests {
     };
 
     /// A file of one segment for `to`, with the shortest timer.
-    fn spec(to: &UdpSocket) -> StreamSpec {
-        let file = tempfile::NamedTempFile::new().unwrap();
+    fn spec(file: &NamedTempFile, to: &UdpSocket) -> StreamSpec {
         fs::write(file.path(), "a file").unwrap();
         StreamSpec {
             source: SourceFile::open(file.path()).unwrap(),
@@ -103,7 +103,9 @@ mod tests {
         let mut receivers = Receivers::new(STREAM);
         receivers.insert(0, &ack_key, 0, 1, control.progress.clone());
         let waker = Waker::new().unwrap();
-        let mut stream = SendStream::new(endpoint, spec(&receiver), receivers, control, &waker);
+        let file = NamedTempFile::new().unwrap();
+        let spec = spec(&file, &receiver);
+        let mut stream = SendStream::new(endpoint, spec, receivers, control, &waker);
 
         while stream.turn().unwrap() {}
         let (_, sender) = receiver.recv_from(&mut [0; 2_000]).unwrap();
