@@ -464,8 +464,8 @@ mod tests {
             };
             offer.segments()
         };
-        assert_eq!([0, 1, 1_200, 1_201, 2_400].map(segments), [0, 1, 1, 2, 2]);
-        assert_eq!(segments(u64::MAX), u64::MAX / 1_200 + 1);
+        assert_eq!([0, 1, 1_184, 1_185, 2_368].map(segments), [0, 1, 1, 2, 2]);
+        assert_eq!(segments(u64::MAX), u64::MAX / 1_184 + 1);
     }
 
     #[test]

@@ -303,7 +303,7 @@ async fn a_person_is_asked_about_a_server_with_another_identity() {
     room.kill().await;
     let room = port.open("second").await;
     let (exit, screen) = answer(&room, state.path(), "no").await;
-    assert_eq!(exit, Some(4), "{screen}");
+    assert_eq!(exit, Some(5), "{screen}");
     assert!(screen.contains("has changed"), "{screen}");
     assert!(!screen.contains("Welcome"), "{screen}");
     let (exit, screen) = answer(&room, state.path(), "yes").await;

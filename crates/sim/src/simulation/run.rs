@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use backroom_gbn::{Ack, GoBackCause, Receiver, ReceiverId, SegmentDelays, Window};
+use backroom_gbn::{Ack, GoBackCause, Receiver, ReceiverId, SegmentDelays, Timeout, Window};
 use backroom_vocabulary::Delivery;
 use backroom_vocabulary::trace::{Step, StepKind};
 
@@ -360,14 +360,20 @@ impl<'a, F: FnMut(Step)> Simulation<'a, F> {
         let stats = || self.streams.iter().map(|stream| stream.sender.stats());
         let lost = self.streams.iter().map(|stream| stream.lost_receivers);
         let lost: usize = lost.sum();
-        let unresponsive = (lost > 0).then(|| {
-            format!(
-                "{lost} of {} receivers were given up because they sent no ACKs",
-                self.cell.receivers
-            )
-        });
-        let failure = given_up.or(unresponsive);
         let min_rtt = stats().filter_map(|stats| stats.min_rtt).min();
+        let stalled = (lost > 0).then(|| {
+            let receivers = self.cell.receivers;
+            let timer_is_too_short = match self.cell.timeout {
+                Timeout::Fixed(timer) => min_rtt.is_none_or(|rtt| timer < rtt),
+                Timeout::Adaptive { .. } => false,
+            };
+            let cause = match timer_is_too_short {
+                true => ": the timer is shorter than the round trip",
+                false => "",
+            };
+            format!("gave up {lost} of {receivers} receivers that made no progress{cause}")
+        });
+        let failure = given_up.or(stalled);
         Measurement {
             seconds: failure
                 .is_none()

@@ -14,7 +14,7 @@ pub(super) struct Stream {
     pub(super) sender: Sender,
     /// How long segments took to be acknowledged.
     pub(super) delays: SegmentDelays,
-    /// Receivers that were given up because they did not answer.
+    /// Receivers that were given up because they made no progress.
     pub(super) lost_receivers: usize,
     /// Where the sender went back to, and why, until this is observed.
     pub(super) go_back: Option<(u64, GoBackCause)>,

@@ -52,22 +52,26 @@ impl Layout {
 mod tests {
     use super::*;
 
+    fn segment_bytes() -> SegmentBytes {
+        SegmentBytes::try_from(1_200).unwrap()
+    }
+
     #[test]
     fn segments_cover_the_file_without_gap_or_overlap() {
-        let layout = Layout::new(129 * 1_184 + 1, SegmentBytes::DEFAULT);
+        let layout = Layout::new(129 * 1_200 + 1, segment_bytes());
         assert_eq!(layout.bytes_below(0), 0);
-        assert_eq!(layout.bytes_below(129), 129 * 1_184);
-        assert_eq!(layout.bytes_below(130), 129 * 1_184 + 1);
-        assert_eq!(layout.payload_bytes(128), 1_184);
+        assert_eq!(layout.bytes_below(129), 129 * 1_200);
+        assert_eq!(layout.bytes_below(130), 129 * 1_200 + 1);
+        assert_eq!(layout.payload_bytes(128), 1_200);
         assert_eq!(layout.payload_bytes(129), 1);
         assert_eq!(layout.payload_bytes(130), 0);
-        assert_eq!(Layout::new(0, SegmentBytes::DEFAULT).segments, 0);
-        assert_eq!(Layout::new(2_400, SegmentBytes::DEFAULT).segments, 2);
+        assert_eq!(Layout::new(0, segment_bytes()).segments, 0);
+        assert_eq!(Layout::new(2_400, segment_bytes()).segments, 2);
     }
 
     #[test]
     fn a_run_is_cut_where_a_batch_ends() {
-        let layout = Layout::new(1 << 20, SegmentBytes::DEFAULT);
+        let layout = Layout::new(1 << 20, segment_bytes());
         assert_eq!(layout.within_batch(0, 1_000), 52);
         assert_eq!(layout.within_batch(50, 100), 2);
         assert_eq!(layout.within_batch(50, 1), 1);

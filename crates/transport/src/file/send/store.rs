@@ -69,13 +69,13 @@ mod tests {
 
     /// 110 segments, the last of them one byte long, in batches of 52; each datagram tells its number.
     fn filled() -> SegmentStore {
-        let segment_bytes = SegmentBytes::DEFAULT;
-        let layout = Layout::new(109 * 1_184 + 1, segment_bytes);
+        let segment_bytes = SegmentBytes::try_from(1_200).unwrap();
+        let layout = Layout::new(109 * 1_200 + 1, segment_bytes);
         assert_eq!((layout.segments, layout.segments_per_batch), (SEGMENTS, 52));
         let mut store = SegmentStore::new(layout, 0);
         for first in (0..SEGMENTS).step_by(52) {
             let end = (first + 52).min(SEGMENTS);
-            let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_221 }];
+            let datagram = |seq: u64| vec![seq as u8; if seq == SEGMENTS - 1 { 38 } else { 1_237 }];
             let datagrams = (first..end).flat_map(datagram).collect();
             store.push(Batch {
                 first_segment: first,
@@ -94,12 +94,12 @@ mod tests {
             let last_bytes = if first + count as u64 == SEGMENTS {
                 38
             } else {
-                1_221
+                1_237
             };
             let run = store.run(first, count).unwrap();
-            assert_eq!(run.len(), (count - 1) * 1_221 + last_bytes);
+            assert_eq!(run.len(), (count - 1) * 1_237 + last_bytes);
             assert!(
-                run.chunks(1_221)
+                run.chunks(1_237)
                     .zip(first..)
                     .all(|(datagram, seq)| datagram[0] == seq as u8)
             );
