@@ -208,7 +208,7 @@ impl Sender {
             self.sample_gap(now, ack.cumulative, gap_round);
             self.handle_gap(from, ack.cumulative, gap_round);
         }
-        self.stop_max_stallrs();
+        self.stop_idle_timers();
         self.begin_stall(now);
         if self.complete && ack.cumulative == self.available {
             self.report_finished();
@@ -258,7 +258,7 @@ impl Sender {
         if self.base() > old_base {
             self.base_advanced();
         }
-        self.stop_max_stallrs();
+        self.stop_idle_timers();
         self.report_finished();
         removed
     }
@@ -403,7 +403,7 @@ impl Sender {
         self.events.push(SenderEvent::BaseAdvanced { base });
     }
 
-    fn stop_max_stallrs(&mut self) {
+    fn stop_idle_timers(&mut self) {
         if !self.is_waiting() {
             self.timer = None;
             self.end_stall();

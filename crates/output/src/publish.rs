@@ -65,13 +65,21 @@ pub(crate) fn publish(
             new: new.to_owned(),
         });
     }
-    let swap = || -> io::Result<()> {
+    let mut moved = Vec::new();
+    let mut swap = || -> io::Result<()> {
         for name in &kept {
             fs::rename(published.join(name), new.join(name))?;
+            moved.push(name);
         }
         exchange(new, published)
     };
-    swap().map_err(failed)?;
+    if let Err(error) = swap() {
+        for name in moved {
+            // If this fails too, the file is with the new results, whose folder the error names.
+            let _ = fs::rename(new.join(name), published.join(name));
+        }
+        return Err(failed(error));
+    }
     // `new` now has the old results. It is removed only if nothing else is in it.
     let remove = || -> io::Result<()> {
         for name in replaced {

@@ -28,7 +28,7 @@ impl<W: Write> LineWriter<W> {
         }
     }
 
-    /// Counts lines that did not come as far as here.
+    /// Counts lines that were lost before they reached this writer.
     pub fn lose(&mut self, lines: u64, reason: &str) {
         if lines > 0 {
             self.lost += lines;

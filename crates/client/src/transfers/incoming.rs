@@ -12,7 +12,7 @@ use backroom_transport::file::{
     Control, GroupMembership, PartFile, PartFileError, ReceiveError, ReceiveOptions,
     ReceiveOutcome, ReceiveRequest, SenderMessage, receive_file,
 };
-use backroom_transport::udp::UdpEndpoint;
+use backroom_transport::udp::{PortUse, UdpEndpoint};
 use backroom_vocabulary::event::{Direction, Event};
 use backroom_vocabulary::trace::{Begin, Side};
 use tokio::sync::mpsc;
@@ -85,10 +85,13 @@ impl Incoming {
     async fn receive(&mut self) -> Result<ReceiveOutcome, Failure> {
         let places = Arc::clone(&self.shared.places);
         let _place = self.wait_for(places.acquire_owned()).await?;
-        let part = self.create_part().await?;
         let (shared, stream, from) = (Arc::clone(&self.shared), self.stream(), self.from.clone());
-        let bound = async move { socket::bind(&shared.config.ports, stream, &from).await };
+        let bound = async move {
+            let ports = &shared.config.ports;
+            socket::bind(ports, stream, &from, PortUse::Receiving).await
+        };
         let (endpoint, port) = self.wait_for(bound).await?;
+        let part = self.create_part().await?;
         // Joined before the sender knows of it, so that no probe is missed.
         let group = self.join_group();
         let with_hash = self.offer.group.is_some();

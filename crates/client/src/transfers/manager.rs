@@ -19,7 +19,7 @@ use super::outgoing;
 use super::outgoing_file::OutgoingFile;
 use super::queue::{Queue, QueuedFile};
 use super::recipient::Recipient;
-use super::shared::{Config, ProvenHosts, Shared};
+use super::shared::{Config, Shared};
 use crate::event;
 use crate::settings::Settings;
 
@@ -94,7 +94,6 @@ impl Transfers {
         let shared = Shared {
             active,
             streams: StreamCount::default(),
-            proven: ProvenHosts::default(),
             events: EventSender(event_sender),
             turns: Arc::new(Semaphore::new(config.max_outgoing)),
             places: Arc::new(Semaphore::new(
@@ -203,7 +202,10 @@ impl Transfers {
             || of_all >= most.saturating_add(MAX_WAITING_OFFERS)
             || of_sender >= most.saturating_add(MAX_WAITING_OFFERS_OF_SENDER)
         {
-            let reason = format!("already receiving {most} files; try again later");
+            let reason = match most {
+                0 => "it receives no files".to_owned(),
+                _ => format!("already receiving {most} files; try again later"),
+            };
             return Some(self.decline(from, &offer, &reason));
         }
         let (id, cancellation) = self.begin(Some(from.id));

@@ -91,8 +91,11 @@ async fn create_group(
     if receivers < min_receivers {
         return None;
     }
-    GroupStream::new(file, interface, receivers, turns.clone())
-        .await
+    let created = tokio::select! {
+        created = GroupStream::new(file, interface, receivers, turns.clone()) => created,
+        reason = file.cancellation.cancelled() => Err(anyhow::Error::msg(reason)),
+    };
+    created
         .inspect_err(
             |error| tracing::warn!(%error, "no IP multicast; each receiver is served alone"),
         )

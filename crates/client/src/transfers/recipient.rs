@@ -7,12 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use backroom_protocol::segment::StreamId;
 use backroom_protocol::{Extensions, Features, FileMessage, GroupOffer, Key, MemberInfo, Offer};
 use backroom_transport::file::{
     GroupEnd, GroupReceiver, Progress, SendRequest, SendTotals, send_file,
 };
-use backroom_transport::udp::UdpEndpoint;
+use backroom_transport::udp::{PortUse, UdpEndpoint};
 use backroom_vocabulary::DeliveryPath;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -23,7 +24,6 @@ use super::outgoing_file::OutgoingFile;
 use super::shared::WAIT_MESSAGE_INTERVAL;
 use super::socket;
 use super::summary::RecipientReport;
-use super::turns::{Turn, Turns};
 
 /// How long a receiver may take to answer an offer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(15);
@@ -31,6 +31,9 @@ const MAX_ANSWER_TIME: Duration = Duration::from_secs(15);
 /// How long a receiver may take to confirm that the whole file is on its disk, in addition to the time that the slowest disk
 /// needs.
 const MAX_CONFIRM_TIME: Duration = Duration::from_secs(60);
+
+/// How long a receiver that the group does not serve waits for a port. Other receivers may be waiting for this client meanwhile.
+const MAX_PORT_TIME: Duration = Duration::from_secs(60);
 
 /// The slowest disk, in bytes per second.
 const MIN_DISK_RATE: u64 = 4 << 20;
@@ -101,7 +104,12 @@ impl RecipientTransfer {
         stream_key: Key,
         report: &mut RecipientReport,
     ) -> Result<Option<[u8; 32]>, Failure> {
-        let (endpoint, port) = self.bind().await.map_err(|error| self.failed(error))?;
+        let (endpoint, port) = tokio::select! {
+            bound = self.bind() => bound.map_err(|error| self.failed(error))?,
+            reason = self.file.cancellation.cancelled() => {
+                return Err(Failure { reason, message: None });
+            }
+        };
         let accepted = self.offer(stream_key.clone(), port, None).await?;
         let request = self.send_request(stream_key, accepted, false);
         self.send_alone(endpoint, request, report).await
@@ -124,8 +132,11 @@ impl RecipientTransfer {
         if let Some(hash) = self.take_part(invitation, &mut accepted, report).await? {
             return Ok(Some(hash));
         }
-        let _turn = self.wait_for_turn(&invitation.turns).await?;
-        let (endpoint, port) = self.bind().await.map_err(|error| self.failed(error))?;
+        let turns = invitation.turns.clone();
+        let _turn = self.wait_for(async move { Ok(turns.take().await) }).await?;
+        let bound = timeout(MAX_PORT_TIME, self.bind());
+        let bound = async { bound.await.context("no UDP port became free")? };
+        let (endpoint, port) = self.wait_for(bound).await?;
         let transfer = self.file.transfer;
         let alone = FileMessage::Alone { transfer, port };
         self.recipient.channel.send(alone).await;
@@ -133,9 +144,11 @@ impl RecipientTransfer {
         self.send_alone(endpoint, request, report).await
     }
 
-    async fn bind(&self) -> anyhow::Result<(UdpEndpoint, NonZeroU16)> {
-        let ports = &self.file.shared.config.ports;
-        socket::bind(ports, self.stream(), &self.recipient.member).await
+    /// The socket of the stream to this receiver alone. Waits until a port is free.
+    fn bind(&self) -> impl Future<Output = anyhow::Result<(UdpEndpoint, NonZeroU16)>> + use<> {
+        let (shared, stream) = (Arc::clone(&self.file.shared), self.stream());
+        let member = self.recipient.member.clone();
+        async move { socket::bind(&shared.config.ports, stream, &member, PortUse::Sending).await }
     }
 
     /// The stream to this receiver alone.
@@ -273,15 +286,18 @@ impl RecipientTransfer {
         Ok(hash)
     }
 
-    /// Waits for a turn, and keeps telling the receiver to wait.
-    async fn wait_for_turn(&mut self, turns: &Turns) -> Result<Option<Turn>, Failure> {
-        let mut turn = pin!(turns.take());
+    /// Waits for a turn or for a port, and keeps telling the receiver to wait.
+    async fn wait_for<T>(
+        &mut self,
+        acquired: impl Future<Output = anyhow::Result<T>>,
+    ) -> Result<T, Failure> {
+        let mut acquired = pin!(acquired);
         let mut message_due = interval(WAIT_MESSAGE_INTERVAL);
         message_due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
-                turn = &mut turn => return Ok(turn),
+                acquired = &mut acquired => return acquired.map_err(|error| self.failed(error)),
                 reason = self.file.cancellation.cancelled() => {
                     return Err(self.recipient.channel.cancelled(reason));
                 }
@@ -302,7 +318,7 @@ impl RecipientTransfer {
             stream_key,
             segment_bytes: self.file.settings.segment,
             receiver: accepted.address,
-            is_proven: self.file.shared.proven.contains(accepted.address.ip()),
+            is_proven: false,
             receiver_number: self.receiver_number(),
             ack_key: accepted.ack_key,
             first_segment: accepted.first_segment,
@@ -325,7 +341,6 @@ impl RecipientTransfer {
         });
         let mut control = self.file.control(self.lane);
         control.progress = self.recipient.progress.clone();
-        let host = request.receiver.ip();
         let mut sending = pin!(send_file(endpoint, request, &control));
         let mut refusal = None;
         let outcome = loop {
@@ -345,10 +360,7 @@ impl RecipientTransfer {
         report.totals = Some(totals);
         match (outcome, refusal) {
             (_, Some(refusal)) => Err(refusal),
-            (Ok(outcome), None) => {
-                self.file.shared.proven.insert(host);
-                Ok(outcome.hash)
-            }
+            (Ok(outcome), None) => Ok(outcome.hash),
             (Err(failure), None) => Err(self.failed(failure)),
         }
     }

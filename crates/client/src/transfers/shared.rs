@@ -1,9 +1,8 @@
 //! What all transfers of a client share.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use backroom_transport::file::{Control, DownloadFolder, StreamCount};
 use backroom_transport::udp::{Ports, UdpOptions};
@@ -47,8 +46,6 @@ pub(super) struct Shared {
     pub(super) active: ActiveTransfers,
     /// Counts the streams of all files, because they share a link.
     pub(super) streams: StreamCount,
-    /// The hosts that have answered from their addresses.
-    pub(super) proven: ProvenHosts,
     pub(super) events: EventSender,
     /// The unicast streams of all outgoing files take turns.
     pub(super) turns: Arc<Semaphore>,
@@ -56,36 +53,6 @@ pub(super) struct Shared {
     pub(super) places: Arc<Semaphore>,
     /// Cancelled when no more files are accepted.
     pub(super) closing: CancellationToken,
-}
-
-/// Hosts that have recently received a file at their addresses. The next file goes there without a probe, which saves a round
-/// trip.
-#[derive(Debug, Default)]
-pub(super) struct ProvenHosts(Mutex<HashMap<IpAddr, Instant>>);
-
-/// A host that has not been heard of for longer has perhaps given its address to another.
-const PROOF_LASTS: Duration = Duration::from_secs(600);
-
-/// As many as a room has members.
-const MAX_PROVEN_HOSTS: usize = 1_024;
-
-impl ProvenHosts {
-    pub(super) fn contains(&self, host: IpAddr) -> bool {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts
-            .get(&host)
-            .is_some_and(|proven| proven.elapsed() < PROOF_LASTS)
-    }
-
-    pub(super) fn insert(&self, host: IpAddr) {
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= MAX_PROVEN_HOSTS {
-            hosts.retain(|_, proven| proven.elapsed() < PROOF_LASTS);
-        }
-        if hosts.len() < MAX_PROVEN_HOSTS {
-            hosts.insert(host, Instant::now());
-        }
-    }
 }
 
 impl Shared {

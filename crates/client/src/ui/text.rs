@@ -50,6 +50,7 @@ impl Style {
 }
 
 /// Formats an event as one or more lines, without the final line ending.
+#[expect(clippy::too_many_lines, reason = "one arm for each event")]
 pub(super) fn describe(event: &Event, style: Style) -> String {
     match event {
         Event::Authenticated => "Authentication successful:)".into(),

@@ -109,7 +109,7 @@ async fn a_file_that_the_kernel_makes_up_is_refused() {
     let [mut ada, mut bob] = room.join_all(["ada", "bob"]).await;
     for path in ["/proc/self/status", "/proc/cpuinfo"] {
         let error = ada.error_of(&format!("funicast|bob|{path}")).await;
-        assert!(error.contains("does not tell its size"), "{error}");
+        assert!(error.contains("does not report its size"), "{error}");
     }
     ada.type_line("municast|bob|no file").await;
     bob.event("message").await;

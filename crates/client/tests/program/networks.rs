@@ -22,6 +22,10 @@ async fn files_reach_a_receiver_whose_firewall_lets_only_answers_in() {
     let mut ada = network.join(&room, 0, "ada", &[]).await;
     let mut bob = network.join(&room, 1, "bob", &[]).await;
     ada.event("member_joined").await;
+    let (empty, _) = files.create("empty", 0);
+    let sent = send(&mut ada, &format!("funicast|bob|{empty}")).await;
+    assert_eq!(sent["receivers"][0]["ok"], true, "{sent}");
+    bob.event("received").await;
     for delivery in ["parallel", "ip-multicast"] {
         ada.type_line(&format!("delivery|{delivery}")).await;
         let (file, contents) = files.create(delivery, 300_000);
@@ -125,6 +129,30 @@ async fn one_open_port_is_enough_for_many_files() {
             for receiver in sent["receivers"].as_array().unwrap() {
                 assert_eq!(receiver["ok"], true, "{sent}");
             }
+        }
+    }
+}
+
+/// Each of them sends the other more files than it has ports, so that both wait for ports at the same time.
+#[tokio::test]
+async fn files_in_both_directions_wait_for_the_ports_of_a_range() {
+    let Some(network) = Network::new(2) else {
+        return;
+    };
+    let (room, files) = (network.open_room().await, Files::new());
+    let ports = ["--udp-port", "9001-9003"];
+    let mut ada = network.join(&room, 0, "ada", &ports).await;
+    let mut bob = network.join(&room, 1, "bob", &ports).await;
+    ada.event("member_joined").await;
+    let (file, _) = files.create("a", 100_000);
+    for _ in 0..10 {
+        ada.type_line(&format!("funicast|bob|{file}")).await;
+        bob.type_line(&format!("funicast|ada|{file}")).await;
+    }
+    for member in [&mut ada, &mut bob] {
+        for _ in 0..10 {
+            let sent = member.event("sent").await;
+            assert_eq!(sent["receivers"][0]["ok"], true, "{sent}");
         }
     }
 }

@@ -142,7 +142,7 @@ async fn the_sender_sees_the_reason_of_a_decline() {
     assert_eq!(sent["goodput_mbps"], 0.0);
     for (name, reason) in [
         ("bob", "at most 1000"),
-        ("eve", "already receiving 0"),
+        ("eve", "it receives no files"),
         ("kim", "download folder"),
     ] {
         let error = result(&sent, name)["error"].as_str().unwrap();

@@ -102,7 +102,7 @@ impl Sender {
             self.rto.end_back_off();
             self.base_advanced();
         }
-        self.stop_max_stallrs();
+        self.stop_idle_timers();
         self.report_finished();
     }
 }

@@ -51,7 +51,7 @@ impl AnswerCipher {
     /// Returns the datagram of an answer.
     ///
     /// # Errors
-    /// [`SealError::Length`], which does not happen.
+    /// [`SealError::Length`] if the cipher fails.
     pub fn seal(&self, answer: Answer) -> Result<[u8; ANSWER_BYTES], SealError> {
         let number = match answer {
             Answer::Greeting => GREETING,

@@ -21,10 +21,10 @@ pub enum SourceError {
     #[error("{} is a folder, not a regular file; pack it into an archive first", .0.display())]
     Folder(PathBuf),
     /// It is a pipe, a device or the like.
-    #[error("{} is not a regular file; copy what it holds to a file and send that", .0.display())]
+    #[error("{} is not a regular file; copy its contents to a file and send that", .0.display())]
     NotAFile(PathBuf),
     /// It claims another size than it has, as most files in `/proc` and `/sys` do.
-    #[error("{} does not tell its size; copy what it holds to a file and send that", .0.display())]
+    #[error("{} does not report its size; copy its contents to a file and send that", .0.display())]
     NoSize(PathBuf),
     /// It can't be read to its end.
     #[error("can't read the file: {0}")]
@@ -50,7 +50,7 @@ struct OpenFile {
 }
 
 impl SourceFile {
-    /// Opens a file for sending. Waits until it is on its disk, so that later changes can be told.
+    /// Opens a file for sending. Waits until it is on its disk, so that later changes can be detected.
     ///
     /// # Errors
     /// [`SourceError::Open`], and that it is not a regular file with a size.

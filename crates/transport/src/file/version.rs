@@ -1,4 +1,4 @@
-//! Tells whether a file has changed.
+//! Detects changes of a file.
 
 use std::fs::{File, Metadata};
 use std::io;

@@ -82,6 +82,10 @@ impl UdpEndpoint {
         let socket_type = Type::DGRAM.cloexec().nonblocking();
         let socket = socket2::Socket::new(domain, socket_type, Some(Protocol::UDP))?;
         socket.set_reuse_address(reuse_address)?;
+        if address.is_ipv6() {
+            // So that a socket for IPv4 can have the same port.
+            socket.set_only_v6(true)?;
+        }
         // A kernel that grants less still works, with a smaller burst.
         socket.set_send_buffer_size(options.send_buffer_bytes)?;
         socket.set_recv_buffer_size(options.receive_buffer_bytes)?;

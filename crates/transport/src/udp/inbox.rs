@@ -44,17 +44,25 @@ struct Waiting {
     destination: Option<IpAddr>,
 }
 
+impl Waiting {
+    /// The memory that it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.contents.len()
+    }
+}
+
 impl Inbox {
     /// Opens the route of a stream.
     ///
     /// # Errors
-    /// The system's error, or that the stream has a route already.
+    /// The system's error.
     pub(super) fn open(stream: StreamId, routes: Arc<Routes>) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             datagrams: Mutex::default(),
             waker: Waker::new()?,
         });
-        routes.insert(stream, Arc::clone(&queue))?;
+        routes.check()?;
+        routes.insert(stream, Arc::clone(&queue));
         Ok(Self {
             stream,
             queue,
@@ -66,6 +74,7 @@ impl Inbox {
     pub(super) fn try_receive(&self, buffers: &mut ReceiveBuffers) -> io::Result<bool> {
         // Before looking: what arrives meanwhile ends the next wait.
         self.queue.waker.clear();
+        self.routes.check()?;
         let mut datagrams = self.queue.lock();
         let has_arrived = !datagrams.waiting.is_empty();
         buffers.fill(|slices, metas| {
@@ -74,8 +83,8 @@ impl Inbox {
                 let Some(waiting) = datagrams.waiting.pop_front() else {
                     break;
                 };
-                datagrams.bytes -= waiting.contents.len();
-                // One that is longer than the buffer belongs to nobody; cut off, it does not open.
+                datagrams.bytes -= waiting.bytes();
+                // A datagram longer than the buffer belongs to no stream; truncated, it fails authentication.
                 let length = waiting.contents.len().min(slice.len());
                 slice[..length].copy_from_slice(&waiting.contents[..length]);
                 *meta = RecvMeta::default();
@@ -95,7 +104,7 @@ impl Inbox {
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        self.routes.remove(self.stream);
+        self.routes.remove(self.stream, &self.queue);
     }
 }
 
@@ -108,19 +117,24 @@ impl AsFd for Inbox {
 impl Queue {
     /// Adds a datagram. False if there is no room, so that it is lost.
     pub(super) fn push(&self, datagram: &Datagram<'_>) -> bool {
+        let waiting = Waiting {
+            contents: datagram.contents.to_vec(),
+            source: datagram.source,
+            destination: datagram.destination,
+        };
         let mut datagrams = self.lock();
-        let bytes = datagrams.bytes + datagram.contents.len();
+        let bytes = datagrams.bytes + waiting.bytes();
         if bytes > MAX_QUEUED_BYTES {
             return false;
         }
         datagrams.bytes = bytes;
-        datagrams.waiting.push_back(Waiting {
-            contents: datagram.contents.to_vec(),
-            source: datagram.source,
-            destination: datagram.destination,
-        });
-        self.waker.wake();
+        datagrams.waiting.push_back(waiting);
+        self.wake();
         true
+    }
+
+    pub(super) fn wake(&self) {
+        self.waker.wake();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Datagrams> {

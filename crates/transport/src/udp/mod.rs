@@ -16,6 +16,6 @@ mod shared;
 pub(crate) use batch::{MAX_GSO_DATAGRAMS, batch_limit};
 pub use batch::{MAX_UDP_PAYLOAD_BYTES, Sent};
 pub use endpoint::{UdpEndpoint, UdpOptions};
-pub use ports::{BadPortRange, PortRange, Ports};
+pub use ports::{BadPortRange, PortRange, PortUse, Ports};
 pub use receive::{Datagram, ReceiveBuffers};
 pub use route::Route;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use backroom_protocol::segment::StreamId;
+use rustix::io::Errno;
 use tokio::sync::Semaphore;
 
 use super::endpoint::{UdpEndpoint, UdpOptions};
@@ -56,16 +57,27 @@ pub struct Ports {
 enum Kind {
     /// Each stream has any port that is free.
     Any,
-    /// All streams share a port. Without IPv6 on this host there is no socket of that kind.
+    /// All streams share a port. A host without IPv6 has no socket of that kind.
     One {
         ipv4: SharedSocket,
         ipv6: Option<SharedSocket>,
     },
-    /// Each stream has a port of a range. If all are in use, it waits for one.
+    /// Each stream has a port of a range. If all are in use, it waits for one. Senders and receivers have half of them each:
+    /// a sender keeps its port while it waits for a receiver to have one.
     Range {
         range: PortRange,
-        free: Arc<Semaphore>,
+        for_sending: Arc<Semaphore>,
+        for_receiving: Arc<Semaphore>,
     },
+}
+
+/// What a stream's socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortUse {
+    /// For an outgoing file.
+    Sending,
+    /// For an incoming file.
+    Receiving,
 }
 
 impl Ports {
@@ -87,11 +99,18 @@ impl Ports {
             let ipv6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, first));
             Kind::One {
                 ipv4: SharedSocket::bind((Ipv4Addr::UNSPECIFIED, first).into(), options)?,
-                ipv6: SharedSocket::bind(ipv6, options).ok(),
+                ipv6: match SharedSocket::bind(ipv6, options) {
+                    Err(error) if is_without_ipv6(&error) => None,
+                    bound => Some(bound?),
+                },
             }
         } else {
-            let free = Arc::new(Semaphore::new(range.0.len()));
-            Kind::Range { range, free }
+            let usable = usable_ports(&range, options)?;
+            Kind::Range {
+                range,
+                for_sending: Arc::new(Semaphore::new(usable / 2)),
+                for_receiving: Arc::new(Semaphore::new(usable - usable / 2)),
+            }
         };
         Ok(Self { options, kind })
     }
@@ -100,7 +119,12 @@ impl Ports {
     ///
     /// # Errors
     /// The system's error.
-    pub async fn endpoint(&self, stream: StreamId, peer: IpAddr) -> io::Result<UdpEndpoint> {
+    pub async fn endpoint(
+        &self,
+        stream: StreamId,
+        peer: IpAddr,
+        port_use: PortUse,
+    ) -> io::Result<UdpEndpoint> {
         let any: IpAddr = match peer.to_canonical() {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -112,7 +136,15 @@ impl Ports {
                 .as_ref()
                 .ok_or_else(|| io::Error::other("this host has no IPv6"))?
                 .endpoint(stream),
-            Kind::Range { range, free } => {
+            Kind::Range {
+                range,
+                for_sending,
+                for_receiving,
+            } => {
+                let free = match port_use {
+                    PortUse::Sending => for_sending,
+                    PortUse::Receiving => for_receiving,
+                };
                 let permit = Arc::clone(free).acquire_owned().await;
                 let permit = permit.map_err(io::Error::other)?;
                 Ok(bind_one(range, any, self.options)?.with_permit(permit))
@@ -129,9 +161,30 @@ impl Ports {
         stream: StreamId,
         interface: Ipv4Addr,
     ) -> io::Result<UdpEndpoint> {
-        let endpoint = self.endpoint(stream, interface.into()).await?;
+        let endpoint = self
+            .endpoint(stream, interface.into(), PortUse::Sending)
+            .await?;
         endpoint.send_to_groups_through(interface)?;
         Ok(endpoint)
+    }
+}
+
+/// Whether this host has no IPv6 at all.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
+}
+
+/// How many ports of the range no other program uses at present: at least two.
+fn usable_ports(range: &PortRange, options: UdpOptions) -> io::Result<usize> {
+    let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let is_usable = |port: &u16| UdpEndpoint::bind(any(*port), options).is_ok();
+    match range.0.clone().filter(is_usable).count() {
+        usable @ 2.. => Ok(usable),
+        _ => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("other programs use all UDP ports of {range} but one at most"),
+        )),
     }
 }
 
@@ -198,11 +251,20 @@ mod tests {
         let ports = Ports::fixed(range, UdpOptions::default()).unwrap();
         let mut endpoints = Vec::new();
         for lane in 1..=3 {
-            let endpoint = ports.endpoint(stream(lane), LOCAL).await.unwrap();
+            let endpoint = ports
+                .endpoint(stream(lane), LOCAL, PortUse::Sending)
+                .await
+                .unwrap();
             assert_eq!(endpoint.local_addr().unwrap().port(), port);
             endpoints.push(endpoint);
         }
-        assert!(ports.endpoint(stream(1), LOCAL).await.is_err());
+        // Another sender may have chosen the same numbers.
+        endpoints.push(
+            ports
+                .endpoint(stream(1), LOCAL, PortUse::Sending)
+                .await
+                .unwrap(),
+        );
 
         let sender = UdpEndpoint::bind((LOCAL, 0).into(), UdpOptions::default()).unwrap();
         for round in 0..100 {
@@ -210,7 +272,7 @@ mod tests {
                 let to = SocketAddr::new(LOCAL, port);
                 sender.try_send(to, None, &datagram(lane), 61);
             }
-            for (endpoint, lane) in endpoints.iter().zip(1..) {
+            for (endpoint, lane) in endpoints.iter().zip([1, 2, 3, 1]) {
                 let mut buffers = endpoint.receive_buffers(1_500, 1);
                 assert!(endpoint.wait_readable(Duration::from_secs(20)).unwrap());
                 assert!(endpoint.try_receive(&mut buffers).unwrap(), "{round}");
@@ -222,7 +284,12 @@ mod tests {
             }
         }
         drop(endpoints);
-        assert!(ports.endpoint(stream(1), LOCAL).await.is_ok());
+        assert!(
+            ports
+                .endpoint(stream(1), LOCAL, PortUse::Sending)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
@@ -234,22 +301,51 @@ mod tests {
         assert_eq!(error.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
+    /// Senders leave half of the ports to receivers.
     #[tokio::test]
     async fn streams_beyond_the_range_wait_for_a_port() {
         let first = free_port().min(65_000);
-        let range: PortRange = format!("{first}-{}", first + 1).parse().unwrap();
+        let range: PortRange = format!("{first}-{}", first + 9).parse().unwrap();
         let ports = Ports::fixed(range.clone(), UdpOptions::default()).unwrap();
-        let one = ports.endpoint(stream(1), LOCAL).await.unwrap();
-        let _two = ports.endpoint(stream(2), LOCAL).await.unwrap();
-        let mut third = std::pin::pin!(ports.endpoint(stream(3), LOCAL));
-        tokio::select! {
-            biased;
-            _ = &mut third => panic!("both ports are in use"),
-            () = tokio::task::yield_now() => {}
+        let mut bound = Vec::new();
+        let mut lanes = 1..;
+        let waits = loop {
+            let stream = stream(lanes.next().unwrap());
+            let mut next = Box::pin(ports.endpoint(stream, LOCAL, PortUse::Sending));
+            tokio::select! {
+                biased;
+                endpoint = &mut next => bound.push(endpoint.unwrap()),
+                () = tokio::task::yield_now() => break next,
+            }
+        };
+        assert!((1..=5).contains(&bound.len()), "{}", bound.len());
+        let receiving = ports.endpoint(stream(0), LOCAL, PortUse::Receiving).await;
+        let port = |endpoint: UdpEndpoint| endpoint.local_addr().unwrap().port();
+        assert!(range.0.contains(&port(receiving.unwrap())));
+        bound.pop();
+        assert!(range.0.contains(&port(waits.await.unwrap())));
+    }
+
+    #[tokio::test]
+    async fn one_port_serves_both_families() {
+        let port = free_port().to_string();
+        let ports = Ports::fixed(port.parse().unwrap(), UdpOptions::default()).unwrap();
+        assert!(
+            ports
+                .endpoint(stream(1), LOCAL, PortUse::Sending)
+                .await
+                .is_ok()
+        );
+        let Kind::One { ipv6, .. } = &ports.kind else {
+            panic!("one port");
+        };
+        if ipv6.is_some() {
+            let local = Ipv6Addr::LOCALHOST.into();
+            let endpoint = ports.endpoint(stream(1), local, PortUse::Sending).await;
+            assert_eq!(
+                endpoint.unwrap().local_addr().unwrap().port().to_string(),
+                port
+            );
         }
-        let port = one.local_addr().unwrap().port();
-        drop(one);
-        let third = third.await.unwrap();
-        assert_eq!(third.local_addr().unwrap().port(), port);
     }
 }

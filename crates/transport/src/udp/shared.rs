@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use backroom_protocol::segment::{StreamId, stream_of};
@@ -27,8 +27,15 @@ pub(super) struct SharedSocket {
 }
 
 /// Where the datagrams of each stream go.
+///
+/// Several streams may have the same number, because each sender chooses those of its own. They all get what arrives: only one
+/// of them has the key.
 #[derive(Debug, Default)]
-pub(super) struct Routes(Mutex<HashMap<StreamId, Arc<Queue>>>);
+pub(super) struct Routes {
+    queues: Mutex<HashMap<StreamId, Vec<Arc<Queue>>>>,
+    /// Why the socket can't be read any more.
+    failure: OnceLock<String>,
+}
 
 impl SharedSocket {
     /// # Errors
@@ -42,7 +49,7 @@ impl SharedSocket {
             .name("udp port".into())
             .spawn(move || {
                 if let Err(error) = dispatch(&endpoint, &thread_routes, &thread_stop) {
-                    tracing::warn!(%error, "the UDP port can't be read any more");
+                    thread_routes.fail(&error);
                 }
             })?;
         Ok(Self {
@@ -55,7 +62,7 @@ impl SharedSocket {
     /// The endpoint of one stream.
     ///
     /// # Errors
-    /// The system's error, or that the stream has an endpoint already.
+    /// The system's error.
     pub(super) fn endpoint(&self, stream: StreamId) -> io::Result<UdpEndpoint> {
         let inbox = Inbox::open(stream, Arc::clone(&self.routes))?;
         Ok(UdpEndpoint::shared(Arc::clone(&self.socket), inbox))
@@ -69,21 +76,40 @@ impl Drop for SharedSocket {
 }
 
 impl Routes {
-    pub(super) fn insert(&self, stream: StreamId, queue: Arc<Queue>) -> io::Result<()> {
+    pub(super) fn insert(&self, stream: StreamId, queue: Arc<Queue>) {
+        self.lock().entry(stream).or_default().push(queue);
+    }
+
+    pub(super) fn remove(&self, stream: StreamId, queue: &Arc<Queue>) {
         let mut routes = self.lock();
-        if routes.contains_key(&stream) {
-            return Err(io::Error::other("two streams with the same number"));
+        if let Some(queues) = routes.get_mut(&stream) {
+            queues.retain(|other| !Arc::ptr_eq(other, queue));
+            if queues.is_empty() {
+                routes.remove(&stream);
+            }
         }
-        routes.insert(stream, queue);
-        Ok(())
     }
 
-    pub(super) fn remove(&self, stream: StreamId) {
-        self.lock().remove(&stream);
+    /// # Errors
+    /// Why the socket can't be read any more.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(failure) => Err(io::Error::other(failure.clone())),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Queue>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets all streams end.
+    fn fail(&self, error: &io::Error) {
+        let failure = format!("the UDP port can't be read any more: {error}");
+        self.failure.get_or_init(|| failure);
+        for queue in self.lock().values().flatten() {
+            queue.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Vec<Arc<Queue>>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,9 +120,11 @@ fn dispatch(endpoint: &UdpEndpoint, routes: &Routes, stop: &Waker) -> io::Result
         while endpoint.try_receive(&mut buffers)? {
             let routes = routes.lock();
             for datagram in buffers.datagrams() {
-                let queue = stream_of(datagram.contents).and_then(|stream| routes.get(&stream));
-                if queue.is_some_and(|queue| !queue.push(&datagram)) {
-                    tracing::debug!("a transfer does not keep up; a datagram is lost");
+                let queues = stream_of(datagram.contents).and_then(|stream| routes.get(&stream));
+                for queue in queues.into_iter().flatten() {
+                    if !queue.push(&datagram) {
+                        tracing::debug!("a transfer does not keep up; a datagram is lost");
+                    }
                 }
             }
         }

@@ -152,7 +152,7 @@ impl Reserved {
     }
 }
 
-/// The free space, or `None` if the file system does not tell its size, as `ramfs` and some network file systems.
+/// The free space, or `None` if the file system does not report its size, as `ramfs` and some network file systems.
 fn free_bytes(disk: &StatVfs) -> Option<u64> {
     (disk.f_blocks > 0).then(|| disk.f_bavail.saturating_mul(disk.f_frsize))
 }

@@ -43,6 +43,9 @@ pub async fn receive_file(
     thread::run(control, messages, transfer).await?
 }
 
+/// A sender that serves others first says so every 10 s, however short the time without progress may be otherwise.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
 struct ReceiveStream {
     endpoint: UdpEndpoint,
     inbox: Inbox<SenderMessage>,
@@ -68,6 +71,8 @@ struct ReceiveStream {
     last_progress: Instant,
     /// Whether anything has arrived since then.
     has_heard: bool,
+    /// Whether the sender has said since then that others are served first.
+    is_told_to_wait: bool,
     dropped: u64,
     trace: StreamTrace,
 }
@@ -121,6 +126,7 @@ impl ReceiveStream {
             last_byte: None,
             last_progress: Instant::now(),
             has_heard: false,
+            is_told_to_wait: false,
             dropped: 0,
         })
     }
@@ -181,7 +187,10 @@ impl ReceiveStream {
         loop {
             match self.inbox.messages.try_recv() {
                 Ok(SenderMessage::Finished(hash)) => return Ok(Some(hash)),
-                Ok(SenderMessage::Wait) => self.record_progress(Instant::now()),
+                Ok(SenderMessage::Wait) => {
+                    self.record_progress(Instant::now());
+                    self.is_told_to_wait = true;
+                }
                 Ok(SenderMessage::Address(sender)) => {
                     let now = Instant::now();
                     self.record_progress(now);
@@ -195,7 +204,11 @@ impl ReceiveStream {
 
     /// Blocks until there may be something to do.
     fn wait(&self) -> Result<(), ReceiveError> {
-        let stall_deadline = self.last_progress + self.max_stall;
+        let max_stall = match self.is_told_to_wait {
+            true => self.max_stall.max(MAX_WAIT),
+            false => self.max_stall,
+        };
+        let stall_deadline = self.last_progress + max_stall;
         if Instant::now() >= stall_deadline {
             return Err(match self.has_heard {
                 true => ReceiveError::Stalled,
@@ -239,6 +252,7 @@ impl ReceiveStream {
     fn record_progress(&mut self, now: Instant) {
         self.last_progress = now;
         self.has_heard = false;
+        self.is_told_to_wait = false;
     }
 
     fn finish_writing(&mut self) -> Result<Option<[u8; 32]>, ReceiveError> {
