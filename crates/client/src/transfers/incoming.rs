@@ -342,7 +342,7 @@ fn public_reason(error: &PartFileError) -> String {
             "it can't write to its download folder".into()
         }
         PartFileError::Replaced(_) => {
-            "another program on its machine removed or replaced the file".into()
+            "another program on its machine removed, replaced or changed the file".into()
         }
         PartFileError::NoName(_) => "it has too many files of that name".into(),
     }

@@ -25,8 +25,9 @@ use super::shared::WAIT_MESSAGE_INTERVAL;
 use super::socket;
 use super::summary::RecipientReport;
 
-/// How long a receiver may take to answer an offer.
-const MAX_ANSWER_TIME: Duration = Duration::from_secs(15);
+/// How long a receiver may take to answer an offer: as long as a transfer may make no progress by default, so that an outage is
+/// survived in either phase.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// How long a receiver may take to confirm that the whole file is on its disk, in addition to the time that the slowest disk
 /// needs.

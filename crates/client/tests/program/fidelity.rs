@@ -229,9 +229,15 @@ async fn a_part_file_that_is_replaced_by_a_link_is_an_error_on_both_sides() {
     symlink(&victim, &part).unwrap();
     let failed = bob.event("failed").await;
     let error = failed["error"].as_str().unwrap();
-    assert!(error.contains("was removed or replaced"), "{error}");
+    assert!(
+        error.contains("was removed, replaced or changed"),
+        "{error}"
+    );
     let sent = ada.event("sent").await;
-    assert!(errors(&sent)[0].contains("removed or replaced"), "{sent}");
+    assert!(
+        errors(&sent)[0].contains("removed, replaced or changed"),
+        "{sent}"
+    );
     assert!(fs::symlink_metadata(&part).unwrap().is_symlink());
     assert!(fs::read(&victim).unwrap() == victim_contents);
     assert_eq!(bob.downloaded().len(), 1);

@@ -27,6 +27,7 @@ pub struct PartFile {
     folder_path: PathBuf,
     name: FileName,
     part_name: String,
+    bytes: u64,
     modified: ModifiedTime,
     space: Reservation,
     /// Whether the file has its final name, and nothing is to be removed.
@@ -58,6 +59,7 @@ impl PartFile {
         Ok(Self {
             folder: handle,
             folder_path: path.to_owned(),
+            bytes,
             name: name.clone(),
             part_name,
             modified: attributes.modified,
@@ -96,6 +98,10 @@ impl PartFile {
     /// # Errors
     /// [`PartFileError`]; the `.part` file is then removed.
     pub(super) fn sync(&self) -> Result<(), PartFileError> {
+        let metadata = self.file().metadata();
+        if metadata.map_err(|error| self.write_error(error))?.len() != self.bytes {
+            return Err(self.replaced());
+        }
         if let Err(error) = set_modified(self.file(), self.modified) {
             // Some network file systems refuse. The contents matter more.
             tracing::debug!(%error, "can't set the modification time");

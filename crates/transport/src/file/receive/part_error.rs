@@ -37,8 +37,8 @@ pub enum PartFileError {
     /// The `.part` file can't be created, written or renamed.
     #[error("can't write {path}: {1}", path = .0.display())]
     Write(PathBuf, #[source] io::Error),
-    /// The `.part` file was removed, or another file or a link has its name.
-    #[error("{} was removed or replaced by another program while it was received", .0.display())]
+    /// The `.part` file was removed or has another size, or another file or a link has its name.
+    #[error("{} was removed, replaced or changed by another program while it was received", .0.display())]
     Replaced(PathBuf),
     /// Every name tried is taken.
     #[error("{0} and all its numbered variants exist already; clean up the download folder")]

@@ -250,6 +250,23 @@ fn what_is_written_is_not_reserved_any_more() {
     assert_eq!(reserved(), BYTES);
     let half = vec![7; BYTES as usize / 2];
     part.writer().unwrap().write_all(&half).unwrap();
-    part.sync().unwrap();
+    part.file().sync_all().unwrap();
     assert_eq!(reserved(), BYTES / 2);
+}
+
+#[test]
+fn a_part_file_that_another_program_cuts_or_extends_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let downloads = DownloadFolder::new(folder.path(), ReceiveLimits::default());
+    let name = FileName::new("file").unwrap();
+    for bytes in [0, 9, 11] {
+        let part = PartFile::create(&downloads, &name, 10, attributes(0o600, 0)).unwrap();
+        part.writer().unwrap().write_all(&[7; 10]).unwrap();
+        part.sync().unwrap();
+        part.file().set_len(bytes).unwrap();
+        assert!(
+            matches!(part.sync(), Err(PartFileError::Replaced(_))),
+            "{bytes}"
+        );
+    }
 }
