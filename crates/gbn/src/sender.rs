@@ -24,8 +24,8 @@ use self::{
 };
 pub use self::{
     delays::SegmentDelays,
-    events::{GoBackCause, LossCause, SenderEvent},
-    group::{ReceiverId, ReceiverProgress},
+    events::{GoBackCause, SenderEvent},
+    group::{LossCause, ReceiverId, ReceiverProgress},
     stats::SenderStats,
 };
 use crate::{

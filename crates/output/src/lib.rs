@@ -3,7 +3,7 @@
 //! Two rules hold for all of them. A closed or full standard error ends no program, and a program overwrites no file that
 //! it did not write.
 //!
-//! - [`note`], [`print`], [`print_paths`], [`parse`]: standard output and error.
+//! - [`note`], [`print()`], [`print_paths`], [`parse`]: standard output and error.
 //! - [`Destination`]: a new folder for results, or one that takes the place of published results when it is complete.
 //!   [`new_folder`] and [`empty_folder`]: a folder for other files.
 //! - [`Replacement`]: a set of files that take the place of older ones together.

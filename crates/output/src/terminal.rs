@@ -33,7 +33,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints the paths of `files` in `folder`, one on a line.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_paths<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
     let paths = files.into_iter().map(|file| folder.join(file));
     let lines: String = paths.map(|path| format!("{}\n", path.display())).collect();

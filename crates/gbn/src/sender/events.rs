@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::group::ReceiverId;
+use super::group::{LossCause, ReceiverId};
 
 /// An event of [`Sender::poll_event`](crate::Sender::poll_event).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,15 +33,6 @@ pub enum SenderEvent {
     },
     /// No receiver is left to serve: each has finished, was lost or was removed.
     Finished,
-}
-
-/// What was seen of a receiver before it was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LossCause {
-    /// It sent no ACKs.
-    Silent,
-    /// It sent ACKs, but acknowledged nothing new.
-    Stalled,
 }
 
 /// What triggered a go-back.

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::events::LossCause;
 use crate::{ack::Ack, config::Silence};
 
 /// Identifies one receiver of a stream. The caller assigns it.
@@ -33,6 +32,15 @@ pub struct ReceiverProgress {
     /// Go-backs to the gap that it reports, since it last acknowledged something new.
     gap_go_backs: u32,
     finished: bool,
+}
+
+/// What was seen of a receiver before it was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LossCause {
+    /// It sent no ACKs.
+    Silent,
+    /// It sent ACKs, but acknowledged nothing new.
+    Stalled,
 }
 
 /// The live receivers, sorted by id, with the minima of their positions and of their space.

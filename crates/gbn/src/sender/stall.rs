@@ -5,10 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    Sender,
-    events::{LossCause, SenderEvent},
-};
+use super::{Sender, events::SenderEvent, group::LossCause};
 use crate::config::MIN_RETRIES;
 
 /// From this retry of `base` on, only the segment at `base` is sent again: the rest of the window was of no use twice.

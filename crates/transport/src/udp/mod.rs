@@ -9,8 +9,10 @@ mod endpoint;
 mod inbox;
 mod multicast;
 mod ports;
+mod queue;
 mod receive;
 mod route;
+mod routes;
 mod shared;
 
 pub(crate) use batch::{MAX_GSO_DATAGRAMS, batch_limit};

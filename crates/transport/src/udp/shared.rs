@@ -1,17 +1,17 @@
 //! One socket for many streams: a thread reads it, and hands each datagram to the stream that it names.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
-use backroom_protocol::segment::{StreamId, stream_of};
+use backroom_protocol::segment::StreamId;
 use rustix::event::{PollFd, PollFlags};
 
 use super::batch::MAX_UDP_PAYLOAD_BYTES;
 use super::endpoint::{Socket, UdpEndpoint, UdpOptions};
-use super::inbox::{Inbox, Queue};
+use super::inbox::Inbox;
+use super::routes::Routes;
 use crate::poll::wait_until;
 use crate::waker::Waker;
 
@@ -24,17 +24,6 @@ pub(super) struct SharedSocket {
     socket: Arc<Socket>,
     routes: Arc<Routes>,
     stop: Waker,
-}
-
-/// Where the datagrams of each stream go.
-///
-/// Several streams may have the same number, because each sender chooses those of its own. They all get what arrives: only one
-/// of them has the key.
-#[derive(Debug, Default)]
-pub(super) struct Routes {
-    queues: Mutex<HashMap<StreamId, Vec<Arc<Queue>>>>,
-    /// Why the socket can't be read any more.
-    failure: OnceLock<String>,
 }
 
 impl SharedSocket {
@@ -75,58 +64,12 @@ impl Drop for SharedSocket {
     }
 }
 
-impl Routes {
-    pub(super) fn insert(&self, stream: StreamId, queue: Arc<Queue>) {
-        self.lock().entry(stream).or_default().push(queue);
-    }
-
-    pub(super) fn remove(&self, stream: StreamId, queue: &Arc<Queue>) {
-        let mut routes = self.lock();
-        if let Some(queues) = routes.get_mut(&stream) {
-            queues.retain(|other| !Arc::ptr_eq(other, queue));
-            if queues.is_empty() {
-                routes.remove(&stream);
-            }
-        }
-    }
-
-    /// # Errors
-    /// Why the socket can't be read any more.
-    pub(super) fn check(&self) -> io::Result<()> {
-        match self.failure.get() {
-            None => Ok(()),
-            Some(failure) => Err(io::Error::other(failure.clone())),
-        }
-    }
-
-    /// Lets all streams end.
-    fn fail(&self, error: &io::Error) {
-        let failure = format!("the UDP port can't be read any more: {error}");
-        self.failure.get_or_init(|| failure);
-        for queue in self.lock().values().flatten() {
-            queue.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Vec<Arc<Queue>>>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Hands out what arrives, until `stop`.
 fn dispatch(endpoint: &UdpEndpoint, routes: &Routes, stop: &Waker) -> io::Result<()> {
     let mut buffers = endpoint.receive_buffers(MAX_UDP_PAYLOAD_BYTES, BUFFERS);
     loop {
         while endpoint.try_receive(&mut buffers)? {
-            let routes = routes.lock();
-            for datagram in buffers.datagrams() {
-                let queues = stream_of(datagram.contents).and_then(|stream| routes.get(&stream));
-                for queue in queues.into_iter().flatten() {
-                    if !queue.push(&datagram) {
-                        tracing::debug!("a transfer does not keep up; a datagram is lost");
-                    }
-                }
-            }
+            routes.deliver(&mut buffers);
         }
         let mut sources = [
             PollFd::new(endpoint, PollFlags::IN),
