@@ -47,8 +47,8 @@ use crate::{
 /// shows that segments sent before `base` are still arriving. Duplicate ACKs of segments after a lost `base` do not
 /// restart it.
 ///
-/// Going back without progress is spaced out: the third retry of `base` and later ones send only that segment, and are
-/// triggered by the timer alone, which backs off. A receiver that holds up `base` for [`SenderConfig::max_stall`] is lost.
+/// Going back without progress is spaced out: the third retry of `base` and later ones send only that segment, and gap reports
+/// trigger three at most. The others wait for the timer, which backs off. A receiver that holds up `base` for [`SenderConfig::max_stall`] is lost.
 #[derive(Debug, Clone)]
 pub struct Sender {
     config: SenderConfig,

@@ -15,10 +15,10 @@ pub const INITIAL_RTO: Duration = Duration::from_secs(1);
 ///
 /// Without progress only one segment is sent per timeout, so frequent retries cost little. A sender that gives up after
 /// 30 seconds has tried about 50 times by then. Stop-and-wait over a path that loses half of the packets in each direction
-/// fails 50 times in a row with a probability of one in a million.
+/// fails 50 times in a row with a probability of less than one in a million (0.75^50).
 pub const MAX_BACK_OFF: Duration = Duration::from_millis(700);
 
-/// How many times in a row a fixed timeout runs without doubling. On any usable path, more retries in a row do not happen.
+/// How many times in a row a fixed timeout runs without doubling. On a path that is worth using, more are rare.
 pub const CONSTANT_RETRIES: u32 = 5;
 
 /// The shortest retransmission timeout: the resolution of the timers that drive the state machines.
@@ -33,7 +33,7 @@ pub const MAX_FIXED_TIMEOUT: Duration = Duration::from_secs(60);
 /// The rule that sets the retransmission timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// A constant timeout. It backs off only from the retry after [`CONSTANT_RETRIES`] on, because then the path is broken.
+    /// A constant timeout. It backs off only after [`CONSTANT_RETRIES`] in a row, because then the path is probably broken.
     /// Values below [`MIN_RTO`] count as [`MIN_RTO`].
     Fixed(Duration),
     /// RFC 6298: `srtt + max(floor, 4 rttvar)`, doubled at each timeout until the next round-trip measurement.

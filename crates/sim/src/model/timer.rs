@@ -9,7 +9,8 @@ use super::path::Path;
 pub(super) struct Timer {
     /// Length before any doubling.
     pub(super) first: f64,
-    /// Maximum length after doubling; `None` for a fixed timer, which is not doubled.
+    /// Maximum length after doubling; `None` for a fixed timer. It doubles only after several timeouts in a row, which the model
+    /// ignores.
     cap: Option<f64>,
 }
 

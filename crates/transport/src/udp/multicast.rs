@@ -1,4 +1,4 @@
-//! Sockets for IP multicast: one to send to groups, one to receive from a group.
+//! IP multicast: sending to groups, and a socket that receives from a group.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -11,19 +11,8 @@ use super::endpoint::{UdpEndpoint, UdpOptions};
 const TIME_TO_LIVE: u32 = 1;
 
 impl UdpEndpoint {
-    /// A socket that sends to groups through the interface with the address `interface`. Members on this machine receive
-    /// the datagrams too. The socket itself receives only what is sent to its own address.
-    ///
-    /// # Errors
-    /// The system's error.
-    pub fn bind_for_groups(interface: Ipv4Addr, options: UdpOptions) -> io::Result<Self> {
-        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let endpoint = Self::bind(any, options)?;
-        endpoint.send_to_groups_through(interface)?;
-        Ok(endpoint)
-    }
-
-    /// Lets the socket send to groups through an interface.
+    /// Lets the socket send to groups through the interface with the address `interface`. Members on this machine receive the
+    /// datagrams too. The socket itself receives only what is sent to its own address.
     pub(super) fn send_to_groups_through(&self, interface: Ipv4Addr) -> io::Result<()> {
         let socket = SockRef::from(&self.socket.socket);
         socket.set_multicast_if_v4(&interface)?;
